@@ -1,0 +1,1 @@
+"""How files reach handsets: TFTP, HTTP, and the record of every fetch."""

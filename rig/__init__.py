@@ -1,0 +1,1 @@
+"""The right half: handsets, mailbox platform, capture, lamps, verdicts and reports."""

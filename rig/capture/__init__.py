@@ -1,0 +1,1 @@
+"""Packets in, SIP messages and RTP streams on the timeline out."""

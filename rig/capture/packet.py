@@ -1,0 +1,34 @@
+"""One captured packet, wherever it was taken: the seam between taps and correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.timeline import Address, Tap
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedPacket:
+    """A UDP datagram or a run of TCP octets.
+
+    Attributes:
+        at: instant, seconds of :mod:`rig.clock`.
+        tap: where it was taken.
+        transport: ``UDP`` or ``TCP``.
+        source: sender.
+        destination: receiver.
+        payload: octets above UDP or TCP.
+        number: packet number in its capture, from 1.
+        outbound: for an endpoint's own tap, whether it left (True) or arrived (False).
+        truncated: the capture holds less than was on the wire.
+    """
+
+    at: float
+    tap: Tap
+    transport: str
+    source: Address
+    destination: Address
+    payload: bytes
+    number: int = 0
+    outbound: bool | None = None
+    truncated: bool = False

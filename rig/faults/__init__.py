@@ -1,0 +1,1 @@
+"""Seeded faults: what makes a right system wrong, to prove the verdicts."""

@@ -1,0 +1,1 @@
+"""The device under test behind one interface."""

@@ -1,0 +1,1 @@
+"""A handset in software that boots as its model does."""

@@ -1,0 +1,1 @@
+"""What a lamp really does, behind one interface."""

@@ -1,0 +1,1 @@
+"""What handsets register to, behind one interface."""

@@ -1,0 +1,102 @@
+"""The mailbox platform interface: what handsets register to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rig.timeline import Address, MailboxSeen
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxOptions:
+    """What the guide calls "Mailbox-Verwaltung", for one mailbox.
+
+    Attributes:
+        active: service on (R26).
+        all_calls: every call goes to the mailbox (R27).
+        busy: calls when busy or do-not-disturb go there (R28).
+        no_answer: unanswered calls go there (R29).
+        rings: rings before "unanswered" (R30): 0 or 2 to 20.
+        mwi: tell the phone about waiting messages (R32).
+        auto_login: no PIN from the owner's own phones (R16).
+    """
+
+    active: bool = True
+    all_calls: bool = False
+    busy: bool = True
+    no_answer: bool = True
+    rings: int = 3
+    mwi: bool = True
+    auto_login: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRule:
+    """Forwarding of one user's calls to a number, done by the platform.
+
+    Attributes:
+        active: whether it applies.
+        target: number to forward to.
+        rings: for no-answer forwarding.
+    """
+
+    active: bool = False
+    target: str = ""
+    rings: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class UserServices:
+    """Forwarding and do-not-disturb of one user, on the platform."""
+
+    always: ForwardRule = field(default_factory=ForwardRule)
+    busy: ForwardRule = field(default_factory=ForwardRule)
+    no_answer: ForwardRule = field(default_factory=ForwardRule)
+    do_not_disturb: bool = False
+
+
+MailboxListener = Callable[[MailboxSeen], None]
+
+
+class MailboxPlatform(Protocol):
+    """A platform with mailboxes; numbers are in normal form (``+49...``)."""
+
+    @property
+    def name(self) -> str:
+        """Which platform, for reports."""
+        ...
+
+    @property
+    def sip_address(self) -> Address:
+        """Where handsets send REGISTER."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop serving; messages stay in the store. Safe to call twice."""
+        ...
+
+    async def counts(self, mailbox: str) -> MailboxSeen:
+        """The truth about a mailbox now."""
+        ...
+
+    async def set_mailbox_options(self, mailbox: str, options: MailboxOptions) -> None:
+        """Replace a mailbox's options; takes effect for the next call."""
+        ...
+
+    async def set_services(self, number: str, services: UserServices) -> None:
+        """Replace a user's forwarding and do-not-disturb."""
+        ...
+
+    async def clear_mailbox(self, mailbox: str) -> None:
+        """Delete every message, telling subscribers."""
+        ...
+
+    def subscribe(self, listener: MailboxListener) -> None:
+        """Call ``listener`` at every change of a mailbox."""
+        ...

@@ -1,0 +1,1 @@
+"""RTP, G.711, RFC 4733 digits, tones, WAV and greeting identification."""

@@ -1,0 +1,1 @@
+"""Writers of a finished run record."""

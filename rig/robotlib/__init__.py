@@ -1,0 +1,1 @@
+"""The Robot Framework face of the rig."""

@@ -1,0 +1,1 @@
+"""asyncio sockets that run the SIP cores."""

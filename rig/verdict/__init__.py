@@ -1,0 +1,1 @@
+"""Judges measurements with limits and names the fault."""

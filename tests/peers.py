@@ -1,0 +1,32 @@
+"""Finds the real programs that interop tests run, and says plainly when one is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def require_peer(*names: str) -> str:
+    """Return the path of the first installed program of ``names``.
+
+    In CI a missing peer fails the test; on a developer's machine it skips, with the reason.
+    """
+    for name in names:
+        path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
+        if path:
+            return path
+    reason = f"peer program not installed: {' or '.join(names)} (run 'make test-deps')"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def require_root() -> None:
+    """Skip (fail in CI) unless the test runs as root."""
+    if os.geteuid() == 0:
+        return
+    if os.environ.get("CI"):
+        pytest.fail("this test needs root")
+    pytest.skip("needs root (raw sockets or network namespaces)")
