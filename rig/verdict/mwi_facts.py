@@ -1,0 +1,286 @@
+"""What the timeline says about message waiting on one account: pure look-ups, no judgement.
+
+Covers: RFC 3842 (message summary), RFC 6665 (subscription and NOTIFY).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.errors import ProtocolError
+from rig.sip.lint import LintFinding
+from rig.sip.message import Request, Response
+from rig.sip.message_summary import MessageSummary, lint_summary, parse_summary
+from rig.timeline import LampSeen, LampState, MailboxSeen, SipSeen, Tap
+from rig.verdict.evidence import Evidence, HandsetFacts
+
+PACKAGE = "message-summary"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyStory:
+    """One NOTIFY with everything that became of it.
+
+    Attributes:
+        first: its first transmission.
+        transmissions: how often it was sent.
+        solicited: it belongs to a subscription that was seen.
+        summary: its body, or None if that cannot be read.
+        body_error: why it cannot be read, or empty.
+        faults: grammar faults of the body.
+        arrived: whether it was seen at the phone's port; None if nobody looked there.
+        answer: final response, or None.
+    """
+
+    first: SipSeen
+    transmissions: int
+    solicited: bool
+    summary: MessageSummary | None
+    body_error: str
+    faults: tuple[LintFinding, ...]
+    arrived: bool | None
+    answer: SipSeen | None
+
+    @property
+    def answer_status(self) -> int | None:
+        """Status of the final response."""
+        return None if self.answer is None else _status(self.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeStory:
+    """One SUBSCRIBE and its final response.
+
+    Attributes:
+        seen: the request.
+        status: of the final response, or None.
+        expires_s: granted duration; 0 ends it; None if unknown.
+    """
+
+    seen: SipSeen
+    status: int | None
+    expires_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStory:
+    """Message waiting of one account on one handset, up to the end of the scenario.
+
+    Attributes:
+        registered: the last REGISTER was accepted.
+        registers: REGISTER requests seen.
+        subscribes: SUBSCRIBE requests for message-summary, in order.
+        notifies: NOTIFY requests for message-summary, in order.
+    """
+
+    registered: bool
+    registers: tuple[SipSeen, ...]
+    subscribes: tuple[SubscribeStory, ...]
+    notifies: tuple[NotifyStory, ...]
+
+
+def account_story(evidence: Evidence, handset: HandsetFacts, account: int) -> AccountStory:
+    """Collect what was seen of one account.
+
+    Args:
+        evidence: of the scenario.
+        handset: which one.
+        account: index of the account, from 1.
+    """
+    users = {a.user for a in handset.intent.accounts if a.index == account}
+    messages = evidence.events(SipSeen)
+    answers = _final_answers(messages)
+    registers = [m for m in messages if _from_handset(m, "REGISTER", handset, users)]
+    subscribes = [
+        m
+        for m in messages
+        if _from_handset(m, "SUBSCRIBE", handset, users) and _package(m) == PACKAGE
+    ]
+    dialogs = {_request(m).call_id for m in subscribes}
+    stories = tuple(_subscribe_story(m, answers) for m in subscribes if not m.retransmission)
+    last = next((m for m in reversed(registers) if not m.retransmission), None)
+    accepted = {
+        _request(m).call_id
+        for m in registers
+        if (answer := answers.get(m.transaction)) and _status(answer) == 200
+    }
+    return AccountStory(
+        registered=last is not None and _request(last).call_id in accepted,
+        registers=tuple(registers),
+        subscribes=stories,
+        notifies=_notifies(evidence, handset, users, dialogs, answers),
+    )
+
+
+def _notifies(
+    evidence: Evidence,
+    handset: HandsetFacts,
+    users: set[str],
+    dialogs: set[str],
+    answers: dict[str, SipSeen],
+) -> tuple[NotifyStory, ...]:
+    groups: dict[str, list[SipSeen]] = {}
+    for message in evidence.events(SipSeen):
+        request = message.message
+        if not isinstance(request, Request) or request.method != "NOTIFY":
+            continue
+        if _package(message) != PACKAGE:
+            continue
+        solicited = request.call_id in dialogs
+        if solicited or _addressed_to(message, handset, users):
+            groups.setdefault(message.transaction, []).append(message)
+    covered = Tap.WIRE in evidence.taps or (Tap.HANDSET in evidence.taps and handset.own_tap)
+    return tuple(
+        _notify_story(group, handset, dialogs, answers, covered=covered)
+        for group in groups.values()
+    )
+
+
+def _notify_story(
+    group: list[SipSeen],
+    handset: HandsetFacts,
+    dialogs: set[str],
+    answers: dict[str, SipSeen],
+    *,
+    covered: bool,
+) -> NotifyStory:
+    first = group[0]
+    request = _request(first)
+    summary: MessageSummary | None = None
+    body_error = ""
+    faults: tuple[LintFinding, ...] = ()
+    if request.body:
+        faults = tuple(lint_summary(request.body))
+        try:
+            summary = parse_summary(request.body)
+        except ProtocolError as error:
+            body_error = str(error)
+    answer = answers.get(first.transaction)
+    seen_there = any(_at_phone(message, handset) for message in group)
+    arrived = True if seen_there or answer is not None else (False if covered else None)
+    return NotifyStory(
+        first=first,
+        transmissions=len(group),
+        solicited=request.call_id in dialogs,
+        summary=summary,
+        body_error=body_error,
+        faults=faults,
+        arrived=arrived,
+        answer=answer,
+    )
+
+
+def _at_phone(message: SipSeen, handset: HandsetFacts) -> bool:
+    return any(
+        (o.tap is Tap.HANDSET and o.outbound is False and o.destination in handset.sip_addresses)
+        or (o.tap is Tap.WIRE and o.destination in handset.sip_addresses)
+        for o in message.observations
+    )
+
+
+def _subscribe_story(message: SipSeen, answers: dict[str, SipSeen]) -> SubscribeStory:
+    answer = answers.get(message.transaction)
+    if answer is None:
+        return SubscribeStory(seen=message, status=None, expires_s=None)
+    return SubscribeStory(
+        seen=message, status=_status(answer), expires_s=_expires(answer) or _expires(message)
+    )
+
+
+def _final_answers(messages: list[SipSeen]) -> dict[str, SipSeen]:
+    """First final response of each transaction."""
+    answers: dict[str, SipSeen] = {}
+    for message in messages:
+        if isinstance(message.message, Response) and message.message.status >= 200:
+            answers.setdefault(message.transaction, message)
+    return answers
+
+
+def _from_handset(message: SipSeen, method: str, handset: HandsetFacts, users: set[str]) -> bool:
+    request = message.message
+    if not isinstance(request, Request) or request.method != method:
+        return False
+    if not any(o.source in handset.sip_addresses for o in message.observations):
+        return False
+    try:
+        return request.from_.uri.user in users
+    except ProtocolError:
+        return False
+
+
+def _addressed_to(message: SipSeen, handset: HandsetFacts, users: set[str]) -> bool:
+    request = _request(message)
+    try:
+        user = request.to.uri.user
+    except ProtocolError:
+        user = None
+    if user not in users:
+        return False
+    if any(o.destination in handset.sip_addresses for o in message.observations):
+        return True
+    host_port = request.uri.partition("@")[2].partition(";")[0].rstrip(">")
+    return any(f"{host}:{port}" == host_port for host, port in handset.sip_addresses)
+
+
+def _package(message: SipSeen) -> str:
+    try:
+        event = _request(message).event
+    except ProtocolError:
+        return ""
+    return event[0] if event else ""
+
+
+def _request(message: SipSeen) -> Request:
+    if not isinstance(message.message, Request):
+        raise TypeError(f"packet {message.number} is not a request")
+    return message.message
+
+
+def _status(message: SipSeen) -> int:
+    return message.message.status if isinstance(message.message, Response) else 0
+
+
+def _expires(message: SipSeen) -> int | None:
+    try:
+        return message.message.expires
+    except ProtocolError:
+        return None
+
+
+def lamp_state(evidence: Evidence, handset: str, lamp: str, at: float) -> LampState:
+    """What a lamp did at an instant, by its sensor.
+
+    Returns:
+        The last state seen before ``at``; unknown if the sensor never said anything.
+    """
+    state = LampState.UNKNOWN
+    for event in evidence.events(LampSeen):
+        if event.at > at:
+            break
+        if event.handset == handset and event.lamp == lamp:
+            state = event.state
+    return state
+
+
+def mailbox_truth(evidence: Evidence, mailbox: str, at: float) -> MailboxSeen | None:
+    """What a mailbox held at an instant, by the platform's own word."""
+    truth = None
+    for event in evidence.events(MailboxSeen):
+        if event.at > at:
+            break
+        if event.mailbox == mailbox:
+            truth = event
+    return truth
+
+
+def truths_around(
+    evidence: Evidence, mailbox: str, at: float, slack_s: float
+) -> list[MailboxSeen]:
+    """Every state that a mailbox had within ``slack_s`` of an instant."""
+    inside = [
+        event
+        for event in evidence.events(MailboxSeen)
+        if event.mailbox == mailbox and at - slack_s < event.at <= at + slack_s
+    ]
+    before = mailbox_truth(evidence, mailbox, at - slack_s)
+    return ([before] if before else []) + inside
