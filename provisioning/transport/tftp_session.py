@@ -1,0 +1,104 @@
+"""What both ends of a TFTP transfer share; the two ends are in ``tftp_core``.
+
+Sans-IO. Source: RFC 1350 section 4 (transfer IDs).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from provisioning.transport.tftp_options import Terms
+from provisioning.transport.tftp_packet import Error, ErrorCode, Opcode, Packet
+from provisioning.transport.tftp_retry import RetryPolicy, RetryTimer
+
+Address = tuple[str, int]
+"""Host and port; the port is the transfer ID."""
+
+Outgoing = tuple[bytes, Address]
+"""A datagram and its destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded:
+    """A transfer is over.
+
+    Attributes:
+        finished: whether all octets arrived.
+        octets: content octets that the receiver confirmed or took.
+        code: ERROR code that ended it, sent or received; None without one.
+        reason: for people; empty when finished.
+    """
+
+    finished: bool
+    octets: int
+    code: int | None = None
+    reason: str = ""
+
+
+class SessionState(StrEnum):
+    """Where a transfer is."""
+
+    OFFERING = "offering"  # server: OACK is out, ACK 0 not yet in
+    SENDING = "sending"  # server: DATA is out
+    REQUESTING = "requesting"  # client: RRQ is out
+    RECEIVING = "receiving"  # client: DATA is awaited
+    LINGERING = "lingering"  # client: has everything, stays to repeat the last ACK
+    ENDED = "ended"
+
+
+class Session:
+    """What both ends share: peer, output, timer, end.
+
+    Args:
+        peer: transfer ID of the other end, or None while it is unknown.
+        policy: retransmission limits.
+
+    Attributes:
+        state: where the transfer is.
+        terms: what both ends agreed on.
+    """
+
+    def __init__(self, peer: Address | None, policy: RetryPolicy) -> None:
+        self._peer = peer
+        self._policy = policy
+        self._timer = RetryTimer(policy)
+        self._output: deque[Outgoing] = deque()
+        self._events: deque[TransferEnded] = deque()
+        self.state = SessionState.ENDED
+        self.terms = Terms()
+
+    def data_to_send(self) -> list[Outgoing]:
+        """Take the datagrams that are due, with their destinations."""
+        output = list(self._output)
+        self._output.clear()
+        return output
+
+    def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` is due, or None."""
+        return self._timer.deadline
+
+    def next_event(self) -> TransferEnded | None:
+        """Take the end of the transfer, once."""
+        return self._events.popleft() if self._events else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the session needs its port no more."""
+        return self.state is SessionState.ENDED
+
+    def _send(self, packet: Packet) -> None:
+        if self._peer is not None:
+            self._output.append((packet.to_bytes(), self._peer))
+
+    def _refuse_stranger(self, data: bytes, source: Address) -> None:
+        """Source: RFC 1350 section 4: ERROR to the stranger, the transfer goes on."""
+        if data[:2] != Opcode.ERROR.to_bytes(2):
+            error = Error(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer ID")
+            self._output.append((error.to_bytes(), source))
+
+    def _end(self, event: TransferEnded) -> None:
+        self.state = SessionState.ENDED
+        self._timer.stop()
+        self._events.append(event)
