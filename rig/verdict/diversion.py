@@ -236,8 +236,8 @@ def wrong_reason(case: DiversionCase) -> Finding | None:
             f"Diversion says reason={entry.reason} but {happened}, which is {wanted.reason}",
             "the platform must take the reason from the event that diverted the call",
             (
-                packet(leg.invite, f"Diversion: {leg.request.headers.get('Diversion')}"),
-                *happened_proofs(case),
+                _header(case, "Diversion"),
+                *_happened_proofs(case),
             ),
             "wrong_reason",
             wanted.callee,
@@ -250,8 +250,8 @@ def wrong_reason(case: DiversionCase) -> Finding | None:
             f"History-Info says cause={last.cause} but {happened}, which is {wanted.cause}",
             "the platform must take the cause from the event that diverted the call",
             (
-                packet(leg.invite, f"History-Info: {leg.request.headers.get('History-Info')}"),
-                *happened_proofs(case),
+                _header(case, "History-Info"),
+                *_happened_proofs(case),
             ),
             "wrong_cause",
             wanted.callee,
@@ -291,14 +291,13 @@ def wrong_party(case: DiversionCase) -> Finding | None:
     entry = _diversion(case)
     if entry is None or _party(entry) in case.expectation.callee_names:
         return None
-    leg = case.diverted_legs[0]
     return Finding(
         FaultClass.D3,
         Component.PLATFORM,
         f"Diversion names {_party(entry)} as the diverting party instead of "
         f"{case.expectation.callee} ({case.expectation.callee_names[0]})",
         "the newest Diversion entry must name the party that diverted last",
-        (packet(leg.invite, f"Diversion: {leg.request.headers.get('Diversion')}"),),
+        (_header(case, "Diversion"),),
         "wrong_party",
         case.expectation.callee,
     )

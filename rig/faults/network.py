@@ -1,0 +1,102 @@
+"""A relay between handset and platform: the network as a component that can be wrong.
+
+It stands where a NAT or a proxy would: the handset's packets reach the platform from the
+relay's own port, and the platform answers to that port. A hook may drop, alter or delay what
+passes. UDP only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+from rig.errors import RigError
+from rig.timeline import Address
+
+PassPacket = Callable[[bytes, bool], bytes | None]
+"""``(payload, towards_handset)`` to what passes on, or None to drop it."""
+
+
+def pass_all(payload: bytes, towards_handset: bool) -> bytes:  # noqa: FBT001 - see PassPacket
+    """The healthy network: everything passes unchanged."""
+    del towards_handset
+    return payload
+
+
+class NetworkPath:
+    """One handset's path to the platform.
+
+    Attributes:
+        address: where the handset sends to instead of the platform.
+        dropped: packets that the hook swallowed.
+    """
+
+    def __init__(self, platform: Address, *, host: str, hook: PassPacket = pass_all) -> None:
+        self.address: Address = (host, 0)
+        self.dropped = 0
+        self._platform = platform
+        self._host = host
+        self._hook = hook
+        self._handset: Address | None = None
+        self._near: socket.socket | None = None
+        self._far: socket.socket | None = None
+
+    async def start(self) -> None:
+        """Open both sides.
+
+        Raises:
+            RigError: no port could be had.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._near, self._far = (self._bind() for _ in range(2))
+        except OSError as error:
+            await self.close()
+            raise RigError(f"network relay cannot bind on {self._host}: {error}") from error
+        self.address = self._near.getsockname()[:2]
+        loop.add_reader(self._near, self._from_handset)
+        loop.add_reader(self._far, self._from_platform)
+
+    async def close(self) -> None:
+        """Close both sides; safe to call twice."""
+        loop = asyncio.get_running_loop()
+        for side in (self._near, self._far):
+            if side is not None:
+                loop.remove_reader(side)
+                side.close()
+        self._near = self._far = None
+
+    def _bind(self) -> socket.socket:
+        side = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        side.setblocking(False)
+        side.bind((self._host, 0))
+        return side
+
+    def _from_handset(self) -> None:
+        if self._near is None or self._far is None:
+            return
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while True:
+                payload, source = self._near.recvfrom(65535)
+                self._handset = source[:2]
+                self._pass(payload, self._far, self._platform, towards_handset=False)
+
+    def _from_platform(self) -> None:
+        if self._near is None or self._far is None:
+            return
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while True:
+                payload, _ = self._far.recvfrom(65535)
+                if self._handset is not None:
+                    self._pass(payload, self._near, self._handset, towards_handset=True)
+
+    def _pass(
+        self, payload: bytes, side: socket.socket, to: Address, *, towards_handset: bool
+    ) -> None:
+        passed = self._hook(payload, towards_handset)
+        if passed is None:
+            self.dropped += 1
+        else:
+            side.sendto(passed, to)
