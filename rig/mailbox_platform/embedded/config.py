@@ -1,0 +1,91 @@
+"""Settings of the embedded platform: what an administrator of a real one would set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.errors import UsageError
+from rig.timeline import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformConfig:
+    """How the embedded platform behaves; the defaults are those of a careful hosted platform.
+
+    Attributes:
+        seconds_per_ring: what one ring lasts, in seconds; ring counts of mailboxes and forward
+            rules are multiplied by it.
+        send_diversion: put ``Diversion`` on every diverted leg.
+        send_history_info: put ``History-Info`` on every diverted leg.
+        send_181: tell the caller that the call is being forwarded.
+        mwi_delay_s: hold every NOTIFY back that long after a change; 0 sends at once.
+        mwi_send_saved: report heard messages; otherwise their count is 0.
+        mwi_send_urgent: report the urgent pair; otherwise the parenthesis is left out.
+        realm: digest realm; empty means the site's domain.
+        algorithms: digest algorithms, strongest first; each gets a challenge of its own.
+        nonce_lifetime_s: age at which a nonce is stale.
+        register_min_expires_s: shorter bindings are refused with 423.
+        register_max_expires_s: longer bindings are cut to this.
+        register_default_expires_s: when the handset names none.
+        subscribe_min_expires_s: shorter subscriptions are refused with 423.
+        subscribe_max_expires_s: longer subscriptions are cut to this.
+        max_contacts: bindings that one AOR may have.
+        max_subscriptions: live message-summary subscriptions that one AOR may have.
+        max_diversions: diversions that one call may undergo before it is refused.
+        max_calls: calls that may be routed at the same time.
+        default_ring_s: ringing time when neither mailbox nor forwarding limits it.
+        allowed_redirect_prefixes: numbers outside the site that a handset's 302 may name.
+        trusted_peers: source addresses (host, port) that need no digest: a trunk.
+        trunk: where numbers outside the site are sent, or None if there is no trunk.
+
+    Source: RFC 3261 sections 10.3 and 22, RFC 6665 section 4.2.1.1, RFC 3842 section 3.4.
+    """
+
+    seconds_per_ring: float = 4.0
+    send_diversion: bool = True
+    send_history_info: bool = True
+    send_181: bool = True
+    mwi_delay_s: float = 0.0
+    mwi_send_saved: bool = True
+    mwi_send_urgent: bool = True
+    realm: str = ""
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    nonce_lifetime_s: float = 300.0
+    register_min_expires_s: int = 10
+    register_max_expires_s: int = 3600
+    register_default_expires_s: int = 3600
+    subscribe_min_expires_s: int = 5
+    subscribe_max_expires_s: int = 3600
+    max_contacts: int = 10
+    max_subscriptions: int = 10
+    max_diversions: int = 5
+    max_calls: int = 200
+    default_ring_s: float = 120.0
+    allowed_redirect_prefixes: tuple[str, ...] = ()
+    trusted_peers: tuple[Address, ...] = ()
+    trunk: Address | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no platform could honour."""
+        if self.seconds_per_ring <= 0:
+            raise UsageError(
+                f"platform config: seconds_per_ring is {self.seconds_per_ring}; "
+                "expected more than 0. Use 4.0 for real time, 1.0 for a demo."
+            )
+        if not 0 < self.register_min_expires_s <= self.register_max_expires_s:
+            raise UsageError(
+                "platform config: register_min_expires_s must be above 0 and not above "
+                f"register_max_expires_s, got {self.register_min_expires_s} and "
+                f"{self.register_max_expires_s}. Swap or correct them."
+            )
+        if not 0 < self.subscribe_min_expires_s <= self.subscribe_max_expires_s:
+            raise UsageError(
+                "platform config: subscribe_min_expires_s must be above 0 and not above "
+                f"subscribe_max_expires_s, got {self.subscribe_min_expires_s} and "
+                f"{self.subscribe_max_expires_s}. Swap or correct them."
+            )
+        if self.max_diversions < 1:
+            raise UsageError(
+                f"platform config: max_diversions is {self.max_diversions}; expected at least 1, "
+                "since going to the mailbox is a diversion."
+            )

@@ -1,0 +1,54 @@
+"""The narrow places where a test may make the embedded platform misbehave.
+
+The platform asks the hook at each of them and does what it says; the default says "as you
+were". Seeded faults are subclasses that live elsewhere, so the platform itself holds none.
+"""
+
+from __future__ import annotations
+
+from rig.sip.diversion import DiversionEntry
+from rig.sip.event import Flow
+from rig.sip.history_info import HistoryEntry
+from rig.sip.message import Request, Response
+from rig.sip.message_summary import MessageSummary
+
+
+class PlatformHook:
+    """Leaves the platform as it is; override a method to alter one behaviour."""
+
+    def summary(self, mailbox: str, subscriber: str, summary: MessageSummary) -> MessageSummary:
+        """Alter what a subscriber is told.
+
+        Args:
+            mailbox: number of the mailbox.
+            subscriber: number of the account that is told.
+            summary: what the platform is about to send.
+        """
+        del mailbox, subscriber
+        return summary
+
+    def diversion(self, entries: list[DiversionEntry]) -> list[DiversionEntry]:
+        """Alter the Diversion entries of a diverted leg, newest first."""
+        return entries
+
+    def history(self, entries: list[HistoryEntry]) -> list[HistoryEntry]:
+        """Alter the History-Info entries of a diverted leg, oldest first."""
+        return entries
+
+    def outgoing(self, message: Request | Response, flow: Flow) -> Request | Response | None:
+        """Alter a message just before it leaves, or drop it by returning None."""
+        del flow
+        return message
+
+    def greeting(self, kind: str) -> str:
+        """Choose another greeting than the one of ``kind`` (``busy`` or ``unavailable``)."""
+        return kind
+
+    def ring_seconds(self, value: float) -> float:
+        """Alter how long a handset is rung, in seconds."""
+        return value
+
+    def before_notify(self, mailbox: str) -> bool:
+        """Say whether a change of ``mailbox`` is told to anybody."""
+        del mailbox
+        return True
