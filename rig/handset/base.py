@@ -24,6 +24,7 @@ class HandsetCapability(StrEnum):
     MESSAGE_KEY = "message_key"
     SEND_DIGITS = "send_digits"
     LAMP = "lamp"
+    HEAR_PROMPTS = "hear_prompts"
     REBOOT = "reboot"
     SEVERAL_ACCOUNTS = "several_accounts"
 

@@ -22,6 +22,7 @@ _MAX_NETSTRING_BYTES = 1 << 20
 _MAX_LENGTH_DIGITS = 8
 
 Event = dict[str, Any]
+EventListener = Callable[[Event], None]
 
 
 class NetstringReader:
@@ -85,7 +86,7 @@ class ControlAnswer:
 class SoftphoneControl:
     """One connection; baresip serves a single client at a time."""
 
-    def __init__(self, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, on_event: EventListener) -> None:
         """Make an unconnected client.
 
         Args:
