@@ -11,6 +11,8 @@ RFC 2347, 2348, 2349 (options); RFC 7440 (windowsize).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from provisioning.errors import RemoteProtocolError
 from provisioning.transport.tftp_options import BLKSIZE_RANGE, accept, grant
 from provisioning.transport.tftp_packet import (
@@ -38,27 +40,44 @@ _MODES = frozenset({"octet", "netascii"})
 _SAME_ACK_PAUSE_S = 0.1
 
 
-def read_request(data: bytes) -> Request | Error | None:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A datagram at the listening port that gets an ERROR.
+
+    Attributes:
+        error: what to answer.
+        filename: what was asked for, as far as it could be read.
+    """
+
+    error: Error
+    filename: str = ""
+
+
+def read_request(data: bytes) -> Request | Refusal | None:
     """Judge a datagram that came to the listening port.
 
     Args:
         data: the datagram.
 
     Returns:
-        A read request to serve, an ERROR to answer with, or None for silence. An ERROR is
+        A read request to serve, a refusal to answer with, or None for silence. An ERROR is
         never answered (RFC 1350 section 2), nor are runts and packets of a transfer that
         this port does not have.
     """
     try:
         packet = decode(data)
     except PacketError as error:
-        return None if error.status_hint is None else Error(error.status_hint, str(error))
+        if error.status_hint is None:
+            return None
+        return Refusal(Error(error.status_hint, str(error)))
     if not isinstance(packet, Request):
         return None
     if packet.opcode == Opcode.WRQ:
-        return Error(ErrorCode.ACCESS_VIOLATION, "this server does not take files")
+        reason = "this server does not take files"
+        return Refusal(Error(ErrorCode.ACCESS_VIOLATION, reason), packet.filename)
     if packet.mode not in _MODES:
-        return Error(ErrorCode.ILLEGAL_OPERATION, "mode must be octet or netascii")
+        reason = "mode must be octet or netascii"
+        return Refusal(Error(ErrorCode.ILLEGAL_OPERATION, reason), packet.filename)
     return packet
 
 
