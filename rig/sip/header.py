@@ -58,23 +58,31 @@ class Headers:
             also send what is wrong. Bytes that are not UTF-8 are surrogate escapes.
     """
 
-    __slots__ = ("_index", "_rows", "_views")
+    __slots__ = ("_index", "_lowered", "_rows", "_views")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._rows: list[tuple[str, str]] = list(pairs)
+        self._lowered: list[str] | None = None
         self._index: dict[str, list[str]] | None = None
         self._views: dict[str, object] | None = None
 
     @classmethod
-    def adopt(cls, rows: list[tuple[str, str]]) -> Headers:
-        """Wrap a list without copying it; the caller gives the list away."""
+    def adopt(cls, rows: list[tuple[str, str]], lowered: list[str] | None = None) -> Headers:
+        """Wrap a list without copying it; the caller gives the list away.
+
+        Args:
+            rows: the rows.
+            lowered: their names in lower case without blanks, if the caller has them.
+        """
         headers = cls.__new__(cls)
         headers._rows = rows  # noqa: SLF001 - this is the class's own constructor
+        headers._lowered = lowered  # noqa: SLF001 - as above
         headers._index = None  # noqa: SLF001 - as above
         headers._views = None  # noqa: SLF001 - as above
         return headers
 
     def _changed(self) -> None:
+        self._lowered = None
         self._index = None
         self._views = None
 
@@ -82,14 +90,27 @@ class Headers:
         index = self._index
         if index is None:
             index = {}
-            for name, value in self._rows:
-                key = canonical_name(name)
+            names = self._lowered
+            if names is None:
+                names = [name.strip().lower() for name, _ in self._rows]
+            for name, (_, value) in zip(names, self._rows, strict=True):
+                key = COMPACT_FORMS.get(name, name) if len(name) == 1 else name
                 if key in index:
                     index[key].append(value)
                 else:
                     index[key] = [value]
             self._index = index
         return index
+
+    def content_lengths(self) -> list[str]:
+        """Give the Content-Length values without building the index: every message asks."""
+        names = self._lowered
+        if names is None or self._index is not None:
+            return self.get_all("content-length")
+        count = names.count("content-length")
+        if "l" in names or count > 1:
+            return self.get_all("content-length")
+        return [self._rows[names.index("content-length")][1]] if count else []
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give the value of the first row of that name, or ``default``."""

@@ -277,7 +277,11 @@ class Request(Message):
         body: bytes = b"",
         version: str = SIP_VERSION,
     ) -> None:
-        super().__init__(headers, body, version)
+        # Not through super(): this is the hot path of every received message.
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.body = body
+        self.version = version
+        self.raw = b""
         self.method = method
         self.uri = uri
 

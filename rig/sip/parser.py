@@ -11,7 +11,7 @@ import re
 
 from rig.sip.errors import MessageError
 from rig.sip.grammar import TOKEN, shown
-from rig.sip.header import Headers, canonical_name
+from rig.sip.header import Headers
 from rig.sip.message import SIP_VERSION, Message, Request, Response
 
 Rows = list[tuple[str, str]]
@@ -47,24 +47,19 @@ def parse_message(data: bytes, *, datagram: bool = True) -> Request | Response:
     """
     end = data.find(b"\r\n\r\n")
     if end > 0:
-        text = data[:end].decode("utf-8", "surrogateescape")
-        lines = text.split("\r\n")
-        if (
-            "\n " not in text
-            and " :" not in text
-            and "\t" not in text
-            and text.count("\n") == len(lines) - 1
-            and lines[0]
-        ):
-            start = lines[0]
-            del lines[0]
-            rows = [
-                (name, value.strip(" "))
-                for name, colon, value in [line.partition(":") for line in lines]
-                if colon
-            ]
-            if len(rows) == len(lines):
-                return _assemble(start, rows, data, end + 4, datagram)
+        lines = data[:end].decode("utf-8", "surrogateescape").split("\n")
+        start = lines[0].rstrip("\r")
+        del lines[0]
+        rows = [
+            (name, value.strip(" \t\r"))
+            for name, colon, value in [line.partition(":") for line in lines]
+            if colon and name
+        ]
+        names = "\n".join([name for name, _ in rows]).lower()
+        # A fold or a blank before the colon shows as a blank in a name.
+        if len(rows) == len(lines) and start and " " not in names and "\t" not in names:
+            keys = names.split("\n") if rows else []
+            return _assemble(start, Headers.adopt(rows, keys), data, end + 4, datagram)
     return _parse_carefully(data, datagram)
 
 
@@ -85,27 +80,27 @@ def _parse_carefully(data: bytes, datagram: bool) -> Request | Response:  # noqa
         if line[:1] in (" ", "\t"):
             if rows:
                 name, value = rows[-1]
-                rows[-1] = (name, " ".join((value, line.strip(" \t"))).strip(" "))
+                rows[-1] = (name, " ".join((value, line.strip(" \t\r"))).strip(" "))
             else:
                 fault = "message: the first line is folded; expected a header row after it"
             continue
         name, colon, value = line.partition(":")
         name = name.rstrip(" \t")
         if colon and name:
-            rows.append((name, value.strip(" \t")))
+            rows.append((name, value.strip(" \t\r")))
         elif line:
             fault = fault or f"message: got line {shown(line)}; expected 'name: value'"
     if closing is None and not (datagram and head.endswith(b"\n")):
         fault = fault or "message: no empty line after the headers; it was cut short"
     if fault:
-        partial = _salvage(start, rows, data)
+        partial = _salvage(start, Headers(rows), data)
         raise MessageError(fault, status_hint=_hint(partial, 400), partial=partial)
-    return _assemble(start, rows, data, body_at, datagram)
+    return _assemble(start.rstrip("\r"), Headers.adopt(rows), data, body_at, datagram)
 
 
 def _assemble(
     start: str,
-    rows: Rows,
+    headers: Headers,
     data: bytes,
     body_at: int,
     datagram: bool,  # noqa: FBT001 - private, on the hot path
@@ -113,37 +108,43 @@ def _assemble(
     message: Request | Response
     method, _, rest = start.partition(" ")
     uri, _, version = rest.rpartition(" ")
-    headers = Headers.adopt(rows)
     if version == SIP_VERSION and " " not in uri and uri and uri[0] != "<" and _is_token(method):
         message = Request(method, uri, headers)
     elif method == SIP_VERSION and rest[3:4] == " " and _STATUS.fullmatch(rest[:3]):
         message = Response(int(rest[:3]), rest[4:], headers)
     else:
-        message = _unusual_start(start, rows, data)
+        message = _unusual_start(start, headers, data)
     message.raw = data
-    lengths = [
-        value
-        for name, value in rows
-        if len(name) in (1, 14) and canonical_name(name) == "content-length"
-    ]
-    if not lengths:
-        if datagram:
-            message.body = data[body_at:]
-        return message
-    found = _LENGTH.fullmatch(lengths[0])
-    if found is None:
-        raise _length_error(f"got {shown(lengths[0])}; expected up to nine digits", message)
-    length = int(found.group(1))
-    if len(lengths) > 1 and any(
-        other.lstrip("0") != lengths[0].lstrip("0") for other in lengths[1:]
-    ):
-        raise _length_error("several values that differ; the body cannot be found", message)
-    if length > len(data) - body_at:
-        raise _length_error(
-            f"got {length}, but only {len(data) - body_at} octets follow the headers", message
-        )
-    message.body = data[body_at : body_at + length]
+    lengths = headers.content_lengths()
+    if lengths:
+        end = body_at + _agreed_length(lengths, message)
+        if end > len(data):
+            raise _length_error(
+                f"got {lengths[0]}, but only {len(data) - body_at} octets follow the headers",
+                message,
+            )
+        message.body = data[body_at:end]
+    elif datagram:
+        message.body = data[body_at:]
     return message
+
+
+def _agreed_length(lengths: list[str], message: Request | Response) -> int:
+    if (
+        len(lengths) == 1
+        and len(lengths[0]) < 8
+        and lengths[0].isdecimal()
+        and lengths[0].isascii()
+    ):
+        return int(lengths[0])
+    found = [_LENGTH.fullmatch(length) for length in lengths]
+    values = {int(length.group(1)) for length in found if length is not None}
+    if None in found:
+        wrong = lengths[found.index(None)]
+        raise _length_error(f"got {shown(wrong)}; expected up to nine digits", message)
+    if len(values) > 1:
+        raise _length_error("several values that differ; the body cannot be found", message)
+    return values.pop()
 
 
 def _length_error(text: str, message: Request | Response) -> MessageError:
@@ -159,28 +160,28 @@ def _hint(message: Message | None, status: int) -> int | None:
     return status if isinstance(message, Request) and message.method != "ACK" else None
 
 
-def _salvage(start: str, rows: Rows, data: bytes) -> Request | Response | None:
+def _salvage(start: str, headers: Headers, data: bytes) -> Request | Response | None:
     """Make what can be made of a damaged message, so that it can be answered and shown."""
     words = start.split()
     partial: Request | Response
     if not words or words[0].upper().startswith("SIP/"):
         if len(words) < 2 or not _STATUS.fullmatch(words[1]):
             return None
-        partial = Response(int(words[1]), " ".join(words[2:]), Headers(rows), version=words[0])
-    elif _is_token(words[0]) and rows:
-        partial = Request(words[0], " ".join(words[1:-1]), Headers(rows), version=words[-1])
+        partial = Response(int(words[1]), " ".join(words[2:]), headers.copy(), version=words[0])
+    elif _is_token(words[0]) and len(headers):
+        partial = Request(words[0], " ".join(words[1:-1]), headers.copy(), version=words[-1])
     else:
         return None
     partial.raw = data
     return partial
 
 
-def _unusual_start(start: str, rows: Rows, data: bytes) -> Request | Response:
+def _unusual_start(start: str, headers: Headers, data: bytes) -> Request | Response:
     """Judge a start line that is not the plain form."""
     words = start.split()
     if words and _VERSION.fullmatch(words[0]):
-        return _unusual_status_line(start, words, rows)
-    partial = _salvage(start, rows, data)
+        return _unusual_status_line(start, words, headers)
+    partial = _salvage(start, headers, data)
     hint = _hint(partial, 400)
     if len(words) < 3 or not _is_token(words[0]) or start[:1] in (" ", "\t"):
         raise MessageError(
@@ -207,10 +208,10 @@ def _unusual_start(start: str, rows: Rows, data: bytes) -> Request | Response:
             status_hint=hint,
             partial=partial,
         )
-    return Request(words[0], words[1], Headers.adopt(rows))
+    return Request(words[0], words[1], headers)
 
 
-def _unusual_status_line(start: str, words: list[str], rows: Rows) -> Response:
+def _unusual_status_line(start: str, words: list[str], headers: Headers) -> Response:
     if words[0].upper() != SIP_VERSION:
         raise MessageError(
             f"status line: got version {shown(words[0])}; expected SIP/2.0", status_hint=None
@@ -221,4 +222,4 @@ def _unusual_status_line(start: str, words: list[str], rows: Rows) -> Response:
             status_hint=None,
         )
     reason = start.split(None, 2)[2] if len(words) > 2 else ""
-    return Response(int(words[1]), reason, Headers.adopt(rows))
+    return Response(int(words[1]), reason, headers)
