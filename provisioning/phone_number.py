@@ -24,6 +24,7 @@ _SPACES = re.compile("[ \u00a0\u2007\u2009\u202f]+")
 _SEPARATORS = re.compile(r"[-/.()\u2010\u2011\u2013]")
 _DIGITS = re.compile(r"[0-9]+")
 _HYPHENATED = re.compile(r"\+?[0-9]+(?:-[0-9]+)*")
+_DIAL_STRING = re.compile(r"\+?[0-9*#]{1,30}")
 _SERVICE_CODE = re.compile(r"[*#]{1,2}[0-9]{1,6}#?")
 _FLOAT = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
 
@@ -200,6 +201,21 @@ def parse_service_number(text: str, country_code: str = "49", prefix: str = "0")
     if _DIGITS.fullmatch(squeezed) and len(squeezed) <= MAX_EXTENSION_DIGITS:
         return squeezed
     return normalise(text, country_code, prefix)
+
+
+def parse_dial_string(text: str) -> str:
+    """Read what a speed dial key dials: digits, ``*``, ``#``, with a plus in front perhaps.
+
+    Args:
+        text: as written; spaces, hyphens, slashes, dots and brackets are dropped.
+
+    Raises:
+        NumberError: nothing that a handset can dial.
+    """
+    squeezed = _SEPARATORS.sub("", _without_spaces(text))
+    if not _DIAL_STRING.fullmatch(squeezed):
+        raise NumberError("this cannot be dialled", "up to 30 digits, * and #, a + only in front")
+    return squeezed
 
 
 def display_form(number: str, country_code: str = "49", extension: str = "") -> str:

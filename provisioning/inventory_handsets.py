@@ -1,0 +1,219 @@
+"""Reads the handsets of an inventory; whose accounts they carry stays open.
+
+Account references are kept as written until every user is known; see
+:mod:`provisioning.inventory_checks`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provisioning.address import Mac
+from provisioning.errors import Position
+from provisioning.intent import LampPolicyIntent, LineKeyKind, MwiMode, SipTransport
+from provisioning.inventory_fields import FaultList, FieldReader, show_value
+from provisioning.inventory_model import AccountRef, LineKey, ModelLimits
+from provisioning.phone_number import parse_dial_string
+from provisioning.yaml_source import YamlMap, YamlNode, YamlText
+
+MAX_LINE_KEYS = 512
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+_NAME_FORM = "up to 63 letters, digits and . _ -"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,62}"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDraft:
+    """One account reference as read.
+
+    Attributes:
+        user: the user as written: number in any spelling, extension or SIP user.
+        position: where that stands.
+        ref: the rest; its ``user`` is not yet resolved.
+    """
+
+    user: str
+    position: Position
+    ref: AccountRef
+
+
+@dataclass(frozen=True, slots=True)
+class HandsetDraft:
+    """One handset as read.
+
+    Attributes:
+        name: empty when faulty.
+        name_at: where it stands.
+        mac: None when faulty.
+        mac_at: where it stands.
+        model: empty when faulty or unknown.
+        model_at: where it stands.
+        vendor: may be empty.
+        accounts: as read.
+        line_keys: positions given.
+        line_keys_at: where each stands, in the same order.
+        lamp: lamp policy.
+        position: where the handset stands.
+    """
+
+    name: str
+    name_at: Position
+    mac: Mac | None
+    mac_at: Position
+    model: str
+    model_at: Position
+    vendor: str
+    accounts: tuple[AccountDraft, ...]
+    line_keys: tuple[LineKey, ...]
+    line_keys_at: tuple[Position, ...]
+    lamp: LampPolicyIntent
+    position: Position
+
+
+def read_handset(
+    node: YamlNode, faults: FaultList, models: Mapping[str, ModelLimits] | None
+) -> HandsetDraft | None:
+    """Read one handset.
+
+    Args:
+        node: the mapping.
+        faults: where faults go.
+        models: known models; None accepts any.
+
+    Returns:
+        The draft, or None when the node is no mapping.
+    """
+    reader = FieldReader(node, "handset", faults)
+    if not reader.usable:
+        return None
+    model = reader.text("model", required=True, pattern=_WORD, form="a model such as T46U")
+    if model and models is not None and model not in models:
+        _report_unknown_model(model, reader.position_of("model"), models, faults)
+        model = ""
+    reader.node("accounts", required=True)
+    accounts = tuple(
+        account
+        for item in reader.items("accounts")
+        if (account := _read_account(item, faults)) is not None
+    )
+    line_keys, line_keys_at = _read_line_keys(reader, faults)
+    draft = HandsetDraft(
+        name=reader.text("name", required=True, pattern=_NAME, form=_NAME_FORM),
+        name_at=reader.position_of("name"),
+        mac=reader.parsed("mac", _parse_mac, required=True),
+        mac_at=reader.position_of("mac"),
+        model=model,
+        model_at=reader.position_of("model"),
+        vendor=reader.text("vendor", pattern=_WORD, form="a vendor's name"),
+        accounts=accounts,
+        line_keys=line_keys,
+        line_keys_at=line_keys_at,
+        lamp=_read_lamp(reader),
+        position=node.position,
+    )
+    reader.finish()
+    return draft
+
+
+def _parse_mac(text: str) -> Mac:
+    # Spreadsheets and YAML tools turn 12e456789012 into a float: say so when it happened.
+    try:
+        return Mac.parse(text)
+    except ValueError as error:
+        looks_like_float = "e+" in text.lower() or text.lower() in {"inf", "infinity", ".inf"}
+        hint = " (a spreadsheet turned it into a number: format the column as text)"
+        raise ValueError(f"{error}{hint if looks_like_float else ''}") from None
+
+
+def _report_unknown_model(
+    model: str, position: Position, models: Mapping[str, ModelLimits], faults: FaultList
+) -> None:
+    by_lower = {known.lower(): known for known in models}
+    near = difflib.get_close_matches(model.lower(), list(by_lower), n=3, cutoff=0.5)
+    faults.add(
+        position,
+        "unknown model",
+        got=show_value(model),
+        expected="a model with a device profile",
+        fix=f"Did you mean {' or '.join(by_lower[name] for name in near)}?"
+        if near
+        else "See the list of models.",
+    )
+
+
+def _read_account(node: YamlNode, faults: FaultList) -> AccountDraft | None:
+    if isinstance(node, YamlText):
+        # `accounts: [101, 102]` is short for a list of mappings with nothing but a user.
+        user = YamlText("user", node.position)
+        node = YamlMap(((user, node),), node.position)
+    reader = FieldReader(node, "account", faults)
+    if not reader.usable:
+        return None
+    user_text = reader.text("user", required=True)
+    draft = AccountDraft(
+        user=user_text,
+        position=reader.position_of("user"),
+        ref=AccountRef(
+            user="",
+            mwi=reader.choice("mwi", MwiMode),
+            transport=reader.choice("transport", SipTransport),
+            label=reader.text("label"),
+            shared=reader.flag("shared", default=False),
+        ),
+    )
+    reader.finish()
+    return draft
+
+
+def _read_line_keys(
+    handset: FieldReader, faults: FaultList
+) -> tuple[tuple[LineKey, ...], tuple[Position, ...]]:
+    readers = [FieldReader(item, "line key", faults) for item in handset.items("line_keys")]
+    usable = [reader for reader in readers if reader.usable]
+    wanted = [reader.integer("position", 0, low=1, high=MAX_LINE_KEYS) for reader in usable]
+    taken = set(wanted)
+    free = iter([n for n in range(1, MAX_LINE_KEYS + len(usable) + 1) if n not in taken])
+    keys = []
+    places = []
+    for reader, position in zip(usable, wanted, strict=True):
+        keys.append(_read_line_key(reader, position or next(free)))
+        places.append(reader.position_of("position"))
+    return tuple(keys), tuple(places)
+
+
+def _read_line_key(reader: FieldReader, position: int) -> LineKey:
+    kind = reader.choice("kind", LineKeyKind, required=True) or LineKeyKind.LINE
+    value = reader.parsed("value", parse_dial_string) or ""
+    if kind in {LineKeyKind.SPEED_DIAL, LineKeyKind.BLF}:
+        reader.node("value", required=True)
+    elif kind is LineKeyKind.LINE and value:
+        reader.faults.add(
+            reader.position_of("value"),
+            "a line key has no value: it stands for an account",
+            got=show_value(value),
+            expected="'account: 2' to choose the account",
+            fix="Remove 'value', or make it a speed_dial.",
+        )
+    key = LineKey(
+        position=position,
+        kind=kind,
+        account=reader.integer("account", 1, low=1, high=MAX_LINE_KEYS),
+        value=value,
+        label=reader.text("label"),
+    )
+    reader.finish()
+    return key
+
+
+def _read_lamp(handset: FieldReader) -> LampPolicyIntent:
+    reader = handset.part("lamp", "lamp part")
+    if reader is None:
+        return LampPolicyIntent()
+    lamp = LampPolicyIntent(
+        on_message=reader.flag("on_message", default=True),
+        on_missed_call=reader.flag("on_missed_call", default=False),
+    )
+    reader.finish()
+    return lamp

@@ -1,0 +1,297 @@
+"""A whole site, checked, and what each of its handsets must be told.
+
+The step from wish to instruction: users and handsets in, a
+:class:`~provisioning.intent.HandsetIntent` out. Must not know files or vendors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provisioning.errors import InputFault, UsageError
+from provisioning.intent import (
+    AccountIntent,
+    DivertIntent,
+    DivertsIntent,
+    HandsetIntent,
+    LineKeyIntent,
+    LineKeyKind,
+    LocaleIntent,
+    MwiIntent,
+    MwiMode,
+    ProvisioningIntent,
+)
+from provisioning.inventory_model import (
+    DEFAULT_SECONDS_PER_RING,
+    AccountRef,
+    Forward,
+    ForwardPlace,
+    InventoryHandset,
+    LineKey,
+    Registrar,
+    User,
+    UserForwarding,
+)
+from provisioning.phone_number import NumberError, normalise
+from provisioning.secret import Secret
+
+
+def rings_to_seconds(rings: int, seconds_per_ring: float) -> int:
+    """How long a handset rings, for handsets that count seconds.
+
+    Args:
+        rings: number of rings, 0 for at once.
+        seconds_per_ring: ringing cadence, seconds.
+
+    Returns:
+        Whole seconds, halves rounded up, and at least 1 unless ``rings`` is 0.
+    """
+    return max(1, math.floor(rings * seconds_per_ring + 0.5)) if rings else 0
+
+
+def seconds_to_rings(delay_s: int, seconds_per_ring: float) -> int:
+    """How often it rings in that time, for platforms that count rings.
+
+    Args:
+        delay_s: seconds, 0 for at once.
+        seconds_per_ring: ringing cadence, seconds.
+
+    Returns:
+        Rings rounded to the nearest number that a platform takes: 0, or 2 to 20.
+    """
+    if not delay_s:
+        return 0
+    return min(20, max(2, math.floor(delay_s / seconds_per_ring + 0.5)))
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything the inventory says, free of faults.
+
+    Attributes:
+        name: of the site.
+        domain: host part of every AOR.
+        registrar: where handsets register.
+        voice_portal_number: what the message key dials; empty when no mailbox exists.
+        provisioning: where handsets fetch files.
+        admin_password: for the handsets' own web pages.
+        users: by number in normal form.
+        handsets: in the order of the inventory.
+        locale: language, tones, time zone.
+        mwi_mode: how accounts learn of messages unless they say otherwise.
+        mwi_expires_s: subscription duration to ask for.
+        seconds_per_ring: ringing cadence, seconds.
+        country_code: digits of the own country.
+        trunk_prefix: of national numbers.
+        demo: nothing here is secret.
+        path: the file read.
+        warnings: what is accepted but worth a look.
+    """
+
+    name: str
+    domain: str
+    registrar: Registrar
+    voice_portal_number: str
+    provisioning: ProvisioningIntent
+    admin_password: Secret
+    users: Mapping[str, User]
+    handsets: tuple[InventoryHandset, ...]
+    locale: LocaleIntent = field(default_factory=LocaleIntent)
+    mwi_mode: MwiMode = MwiMode.SUBSCRIBE
+    mwi_expires_s: int = 3600
+    seconds_per_ring: float = DEFAULT_SECONDS_PER_RING
+    country_code: str = "49"
+    trunk_prefix: str = "0"
+    demo: bool = False
+    path: Path | None = None
+    warnings: tuple[InputFault, ...] = ()
+
+    @functools.cached_property
+    def _handsets_by_name(self) -> dict[str, InventoryHandset]:
+        return {handset.name: handset for handset in self.handsets}
+
+    @functools.cached_property
+    def _owners_by_alias(self) -> dict[str, User]:
+        return {
+            alias: user
+            for user in self.users.values()
+            if user.mailbox is not None
+            for alias in user.mailbox.aliases
+        }
+
+    @functools.cached_property
+    def _users_by_spelling(self) -> dict[str, User]:
+        by_spelling: dict[str, User] = {}
+        for user in self.users.values():
+            by_spelling[user.sip_user] = user
+        for user in self.users.values():
+            if user.extension:
+                by_spelling[user.extension] = user
+        return by_spelling | dict(self.users)
+
+    def handset(self, name: str) -> InventoryHandset:
+        """Find a handset by its name.
+
+        Args:
+            name: as in the inventory.
+
+        Raises:
+            UsageError: there is none; names the nearest.
+        """
+        found = self._handsets_by_name.get(name)
+        if found is None:
+            raise _unknown("handset", name, list(self._handsets_by_name))
+        return found
+
+    def user(self, number: str) -> User:
+        """Find a user by number in any spelling, by extension or by SIP user.
+
+        Args:
+            number: for example ``+493023125101``, ``030 23125-101`` or ``101``.
+
+        Raises:
+            UsageError: there is none; names the nearest.
+        """
+        found = self._users_by_spelling.get(number.strip())
+        if found is None:
+            try:
+                normal = normalise(number, self.country_code, self.trunk_prefix)
+            except NumberError:
+                normal = ""
+            found = self.users.get(normal)
+        if found is None:
+            raise _unknown("user", number, list(self._users_by_spelling))
+        return found
+
+    def mailbox_owner(self, number: str) -> User | None:
+        """Whose mailbox a number opens: its own user's, or that of the alias's owner.
+
+        Args:
+            number: normal form.
+        """
+        user = self.users.get(number)
+        if user is not None and user.mailbox is not None:
+            return user
+        return self._owners_by_alias.get(number)
+
+    def with_endpoints(
+        self,
+        *,
+        registrar: tuple[str, int] | None = None,
+        provisioning_url: str | None = None,
+    ) -> Site:
+        """The same site at other addresses, as a demo or test on loopback needs it.
+
+        Args:
+            registrar: host and port that handsets register at; None for no change.
+            provisioning_url: where they fetch; None for no change.
+        """
+        where, fetch = self.registrar, self.provisioning
+        if registrar is not None:
+            where = dataclasses.replace(where, host=registrar[0], port=registrar[1])
+        if provisioning_url is not None:
+            fetch = dataclasses.replace(fetch, url=provisioning_url.rstrip("/"))
+        return dataclasses.replace(self, registrar=where, provisioning=fetch)
+
+    def intent(self, handset_name: str) -> HandsetIntent:
+        """Say what one handset must be told.
+
+        Args:
+            handset_name: as in the inventory.
+
+        Raises:
+            UsageError: there is no such handset.
+        """
+        handset = self.handset(handset_name)
+        return HandsetIntent(
+            name=handset.name,
+            mac=handset.mac,
+            model=handset.model,
+            accounts=tuple(
+                self._account(index, ref) for index, ref in enumerate(handset.accounts, start=1)
+            ),
+            line_keys=self._line_keys(handset),
+            lamp=handset.lamp,
+            locale=self.locale,
+            provisioning=self.provisioning,
+            admin_password=self.admin_password,
+        )
+
+    def _account(self, index: int, ref: AccountRef) -> AccountIntent:
+        user = self.users[ref.user]
+        owner = self.mailbox_owner(user.number)
+        return AccountIntent(
+            index=index,
+            label=ref.label or user.name,
+            display_name=user.name,
+            user=user.sip_user,
+            auth_user=user.auth_user,
+            password=user.password,
+            domain=self.domain,
+            registrar_host=self.registrar.host,
+            registrar_port=self.registrar.port,
+            transport=ref.transport or self.registrar.transport,
+            register_expires_s=self.registrar.expires_s,
+            voicemail_number=self.voice_portal_number if owner else "",
+            mwi=self._mwi(ref, user, owner),
+            diverts=_handset_diverts(user.services),
+        )
+
+    def _mwi(self, ref: AccountRef, user: User, owner: User | None) -> MwiIntent:
+        if owner is None:
+            return MwiIntent(MwiMode.OFF, self.mwi_expires_s)
+        foreign = None if owner is user else f"sip:{owner.sip_user}@{self.domain}"
+        return MwiIntent(ref.mwi or self.mwi_mode, self.mwi_expires_s, foreign)
+
+    def _line_keys(self, handset: InventoryHandset) -> tuple[LineKeyIntent, ...]:
+        if not handset.line_keys:
+            return tuple(
+                LineKeyIntent(index, LineKeyKind.LINE, index, label=self._label(ref))
+                for index, ref in enumerate(handset.accounts, start=1)
+            )
+        return tuple(
+            self._line_key(key, handset)
+            for key in sorted(handset.line_keys, key=lambda key: key.position)
+        )
+
+    def _line_key(self, key: LineKey, handset: InventoryHandset) -> LineKeyIntent:
+        value, label = key.value, key.label
+        if key.kind is LineKeyKind.LINE:
+            label = label or self._label(handset.accounts[key.account - 1])
+        elif key.kind is LineKeyKind.VOICEMAIL:
+            value = value or self.voice_portal_number
+        elif key.kind is LineKeyKind.BLF:
+            watched = self._users_by_spelling.get(value)
+            if watched is not None:
+                value, label = watched.sip_user, label or watched.name
+        return LineKeyIntent(key.position, key.kind, key.account, value, label)
+
+    def _label(self, ref: AccountRef) -> str:
+        return ref.label or self.users[ref.user].name
+
+
+def _handset_diverts(services: UserForwarding) -> DivertsIntent:
+    return DivertsIntent(
+        always=_handset_divert(services.always),
+        busy=_handset_divert(services.busy),
+        no_answer=_handset_divert(services.no_answer),
+    )
+
+
+def _handset_divert(forward: Forward | None) -> DivertIntent:
+    if forward is None or forward.at is not ForwardPlace.HANDSET:
+        return DivertIntent()
+    return DivertIntent(enabled=True, target=forward.target, delay_s=forward.delay_s)
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> UsageError:
+    near = difflib.get_close_matches(name[:64], known, n=3, cutoff=0.5) or sorted(known)[:5]
+    return UsageError(
+        f"the inventory has no {kind} {name[:64]!r}; the nearest are: {', '.join(near) or 'none'}"
+    )
