@@ -1,0 +1,161 @@
+"""Turns prompts, speech and digits into the RTP packets of one stream, beat by beat."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+
+from rig.media.dtmf import DEFAULT_PAYLOAD_TYPE, DtmfStep, schedule
+from rig.media.g711 import Law, encode, silence
+from rig.media.pacer import Pacer
+from rig.media.prompt import prompt_pcm
+from rig.media.rtp import SAMPLES_PER_PACKET, RtpPacket
+
+
+class _Playback:
+    """What is being sent: G.711 octets, from the beginning again or once."""
+
+    def __init__(self, payload: bytes, *, loop: bool, done: asyncio.Future[bool]) -> None:
+        self._payload = payload
+        self._position = 0
+        self._loop = loop
+        self.done = done
+
+    def next_payload(self) -> bytes:
+        piece = self._payload[self._position : self._position + SAMPLES_PER_PACKET]
+        self._position += SAMPLES_PER_PACKET
+        if self._position >= len(self._payload):
+            if self._loop:
+                self._position = 0
+            else:
+                _finish(self.done, played=True)
+        return piece
+
+
+def _finish(done: asyncio.Future[bool], *, played: bool) -> None:
+    """Settle a future once."""
+    if not done.done():
+        done.set_result(played)
+
+
+@lru_cache(maxsize=256)
+def _encoded(audio: str | bytes, law: Law) -> bytes:
+    pcm = prompt_pcm(audio) if isinstance(audio, str) else audio
+    payload = encode(pcm, law)
+    return payload + silence(-len(payload) % SAMPLES_PER_PACKET, law)
+
+
+class RtpSender:
+    """The sending half of a stream.
+
+    Nothing is sent while there is nothing to say. The timestamp goes on with the time all
+    the same, so the far side knows how long the pause was.
+
+    Args:
+        transmit: sends one packet's octets.
+
+    Attributes:
+        law: how audio is encoded from the next :meth:`start` on.
+        event_type: payload type of digits; None when the far side takes none.
+    """
+
+    def __init__(self, transmit: Callable[[bytes], None]) -> None:
+        self.law = Law.ULAW
+        self.event_type: int | None = DEFAULT_PAYLOAD_TYPE
+        self._transmit = transmit
+        self._loop = asyncio.get_running_loop()
+        self._pacer = Pacer.shared()
+        self._ssrc = secrets.randbits(32)
+        self._sequence = secrets.randbits(16)
+        self._time_base = secrets.randbits(32)
+        self._previous_beat = -2
+        self._playback: _Playback | None = None
+        self._steps: deque[DtmfStep | asyncio.Future[bool]] = deque()
+        self._event_began = 0
+        self._closed = False
+
+    def start(self, audio: str | bytes, *, loop: bool = False) -> asyncio.Future[bool]:
+        """Begin to send a prompt or audio; what was playing stops.
+
+        Args:
+            audio: identifier of a prompt, or PCM.
+            loop: again and again until :meth:`stop`.
+
+        Returns:
+            A future: True when the last packet is out, False when it was stopped.
+        """
+        self.stop()
+        done: asyncio.Future[bool] = self._loop.create_future()
+        payload = _encoded(audio, self.law)
+        if self._closed or not payload:
+            _finish(done, played=not self._closed)
+            return done
+        self._playback = _Playback(payload, loop=loop, done=done)
+        self._pacer.add(self._tick)
+        return done
+
+    def stop(self) -> None:
+        """Stop what is playing; not an error when nothing is."""
+        playback, self._playback = self._playback, None
+        if playback is not None:
+            _finish(playback.done, played=False)
+
+    def dial(self, digits: str, *, on_s: float, off_s: float) -> asyncio.Future[bool]:
+        """Begin to send digits after those already waiting; audio pauses meanwhile.
+
+        Returns:
+            A future: True when all were sent, False when the stream was closed first.
+
+        Raises:
+            rig.errors.LocalProtocolError: a character is no digit.
+        """
+        steps = list(schedule(digits, on_s=on_s, off_s=off_s))
+        done: asyncio.Future[bool] = self._loop.create_future()
+        if self._closed:
+            _finish(done, played=False)
+            return done
+        self._steps.extend(steps)
+        self._steps.append(done)
+        self._pacer.add(self._tick)
+        return done
+
+    def close(self) -> None:
+        """Send no more; whoever waits is told."""
+        self._closed = True
+        self._pacer.remove(self._tick)
+        self.stop()
+        for step in self._steps:
+            if isinstance(step, asyncio.Future):
+                _finish(step, played=False)
+        self._steps.clear()
+
+    def _tick(self, beat: int) -> bool:
+        timestamp = (self._time_base + beat * SAMPLES_PER_PACKET) & 0xFFFFFFFF
+        if self._steps:
+            self._send_step(timestamp)
+        elif self._playback is not None:
+            playback = self._playback
+            fresh = beat != self._previous_beat + 1
+            self._previous_beat = beat
+            self._send(int(self.law), timestamp, playback.next_payload(), marker=fresh)
+            if playback.done.done() and self._playback is playback:
+                self._playback = None
+        return bool(self._steps) or self._playback is not None
+
+    def _send_step(self, timestamp: int) -> None:
+        step = self._steps.popleft()
+        if isinstance(step, DtmfStep) and step.event is not None and self.event_type is not None:
+            if step.first:
+                self._event_began = timestamp
+            self._send(self.event_type, self._event_began, step.event.pack(), marker=step.first)
+        while self._steps and isinstance(self._steps[0], asyncio.Future):
+            _finish(self._steps[0], played=True)
+            self._steps.popleft()
+
+    def _send(self, payload_type: int, timestamp: int, payload: bytes, *, marker: bool) -> None:
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        packet = RtpPacket(payload_type, self._sequence, timestamp, self._ssrc, payload, marker)
+        self._transmit(packet.pack())
