@@ -1,0 +1,64 @@
+"""What a bench is made of: which site, which drivers, which capture, which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provisioning.site import Site
+
+from rig.errors import RigError
+from rig.faults.seed import Seed
+
+TAP = "tap"
+"""The capture that needs no privilege: the SIP endpoints' own taps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchConfig:
+    """Settings of one bench.
+
+    Attributes:
+        site: the inventory.
+        out_dir: folder for the store and for reports.
+        roles: handset name by role (``caller``, ``callee``, ``target``, ``twin``, ``alias``).
+        drivers: driver by handset name; ``emulated`` where none is named.
+        capture: ``tap`` or the name of a network interface.
+        fetch_by: ``http`` or ``tftp``.
+        seconds_per_ring: ringing cadence of the platform.
+        lamp_limit_s: longest time from a trigger to the lamp.
+        limit_source: where that limit comes from, for reports.
+        blind_greeting_s: how long a caller that recognises no prompts waits for the beep.
+        seeds: faults built in, to prove the verdicts.
+        handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
+    """
+
+    site: Site
+    out_dir: Path
+    roles: Mapping[str, str]
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    capture: str = TAP
+    fetch_by: str = "http"
+    seconds_per_ring: float = 1.0
+    lamp_limit_s: float = 2.0
+    limit_source: str = "bench default"
+    blind_greeting_s: float = 3.0
+    seeds: tuple[Seed, ...] = ()
+    handset_addresses: bool = True
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anything starts.
+
+        Raises:
+            RigError: an unknown way to fetch, or a role that names no handset.
+        """
+        if self.fetch_by not in {"http", "tftp"}:
+            raise RigError(f"fetch_by is {self.fetch_by!r}; expected http or tftp")
+        names = {handset.name for handset in self.site.handsets}
+        for role, name in self.roles.items():
+            if name not in names:
+                raise RigError(
+                    f"role {role} names handset {name!r}, which the inventory does not have; "
+                    f"known: {', '.join(sorted(names))}"
+                )

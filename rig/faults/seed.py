@@ -1,0 +1,45 @@
+"""A seeded fault: one thing made wrong on purpose, behind the hook of its component.
+
+Seeds exist to prove the verdicts. Nothing in here is visible to them: the rules see packets,
+files, lamps and the mailbox's own word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from rig.faults.network import PassPacket
+from rig.handset.emulated.hook import HandsetHook
+from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.verdict.fault_class import Component, FaultClass
+
+AlterFile = Callable[[str, bytes], bytes]
+"""``(name, content)`` to the content that is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """One fault, ready to be built into a bench.
+
+    Attributes:
+        name: for the command line, e.g. ``notify-lost``.
+        title: what is made wrong, in one clause.
+        component: what is really to blame.
+        fault_class: the class that the verdict must name.
+        scenario: a scenario in which it shows.
+        platform: hook of the embedded platform.
+        handsets: hooks of handsets, by role or name.
+        network: what a handset's path to the platform does, by role or name.
+        file: what happens to files on their way to the handset.
+    """
+
+    name: str
+    title: str
+    component: Component
+    fault_class: FaultClass
+    scenario: str
+    platform: PlatformHook | None = None
+    handsets: Mapping[str, HandsetHook] = field(default_factory=dict)
+    network: Mapping[str, PassPacket] = field(default_factory=dict)
+    file: AlterFile | None = None

@@ -1,0 +1,65 @@
+"""Makes handsets from drivers by name; third parties add drivers by entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, cast
+
+from provisioning.device_profile import Profile
+
+from provisioning.intent import HandsetIntent
+from rig.errors import UsageError
+from rig.handset.base import Handset
+from rig.timeline import Address
+
+GROUP = "phonerig.handsets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsetPlace:
+    """Where and as what a handset stands on a bench.
+
+    Attributes:
+        name: in the inventory.
+        profile: of its model.
+        intent: what the inventory wants it to be told; an emulated handset must not look at
+            anything in it but its MAC and where to fetch.
+        host: its own address.
+        sip_port: its SIP port; 0 for any.
+        tap: callback for packets at its port, or None.
+        registrar: where to send SIP instead of what the file says (a relay), or None.
+        hook: what makes it misbehave, or None.
+        work_dir: a folder of its own.
+    """
+
+    name: str
+    profile: Profile
+    intent: HandsetIntent
+    host: str
+    sip_port: int = 0
+    tap: Callable[..., None] | None = None
+    registrar: Address | None = None
+    hook: Any = None
+    work_dir: Path = Path()
+
+
+def make_handset(driver: str, place: HandsetPlace) -> Handset:
+    """Make a handset.
+
+    Args:
+        driver: name of an entry point in the group ``phonerig.handsets``; its class has a
+            class method ``at(place)``.
+        place: where it stands.
+
+    Raises:
+        UsageError: no such driver; the message lists those that are installed.
+    """
+    found = entry_points(group=GROUP)
+    for entry in found:
+        if entry.name == driver:
+            return cast("Handset", entry.load().at(place))
+    known = ", ".join(sorted(entry.name for entry in found))
+    raise UsageError(f"no handset driver {driver!r}; installed: {known}")

@@ -1,0 +1,54 @@
+"""Loopback addresses for a bench: every participant gets one, so that captures read well.
+
+Linux answers on all of 127.0.0.0/8 without any set-up. Each bench takes a subnet of its own,
+so that two runs on one machine do not meet.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+PLATFORM, SERVER, RELAY, FIRST_HANDSET = 1, 2, 3, 10
+
+
+class LoopbackPlan:
+    """Hands out addresses of one private part of the loopback range.
+
+    Attributes:
+        prefix: first three octets, e.g. ``127.83.12``; ``127.0.0`` where the system has only
+            one loopback address.
+    """
+
+    def __init__(self, *, own_addresses: bool = True) -> None:
+        self.prefix = "127.0.0"
+        if own_addresses:
+            self.prefix = next(filter(_usable, _candidates()), "127.0.0")
+
+    def host(self, number: int) -> str:
+        """The address of a participant, 1 to 250."""
+        return f"{self.prefix}.{number}" if self.prefix != "127.0.0" else "127.0.0.1"
+
+
+def _candidates() -> Iterator[str]:
+    for _ in range(8):
+        second, third = os.urandom(2)
+        yield f"127.{10 + second % 200}.{third}"
+
+
+def _usable(prefix: str) -> bool:
+    """Whether an address of this part can be bound and its SIP port is free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((f"{prefix}.{PLATFORM}", 5060))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(host: str, kind: int = socket.SOCK_DGRAM) -> int:
+    """A port that is free on a host at this moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,278 @@
+"""The finished run record: everything a report needs, as plain data, secrets left out.
+
+Writers take a record and nothing else, so a report can be written again from its JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rig.errors import ProtocolError
+from rig.report.redact import redact_text
+from rig.sip.message import Request
+from rig.timeline import (
+    ActionDone,
+    BadSipSeen,
+    FetchSeen,
+    LampSeen,
+    MailboxSeen,
+    RtpStreamSeen,
+    SipSeen,
+    TimelineEvent,
+)
+from rig.verdict.evidence import Evidence
+from rig.verdict.finding import Verdict
+from rig.verdict.outcome import Outcome, worst
+
+SCHEMA = 1
+
+
+@dataclass(slots=True)
+class ScenarioRecord:
+    """One scenario, finished.
+
+    Attributes:
+        name: machine name.
+        title: one sentence.
+        requirements: identifiers of the guide's requirements.
+        outcome: how it ended.
+        sentence: the verdict in one sentence.
+        started_at: seconds since the epoch.
+        duration_s: how long it took.
+        measurements: values with limits, as dictionaries.
+        findings: named faults with proofs, as dictionaries.
+        rig_faults: what the rig could not see.
+        events: the timeline, as dictionaries.
+        participants: name by ``host:port``, in order of appearance.
+        config_lines: settings that matter, as dictionaries (file, line, text).
+    """
+
+    name: str
+    title: str
+    requirements: tuple[str, ...]
+    outcome: Outcome
+    sentence: str
+    started_at: float
+    duration_s: float
+    measurements: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    rig_faults: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    participants: dict[str, str] = field(default_factory=dict)
+    config_lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        title: what was run.
+        site: name of the site.
+        capture: how packets were taken, for people.
+        started_at: seconds since the epoch.
+        duration_s: of the whole run.
+        version: of phonerig.
+        environment: what was emulated and what was real, by part.
+        handsets: name, model, driver, maturity, address.
+        fetches: files that the handsets fetched while booting.
+        losses: what models cannot express, by handset.
+        scenarios: finished scenarios.
+    """
+
+    title: str
+    site: str
+    capture: str
+    started_at: float
+    duration_s: float
+    version: str
+    environment: dict[str, str] = field(default_factory=dict)
+    handsets: list[dict[str, Any]] = field(default_factory=list)
+    fetches: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[dict[str, Any]] = field(default_factory=list)
+    scenarios: list[ScenarioRecord] = field(default_factory=list)
+    schema: int = SCHEMA
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all scenarios."""
+        return worst(scenario.outcome for scenario in self.scenarios)
+
+
+def scenario_record(
+    name: str,
+    title: str,
+    requirements: tuple[str, ...],
+    evidence: Evidence,
+    verdict: Verdict,
+    participants: dict[str, str],
+) -> ScenarioRecord:
+    """Turn evidence and verdict into plain data."""
+    return ScenarioRecord(
+        name=name,
+        title=title,
+        requirements=requirements,
+        outcome=verdict.outcome,
+        sentence=verdict.sentence,
+        started_at=evidence.started_at,
+        duration_s=evidence.ended_at - evidence.started_at,
+        measurements=[
+            {
+                "name": m.name,
+                "value": m.value,
+                "unit": m.unit,
+                "limit": None
+                if m.limit is None
+                else {
+                    "operator": m.limit.operator,
+                    "value": m.limit.value,
+                    "source": m.limit.source,
+                },
+                "outcome": m.outcome.value,
+                "where": m.where,
+                "note": m.note,
+            }
+            for m in verdict.measurements
+        ],
+        findings=[
+            {
+                "class": f.fault_class.value,
+                "title": f.fault_class.title,
+                "component": f.component.value,
+                "sentence": f.sentence,
+                "remedy": f.remedy,
+                "rule": f.rule,
+                "handset": f.handset,
+                "certain": f.certain,
+                "proofs": [
+                    {
+                        "kind": p.kind.value,
+                        "where": p.where,
+                        "text": redact_text(p.text),
+                        "at": p.at,
+                        "packet": p.packet,
+                    }
+                    for p in f.proofs
+                ],
+            }
+            for f in verdict.findings
+        ],
+        rig_faults=[
+            {"outcome": f.outcome.value, "sentence": f.sentence} for f in verdict.rig_faults
+        ],
+        events=[
+            data
+            for event in evidence.timeline.events
+            if evidence.started_at <= event.at <= evidence.ended_at and (data := event_data(event))
+        ],
+        participants=participants,
+        config_lines=[
+            {
+                "handset": facts.name,
+                "field": d.field,
+                "wanted": d.wanted,
+                "got": d.got,
+                "file": d.file,
+                "line": d.line,
+                "key": d.key,
+            }
+            for facts in evidence.handsets.values()
+            for d in facts.differences
+        ],
+    )
+
+
+def event_data(event: TimelineEvent) -> dict[str, Any]:
+    """One timeline event as plain data; empty for kinds that reports do not show."""
+    base: dict[str, Any] = {"at": event.at}
+    match event:
+        case SipSeen():
+            return base | _sip(event)
+        case BadSipSeen():
+            observation = event.observation
+            return base | {
+                "kind": "bad_sip",
+                "error": event.error,
+                "number": observation.number,
+                "source": _address(observation.source),
+                "destination": _address(observation.destination),
+            }
+        case RtpStreamSeen():
+            return base | {
+                "kind": "rtp",
+                "ended_at": event.ended_at,
+                "source": _address(event.source),
+                "destination": _address(event.destination),
+                "packets": event.packets,
+                "lost": event.lost,
+                "prompts": list(event.prompts),
+                "digits": "•" * len(event.digits),
+            }
+        case LampSeen():
+            return base | {
+                "kind": "lamp",
+                "handset": event.handset,
+                "lamp": event.lamp,
+                "state": event.state.value,
+                "sensor": event.sensor,
+            }
+        case FetchSeen():
+            return base | {
+                "kind": "fetch",
+                "transport": event.transport,
+                "client": _address(event.client),
+                "path": event.path,
+                "handset": event.handset,
+                "status": event.status,
+                "octets": event.octets,
+                "duration_s": event.duration_s,
+                "user_agent": event.user_agent,
+            }
+        case MailboxSeen():
+            return base | {
+                "kind": "mailbox",
+                "mailbox": event.mailbox,
+                "new": event.new,
+                "saved": event.saved,
+                "cause": event.cause,
+            }
+        case ActionDone():
+            return base | {"kind": "action", "actor": event.actor, "what": event.what}
+        case _:
+            return {}
+
+
+def _sip(event: SipSeen) -> dict[str, Any]:
+    message = event.message
+    if isinstance(message, Request):
+        label = f"{message.method} {message.uri}"
+        short = message.method
+    else:
+        label = f"{message.status} {message.reason}"
+        short = label
+    try:
+        package = message.event
+        call_id = message.call_id or ""
+    except ProtocolError:
+        package, call_id = None, ""
+    if isinstance(message, Request) and package:
+        short = f"{message.method} ({package[0]})"
+    return {
+        "kind": "sip",
+        "number": event.number,
+        "label": label,
+        "short": short,
+        "request": isinstance(message, Request),
+        "retransmission": event.retransmission,
+        "transport": event.transport,
+        "source": _address(event.source),
+        "destination": _address(event.destination),
+        "call_id": call_id,
+        "text": redact_text(event.raw.decode("utf-8", "replace")),
+        "taps": sorted({o.tap.value for o in event.observations}),
+    }
+
+
+def _address(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"

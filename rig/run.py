@@ -1,0 +1,107 @@
+"""Runs scenarios on a bench, judges each and gathers the run record."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterable
+
+from rig.bench import Bench
+from rig.bench_config import TAP
+from rig.errors import PhonerigError
+from rig.report.record import RunRecord, ScenarioRecord, event_data, scenario_record
+from rig.scenario import Scenario
+from rig.timeline import FetchSeen
+from rig.verdict.evidence import Evidence, Expectation
+from rig.verdict.finding import RigFault, Verdict
+from rig.verdict.judge import judge
+from rig.verdict.outcome import Outcome
+
+ScenarioDone = Callable[[ScenarioRecord], None]
+
+
+async def run_scenarios(
+    bench: Bench,
+    scenarios: Iterable[Scenario],
+    *,
+    title: str,
+    done: ScenarioDone | None = None,
+) -> RunRecord:
+    """Run scenarios one after the other.
+
+    Args:
+        bench: open.
+        scenarios: what to run, in order.
+        title: of the run, for reports.
+        done: called after each, for progress.
+
+    Returns:
+        The finished record. A scenario that breaks the rig is an error in it, not an exception.
+    """
+    record = RunRecord(
+        title=title,
+        site=bench.site.name,
+        capture=capture_in_words(bench),
+        started_at=bench.clock(),
+        duration_s=0.0,
+        version=importlib.metadata.version("phonerig"),
+        environment=bench.environment(),
+        handsets=bench.inventory_rows(),
+        losses=bench.losses(),
+    )
+    for scenario in scenarios:
+        result = await run_scenario(bench, scenario)
+        record.scenarios.append(result)
+        if done is not None:
+            done(result)
+    record.fetches = [event_data(e) for e in bench.events if isinstance(e, FetchSeen)]
+    record.duration_s = bench.clock() - record.started_at
+    return record
+
+
+async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
+    """Run one scenario, judge it, and bring the bench back to its start state."""
+    missing = scenario.missing(bench)
+    started_at = bench.clock()
+    if missing:
+        return ScenarioRecord(
+            name=scenario.name,
+            title=scenario.title,
+            requirements=scenario.requirements,
+            outcome=Outcome.SKIPPED,
+            sentence="; ".join(missing),
+            started_at=started_at,
+            duration_s=0.0,
+        )
+    await bench.reset()
+    started_at = bench.clock()
+    expectations: list[Expectation] = []
+    trouble: RigFault | None = None
+    try:
+        expectations = await scenario.run(bench)
+    except PhonerigError as error:
+        trouble = RigFault(Outcome.ERROR, f"the scenario could not be carried out: {error}")
+    evidence = await bench.evidence(started_at, expectations)
+    verdict = judged(evidence, trouble)
+    return scenario_record(
+        scenario.name,
+        scenario.title,
+        scenario.requirements,
+        evidence,
+        verdict,
+        bench.participants(evidence),
+    )
+
+
+def judged(evidence: Evidence, trouble: RigFault | None) -> Verdict:
+    """Judge, and let trouble of the rig outweigh what could not be done because of it."""
+    verdict = judge(evidence)
+    if trouble is not None:
+        verdict.rig_faults.insert(0, trouble)
+    return verdict
+
+
+def capture_in_words(bench: Bench) -> str:
+    """How packets were taken, for reports."""
+    if bench.config.capture == TAP:
+        return "the SIP endpoints' own taps (no privilege needed)"
+    return f"interface {bench.config.capture}, by a capture process of its own"

@@ -1,0 +1,55 @@
+"""Scenarios: what the rig does to a bench and what must then be true.
+
+A scenario declares the roles it needs and what each must be able to do, so that it is skipped
+before it starts, never in the middle. It acts through the interfaces only, so it runs the
+same on emulated handsets, softphones and real phones. It never judges: it returns expectations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from rig.bench import Bench
+from rig.handset.base import HandsetCapability as Can
+from rig.verdict.evidence import Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One thing to try.
+
+    Attributes:
+        name: for the command line and for reports.
+        title: one sentence for people.
+        needs: capabilities by role.
+        run: does it and says what must be true.
+        requirements: identifiers of the guide's requirements that it exercises.
+        needs_mailbox: roles whose first account must own a mailbox.
+    """
+
+    name: str
+    title: str
+    needs: Mapping[str, frozenset[Can]]
+    run: Callable[[Bench], Awaitable[list[Expectation]]]
+    requirements: tuple[str, ...] = ()
+    needs_mailbox: tuple[str, ...] = field(default=("callee",))
+
+    def missing(self, bench: Bench) -> list[str]:
+        """What the bench lacks for this scenario; empty if it can run."""
+        lacks = []
+        for role, capabilities in self.needs.items():
+            if role not in bench.roles:
+                lacks.append(f"no handset plays {role}")
+                continue
+            handset = bench.role(role)
+            lacks += [
+                f"{handset.name} ({role}) cannot {capability.value}"
+                for capability in sorted(capabilities - handset.capabilities)
+            ]
+        lacks += [
+            f"the first account of {bench.roles[role]} ({role}) has no mailbox"
+            for role in self.needs_mailbox
+            if role in bench.roles and not bench.mailbox_of(role)
+        ]
+        return lacks
