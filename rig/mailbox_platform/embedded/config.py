@@ -14,7 +14,7 @@ class PlatformConfig:
 
     Attributes:
         seconds_per_ring: what one ring lasts, in seconds; ring counts of mailboxes and forward
-            rules are multiplied by it.
+            rules are multiplied by it. None means the site's.
         send_diversion: put ``Diversion`` on every diverted leg.
         send_history_info: put ``History-Info`` on every diverted leg.
         send_181: tell the caller that the call is being forwarded.
@@ -41,7 +41,7 @@ class PlatformConfig:
     Source: RFC 3261 sections 10.3 and 22, RFC 6665 section 4.2.1.1, RFC 3842 section 3.4.
     """
 
-    seconds_per_ring: float = 4.0
+    seconds_per_ring: float | None = None
     send_diversion: bool = True
     send_history_info: bool = True
     send_181: bool = True
@@ -67,10 +67,10 @@ class PlatformConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that no platform could honour."""
-        if self.seconds_per_ring <= 0:
+        if self.seconds_per_ring is not None and self.seconds_per_ring <= 0:
             raise UsageError(
                 f"platform config: seconds_per_ring is {self.seconds_per_ring}; "
-                "expected more than 0. Use 4.0 for real time, 1.0 for a demo."
+                "expected more than 0. Use 5.0 for real time, 1.0 for a demo."
             )
         if not 0 < self.register_min_expires_s <= self.register_max_expires_s:
             raise UsageError(

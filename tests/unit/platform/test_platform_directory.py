@@ -1,0 +1,160 @@
+"""Numbers, aliases and entitlement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, make_site, make_user, with_user
+
+from provisioning.inventory_model import Forward, ForwardPlace, MailboxSettings, UserForwarding
+from provisioning.secret import Secret
+from rig.errors import UsageError
+from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
+from rig.mailbox_platform.embedded.directory import (
+    Directory,
+    OutsideTarget,
+    PortalTarget,
+    UserTarget,
+    Watch,
+    WatchRefused,
+)
+from rig.mailbox_platform.embedded.settings import Settings
+
+
+@pytest.fixture
+def directory() -> Directory:
+    return Directory(make_site())
+
+
+@pytest.mark.parametrize(
+    "dialled",
+    ["+493023125101", "03023125101", "004930231251 01", "101", "u101", "%2B493023125101",
+     "030-23125-101", "+493023125101;phone-context=x"],
+)  # fmt: skip
+def test_every_spelling_of_a_number_finds_the_user(directory: Directory, dialled: str) -> None:
+    target = directory.resolve(dialled)
+    assert isinstance(target, UserTarget)
+    assert target.user.number == ANNA
+
+
+@pytest.mark.parametrize("dialled", [PORTAL, "03023125199", "030 23125-199"])
+def test_voice_portal_in_every_spelling(directory: Directory, dialled: str) -> None:
+    assert directory.resolve(dialled) == PortalTarget(PORTAL)
+
+
+def test_feature_code_as_voice_portal() -> None:
+    directory = Directory(replace(make_site(), voice_portal_number="*62"))
+    assert directory.resolve("*62") == PortalTarget("*62")
+    assert directory.resolve("%2A62") == PortalTarget("*62")
+
+
+@pytest.mark.parametrize(
+    ("dialled", "number"),
+    [("0891234567", "+49891234567"), ("nobody", "nobody"), ("999", "999"), ("", "")],
+)
+def test_what_the_site_does_not_have(directory: Directory, dialled: str, number: str) -> None:
+    assert directory.resolve(dialled) == OutsideTarget(number)
+
+
+def test_own_mailbox_and_alias_may_be_watched(directory: Directory) -> None:
+    anna, bert = directory.user(ANNA), directory.user(BERT)
+    assert anna is not None
+    assert bert is not None
+    mailbox = Watch(ANNA, "sip:u101@pbx.example")
+    assert directory.watch(anna, "u101") == mailbox
+    assert directory.watch(anna, "") == mailbox
+    assert directory.watch(bert, "u101") == mailbox
+    assert directory.watch(bert, "u102") == mailbox
+
+
+def test_other_peoples_mailboxes_are_forbidden(directory: Directory) -> None:
+    carl, bert = directory.user(CARL), directory.user(BERT)
+    assert carl is not None
+    assert bert is not None
+    for requester, target in [(carl, "u101"), (bert, "u103"), (carl, "u102")]:
+        refused = directory.watch(requester, target)
+        assert isinstance(refused, WatchRefused)
+        assert refused.status == 403
+
+
+def test_no_mailbox_is_404(directory: Directory) -> None:
+    dora = directory.user(DORA)
+    assert dora is not None
+    for target in ("u104", "nobody", ""):
+        refused = directory.watch(dora, target)
+        assert isinstance(refused, WatchRefused)
+        assert refused.status == 404
+    assert directory.own_watch(dora) is None
+
+
+def test_alias_of_two_mailboxes_means_neither_by_own_aor() -> None:
+    site = make_site()
+    carl = replace(site.users[CARL], mailbox=MailboxSettings(Secret("246802"), aliases=(BERT,)))
+    directory = Directory(with_user(site, carl))
+    bert = directory.user(BERT)
+    assert bert is not None
+    refused = directory.watch(bert, "u102")
+    assert isinstance(refused, WatchRefused)
+    assert refused.status == 404
+    assert directory.watch(bert, "u103") == Watch(CARL, "sip:u103@pbx.example")
+
+
+def test_alias_written_as_extension() -> None:
+    site = make_site()
+    anna = replace(site.users[ANNA], mailbox=MailboxSettings(Secret("135791"), aliases=("104",)))
+    directory = Directory(with_user(site, anna))
+    assert directory.mailboxes_with_alias(DORA) == [ANNA]
+
+
+def test_unsolicited_watchers_include_the_alias(directory: Directory) -> None:
+    assert [u.number for u in directory.unsolicited_watchers(ANNA)] == [BERT]
+    assert [u.number for u in directory.unsolicited_watchers(CARL)] == [CARL]
+
+
+def test_shared_sip_user_is_refused() -> None:
+    site = make_site()
+    twin = replace(make_user("+493023125105", "Twin"), sip_user="u101")
+    with pytest.raises(UsageError, match="u101"):
+        Directory(with_user(site, twin))
+
+
+def test_settings_start_as_the_inventory_says_and_leave_handset_forwarding_out() -> None:
+    site = make_site()
+    dora = replace(
+        site.users[DORA],
+        services=UserForwarding(
+            always=Forward(ANNA), busy=Forward(CARL, at=ForwardPlace.HANDSET), do_not_disturb=True
+        ),
+    )
+    settings = Settings(with_user(site, dora))
+    services = settings.services(DORA)
+    assert services.always == ForwardRule(active=True, target=ANNA, rings=0)
+    assert not services.busy.active
+    assert services.do_not_disturb
+    assert settings.options(DORA) is None
+    assert settings.options(ANNA) == MailboxOptions(rings=2)
+    assert settings.mwi_enabled(ANNA)
+    assert not settings.mwi_enabled(DORA)
+
+
+@pytest.mark.parametrize("rings", [-1, 1, 21])
+def test_ring_counts_that_are_not_offered(rings: int) -> None:
+    settings = Settings(make_site())
+    with pytest.raises(UsageError, match="rings"):
+        settings.set_options(ANNA, MailboxOptions(rings=rings))
+    with pytest.raises(UsageError, match="rings"):
+        settings.set_services(
+            ANNA, UserServices(no_answer=ForwardRule(active=True, target=CARL, rings=rings))
+        )
+    assert settings.options(ANNA) == MailboxOptions(rings=2)
+
+
+def test_settings_of_nobody_and_forwarding_to_nowhere() -> None:
+    settings = Settings(make_site())
+    with pytest.raises(UsageError, match="no mailbox"):
+        settings.set_options(DORA, MailboxOptions())
+    with pytest.raises(UsageError, match="no user"):
+        settings.set_services("+491", UserServices())
+    with pytest.raises(UsageError, match="no target"):
+        settings.set_services(ANNA, UserServices(always=ForwardRule(active=True)))
