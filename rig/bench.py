@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -356,6 +356,14 @@ class Bench:
         at = self.note(self.role(role).name, "hangs up", key="hang_up")
         await call.hang_up()
         return at
+
+    @contextlib.contextmanager
+    def product_may_fail(self, role: str) -> Iterator[None]:
+        """Note that a step did not succeed and go on: whether that is a fault is judged later."""
+        try:
+            yield
+        except RigError as error:
+            self.note(self.role(role).name, f"gives up: {error}", key="gave_up")
 
     async def answer_mode(self, role: str, mode: AnswerMode) -> None:
         """Say what a role does with incoming calls."""

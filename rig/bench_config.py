@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provisioning.site import Site
+from provisioning.inventory import Site
 
 from rig.errors import RigError
 from rig.faults.seed import Seed
