@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from provisioning.errors import Position
 from provisioning.inventory_fields import FaultList, show_value
 from provisioning.inventory_handsets import AccountDraft, HandsetDraft
 from provisioning.inventory_model import AccountRef, Forward, InventoryHandset, ModelLimits, User
 from provisioning.inventory_site import Site
+from provisioning.inventory_site_part import SitePart
 from provisioning.inventory_users import UserDraft
 from provisioning.phone_number import NumberError, normalise
 
@@ -43,9 +44,7 @@ class Directory:
 
     def find(self, text: str) -> User | None:
         """The user that a number, extension or SIP user names."""
-        found = (
-            self._numbers.get(text) or self._extensions.get(text) or self._sip_users.get(text)
-        )
+        found = self._numbers.get(text) or self._extensions.get(text) or self._sip_users.get(text)
         if found is not None:
             return found
         try:
@@ -65,12 +64,12 @@ class Directory:
         return user.number if user is not None and user.number else number
 
 
-def check_users(drafts: list[UserDraft], site: Site, faults: FaultList) -> dict[str, User]:
+def check_users(drafts: list[UserDraft], part: SitePart, faults: FaultList) -> dict[str, User]:
     """Check all users against each other and resolve what they refer to.
 
     Args:
         drafts: as read.
-        site: the site part.
+        part: the site part.
         faults: where faults go.
 
     Returns:
@@ -91,7 +90,7 @@ def check_users(drafts: list[UserDraft], site: Site, faults: FaultList) -> dict[
         "users",
         faults,
     )
-    directory = Directory(drafts, site)
+    directory = Directory(drafts, part.site)
     users = {}
     alias_first_at: dict[str, tuple[Position, str]] = {}
     for draft in drafts:
@@ -99,7 +98,7 @@ def check_users(drafts: list[UserDraft], site: Site, faults: FaultList) -> dict[
         user = _with_aliases(user, draft, directory, alias_first_at, faults)
         if user.number:
             users[user.number] = user
-    _check_portal(drafts, site, faults)
+    _check_portal(drafts, part, faults)
     return users
 
 
@@ -182,13 +181,9 @@ def _unique(
 
 def _with_forwards(draft: UserDraft, directory: Directory, faults: FaultList) -> User:
     services = draft.user.services
-    resolved: dict[str, Forward] = {}
     for kind, position in draft.forwards_at.items():
         forward: Forward | None = getattr(services, kind)
-        if forward is None or not forward.target:
-            continue
-        target = directory.resolve(forward.target)
-        if target == draft.user.number:
+        if forward is not None and directory.resolve(forward.target) == draft.user.number != "":
             faults.add(
                 position,
                 f"{kind} forwarding goes to the user's own number",
@@ -196,8 +191,19 @@ def _with_forwards(draft: UserDraft, directory: Directory, faults: FaultList) ->
                 expected="another number",
                 fix="Name another number or remove the forwarding.",
             )
-        resolved[kind] = dataclasses.replace(forward, target=target)
-    return dataclasses.replace(draft.user, services=dataclasses.replace(services, **resolved))
+
+    def resolved(forward: Forward | None) -> Forward | None:
+        if forward is None:
+            return None
+        return dataclasses.replace(forward, target=directory.resolve(forward.target))
+
+    services = dataclasses.replace(
+        services,
+        always=resolved(services.always),
+        busy=resolved(services.busy),
+        no_answer=resolved(services.no_answer),
+    )
+    return dataclasses.replace(draft.user, services=services)
 
 
 def _with_aliases(
@@ -247,20 +253,17 @@ def _with_aliases(
                 expected="another number",
                 fix="Name another number or remove it.",
             )
-    mailbox = dataclasses.replace(
-        user.mailbox, aliases=tuple(aliases), transfer_on_zero=transfer
-    )
+    mailbox = dataclasses.replace(user.mailbox, aliases=tuple(aliases), transfer_on_zero=transfer)
     return dataclasses.replace(user, mailbox=mailbox)
 
 
-def _check_portal(drafts: list[UserDraft], site: Site, faults: FaultList) -> None:
-    portal = site.voice_portal_number
+def _check_portal(drafts: list[UserDraft], part: SitePart, faults: FaultList) -> None:
+    portal, portal_at = part.site.voice_portal_number, part.portal_at
     if not portal:
-        first = next((draft for draft in drafts if draft.user.mailbox is not None), None)
-        if first is not None:
+        if not part.portal_given and any(draft.user.mailbox is not None for draft in drafts):
             faults.add(
-                first.user.position,
-                "the user has a mailbox, but the site has no voice portal",
+                portal_at,
+                "there is a mailbox, but the site has no voice portal",
                 expected="'voice_portal_number' in the site part",
                 fix="Add the number that the message key dials.",
             )
@@ -270,7 +273,7 @@ def _check_portal(drafts: list[UserDraft], site: Site, faults: FaultList) -> Non
             faults.add(
                 draft.number_at if portal == draft.user.number else draft.extension_at,
                 "the user has the number of the voice portal",
-                got=show_value(portal),
+                got=f"{show_value(portal)}, as at {portal_at}",
                 expected="a number of its own",
                 fix="Correct this number or 'voice_portal_number'.",
             )
@@ -355,6 +358,3 @@ def _check_limits(draft: HandsetDraft, limits: ModelLimits, faults: FaultList) -
         check(len(draft.accounts), limits.accounts, last, "more accounts")
     for key, position in zip(draft.line_keys, draft.line_keys_at, strict=True):
         check(key.position, limits.line_keys, position, "a higher line key")
-
-
-Check = Callable[[], None]

@@ -1,4 +1,4 @@
-"""Reads the site part and the users of an inventory; references stay open.
+"""Reads the users of an inventory; references stay open.
 
 Whether an alias, a forwarding target or a mailbox fits the rest of the site is checked
 later by :mod:`provisioning.inventory_checks`, when everything has been read.
@@ -9,119 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlsplit
 
-from provisioning.errors import Position, UsageError
-from provisioning.intent import LocaleIntent, MwiMode, ProvisioningIntent, SipTransport
-from provisioning.inventory_fields import FaultList, FieldReader, parse_text
+from provisioning.errors import Position
+from provisioning.inventory_fields import FieldReader, parse_text
 from provisioning.inventory_model import (
     DEFAULT_RINGS,
-    DEFAULT_SECONDS_PER_RING,
     MAX_RINGS,
     Forward,
     ForwardPlace,
     MailboxSettings,
-    Registrar,
     User,
     UserForwarding,
 )
-from provisioning.inventory_site import Site, rings_to_seconds, seconds_to_rings
+from provisioning.inventory_reading import NO_SECRET, SIP_USER, SIP_USER_FORM, Reading
+from provisioning.inventory_site import rings_to_seconds, seconds_to_rings
 from provisioning.phone_number import (
     alias_notes,
-    normalise,
     parse_alias,
     parse_extension,
-    parse_service_number,
     parse_transfer_number,
 )
-from provisioning.pin import GUIDE_RULES, PinRules, check_pin
-from provisioning.secret import Secret, SecretResolver
 from provisioning.yaml_source import YamlNode
 
-HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
-HOST_FORM = "a host name or address"
-SIP_USER = r"[A-Za-z0-9+._~-]{1,64}"
-_SIP_USER_FORM = "up to 64 letters, digits and + . _ ~ -"
 _EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 _MAX_DELAY_S = 120
-_NO_SECRET = Secret("")
-
-
-@dataclass(slots=True)
-class Reading:
-    """What is needed while one inventory is read.
-
-    Attributes:
-        faults: what is wrong.
-        warnings: what is worth a look.
-        resolver: opens secret references.
-        country_code: digits of the own country.
-        trunk_prefix: of national numbers.
-        seconds_per_ring: ringing cadence.
-        pin_rules: what a PIN must keep.
-    """
-
-    faults: FaultList
-    warnings: FaultList
-    resolver: SecretResolver
-    country_code: str = "49"
-    trunk_prefix: str = "0"
-    seconds_per_ring: float = DEFAULT_SECONDS_PER_RING
-    pin_rules: PinRules = GUIDE_RULES
-
-    def secret(self, reader: FieldReader, key: str, *, required: bool = True) -> Secret | None:
-        """Read a secret reference; what is unwise about it becomes a warning.
-
-        Args:
-            reader: the mapping.
-            key: its key.
-            required: report its absence.
-        """
-        found = reader.parsed(key, self.resolver.resolve, required=required, secret=True)
-        self._take_warnings(reader, key)
-        return found
-
-    def pin(self, reader: FieldReader) -> Secret | None:
-        """Read a PIN reference and hold the PIN against the rules, never showing it.
-
-        Args:
-            reader: the mailbox mapping.
-        """
-
-        def parse(reference: str) -> Secret:
-            pin = self.resolver.resolve(reference)
-            broken = check_pin(pin.reveal(), self.pin_rules)
-            if broken:
-                raise _RuleError(
-                    "; ".join(broken), "a PIN that keeps every rule", "Choose another PIN."
-                )
-            return pin
-
-        found = reader.parsed("pin", parse, required=True, secret=True)
-        self._take_warnings(reader, "pin")
-        return found
-
-    def normalise(self, text: str) -> str:
-        """Bring a number to normal form with the site's own country code."""
-        return normalise(text, self.country_code, self.trunk_prefix)
-
-    def service_number(self, text: str) -> str:
-        """Read a code, extension or number with the site's own country code."""
-        return parse_service_number(text, self.country_code, self.trunk_prefix)
-
-    def _take_warnings(self, reader: FieldReader, key: str) -> None:
-        for warning in self.resolver.warnings:
-            self.warnings.add(reader.position_of(key), warning)
-        self.resolver.warnings.clear()
-
-
-class _RuleError(UsageError):
-    def __init__(self, what: str, expected: str, fix: str) -> None:
-        super().__init__(f"{what}; expected {expected}. {fix}")
-        self.what = what
-        self.expected = expected
-        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,60 +58,6 @@ class UserDraft:
     forwards_at: dict[str, Position] = field(default_factory=dict)
 
 
-def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> tuple[Site, Position]:
-    """Read the ``site`` part into a site without users and handsets.
-
-    Args:
-        node: the mapping.
-        faults: where faults go.
-        path: the file; ``file:`` secrets are relative to its folder.
-
-    Returns:
-        The site so far, and where it speaks of the voice portal.
-    """
-    reader = FieldReader(node, "site", faults)
-    demo = reader.flag("demo", default=False)
-    # Without a readable site part, demo secrets are let pass: one fault is enough.
-    resolver = SecretResolver(path.parent, allow_demo=demo or not reader.usable)
-    warnings = FaultList()
-    reading = Reading(faults, warnings, resolver)
-    numbering = reader.part("numbering", "numbering part")
-    if numbering:
-        reading.country_code = (
-            numbering.text("country_code", pattern="[1-9][0-9]{0,2}", form="1 to 3 digits") or "49"
-        )
-        if numbering.node("trunk_prefix") is not None:
-            reading.trunk_prefix = numbering.text(
-                "trunk_prefix", pattern="none|[0-9]{1,3}", form="1 to 3 digits, or none"
-            ).replace("none", "")
-        numbering.finish()
-    domain = reader.text("domain", required=True, pattern=HOST, form=HOST_FORM)
-    mwi_mode = reader.choice("mwi", MwiMode) or MwiMode.SUBSCRIBE
-    site = Site(
-        name=reader.text("name", required=True),
-        domain=domain,
-        registrar=_registrar(reader, domain),
-        voice_portal_number=reader.parsed("voice_portal_number", reading.service_number) or "",
-        provisioning=_provisioning(reader),
-        admin_password=reading.secret(reader, "admin_password") or _NO_SECRET,
-        users={},
-        handsets=(),
-        locale=_locale(reader),
-        mwi_mode=mwi_mode,
-        mwi_expires_s=reader.integer("mwi_expires_s", 3600, low=60, high=604_800),
-        seconds_per_ring=reader.number(
-            "seconds_per_ring", DEFAULT_SECONDS_PER_RING, low=1, high=12
-        ),
-        country_code=reading.country_code,
-        trunk_prefix=reading.trunk_prefix,
-        demo=demo or not reader.usable,
-        path=path,
-        warnings=tuple(warnings.as_list()),
-    )
-    reader.finish()
-    return site, reader.position_of("voice_portal_number")
-
-
 def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
     """Read one user.
 
@@ -216,15 +73,15 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
         return None
     number = reader.parsed("number", reading.normalise, required=True) or ""
     extension = reader.parsed("extension", parse_extension) or ""
-    sip_user, auth_user, password = number, "", _NO_SECRET
+    sip_user, auth_user, password = number, "", NO_SECRET
     sip_user_at = reader.position_of("number")
     reader.node("sip", required=True)
     sip = reader.part("sip", "sip part")
     if sip:
         sip_user_at = sip.position_of("user")
-        sip_user = sip.text("user", pattern=SIP_USER, form=_SIP_USER_FORM) or number
+        sip_user = sip.text("user", pattern=SIP_USER, form=SIP_USER_FORM) or number
         auth_user = sip.text("auth_user", pattern=r"[!-~]{1,64}", form="up to 64 ASCII characters")
-        password = reading.secret(sip, "password") or _NO_SECRET
+        password = reading.secret(sip, "password") or NO_SECRET
         sip.finish()
     aliases_at: list[Position] = []
     transfer_at: list[Position] = []
@@ -252,76 +109,6 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
     return draft
 
 
-def _registrar(site: FieldReader, domain: str) -> Registrar:
-    reader = site.part("registrar", "registrar part")
-    if reader is None:
-        return Registrar(domain)
-    registrar = Registrar(
-        host=reader.text("host", pattern=HOST, form=HOST_FORM) or domain,
-        port=reader.integer("port", 5060, low=1, high=65535),
-        transport=reader.choice("transport", SipTransport) or SipTransport.UDP,
-        expires_s=reader.integer("expires_s", 3600, low=60, high=604_800),
-    )
-    reader.finish()
-    return registrar
-
-
-def _provisioning(site: FieldReader) -> ProvisioningIntent:
-    site.node("provisioning", required=True)
-    reader = site.part("provisioning", "provisioning part")
-    if reader is None:
-        return ProvisioningIntent("")
-    # A wrong URL is not shown: it may hold a user name and password.
-    url = reader.parsed("url", _parse_url, required=True, secret=True) or ""
-    interval_s = reader.integer("resync_interval_s", 86_400, low=0, high=31_536_000)
-    reader.finish()
-    return ProvisioningIntent(url, interval_s)
-
-
-def _parse_url(text: str) -> str:
-    form = "http://host/path, https://host/path or tftp://host without a user and password"
-    try:
-        parts = urlsplit(text)
-        port_ok = parts.port != 0
-    except ValueError:
-        raise ValueError(form) from None
-    usable = (
-        parts.scheme in {"http", "https", "tftp"}
-        and parts.hostname
-        and "@" not in parts.netloc
-        and not parts.query
-        and not parts.fragment
-        and re.fullmatch(r"[!-~]{1,255}", text)
-    )
-    if not (usable and port_ok):
-        raise ValueError(form)
-    return text.rstrip("/")
-
-
-def _locale(site: FieldReader) -> LocaleIntent:
-    german = LocaleIntent()
-    reader = site.part("locale", "locale part")
-    if reader is None:
-        return german
-    locale = LocaleIntent(
-        language=reader.text(
-            "language", pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", form="a language such as de"
-        )
-        or german.language,
-        tone_country=reader.text(
-            "tone_country", pattern="[A-Z]{2}", form="a country of two letters such as DE"
-        )
-        or german.tone_country,
-        time_zone=reader.text(
-            "time_zone", pattern="[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}", form="Europe/Berlin or alike"
-        )
-        or german.time_zone,
-        ntp_server=reader.text("ntp_server", pattern=HOST, form=HOST_FORM) or german.ntp_server,
-    )
-    reader.finish()
-    return locale
-
-
 def _mailbox(
     user: FieldReader, reading: Reading, aliases_at: list[Position], transfer_at: list[Position]
 ) -> MailboxSettings | None:
@@ -341,7 +128,7 @@ def _mailbox(
     if email:
         email.finish()
     mailbox = MailboxSettings(
-        pin=reading.pin(reader) or _NO_SECRET,
+        pin=reading.pin(reader) or NO_SECRET,
         aliases=tuple(aliases),
         active=reader.flag("active", default=True),
         all_calls=reader.flag("all_calls", default=False),

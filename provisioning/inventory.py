@@ -1,0 +1,137 @@
+"""Loads a site inventory: one YAML file, perhaps with CSV tables beside it.
+
+The first step of the data flow. A file is read, checked field by field and as a whole,
+and either becomes a :class:`~provisioning.inventory_site.Site` without faults or an
+:class:`~provisioning.errors.InputErrors` that lists all of them::
+
+    site:        name, domain, registrar, voice portal, numbering, locale, provisioning
+    users:       number, SIP credentials, mailbox, forwarding
+    handsets:    MAC, model, accounts, line keys
+    import:      users: users.csv, handsets: phones.csv
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from provisioning.csv_import import load_handsets_csv, load_users_csv
+from provisioning.errors import InputErrors, InputFault
+from provisioning.inventory_checks import Directory, check_handsets, check_users
+from provisioning.inventory_fields import FaultList, FieldReader
+from provisioning.inventory_handsets import read_handset
+from provisioning.inventory_model import ModelLimits
+from provisioning.inventory_reading import Reading
+from provisioning.inventory_site import Site
+from provisioning.inventory_site_part import read_site_part
+from provisioning.inventory_users import read_user
+from provisioning.secret import SecretResolver
+from provisioning.text_source import read_input_file
+from provisioning.yaml_source import YamlBroken, YamlNode, parse_yaml_collecting
+
+__all__ = ["ModelLimits", "Site", "check_site", "load_site", "parse_site"]
+
+
+def load_site(path: Path, *, models: Mapping[str, ModelLimits] | None = None) -> Site:
+    """Load a site inventory.
+
+    Args:
+        path: the YAML file, or a folder that holds ``site.yaml``.
+        models: the models with a device profile and their limits; None accepts any model.
+
+    Raises:
+        InputErrors: all faults of the file and its tables at once; no secret is shown.
+    """
+    file = path / "site.yaml" if path.is_dir() else path
+    return parse_site(read_input_file(file), file, models=models)
+
+
+def check_site(path: Path, models: Mapping[str, ModelLimits] | None = None) -> list[InputFault]:
+    """Say everything that is wrong with a site inventory.
+
+    Args:
+        path: as for :func:`load_site`.
+        models: as for :func:`load_site`.
+
+    Returns:
+        The faults in order of position; empty when the inventory loads.
+    """
+    try:
+        load_site(path, models=models)
+    except InputErrors as error:
+        return error.faults
+    return []
+
+
+def parse_site(
+    data: bytes, path: Path, *, models: Mapping[str, ModelLimits] | None = None
+) -> Site:
+    """Load a site inventory from bytes.
+
+    Args:
+        data: the YAML file's content.
+        path: its name for errors; tables and ``file:`` secrets are relative to its folder.
+        models: as for :func:`load_site`.
+
+    Raises:
+        InputErrors: all faults at once.
+    """
+    faults = FaultList()
+    root, yaml_faults = parse_yaml_collecting(data, str(path))
+    faults.extend(yaml_faults)
+    if root is None:
+        raise InputErrors(faults.as_list())
+    site = _read(root, path, models, faults)
+    if len(faults):
+        raise InputErrors(faults.as_list())
+    return site
+
+
+def _read(
+    root: YamlNode, path: Path, models: Mapping[str, ModelLimits] | None, faults: FaultList
+) -> Site:
+    reader = FieldReader(root, "inventory", faults)
+    site_node = reader.node("site", required=True)
+    part = read_site_part(site_node or YamlBroken(root.position), faults, path)
+    site = part.site
+    warnings = FaultList()
+    warnings.extend(site.warnings)
+    reading = Reading(
+        faults,
+        warnings,
+        SecretResolver(path.parent, allow_demo=site.demo),
+        country_code=site.country_code,
+        trunk_prefix=site.trunk_prefix,
+        seconds_per_ring=site.seconds_per_ring,
+    )
+    user_nodes = list(reader.items("users"))
+    handset_nodes = list(reader.items("handsets"))
+    tables = reader.part("import", "import part")
+    if tables:
+        user_nodes += _table(tables, "users", load_users_csv, path.parent)
+        handset_nodes += _table(tables, "handsets", load_handsets_csv, path.parent)
+        tables.finish()
+    reader.finish()
+    user_drafts = [read_user(node, reading) for node in user_nodes]
+    handset_drafts = [read_handset(node, faults, models) for node in handset_nodes]
+    users_read = [draft for draft in user_drafts if draft is not None]
+    handsets_read = [draft for draft in handset_drafts if draft is not None]
+    users = check_users(users_read, part, faults)
+    handsets = check_handsets(handsets_read, Directory(users_read, site), models, faults)
+    return dataclasses.replace(
+        site, users=users, handsets=handsets, warnings=tuple(warnings.as_list())
+    )
+
+
+def _table(
+    tables: FieldReader, key: str, load: Callable[[Path], list[YamlNode]], folder: Path
+) -> list[YamlNode]:
+    name = tables.text(key)
+    if not name:
+        return []
+    try:
+        return load(folder / name)
+    except InputErrors as error:
+        tables.faults.extend(error.faults)
+        return []

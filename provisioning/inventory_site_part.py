@@ -1,0 +1,153 @@
+"""Reads the ``site`` part of an inventory: everything but users and handsets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from provisioning.errors import Position
+from provisioning.intent import LocaleIntent, MwiMode, ProvisioningIntent, SipTransport
+from provisioning.inventory_fields import FaultList, FieldReader
+from provisioning.inventory_model import DEFAULT_SECONDS_PER_RING, Registrar
+from provisioning.inventory_reading import HOST, HOST_FORM, NO_SECRET, Reading
+from provisioning.inventory_site import Site
+from provisioning.secret import SecretResolver
+from provisioning.yaml_source import YamlNode
+
+
+class SitePart(NamedTuple):
+    """The site part as read.
+
+    Attributes:
+        site: without users and handsets.
+        portal_at: where it speaks of the voice portal, or would have to.
+        portal_given: it does, rightly or wrongly.
+    """
+
+    site: Site
+    portal_at: Position
+    portal_given: bool
+
+
+def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
+    """Read the ``site`` part into a site without users and handsets.
+
+    Args:
+        node: the mapping.
+        faults: where faults go.
+        path: the file; ``file:`` secrets are relative to its folder.
+    """
+    reader = FieldReader(node, "site", faults)
+    demo = reader.flag("demo", default=False)
+    # Without a readable site part, demo secrets are let pass: one fault is enough.
+    resolver = SecretResolver(path.parent, allow_demo=demo or not reader.usable)
+    warnings = FaultList()
+    reading = Reading(faults, warnings, resolver)
+    numbering = reader.part("numbering", "numbering part")
+    if numbering:
+        reading.country_code = (
+            numbering.text("country_code", pattern="[1-9][0-9]{0,2}", form="1 to 3 digits") or "49"
+        )
+        if numbering.node("trunk_prefix") is not None:
+            reading.trunk_prefix = numbering.text(
+                "trunk_prefix", pattern="none|[0-9]{1,3}", form="1 to 3 digits, or none"
+            ).replace("none", "")
+        numbering.finish()
+    domain = reader.text("domain", required=True, pattern=HOST, form=HOST_FORM)
+    mwi_mode = reader.choice("mwi", MwiMode) or MwiMode.SUBSCRIBE
+    site = Site(
+        name=reader.text("name", required=True),
+        domain=domain,
+        registrar=_registrar(reader, domain),
+        voice_portal_number=reader.parsed("voice_portal_number", reading.service_number) or "",
+        provisioning=_provisioning(reader),
+        admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
+        users={},
+        handsets=(),
+        locale=_locale(reader),
+        mwi_mode=mwi_mode,
+        mwi_expires_s=reader.integer("mwi_expires_s", 3600, low=60, high=604_800),
+        seconds_per_ring=reader.number(
+            "seconds_per_ring", DEFAULT_SECONDS_PER_RING, low=1, high=12
+        ),
+        country_code=reading.country_code,
+        trunk_prefix=reading.trunk_prefix,
+        demo=demo or not reader.usable,
+        path=path,
+        warnings=tuple(warnings.as_list()),
+    )
+    reader.finish()
+    portal_at = reader.position_of("voice_portal_number")
+    return SitePart(site, portal_at, not reader.usable or portal_at != reader.position)
+
+
+def _registrar(site: FieldReader, domain: str) -> Registrar:
+    reader = site.part("registrar", "registrar part")
+    if reader is None:
+        return Registrar(domain)
+    registrar = Registrar(
+        host=reader.text("host", pattern=HOST, form=HOST_FORM) or domain,
+        port=reader.integer("port", 5060, low=1, high=65535),
+        transport=reader.choice("transport", SipTransport) or SipTransport.UDP,
+        expires_s=reader.integer("expires_s", 3600, low=60, high=604_800),
+    )
+    reader.finish()
+    return registrar
+
+
+def _provisioning(site: FieldReader) -> ProvisioningIntent:
+    site.node("provisioning", required=True)
+    reader = site.part("provisioning", "provisioning part")
+    if reader is None:
+        return ProvisioningIntent("")
+    # A wrong URL is not shown: it may hold a user name and password.
+    url = reader.parsed("url", _parse_url, required=True, secret=True) or ""
+    interval_s = reader.integer("resync_interval_s", 86_400, low=0, high=31_536_000)
+    reader.finish()
+    return ProvisioningIntent(url, interval_s)
+
+
+def _parse_url(text: str) -> str:
+    form = "http://host/path, https://host/path or tftp://host without a user and password"
+    try:
+        parts = urlsplit(text)
+        port_ok = parts.port != 0
+    except ValueError:
+        raise ValueError(form) from None
+    usable = (
+        parts.scheme in {"http", "https", "tftp"}
+        and parts.hostname
+        and "@" not in parts.netloc
+        and not parts.query
+        and not parts.fragment
+        and re.fullmatch(r"[!-~]{1,255}", text)
+    )
+    if not (usable and port_ok):
+        raise ValueError(form)
+    return text.rstrip("/")
+
+
+def _locale(site: FieldReader) -> LocaleIntent:
+    german = LocaleIntent()
+    reader = site.part("locale", "locale part")
+    if reader is None:
+        return german
+    locale = LocaleIntent(
+        language=reader.text(
+            "language", pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", form="a language such as de"
+        )
+        or german.language,
+        tone_country=reader.text(
+            "tone_country", pattern="[A-Z]{2}", form="a country of two letters such as DE"
+        )
+        or german.tone_country,
+        time_zone=reader.text(
+            "time_zone", pattern="[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}", form="Europe/Berlin or alike"
+        )
+        or german.time_zone,
+        ntp_server=reader.text("ntp_server", pattern=HOST, form=HOST_FORM) or german.ntp_server,
+    )
+    reader.finish()
+    return locale
