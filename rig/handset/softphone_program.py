@@ -19,7 +19,7 @@ from pathlib import Path
 from rig.errors import RigError
 from rig.handset.softphone_control import EventListener, SoftphoneControl
 from rig.media.tones import speech
-from rig.media.wav import write_wav
+from rig.media.wav import to_wav
 from rig.timeline import Address
 
 _MODULE_PATHS = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules")
@@ -101,7 +101,7 @@ class SoftphoneProgram:
             )
         self._folder = Path(tempfile.mkdtemp(prefix="phonerig-softphone-"))
         self.heard_folder.mkdir()
-        write_wav(self._folder / "speech.wav", speech(_SPEECH_S))
+        (self._folder / "speech.wav").write_bytes(to_wav(speech(_SPEECH_S)))
         for _ in range(_START_TRIES):
             control = SoftphoneControl(on_event)
             if await self._try_start(path, self._folder, control):
