@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -178,6 +179,16 @@ class _Anchored:
     height: int
 
 
+class _Mark(Protocol):
+    """Where the parser was, counted from 0."""
+
+    @property
+    def line(self) -> int: ...
+
+    @property
+    def column(self) -> int: ...
+
+
 class _FatalFaultError(Exception):
     """Reading cannot go on; the fault is already in the list."""
 
@@ -222,7 +233,7 @@ class _Composer:
             raise _FatalFaultError from error
 
     def _take(self, event: yaml.Event) -> None:
-        position = self._position(event)
+        position = self._position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
             self._start_document(position)
         elif isinstance(event, yaml.AliasEvent):
@@ -336,10 +347,7 @@ class _Composer:
         return True
 
     def _syntax_fault(self, error: yaml.MarkedYAMLError) -> None:
-        mark = error.problem_mark or error.context_mark
-        position = Position(self._file)
-        if mark is not None:
-            position = Position(self._file, mark.line + 1, mark.column + 1)
+        position = self._position(error.problem_mark or error.context_mark)
         problem = error.problem or "unreadable YAML"
         context = error.context or ""
         fix = "Check the indentation, colons, brackets and quotes here and on the line above."
@@ -360,8 +368,9 @@ class _Composer:
     ) -> None:
         self._faults.append(InputFault(position, what, got, expected, fix))
 
-    def _position(self, event: yaml.Event) -> Position:
-        mark = event.start_mark
+    def _position(self, mark: _Mark | None) -> Position:
+        if mark is None:
+            return Position(self._file)
         return Position(self._file, mark.line + 1, mark.column + 1)
 
 
