@@ -46,6 +46,7 @@ class ScenarioRecord:
         events: the timeline, as dictionaries.
         participants: name by ``host:port``, in order of appearance.
         config_lines: settings that matter, as dictionaries (file, line, text).
+        lamps_at_start: state by ``handset lamp`` when the scenario began.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ScenarioRecord:
     events: list[dict[str, Any]] = field(default_factory=list)
     participants: dict[str, str] = field(default_factory=dict)
     config_lines: list[dict[str, Any]] = field(default_factory=list)
+    lamps_at_start: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -180,7 +182,16 @@ def scenario_record(
             for facts in evidence.handsets.values()
             for d in facts.differences
         ],
+        lamps_at_start=_lamps_at(evidence, evidence.started_at),
     )
+
+
+def _lamps_at(evidence: Evidence, at: float) -> dict[str, str]:
+    states: dict[str, str] = {}
+    for event in evidence.events(LampSeen):
+        if event.at <= at:
+            states[f"{event.handset} {event.lamp}"] = event.state.value
+    return states
 
 
 def event_data(event: TimelineEvent) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""The run record on a terminal: a table of verdicts, the faults named below it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rig.report.record import RunRecord, ScenarioRecord
+from rig.verdict.outcome import Outcome
+
+STYLE = {
+    Outcome.PASS: "bold green",
+    Outcome.FAIL: "bold red",
+    Outcome.ERROR: "bold magenta",
+    Outcome.INCONCLUSIVE: "bold yellow",
+    Outcome.SKIPPED: "dim",
+    Outcome.NONE: "dim",
+}
+
+
+def print_record(record: RunRecord, console: Console) -> None:
+    """Print a finished run.
+
+    Args:
+        record: finished run.
+        console: where to.
+    """
+    table = Table(title=f"{record.title}: {record.site}", title_justify="left", expand=False)
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("lamp", justify="right", no_wrap=True)
+    table.add_column("NOTIFY", justify="right", no_wrap=True)
+    table.add_column("what happened")
+    for scenario in record.scenarios:
+        table.add_row(
+            scenario.name,
+            Text(scenario.outcome.value, style=STYLE[scenario.outcome]),
+            _latency(scenario, "lamp_"),
+            _latency(scenario, "notify_latency_s"),
+            scenario.title if scenario.outcome is Outcome.PASS else scenario.sentence,
+        )
+    console.print(table)
+    for scenario in record.scenarios:
+        for finding in scenario.findings:
+            console.print(
+                Text(f"{scenario.name}: ", style="bold")
+                + Text(f"{finding['class']} {finding['title']} ({finding['component']})", "red")
+            )
+            console.print(f"  {finding['sentence']}", markup=False)
+            for proof in finding["proofs"]:
+                console.print(f"    {proof['where']}: {proof['text']}", markup=False)
+            console.print(f"  remedy: {finding['remedy']}", markup=False)
+
+
+def _latency(scenario: ScenarioRecord, prefix: str) -> str:
+    values = [
+        m["value"]
+        for m in scenario.measurements
+        if m["name"].startswith(prefix) and "latency" in m["name"] and m["value"] is not None
+    ]
+    return f"{max(values) * 1000:.1f} ms" if values else ""

@@ -1,0 +1,74 @@
+"""The run record as one HTML page: readable without script, by day and by night."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rig.report.ladder_svg import draw
+from rig.report.record import RunRecord, ScenarioRecord
+from rig.verdict.outcome import Outcome
+
+_WORDS = {
+    Outcome.PASS: "Everything measured is within its limits.",
+    Outcome.FAIL: "The system under test is wrong; the fault is named below.",
+    Outcome.ERROR: "The rig could not do its work; nothing is said about the system under test.",
+    Outcome.INCONCLUSIVE: "The evidence does not decide.",
+    Outcome.SKIPPED: "Nothing could run on this bench.",
+    Outcome.NONE: "Nothing was measured.",
+}
+
+
+def write_html(record: RunRecord, path: Path) -> None:
+    """Write a self-contained page.
+
+    Args:
+        record: finished run.
+        path: file to write.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["seconds"] = lambda value: f"{value:.3f}"
+    environment.filters["number"] = _number
+    page = environment.get_template("report.html.j2").render(
+        record=record,
+        outcome=record.outcome.value,
+        words=_WORDS[record.outcome],
+        started=datetime.datetime.fromtimestamp(record.started_at, tz=datetime.UTC).strftime(
+            "%Y-%m-%d %H:%M:%S UTC"
+        ),
+        ladders={s.name: Markup(_ladder(s)) for s in record.scenarios},  # noqa: S704 - ladder_svg escapes every text it is given
+        proofs={s.name: proof_packets(s) for s in record.scenarios},
+        counts={
+            word: sum(s.outcome.value == word for s in record.scenarios)
+            for word in ("pass", "fail", "error", "inconclusive", "skipped")
+        },
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def proof_packets(scenario: ScenarioRecord) -> frozenset[int]:
+    """Packet numbers that prove a finding."""
+    return frozenset(
+        proof["packet"]
+        for finding in scenario.findings
+        for proof in finding["proofs"]
+        if proof["packet"]
+    )
+
+
+def _ladder(scenario: ScenarioRecord) -> str:
+    return draw(scenario, proofs=proof_packets(scenario)) if scenario.events else ""
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
