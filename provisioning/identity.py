@@ -60,16 +60,19 @@ class KnownHandset:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentPattern:
-    """How one model names itself in its requests.
+class RequestPattern:
+    """How one model shows itself in its requests.
 
     Attributes:
         model: profile name.
-        user_agent: searched in the User-Agent; a group ``mac`` or ``firmware`` is read.
+        user_agent: searched in the User-Agent; groups ``mac`` and ``firmware`` are read.
+        path: searched in the path; a group ``mac`` is read. Needed where a file name puts
+            hex letters before the MAC, or names the model.
     """
 
     model: str
-    user_agent: re.Pattern[str]
+    user_agent: re.Pattern[str] | None = None
+    path: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Identification:
     Attributes:
         handset: name in the inventory; empty when unknown or in conflict.
         certainty: the grade.
-        models: models whose pattern fits the User-Agent.
+        models: models whose pattern fits the User-Agent, or else the path.
         firmware: as the User-Agent says; empty when it does not.
         evidence: the facts used, in plain words, for the log.
     """
@@ -92,7 +95,9 @@ class Identification:
 
 
 @dataclass(frozen=True, slots=True)
-class _Agent:
+class _Seen:
+    """What one text shows."""
+
     models: tuple[str, ...]
     macs: tuple[Mac, ...]
     firmware: str
@@ -102,7 +107,7 @@ def identify(
     path: str,
     user_agent: str,
     handsets: Iterable[KnownHandset],
-    patterns: Sequence[AgentPattern],
+    patterns: Sequence[RequestPattern],
     *,
     certificate_name: str = "",
 ) -> Identification:
@@ -117,24 +122,32 @@ def identify(
             empty without one.
     """
     known = tuple(handsets)
-    agent = _read_agent(user_agent, patterns)
-    in_path = macs_in(unquote(path[:MAX_PATH_CHARS], errors="replace"))
+    agent = _search(user_agent[:MAX_USER_AGENT_CHARS], [(p.model, p.user_agent) for p in patterns])
+    asked = _search(
+        unquote(path[:MAX_PATH_CHARS], errors="replace"), [(p.model, p.path) for p in patterns]
+    )
     in_certificate = macs_in(certificate_name[:MAX_USER_AGENT_CHARS])
+    # The User-Agent is the better witness: many models of a vendor ask for the same paths.
+    models = agent.models or asked.models
     evidence = [
         f"{source} has the MAC {mac}"
         for source, macs in (
-            ("the path", in_path),
+            ("the path", asked.macs),
             ("the User-Agent", agent.macs),
             ("the certificate", in_certificate),
         )
         for mac in macs
     ]
-    evidence += [f"the User-Agent is that of a {model}" for model in agent.models]
-    handset, certainty = _grade(known, agent, in_path, in_certificate)
+    witness = "User-Agent" if agent.models else "path"
+    evidence += [f"the {witness} is that of a {model}" for model in models]
+    claimed = tuple(dict.fromkeys((*in_certificate, *asked.macs, *agent.macs)))
+    handset, certainty = _grade(known, claimed, models)
+    if certainty is Certainty.ONE_MAC:
+        certainty = _raise_grade(agent, asked, in_certificate)
     return Identification(
         handset=handset.name if handset else "",
         certainty=certainty,
-        models=agent.models,
+        models=models,
         firmware=agent.firmware,
         evidence=tuple(evidence),
     )
@@ -155,50 +168,47 @@ def macs_in(text: str) -> tuple[Mac, ...]:
     return tuple(found)
 
 
-def _read_agent(user_agent: str, patterns: Sequence[AgentPattern]) -> _Agent:
-    text = user_agent[:MAX_USER_AGENT_CHARS]
+def _search(text: str, patterns: Sequence[tuple[str, re.Pattern[str] | None]]) -> _Seen:
     models: dict[str, None] = {}
     macs: dict[Mac, None] = {}
     firmware = ""
-    for pattern in patterns:
-        match = pattern.user_agent.search(text) if text else None
+    for model, pattern in patterns:
+        match = pattern.search(text) if pattern and text else None
         if match is None:
             continue
-        models.setdefault(pattern.model)
+        models.setdefault(model)
         groups = match.groupdict()
         firmware = firmware or groups.get("firmware") or ""
-        for mac in macs_in(groups.get("mac") or ""):
-            macs.setdefault(mac)
-    # A pattern without a mac group still leaves the MACs that stand in the text.
-    for mac in macs_in(text):
-        macs.setdefault(mac)
-    return _Agent(tuple(models), tuple(macs), firmware)
+        macs.update(dict.fromkeys(macs_in(groups.get("mac") or "")))
+    macs.update(dict.fromkeys(macs_in(text)))
+    return _Seen(tuple(models), tuple(macs), firmware)
 
 
 def _grade(
-    known: tuple[KnownHandset, ...],
-    agent: _Agent,
-    in_path: tuple[Mac, ...],
-    in_certificate: tuple[Mac, ...],
+    known: tuple[KnownHandset, ...], claimed: tuple[Mac, ...], models: tuple[str, ...]
 ) -> tuple[KnownHandset | None, Certainty]:
-    claimed = dict.fromkeys((*in_certificate, *in_path, *agent.macs))
+    """The handset, and no better grade than ONE_MAC."""
     if len(claimed) > 1:
         return None, Certainty.CONFLICT
     if not claimed:
-        candidates = [handset for handset in known if handset.model in agent.models]
+        candidates = [handset for handset in known if handset.model in models]
         if len(candidates) == 1:
             return candidates[0], Certainty.MODEL_ONLY
         return None, Certainty.UNKNOWN
-    mac = next(iter(claimed))
-    handset = next((handset for handset in known if handset.mac == mac), None)
+    handset = next((handset for handset in known if handset.mac == claimed[0]), None)
     if handset is None:
         return None, Certainty.UNKNOWN
-    if agent.models and handset.model not in agent.models:
+    if models and handset.model not in models:
         return None, Certainty.CONFLICT
-    if in_certificate:
-        return handset, Certainty.CERTIFICATE
-    if in_path and agent.macs:
-        return handset, Certainty.TWO_MACS
-    if agent.models:
-        return handset, Certainty.MAC_AND_MODEL
     return handset, Certainty.ONE_MAC
+
+
+def _raise_grade(agent: _Seen, asked: _Seen, in_certificate: tuple[Mac, ...]) -> Certainty:
+    """How much better than ONE_MAC it is, now that nothing contradicts."""
+    if in_certificate:
+        return Certainty.CERTIFICATE
+    if asked.macs and agent.macs:
+        return Certainty.TWO_MACS
+    if agent.models:
+        return Certainty.MAC_AND_MODEL
+    return Certainty.ONE_MAC
