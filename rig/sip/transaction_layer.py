@@ -176,6 +176,11 @@ class TransactionLayer:
         """How many transactions are alive."""
         return len(self._clients) + len(self._servers)
 
+    @property
+    def has_events(self) -> bool:
+        """Whether :meth:`next_event` would give one."""
+        return bool(self._events)
+
     # ---- transitions --------------------------------------------------------------------
 
     def _step(self, transaction: Transaction, what: Input, now: float) -> None:
