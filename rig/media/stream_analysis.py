@@ -49,7 +49,7 @@ def _is_event(payload: bytes) -> bool:
     return len(payload) == 4 and not payload[1] & 0x40 and DtmfEvent.unpack(payload) is not None
 
 
-class RtpAnalyser:
+class StreamAnalyser:
     """Collects the RTP packets of a capture and tells its streams.
 
     A stream is one direction between two addresses with one SSRC. A packet that two taps

@@ -13,7 +13,7 @@ from rig.media.prompt import marker
 from rig.media.prompt_detector import PromptDetector
 from rig.media.rtp import RtpPacket
 from rig.media.stream import AudioStream
-from rig.media.stream_analysis import RtpAnalyser
+from rig.media.stream_analysis import StreamAnalyser
 from rig.media.tones import SILENT_LEVEL, mean_level
 from rig.timeline import Address
 
@@ -163,7 +163,7 @@ async def test_tap_feeds_the_analyser_both_directions():
     finally:
         left.close()
         right.close()
-    analyser = RtpAnalyser()
+    analyser = StreamAnalyser()
     assert all(analyser.feed(*packet) for packet in packets)
     seen = {stream.source: stream for stream in analyser.streams()}
     assert seen[left.local_address].prompts == ("beep",)

@@ -6,7 +6,7 @@ from rig.media.dtmf import schedule
 from rig.media.g711 import Law, encode
 from rig.media.prompt import PROMPTS
 from rig.media.rtp import RtpPacket
-from rig.media.stream_analysis import RtpAnalyser
+from rig.media.stream_analysis import StreamAnalyser
 
 HERE, THERE = ("127.0.0.1", 4000), ("127.0.0.1", 5000)
 
@@ -20,7 +20,7 @@ def stream(prompts: list[str], law: Law, *, ssrc: int = 7) -> list[RtpPacket]:
 
 
 def test_prompts_losses_and_times():
-    analyser = RtpAnalyser()
+    analyser = StreamAnalyser()
     packets = stream(["greeting.unavailable", "beep"], Law.ALAW)
     for index, packet in enumerate(packets):
         if index not in {5, 40}:
@@ -33,7 +33,7 @@ def test_prompts_losses_and_times():
 
 
 def test_a_packet_seen_by_two_taps_counts_once():
-    analyser = RtpAnalyser()
+    analyser = StreamAnalyser()
     for index, packet in enumerate(stream(["beep"], Law.ULAW)):
         analyser.feed(index * 0.02, HERE, THERE, packet.pack())
         analyser.feed(index * 0.02 + 0.001, HERE, THERE, packet.pack())
@@ -42,7 +42,7 @@ def test_a_packet_seen_by_two_taps_counts_once():
 
 
 def test_digits_of_a_dynamic_payload_type():
-    analyser = RtpAnalyser()
+    analyser = StreamAnalyser()
     began, sequence = 0, 0
     for beat, step in enumerate(schedule("123456#")):
         if step.event is None:
@@ -57,7 +57,7 @@ def test_digits_of_a_dynamic_payload_type():
 
 
 def test_directions_and_sources_are_streams_of_their_own():
-    analyser = RtpAnalyser()
+    analyser = StreamAnalyser()
     for index, packet in enumerate(stream(["beep"], Law.ULAW, ssrc=1)[:3]):
         analyser.feed(1 + index, HERE, THERE, packet.pack())
         analyser.feed(0.5 + index, THERE, HERE, packet.pack())
@@ -71,6 +71,6 @@ def test_directions_and_sources_are_streams_of_their_own():
 
 
 def test_other_datagrams_are_not_rtp():
-    analyser = RtpAnalyser()
+    analyser = StreamAnalyser()
     assert not analyser.feed(0, HERE, THERE, b"OPTIONS sip:a@b SIP/2.0\r\n")
     assert analyser.streams() == ()
