@@ -1,0 +1,467 @@
+"""What a handset model is and can do, as frozen records.
+
+Facts only: how a vendor writes a setting is the business of templates, and which file says
+what is the business of :mod:`provisioning.profile_source`. A value that nobody has checked
+is the word ``unverified`` where the type allows it, and a source marked ``unverified``
+where a value is needed all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import field
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from provisioning.address import Mac
+from provisioning.intent import LineKeyKind
+
+Unverified = Literal["unverified"]
+_STRICT = ConfigDict(extra="forbid")
+_PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
+
+
+class LampPattern(StrEnum):
+    """What a lamp does while a message waits."""
+
+    STEADY = "steady"
+    SLOW = "slow"
+    FAST = "fast"
+    PATTERN = "pattern"
+    UNVERIFIED = "unverified"
+
+
+class MailboxReach(StrEnum):
+    """Whose mailbox an account can subscribe to."""
+
+    ANY_URI = "any_uri"
+    USER_IN_DOMAIN = "user_in_domain"
+    VOICEMAIL_NUMBER = "voicemail_number"
+    OWN_ONLY = "own_only"
+
+
+class DelayUnit(StrEnum):
+    """What a no-answer delay is counted in."""
+
+    SECONDS = "seconds"
+    RINGS = "rings"
+
+
+class Mark(StrEnum):
+    """How sure a fact is.
+
+    ``verified`` means that a vendor document or public template says so; it does not mean
+    that a real handset was measured.
+    """
+
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+
+
+class FileScope(StrEnum):
+    """Who shares a rendered file."""
+
+    HANDSET = "handset"
+    MODEL = "model"
+
+
+class FileKind(StrEnum):
+    """What a file holds."""
+
+    SETTINGS = "settings"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Source:
+    """Where a fact comes from.
+
+    Attributes:
+        mark: how sure it is.
+        evidence: document, public template or reasoning, in words.
+    """
+
+    mark: Mark
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Firmware:
+    """Firmware that the profile is written for.
+
+    Attributes:
+        minimum: lowest version the dialect fits.
+        sample: version that an emulated handset claims.
+    """
+
+    minimum: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Hardware:
+    """Names of the hardware in file names and User-Agents.
+
+    Attributes:
+        code: the vendor's model code, digits kept as text.
+        name: the model as its User-Agent spells it.
+    """
+
+    name: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Limits:
+    """How much the model holds.
+
+    Attributes:
+        accounts: most accounts.
+        line_keys: most programmable keys, pages counted.
+        value_length: longest value in characters that is rendered.
+        expansion_modules: most modules.
+    """
+
+    accounts: int
+    line_keys: int
+    value_length: int
+    expansion_modules: int | Unverified
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Lamp:
+    """One lamp.
+
+    Attributes:
+        part: which LED of the handset.
+        color: as seen.
+        mwi: what it does while a message waits.
+        shared_with: what else lights it by default: ``ringing``, ``missed_call``, ``dnd`` ...
+    """
+
+    part: str
+    color: str
+    mwi: LampPattern
+    shared_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class LampPolicy:
+    """What of the lamp policy can be provisioned.
+
+    Attributes:
+        on_message: ``configurable``, or what it always does.
+        on_missed_call: the same for missed calls.
+    """
+
+    on_message: Literal["configurable", "always"]
+    on_missed_call: Literal["configurable", "never"]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class MwiAbilities:
+    """How the model learns of waiting messages.
+
+    Attributes:
+        subscribe_account: can subscribe to its own AOR.
+        subscribe_mailbox: whose mailbox it can subscribe to.
+        unsolicited: takes NOTIFY without a subscription.
+        off: message waiting can be switched off.
+        expiry: the subscription duration can be provisioned.
+        voicemail_number_per: one message key number per account or per handset.
+    """
+
+    subscribe_account: bool
+    subscribe_mailbox: MailboxReach
+    unsolicited: bool
+    off: bool
+    expiry: bool
+    voicemail_number_per: Literal["account", "handset"]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Delay:
+    """Ringing before a no-answer diversion.
+
+    Attributes:
+        unit: what the setting counts.
+        ring_length_s: seconds of one ring; 1 when the unit is seconds.
+        minimum: smallest setting, in units.
+        maximum: largest setting, in units.
+    """
+
+    unit: DelayUnit
+    ring_length_s: int
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class DiversionAbilities:
+    """Diversion that the handset itself performs.
+
+    Attributes:
+        always: unconditional.
+        busy: on busy.
+        no_answer: on no answer.
+        per_account: each account has its own.
+        delay: of the no-answer diversion.
+    """
+
+    always: bool
+    busy: bool
+    no_answer: bool
+    per_account: bool
+    delay: Delay
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Interval:
+    """Granularity of a duration that is provisioned.
+
+    Attributes:
+        step_s: seconds of one unit of the setting.
+        minimum_s: shortest.
+        maximum_s: longest.
+        zero: 0 is allowed and means never.
+    """
+
+    step_s: int
+    minimum_s: int
+    maximum_s: int
+    zero: bool = False
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Intervals:
+    """Granularity of all durations.
+
+    Attributes:
+        register_expires: binding duration.
+        mwi_expires: subscription duration.
+        resync_interval: periodic fetching.
+    """
+
+    register_expires: Interval
+    mwi_expires: Interval
+    resync_interval: Interval
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Admin:
+    """The handset's own web page.
+
+    Attributes:
+        default_passwords: what the vendor ships; render refuses them.
+    """
+
+    default_passwords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Identify:
+    """How a request tells the model.
+
+    Attributes:
+        user_agent: regular expression with the groups ``model``, ``firmware`` and, if the
+            vendor sends it, ``mac``.
+        mac_oui: vendor parts of MAC addresses.
+        samples: User-Agents that must match.
+    """
+
+    user_agent: str
+    mac_oui: tuple[str, ...]
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class BootRequest:
+    """One file that the booting model asks for, in order.
+
+    Attributes:
+        path: name below the provisioning URL, with placeholders.
+        required: the handset does not come up without it.
+        group: requests of one group are alternatives: once one is found, the rest of the
+            group is not asked for.
+        unless_group: not asked for once this group was served.
+        expects: settings, or a list of further files.
+    """
+
+    path: str
+    required: bool = False
+    group: str = ""
+    unless_group: str = ""
+    expects: FileKind = FileKind.SETTINGS
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Boot:
+    """The boot sequence.
+
+    Attributes:
+        transports: what it can fetch by.
+        user_agent: how it names itself over HTTP, with placeholders.
+        requests: in order.
+        precedence: which of two files wins when both hold a key: the ``last`` or the
+            ``first`` one read.
+    """
+
+    transports: tuple[Literal["tftp", "http", "https"], ...]
+    user_agent: str
+    requests: tuple[BootRequest, ...]
+    precedence: Literal["last", "first"]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class RenderFile:
+    """One file that is rendered for a handset.
+
+    Attributes:
+        path: name with placeholders.
+        template: below the templates folder.
+        scope: who shares it.
+        kind: settings, or a list of further files.
+        secret: holds passwords.
+        media_type: for the HTTP ``Content-Type``.
+    """
+
+    path: str
+    template: str
+    scope: FileScope
+    media_type: str
+    kind: FileKind = FileKind.SETTINGS
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Render:
+    """How the model's files are written.
+
+    Attributes:
+        format: syntax, a module of :mod:`provisioning.formats`.
+        dialect: folder below the templates folder with templates, tables and the read-back map.
+        files: what is rendered.
+    """
+
+    format: Literal["key_value", "xml_elements", "xml_attributes", "grandstream_xml"]
+    dialect: str
+    files: tuple[RenderFile, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Resync:
+    """How to make the handset fetch again.
+
+    Attributes:
+        method: ``sip_notify``.
+        event: value of the ``Event`` header that makes it re-read its files.
+        reboot_event: the one that reboots it.
+    """
+
+    method: Literal["sip_notify"]
+    event: str
+    reboot_event: str
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Profile:
+    """One handset model.
+
+    Attributes:
+        model: as the inventory names it.
+        vendor: lower case.
+        maturity: how far support was tried.
+        firmware: versions.
+        hardware: names in files and User-Agents.
+        limits: how much it holds.
+        lamps: by lamp name; ``message`` is the common message lamp.
+        lamp_policy: what of it can be provisioned.
+        mwi: message waiting.
+        diversion: diversion by the handset.
+        line_keys: kinds of keys, each with the parts that can be written besides the kind.
+        intervals: granularity of durations.
+        admin: its web page.
+        identify: how a request tells the model.
+        boot: which files it asks for.
+        render: which files are written.
+        resync: how to make it fetch again.
+        sources: by dotted path of the value or of a section.
+    """
+
+    model: str
+    vendor: str
+    maturity: Literal["rendered and read back"]
+    firmware: Firmware
+    hardware: Hardware
+    limits: Limits
+    lamps: Mapping[str, Lamp]
+    lamp_policy: LampPolicy
+    mwi: MwiAbilities
+    diversion: DiversionAbilities
+    line_keys: Mapping[LineKeyKind, tuple[Literal["account", "value", "label"], ...]]
+    intervals: Intervals
+    admin: Admin
+    identify: Identify
+    boot: Boot
+    render: Render
+    resync: Resync
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    def fill(self, text: str, mac: Mac, *, firmware: str = "") -> str:
+        """Fill the placeholders of a path or User-Agent.
+
+        Args:
+            text: with ``{mac}``, ``{mac_upper}``, ``{mac_colons}``, ``{model}``,
+                ``{model_lower}``, ``{hardware_name}``, ``{hardware_code}``, ``{firmware}``.
+            mac: of the handset.
+            firmware: version to claim; empty for the profile's sample.
+
+        Raises:
+            KeyError: a placeholder is unknown.
+        """
+        words = {
+            "mac": mac.plain,
+            "mac_upper": mac.upper,
+            "mac_colons": mac.colons,
+            "model": self.model,
+            "model_lower": self.model.lower(),
+            "hardware_name": self.hardware.name,
+            "hardware_code": self.hardware.code,
+            "firmware": firmware or self.firmware.sample,
+        }
+        return _PLACEHOLDER.sub(lambda match: words[match[1]], text)
+
+    def user_agent(self, mac: Mac, *, firmware: str = "") -> str:
+        """How the booting handset names itself over HTTP.
+
+        Args:
+            mac: of the handset.
+            firmware: version to claim; empty for the profile's sample.
+        """
+        return self.fill(self.boot.user_agent, mac, firmware=firmware)
+
+    def boot_requests(self, mac: Mac) -> tuple[BootRequest, ...]:
+        """The boot sequence of one handset, placeholders filled."""
+        return tuple(
+            BootRequest(
+                self.fill(request.path, mac),
+                request.required,
+                request.group,
+                request.unless_group,
+                request.expects,
+            )
+            for request in self.boot.requests
+        )
+
+    def file_path(self, file: RenderFile, mac: Mac) -> str:
+        """Name of a rendered file for one handset."""
+        return self.fill(file.path, mac)
+
+    @property
+    def template_dir(self) -> str:
+        """Folder of the dialect below the templates folder."""
+        return self.render.dialect
