@@ -153,6 +153,18 @@ class Uri:
         """Whether the URI carries that parameter, with or without a value."""
         return self.param(name) is not None
 
+    def header(self, name: str) -> str | None:
+        """Give a header escaped into the URI, decoded; None if absent.
+
+        Source: RFC 3261 19.1.1 (``?name=value&name=value``).
+        """
+        wanted = name.lower()
+        for field in self.headers.split("&"):
+            key, _, value = field.partition("=")
+            if unescape(key).lower() == wanted:
+                return unescape(value)
+        return None
+
     def with_param(self, name: str, value: str | None) -> Uri:
         """Give a copy with that parameter set as written; None makes a flag like ``;lr``."""
         return replace(self, params=set_param(self.params, name, value))
