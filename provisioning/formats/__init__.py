@@ -1,1 +1,1 @@
-"""One reader and writer per vendor syntax."""
+"""One reader per vendor syntax, independent of the templates that write it."""

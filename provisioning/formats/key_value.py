@@ -1,0 +1,68 @@
+"""Flat ``key = value`` lines, first line ``#!version:1.0.0.1``, as Yealink reads them.
+
+Source: Yealink Auto Provisioning Guide, chapter on configuration files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from provisioning.errors import Position
+from provisioning.formats.settings import FormatError, Problem, Setting, SettingsFile, decode
+
+HEADER = "#!version:1.0.0.1"
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+_INCLUDE = re.compile(r"include:config\s+[\"<]([^\">]+)[\">]")
+_SECOND_SETTING = re.compile(r"\s[a-z_]+(?:\.[A-Za-z0-9_]+)+ ?=")
+
+
+def read(content: bytes, path: str) -> SettingsFile:
+    """Read a file.
+
+    Args:
+        content: the file.
+        path: its name, for positions.
+
+    Raises:
+        FormatError: not UTF-8, or the first line is not the version line.
+    """
+    text = decode(content, path)
+    lines = text.split("\n")
+    if lines[0].rstrip("\r") != HEADER:
+        raise FormatError(Position(path, 1), f"the first line must be {HEADER}")
+    settings: list[Setting] = []
+    includes: list[str] = []
+    problems: list[Problem] = []
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip()
+        if not line or line[0] == "#":
+            continue
+        key, sign, value = line.partition("=")
+        key = key.rstrip()
+        if sign and _KEY.fullmatch(key):
+            settings.append(Setting(key, None, value.strip(), number, (), path))
+            if _SECOND_SETTING.search(value):
+                problems.append(Problem(number, "two settings on one line"))
+        elif included := _INCLUDE.fullmatch(line):
+            includes.append(included[1])
+        else:
+            problems.append(Problem(number, "neither a setting, a comment nor an include"))
+    if lines[-1]:
+        problems.append(Problem(len(lines), "the last line does not end"))
+    return SettingsFile(path, tuple(settings), tuple(includes), tuple(problems))
+
+
+def mask(content: str, keys: Collection[str]) -> str:
+    """Replace the values of some keys by ``***``.
+
+    Args:
+        content: the file.
+        keys: names of settings.
+    """
+    if not keys:
+        return content
+    names = "|".join(re.escape(key) for key in keys)
+    return re.sub(
+        rf"^([ \t]*(?:{names})[ \t]*=[ \t]*)[^\r\n]+", r"\1***", content, flags=re.MULTILINE
+    )
