@@ -115,7 +115,10 @@ class Bench:
         self.config.out_dir.mkdir(parents=True, exist_ok=True)
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
-            self._wire = WireCapture(self.config.capture, self.recorder, host=self._plan.host(1))
+            own = "" if self._plan.prefix == "127.0.0" else f"net {self._plan.prefix}.0/24"
+            self._wire = WireCapture(
+                self.config.capture, self.recorder, host=self._plan.host(1), pcap_filter=own
+            )
             await self._wire.start()
             self._stack.push_async_callback(self._wire.stop)
         await self._open_platform()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def write_html(record: RunRecord, path: Path) -> None:
         record=record,
         outcome=record.outcome.value,
         words=_WORDS[record.outcome],
-        started=datetime.datetime.fromtimestamp(record.started_at, tz=datetime.UTC).strftime(
+        started=dt.datetime.fromtimestamp(record.started_at, tz=dt.UTC).strftime(
             "%Y-%m-%d %H:%M:%S UTC"
         ),
         ladders={s.name: Markup(_ladder(s)) for s in record.scenarios},  # noqa: S704 - ladder_svg escapes every text it is given

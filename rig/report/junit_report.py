@@ -13,6 +13,8 @@ from lxml import etree
 from rig.report.record import RunRecord, ScenarioRecord
 from rig.verdict.outcome import Outcome
 
+UNDECIDED = {Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.NONE}
+
 
 def write_junit(record: RunRecord, path: Path) -> None:
     """Write a record as JUnit XML.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rig.errors import ProtocolError
-from rig.report.redact import redact_text
+from rig.redact import redact_text
 from rig.sip.message import Request
 from rig.timeline import (
     ActionDone,
