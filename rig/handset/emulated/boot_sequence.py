@@ -1,7 +1,7 @@
 """Which file a booting handset asks for next: a state machine without sockets.
 
 A model's profile says which names it asks for, in which order, and which of them it cannot do
-without. Some files name further ones; those are asked for at once, in their order, before the
+without. A list names further files; those are asked for at once, in their order, before the
 rest: Snom's ``setting-files``, Poly's ``CONFIG_FILES``, Yealink's ``include:config``.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import unescape
 
 from provisioning.address import Mac
+from provisioning.profile_model import BootRequest, FileKind
 from rig.errors import RigError
 
 _MOST_FILES = 64
@@ -24,42 +24,24 @@ _YEALINK_INCLUDE = re.compile(rb"^\s*include:config\s+[\"<]([^\">\r\n]+)[\">]", 
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class BootStep:
-    """One file that a model asks for.
-
-    Attributes:
-        path: relative to the provisioning URL.
-        required: without it the handset does not come up.
-        group: steps of one group are alternatives in order: once one of them is found, the
-            rest is not asked for; empty for a step of its own.
-        user_agent: how the handset names itself at this step; empty for nothing.
-    """
-
-    path: str
-    required: bool = False
-    group: str = ""
-    user_agent: str = ""
-
-
 class BootSequence:
-    """Walks one boot: ask :meth:`next_step`, fetch, tell :meth:`fetched` or :meth:`missing`."""
+    """Walks one boot: ask :meth:`next_request`, fetch, tell :meth:`fetched` or :meth:`missing`."""
 
-    def __init__(self, steps: Iterable[BootStep], mac: Mac) -> None:
+    def __init__(self, requests: Iterable[BootRequest], mac: Mac) -> None:
         """Begin a boot.
 
         Args:
-            steps: in the model's order.
+            requests: in the model's order, placeholders filled.
             mac: of the handset; Poly writes a placeholder for it.
         """
-        self._queue = deque(steps)
+        self._queue = deque(requests)
         self._mac = mac
         self._asked: set[str] = set()
         self._served_groups: set[str] = set()
         self._wanted_groups: dict[str, list[str]] = {}
         self.files: dict[str, bytes] = {}
 
-    def next_step(self) -> BootStep | None:
+    def next_request(self) -> BootRequest | None:
         """The next file to ask for; None when the boot is through.
 
         Raises:
@@ -67,44 +49,50 @@ class BootSequence:
                 required was missing.
         """
         while self._queue:
-            step = self._queue.popleft()
-            if step.path in self._asked or step.group in self._served_groups:
+            request = self._queue.popleft()
+            if request.path in self._asked:
+                continue
+            if {request.group, request.unless_group} & self._served_groups:
                 continue
             if len(self._asked) >= _MOST_FILES:
-                raise RigError(f"boot: more than {_MOST_FILES} files asked for, last {step.path}")
-            self._asked.add(step.path)
-            if step.group and step.required:
-                self._wanted_groups.setdefault(step.group, []).append(step.path)
-            return step
+                raise RigError(
+                    f"boot: more than {_MOST_FILES} files asked for, last {request.path}"
+                )
+            self._asked.add(request.path)
+            if request.group and request.required:
+                self._wanted_groups.setdefault(request.group, []).append(request.path)
+            return request
         for group, paths in self._wanted_groups.items():
             if group not in self._served_groups:
                 raise RigError(f"boot: none of {', '.join(paths)} is served; one is required")
         return None
 
-    def fetched(self, step: BootStep, content: bytes) -> None:
+    def fetched(self, request: BootRequest, content: bytes) -> None:
         """Take a file; what it names is asked for next.
 
         Args:
-            step: as given by :meth:`next_step`.
+            request: as given by :meth:`next_request`.
             content: the file.
         """
-        self.files[step.path] = content
-        if step.group:
-            self._served_groups.add(step.group)
+        self.files[request.path] = content
+        if request.group:
+            self._served_groups.add(request.group)
+        if request.expects is not FileKind.LIST:
+            return
         named = [
-            BootStep(path, required=True, user_agent=step.user_agent)
+            BootRequest(path, required=True, expects=request.expects)
             for path in follow_ups(content, self._mac)
         ]
         self._queue.extendleft(reversed(named))
 
-    def missing(self, step: BootStep) -> None:
+    def missing(self, request: BootRequest) -> None:
         """The server does not have a file.
 
         Raises:
             RigError: the handset cannot do without it.
         """
-        if step.required and not step.group:
-            raise RigError(f"boot: {step.path} is required and not served")
+        if request.required and not request.group:
+            raise RigError(f"boot: {request.path} is required and not served")
 
 
 def follow_ups(content: bytes, mac: Mac) -> list[str]:

@@ -5,31 +5,32 @@ from __future__ import annotations
 import pytest
 
 from provisioning.address import Mac
+from provisioning.profile_model import BootRequest, FileKind
 from rig.errors import RigError
-from rig.handset.emulated.boot_sequence import BootSequence, BootStep, follow_ups
+from rig.handset.emulated.boot_sequence import BootSequence, follow_ups
 
 MAC = Mac.parse("00:15:65:12:34:56")
 
 
 def walk(steps, served):
     """Boot against a mapping; returns what was asked for and the sequence."""
-    sequence = BootSequence(steps, MAC)
+    sequence = BootSequence(requests, MAC)
     asked = []
-    while (step := sequence.next_step()) is not None:
-        asked.append(step.path)
-        if step.path in served:
-            sequence.fetched(step, served[step.path])
+    while (request := sequence.next_request()) is not None:
+        asked.append(request.path)
+        if request.path in served:
+            sequence.fetched(request, served[request.path])
         else:
-            sequence.missing(step)
+            sequence.missing(request)
     return asked, sequence
 
 
 def test_alternatives_are_asked_for_until_one_is_there():
     steps = [
-        BootStep("cfg0015", required=True, group="own"),
-        BootStep("cfg0015.xml", required=True, group="own"),
-        BootStep("cfg.xml", required=True, group="own"),
-        BootStep("extra.xml"),
+        BootRequest("cfg0015", required=True, group="own"),
+        BootRequest("cfg0015.xml", required=True, group="own"),
+        BootRequest("cfg.xml", required=True, group="own"),
+        BootRequest("extra.xml"),
     ]
     asked, sequence = walk(steps, {"cfg0015.xml": b"<a/>"})
     assert asked == ["cfg0015", "cfg0015.xml", "extra.xml"]
@@ -38,11 +39,14 @@ def test_alternatives_are_asked_for_until_one_is_there():
 
 def test_a_required_file_that_is_missing_is_named():
     with pytest.raises(RigError, match=r"001565123456\.cfg is required"):
-        walk([BootStep("common.cfg"), BootStep("001565123456.cfg", required=True)], {})
+        walk([BootRequest("common.cfg"), BootRequest("001565123456.cfg", required=True)], {})
 
 
 def test_a_required_group_without_any_file_names_all_of_them():
-    steps = [BootStep("a", required=True, group="g"), BootStep("b", required=True, group="g")]
+    steps = [
+        BootRequest("a", required=True, group="g"),
+        BootRequest("b", required=True, group="g"),
+    ]
     with pytest.raises(RigError, match=r"none of a, b"):
         walk(steps, {})
 
@@ -56,7 +60,10 @@ def test_snom_setting_files_are_fetched_before_the_rest():
         "snom-general.xml": b"<s/>",
         "000413AA.xml?a=1&b=2": b"<s/>",
     }
-    asked, sequence = walk([BootStep("snomD785.htm", required=True), BootStep("last")], served)
+    asked, sequence = walk(
+        [BootRequest("snomD785.htm", required=True, expects=FileKind.LIST), BootRequest("last")],
+        served,
+    )
     assert asked == ["snomD785.htm", "snom-general.xml", "000413AA.xml?a=1&b=2", "last"]
     assert set(sequence.files) == set(served)
 
@@ -64,7 +71,7 @@ def test_snom_setting_files_are_fetched_before_the_rest():
 def test_a_file_that_a_list_names_must_be_there():
     served = {"list.htm": b'<setting-files><file url="gone.xml"/></setting-files>'}
     with pytest.raises(RigError, match=r"gone\.xml is required"):
-        walk([BootStep("list.htm")], served)
+        walk([BootRequest("list.htm", expects=FileKind.LIST)], served)
 
 
 def test_poly_config_files_get_the_mac_for_the_placeholder():
@@ -89,7 +96,7 @@ def test_files_that_name_each_other_are_asked_for_once():
         "a": b'<setting-files><file url="b"/></setting-files>',
         "b": b'<setting-files><file url="a"/></setting-files>',
     }
-    asked, _ = walk([BootStep("a")], served)
+    asked, _ = walk([BootRequest("a", expects=FileKind.LIST)], served)
     assert asked == ["a", "b"]
 
 
@@ -103,4 +110,20 @@ def test_a_chain_without_end_is_broken_off():
             return b'<setting-files><file url="%d"/></setting-files>' % number
 
     with pytest.raises(RigError, match="more than"):
-        walk([BootStep("0")], Endless())
+        walk([BootRequest("0", expects=FileKind.LIST)], Endless())
+
+
+def test_settings_are_not_searched_for_names_of_files():
+    served = {"own.xml": b'<setting-files><file url="other.xml"/></setting-files>'}
+    asked, _ = walk([BootRequest("own.xml")], served)
+    assert asked == ["own.xml"]
+
+
+def test_a_served_group_makes_other_requests_needless():
+    steps = [
+        BootRequest("own.boot", group="boot", expects=FileKind.LIST),
+        BootRequest("own.cfg", required=True, unless_group="boot"),
+    ]
+    included = {"own.boot": b'include:config "x.cfg"\n', "x.cfg": b"a = 1\n"}
+    assert walk(steps, included)[0] == ["own.boot", "x.cfg"]
+    assert walk(steps, {"own.cfg": b"a = 1\n"})[0] == ["own.boot", "own.cfg"]
