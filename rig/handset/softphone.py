@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from provisioning.intent import AccountIntent, HandsetIntent, MwiMode, SipTransport
 from rig.clock import Clock, now
@@ -22,6 +23,9 @@ from rig.handset.softphone_program import SoftphoneProgram
 from rig.lamp.virtual import VirtualLamp
 from rig.sip.message_summary import parse_summary
 from rig.timeline import Address
+
+if TYPE_CHECKING:
+    from rig.handset.drivers import HandsetPlace
 
 _CAPABILITIES = frozenset(
     {
@@ -203,6 +207,11 @@ class SoftphoneHandset:
         self.on_incoming_call: Callable[[SoftphoneCall], None] | None = None
         self.summaries: list[bytes] = []
 
+    @classmethod
+    def at(cls, place: HandsetPlace) -> SoftphoneHandset:
+        """Make one for a place on a bench; it is told the intent directly."""
+        return cls(place.name, place.intent, host=place.host, registrar_override=place.registrar)
+
     @property
     def name(self) -> str:
         """Name in the inventory."""
@@ -324,11 +333,11 @@ class SoftphoneHandset:
 
     def _account_line(self) -> str:
         account = self._account
-        transport = account.transport.value
-        outbound = f"sip:{account.registrar_host}:{account.registrar_port};transport={transport}"
+        transport = ";transport=tcp" if account.transport is SipTransport.TCP else ""
+        outbound = f"sip:{account.registrar_host}:{account.registrar_port}{transport}"
         subscribes = account.mwi.mode is MwiMode.SUBSCRIBE
         return (
-            f"<sip:{account.user}@{account.domain};transport={transport}>"
+            f"<sip:{account.user}@{account.domain}{transport}>"
             f";auth_user={account.auth_user};auth_pass={account.password.reveal()}"
             f';outbound="{outbound}";regint={account.register_expires_s}'
             f";mwi={'yes' if subscribes else 'no'};answermode=manual"

@@ -14,7 +14,7 @@ MAC = Mac.parse("00:15:65:12:34:56")
 
 def walk(steps, served):
     """Boot against a mapping; returns what was asked for and the sequence."""
-    sequence = BootSequence(requests, MAC)
+    sequence = BootSequence(steps, MAC)
     asked = []
     while (request := sequence.next_request()) is not None:
         asked.append(request.path)
