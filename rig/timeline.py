@@ -208,7 +208,8 @@ class MailboxSeen(TimelineEvent):
         saved: messages heard.
         urgent_new: how many of the new ones are urgent.
         urgent_saved: how many of the saved ones are urgent.
-        cause: what changed it: ``deposit``, ``heard``, ``deleted``, ``start``, ``query``.
+        cause: what changed it: ``deposit``, ``heard``, ``deleted``, ``restored``, ``start``,
+            ``query``.
     """
 
     mailbox: str
