@@ -1,7 +1,7 @@
 """Why a call was diverted, in the words of Diversion and in the numbers of History-Info.
 
 Must not know: messages. Data of RFC 4458 2 (cause values), RFC 5806 3 (reasons) and
-RFC 7544 6 (how one becomes the other).
+RFC 7544 (how one becomes the other).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ REASON_TO_CAUSES: Final = MappingProxyType(
 )
 """Diversion reason to the causes that agree with it, the usual one first.
 
-Source: RFC 7544 6.1.
+Source: RFC 7544.
 """
 
 CAUSE_TO_REASON: Final = MappingProxyType(
@@ -68,7 +68,7 @@ CAUSE_TO_REASON: Final = MappingProxyType(
         503: "unavailable",
     }
 )
-"""History-Info cause to Diversion reason. Source: RFC 7544 6.2."""
+"""History-Info cause to Diversion reason. Source: RFC 7544."""
 
 
 def cause_of(reason: str) -> int:

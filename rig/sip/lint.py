@@ -317,6 +317,9 @@ def _lint_octets(message: Message, findings: list[LintFinding]) -> None:
 
 
 def _lint_rows(message: Message, findings: list[LintFinding]) -> None:
+    if message.version != SIP_VERSION:
+        text = f"version is {shown(message.version)}; expected {SIP_VERSION}"
+        findings.append(LintFinding("RFC 3261 7.1", text))
     for name, _ in message.headers:
         if not TOKEN.fullmatch(name):
             findings.append(LintFinding("RFC 3261 25.1", f"header name {shown(name)}: no token"))
