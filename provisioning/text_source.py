@@ -35,7 +35,7 @@ def read_input_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """
     position = Position(str(path))
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        data = _read_regular(path, max_bytes + 1)
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
         raise _fault(
@@ -45,15 +45,13 @@ def read_input_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
             expected="a readable file",
             fix="Check the path and the permissions.",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _fault(
-                position,
-                "this is not a file",
-                expected="a regular file",
-                fix="Name the file itself, not a folder or a device.",
-            )
-        data = file.read(max_bytes + 1)
+    if data is None:
+        raise _fault(
+            position,
+            "this is not a file",
+            expected="a regular file",
+            fix="Name the file itself, not a folder or a device.",
+        )
     if len(data) > max_bytes:
         raise _fault(
             position,
@@ -117,6 +115,18 @@ def position_after(before: str, file: str) -> Position:
     """
     line_start = before.rfind("\n") + 1
     return Position(file, before.count("\n") + 1, len(before) - line_start + 1)
+
+
+def _read_regular(path: Path, size: int) -> bytes | None:
+    # Non-blocking, so that a named pipe does not hold us up before it is recognised.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(size)
+    finally:
+        os.close(descriptor)
 
 
 def _fault(

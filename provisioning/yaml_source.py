@@ -210,12 +210,12 @@ class _Composer:
             for event in self._events(text):
                 self._take(event)
         except _FatalFaultError:
-            return None, self._faults
+            return None, sorted(self._faults)
         if self._root is None:
             self._fault(
                 Position(self._file), "the file is empty", expected="a mapping", fix="Fill it."
             )
-        return self._root, self._faults
+        return self._root, sorted(self._faults)
 
     def _events(self, text: str) -> Iterator[yaml.Event]:
         try:
