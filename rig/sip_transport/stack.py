@@ -31,6 +31,7 @@ from rig.sip_transport.tokens import RandomTokens
 from rig.sip_transport.udp import UdpSocket
 
 __all__ = [
+    "Flow",
     "IncomingRequest",
     "OutgoingRequest",
     "PacketTap",
