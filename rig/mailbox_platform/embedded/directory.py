@@ -155,13 +155,13 @@ class Directory:
         user = self._by_extension.get(plain)
         if user is not None:
             return UserTarget(user)
-        number = self._normal_form(plain)
-        if portal and number == self._normal_form(portal.translate(_VISUAL_SEPARATORS)):
+        number = self.normal_form(plain)
+        if portal and number == self.normal_form(portal.translate(_VISUAL_SEPARATORS)):
             return PortalTarget(portal)
         user = self._by_number.get(number)
         return UserTarget(user) if user is not None else OutsideTarget(number)
 
-    def _normal_form(self, text: str) -> str:
+    def normal_form(self, text: str) -> str:
         """Bring a dialled number into normal form; what is no number stays as it is."""
         try:
             return normalise(text, self.site.country_code, self.site.trunk_prefix)

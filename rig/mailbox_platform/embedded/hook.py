@@ -35,8 +35,10 @@ class PlatformHook:
         """Alter the History-Info entries of a diverted leg, oldest first."""
         return entries
 
-    def outgoing(self, message: Request | Response, flow: Flow) -> Request | Response | None:
-        """Alter a message just before it leaves, or drop it by returning None."""
+    def outgoing(
+        self, message: Request | Response, flow: Flow
+    ) -> Request | Response | bytes | None:
+        """Alter a message just before it leaves, damage it (bytes), or drop it (None)."""
         del flow
         return message
 
