@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from provisioning.device_profile import load_profiles
 from provisioning.render import SiteFiles, render_site
 
+from provisioning.device_profile import load_profiles
 from provisioning.resources import device_profiles_dir
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
@@ -159,7 +159,7 @@ class Bench:
 
     async def _open_handsets(self) -> None:
         for number, entry in enumerate(self.site.handsets):
-            if self.roles and entry.name not in self.roles.values():
+            if entry.name not in self.config.on_bench:
                 continue
             place = await self._place(entry.name, FIRST_HANDSET + number)
             self._places[entry.name] = place
@@ -174,7 +174,8 @@ class Bench:
         await asyncio.sleep(SETTLE_S)
 
     async def _place(self, name: str, number: int) -> HandsetPlace:
-        roles = {role for role, handset in self.roles.items() if handset == name}
+        struck = self.config.roles_for(self.config.seeds[0].scenario if self.config.seeds else "")
+        roles = {role for role, handset in struck.items() if handset == name}
         registrar: Address | None = None
         for seed in self.config.seeds:
             for key, hook in seed.network.items():
@@ -227,6 +228,10 @@ class Bench:
                 user_agent=record.user_agent,
             )
         )
+
+    def cast(self, scenario: str) -> None:
+        """Give the roles to the handsets that play them in a scenario."""
+        self.roles = self.config.roles_for(scenario)
 
     def note(self, actor: str, what: str, *, key: str = "") -> float:
         """Put an action of the rig on the timeline.

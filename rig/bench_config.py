@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provisioning.inventory import Site
-
+from provisioning.inventory_site import Site
 from rig.errors import RigError
 from rig.faults.seed import Seed
 
@@ -23,6 +22,7 @@ class BenchConfig:
         site: the inventory.
         out_dir: folder for the store and for reports.
         roles: handset name by role (``caller``, ``callee``, ``target``, ``twin``, ``alias``).
+        scenario_roles: other handsets for single roles, by scenario.
         drivers: driver by handset name; ``emulated`` where none is named.
         capture: ``tap`` or the name of a network interface.
         fetch_by: ``http`` or ``tftp``.
@@ -37,6 +37,7 @@ class BenchConfig:
     site: Site
     out_dir: Path
     roles: Mapping[str, str]
+    scenario_roles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     drivers: Mapping[str, str] = field(default_factory=dict)
     capture: str = TAP
     fetch_by: str = "http"
@@ -56,9 +57,25 @@ class BenchConfig:
         if self.fetch_by not in {"http", "tftp"}:
             raise RigError(f"fetch_by is {self.fetch_by!r}; expected http or tftp")
         names = {handset.name for handset in self.site.handsets}
-        for role, name in self.roles.items():
+        named = [
+            *self.roles.items(),
+            *(r for m in self.scenario_roles.values() for r in m.items()),
+        ]
+        for role, name in named:
             if name not in names:
                 raise RigError(
                     f"role {role} names handset {name!r}, which the inventory does not have; "
                     f"known: {', '.join(sorted(names))}"
                 )
+
+    def roles_for(self, scenario: str) -> dict[str, str]:
+        """Who plays which role in a scenario."""
+        return {**self.roles, **self.scenario_roles.get(scenario, {})}
+
+    @property
+    def on_bench(self) -> frozenset[str]:
+        """Names of the handsets that any scenario needs; all of the site if there are no roles."""
+        if not self.roles:
+            return frozenset(handset.name for handset in self.site.handsets)
+        others = (name for roles in self.scenario_roles.values() for name in roles.values())
+        return frozenset((*self.roles.values(), *others))

@@ -60,6 +60,7 @@ async def run_scenarios(
 
 async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
     """Run one scenario, judge it, and bring the bench back to its start state."""
+    bench.cast(scenario.name)
     missing = scenario.missing(bench)
     started_at = bench.clock()
     if missing:

@@ -140,7 +140,7 @@ def scenario_record(
         findings=[
             {
                 "class": f.fault_class.value,
-                "title": f.fault_class.title,
+                "title": f.fault_class.slug,
                 "component": f.component.value,
                 "sentence": f.sentence,
                 "remedy": f.remedy,

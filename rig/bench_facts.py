@@ -1,0 +1,86 @@
+"""What the bench knows about a handset: address, wish, and what its files really told it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provisioning.intent import HandsetIntent
+from provisioning.inventory_site import Site
+from provisioning.readback import compare, read_back
+from provisioning.transport.content import SiteContent
+from rig.errors import PhonerigError
+from rig.handset.base import Handset, HandsetCapability
+from rig.handset.drivers import HandsetPlace
+from rig.timeline import FetchSeen
+from rig.verdict.evidence import ConfigDifference, HandsetFacts
+
+
+def handset_facts(
+    handset: Handset,
+    place: HandsetPlace,
+    site: Site,
+    content: SiteContent,
+    fetches: Sequence[FetchSeen],
+) -> HandsetFacts:
+    """Gather the facts of one handset.
+
+    Args:
+        handset: on the bench.
+        place: where it stands.
+        site: the inventory, with the addresses of this bench.
+        content: what the servers give out.
+        fetches: what this handset fetched.
+    """
+    intent = site.intent(place.name)
+    served = {
+        fetch.path.lstrip("/"): answer.content
+        for fetch in fetches
+        if fetch.status == 200
+        and (answer := content.find(fetch.path, fetch.client, fetch.user_agent)) is not None
+    }
+    applied, differences = read_served(served, place, intent)
+    return HandsetFacts(
+        name=place.name,
+        sip_addresses=(handset.sip_address,),
+        intent=intent,
+        applied=applied,
+        differences=differences,
+        files=tuple(served),
+        mailboxes=mailboxes_of(site, place.name),
+        sensor=handset.lamp.name,
+        own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities,
+    )
+
+
+def read_served(
+    served: dict[str, bytes], place: HandsetPlace, intent: HandsetIntent
+) -> tuple[HandsetIntent | None, tuple[ConfigDifference, ...]]:
+    """Read what was served as the handset would, and compare it with the inventory.
+
+    Returns:
+        What the files say, or None if they say nothing, and where that differs.
+    """
+    if not served:
+        return None, ()
+    try:
+        reading = read_back(served, place.profile, intent.mac)
+    except PhonerigError as error:
+        name = next(iter(served))
+        return None, (ConfigDifference("file", "readable", str(error), name),)
+    differences = tuple(
+        ConfigDifference(
+            field=d.field, wanted=str(d.wanted), got=str(d.got), file=d.file, line=d.line, key=d.key
+        )
+        for d in compare(intent, reading)
+    )
+    return reading.intent, differences
+
+
+def mailboxes_of(site: Site, name: str) -> dict[int, str]:
+    """Mailbox that each account of a handset watches: its own, or that of its alias's owner."""
+    found = {}
+    for index, ref in enumerate(site.handset(name).accounts, start=1):
+        owner = site.mailbox_owner(ref.user)
+        if owner is not None:
+            found[index] = owner.number
+    return found

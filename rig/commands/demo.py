@@ -1,0 +1,216 @@
+"""``phonerig demo`` and ``phonerig verify``: scenarios on a bench, verdicts and reports."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from provisioning.inventory_site import Site
+from rig.commands.common import DEMO, clear_errors, err, out, print_json, read_site
+from rig.errors import UsageError
+
+if TYPE_CHECKING:
+    from rig.bench import Bench
+    from rig.bench_config import BenchConfig
+    from rig.report.record import RunRecord, ScenarioRecord
+    from rig.scenario import Scenario
+
+OutDir = Annotated[Path, typer.Option("--out", "-o", help="Folder for reports.")]
+Capture = Annotated[
+    str,
+    typer.Option(help="'tap' (no privilege) or an interface such as 'lo' (needs CAP_NET_RAW)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the run record as JSON.")]
+
+MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes", "missed_call")
+DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
+DEMO_ROLES = {
+    "caller": "emil",
+    "callee": "anna",
+    "target": "frida",
+    "twin": "anna",
+    "alias": "lena",
+}
+DEMO_CALLEES = {
+    "unanswered": "clara",
+    "all_calls": "greta",
+    "dnd": "david",
+    "forward_beats_mailbox": "clara",
+    "heard_by_portal": "david",
+    "reboot": "clara",
+    "missed_call": "greta",
+}
+"""Whose phone is under test, where it is not Anna's: every vendor has its turn."""
+
+
+def demo(
+    out_dir: OutDir = Path("phonerig-out"),
+    capture: Capture = "tap",
+    scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario.")] = None,
+    fault: Annotated[str, typer.Option(help="Build in a seeded fault by name.")] = "",
+    fetch_by: Annotated[str, typer.Option(help="http or tftp.")] = "http",
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole loop on the built-in site: inventory to lamp, with verdicts and a report."""
+    with clear_errors(as_json=as_json):
+        _run(
+            read_site(DEMO),
+            _choose(scenario),
+            title="Demonstration",
+            roles=DEMO_ROLES,
+            callees=DEMO_CALLEES,
+            out_dir=out_dir,
+            capture=capture,
+            fault=fault,
+            fetch_by=fetch_by,
+            as_json=as_json,
+        )
+
+
+def verify(
+    what: Annotated[str, typer.Argument(help="mwi or diversion.")],
+    site: Annotated[str, typer.Argument(help="Inventory file, or 'demo'.")] = DEMO,
+    handset: Annotated[str, typer.Option(help="Handset under test.")] = "",
+    caller: Annotated[str, typer.Option(help="Handset that calls.")] = "",
+    target: Annotated[str, typer.Option(help="Handset that calls are forwarded to.")] = "",
+    case: Annotated[list[str] | None, typer.Option(help="Only this case.")] = None,
+    driver: Annotated[str, typer.Option(help="Driver of the handset under test.")] = "emulated",
+    out_dir: OutDir = Path("phonerig-out"),
+    capture: Capture = "tap",
+    as_json: AsJson = False,
+) -> None:
+    """Verify message waiting or diversion of one handset of a site."""
+    with clear_errors(as_json=as_json):
+        cases = {"mwi": MWI_CASES, "diversion": DIVERSION_CASES}.get(what)
+        if cases is None:
+            raise UsageError(f"verify what? got {what!r}, expected mwi or diversion")
+        inventory = read_site(site)
+        roles, callees = _roles(inventory, handset, caller, target), {}
+        if site == DEMO and not (handset or caller or target):
+            roles, callees = DEMO_ROLES, DEMO_CALLEES
+        _run(
+            inventory,
+            _choose(case or list(cases)),
+            title=f"Verification of {what}",
+            roles=roles,
+            callees=callees,
+            out_dir=out_dir,
+            capture=capture,
+            drivers={roles["callee"]: driver},
+            as_json=as_json,
+        )
+
+
+def _roles(site: Site, handset: str, caller: str, target: str) -> dict[str, str]:
+    """Choose handsets for the roles that were not named."""
+    with_box = [
+        h.name for h in site.handsets if h.accounts and site.users[h.accounts[0].user].mailbox
+    ]
+    callee = handset or (with_box[0] if with_box else "")
+    others = [h.name for h in site.handsets if h.accounts and h.name != callee]
+    if not callee or not others:
+        raise UsageError(
+            f"{site.name}: verification needs a handset whose first account has a mailbox and "
+            "another one that calls it; name them by --handset and --caller"
+        )
+    roles = {"callee": callee, "caller": caller or others[0]}
+    third = target or next((name for name in others if name != roles["caller"]), "")
+    if third:
+        roles["target"] = third
+    entry = site.handset(callee)
+    if len(entry.accounts) > 1 and site.users[entry.accounts[1].user].mailbox:
+        roles["twin"] = callee
+    return roles
+
+
+def _choose(names: list[str] | None) -> list[Scenario]:
+    from rig.scenarios import scenarios
+
+    known = scenarios()
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"no scenario {name!r}; known: {', '.join(known)}")
+    return [scenario for name, scenario in known.items() if not names or name in names]
+
+
+def _run(
+    site: Site,
+    chosen: list[Scenario],
+    *,
+    title: str,
+    roles: dict[str, str],
+    callees: dict[str, str],
+    out_dir: Path,
+    capture: str,
+    fault: str = "",
+    fetch_by: str = "http",
+    drivers: dict[str, str] | None = None,
+    as_json: bool,
+) -> None:
+    from rig.bench_config import BenchConfig
+    from rig.capture.export import export_packets
+    from rig.faults.catalogue import find_seed
+    from rig.report.console import print_record
+    from rig.report.write import write_reports
+
+    seeds = (find_seed(fault),) if fault else ()
+    if seeds:
+        chosen = [scenario for scenario in chosen if scenario.name == seeds[0].scenario]
+    with tempfile.TemporaryDirectory(prefix="phonerig-") as work:
+        config = BenchConfig(
+            site=site,
+            out_dir=Path(work),
+            roles=roles,
+            scenario_roles={name: {"callee": callee} for name, callee in callees.items()},
+            drivers=drivers or {},
+            capture=capture,
+            fetch_by=fetch_by,
+            seeds=seeds,
+        )
+        record, bench = asyncio.run(_on_bench(config, chosen, title, quiet=as_json))
+    paths = write_reports(record, out_dir)
+    export_packets(out_dir / "run.pcapng", bench.recorder.packets)
+    if as_json:
+        print_json({"outcome": record.outcome.value, "report": str(paths["html"])})
+    else:
+        print_record(record, out)
+        out.print(f"\nreport: {paths['html']}", markup=False, soft_wrap=True)
+    raise typer.Exit(record.outcome.exit_code)
+
+
+async def _on_bench(
+    config: BenchConfig, chosen: list[Scenario], title: str, *, quiet: bool
+) -> tuple[RunRecord, Bench]:
+    from rig.bench import Bench
+    from rig.run import run_scenarios
+
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=quiet,
+    )
+    with progress:
+        task = progress.add_task("starting", total=len(chosen) + 4)
+
+        def step(text: str) -> None:
+            progress.update(task, description=text, advance=1)
+
+        async with Bench(config, progress=step) as bench:
+            progress.update(task, description=chosen[0].title)
+
+            def done(result: ScenarioRecord) -> None:
+                following = [s.name for s in chosen].index(result.name) + 1
+                text = chosen[following].title if following < len(chosen) else "reports"
+                progress.update(task, description=text, advance=1)
+
+            record = await run_scenarios(bench, chosen, title=title, done=done)
+    return record, bench
