@@ -57,11 +57,8 @@ class BenchConfig:
         if self.fetch_by not in {"http", "tftp"}:
             raise RigError(f"fetch_by is {self.fetch_by!r}; expected http or tftp")
         names = {handset.name for handset in self.site.handsets}
-        named = [
-            *self.roles.items(),
-            *(r for m in self.scenario_roles.values() for r in m.items()),
-        ]
-        for role, name in named:
+        castings = [self.roles, *self.scenario_roles.values()]
+        for role, name in (pair for casting in castings for pair in casting.items()):
             if name not in names:
                 raise RigError(
                     f"role {role} names handset {name!r}, which the inventory does not have; "

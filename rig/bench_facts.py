@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from provisioning.readback import compare, read_back
+
 from provisioning.intent import HandsetIntent
 from provisioning.inventory_site import Site
-from provisioning.readback import compare, read_back
 from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
 from rig.handset.base import Handset, HandsetCapability
@@ -69,7 +70,12 @@ def read_served(
         return None, (ConfigDifference("file", "readable", str(error), name),)
     differences = tuple(
         ConfigDifference(
-            field=d.field, wanted=str(d.wanted), got=str(d.got), file=d.file, line=d.line, key=d.key
+            field=d.field,
+            wanted=str(d.wanted),
+            got=str(d.got),
+            file=d.file,
+            line=d.line,
+            key=d.key,
         )
         for d in compare(intent, reading)
     )

@@ -41,9 +41,9 @@ DEMO_CALLEES = {
     "all_calls": "greta",
     "dnd": "david",
     "forward_beats_mailbox": "clara",
-    "heard_by_portal": "david",
+    "heard_by_portal": "greta",
     "reboot": "clara",
-    "missed_call": "greta",
+    "missed_call": "david",
 }
 """Whose phone is under test, where it is not Anna's: every vendor has its turn."""
 
