@@ -31,6 +31,7 @@ _GRACE_S = 5.0
 _RECEIVED = re.compile(rb"^(?:UDP|TCP) message received \[(\d+)\] bytes :\n\n", re.MULTILINE)
 _PROVISIONAL = (100, 180, 181, 182, 183)
 _NEXT = "[next_url]"
+_UNWRITABLE = frozenset(';"]\r\n')
 _SDP = """\
 v=0
 o=caller 1 1 IN IP[local_ip_type] [local_ip]
@@ -113,7 +114,7 @@ class SippCaller:
             folder = Path(name)
             (folder / "call.xml").write_text(self.scenario(number, talk_s), encoding="utf-8")
             (folder / "users.csv").write_text(self._users(), encoding="utf-8")
-            code, printed = await self._run(path, folder, target, talk_s + ring_s)
+            code, printed = await self._run(path, folder, number, target, talk_s + ring_s)
             messages = folder / "messages"
             seen = responses_in(messages.read_bytes()) if messages.exists() else []
         if not seen and code not in {0, 1}:
@@ -193,16 +194,22 @@ class SippCaller:
 
     def _users(self) -> str:
         user, password = self.auth_user, self.password.reveal()
-        return f"SEQUENTIAL\n[authentication username={user} password={password}];\n"
+        if set(user + password) & _UNWRITABLE:
+            raise RigError(
+                f'sipp: user name or password of {user!r} holds one of ; " ] or a line end, '
+                "which SIPp cannot be told"
+            )
+        return f'SEQUENTIAL\n[authentication username={user} password="{password}"];\n'
 
     async def _run(
-        self, path: str, folder: Path, target: Address, timeout_s: float
+        self, path: str, folder: Path, number: str, target: Address, timeout_s: float
     ) -> tuple[int, str]:
         arguments = [
             *(f"{target[0]}:{target[1]}", "-sf", "call.xml", "-inf", "users.csv"),
             *("-i", self.host, "-mi", self.host, "-m", "1", "-t", "u1", "-nostdin"),
             *("-timeout", f"{timeout_s:.0f}s", "-timeout_error", "-recv_timeout", "15000"),
             *("-trace_msg", "-message_file", "messages"),
+            *("-auth_uri", f"{number}@{self.domain}"),
         ]
         with (folder / "output").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
