@@ -1,0 +1,42 @@
+#!/bin/sh
+# Installs the real programs that the tests run against (Debian, Ubuntu). Does nothing when all
+# are there. Without root it uses sudo; without either it says what is missing and goes on:
+# outside CI a missing peer skips its tests, with CI=true it fails them.
+set -u
+need=""
+want() { # want PROGRAM PACKAGE
+    command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || need="$need $2"
+}
+want baresip baresip-core
+want sipp sip-tester
+want tshark tshark
+want tcpdump tcpdump
+want tftp tftp-hpa
+want atftp atftp
+want busybox busybox
+want curl curl
+want twinkle-console twinkle-console
+want linphonec linphone-cli
+want kamailio kamailio
+[ -e /usr/lib/x86_64-linux-gnu/kamailio/modules/presence_mwi.so ] ||
+    [ -e /usr/lib/aarch64-linux-gnu/kamailio/modules/presence_mwi.so ] ||
+    need="$need kamailio-presence-modules"
+want dnsmasq dnsmasq-base
+want ip iproute2
+want chromium chromium
+ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"
+[ -z "$need" ] && exit 0
+
+run=""
+if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null 2>&1; then run="sudo"; else
+        echo "not installed (needs root):$need" >&2
+        [ "${CI:-}" = "" ] && exit 0
+        exit 3
+    fi
+fi
+echo "installing test peers:$need"
+export DEBIAN_FRONTEND=noninteractive
+$run apt-get update -qq || exit 3
+# shellcheck disable=SC2086  # the list is meant to be split
+$run apt-get install -y -qq --no-install-recommends $need >/dev/null || exit 3
