@@ -296,8 +296,9 @@ class Registration:
         return request
 
     def _change(self, state: RegistrationState) -> None:
+        if state is not self.state or state is RegistrationState.REGISTERED:
+            self._changes.append(state)
         self.state = state
-        self._changes.append(state)
 
 
 def _domain_uri(aor: str) -> str:
