@@ -118,6 +118,7 @@ class CallerLeg(Leg):
         incoming: the INVITE.
         on_cancel: called when the caller gave up before the answer.
         on_ack: called with the ACK of our 2xx.
+        on_lost: called when our 2xx was never acknowledged; the leg is closed by then.
     """
 
     def __init__(self, stack: SipStack, incoming: IncomingRequest) -> None:
@@ -125,9 +126,10 @@ class CallerLeg(Leg):
         self.incoming = incoming
         self.on_cancel: Callable[[], None] | None = None
         self.on_ack: Callable[[Request], None] | None = None
+        self.on_lost: Callable[[], None] | None = None
         incoming.on_cancel = self._cancelled
         incoming.on_ack = self._acked
-        incoming.on_ack_missed = lambda: self.bye('SIP;cause=408;text="ACK missing"')
+        incoming.on_ack_missed = self._ack_missed
 
     @property
     def waiting(self) -> bool:
@@ -142,6 +144,10 @@ class CallerLeg(Leg):
         if self.waiting:
             rows = [("Contact", contact_of(self.stack, self.flow)), *headers]
             self.incoming.respond(status, reason, headers=rows, body=body)
+
+    def relay_provisional(self, response: Response) -> None:
+        """Pass a callee's 18x on, with its early session description."""
+        self.provisional(response.status, response.reason, body_rows(response), response.body)
 
     def reject(self, status: int, reason: str = "", headers: Rows = ()) -> None:
         """Refuse the call; nothing after the final answer."""
@@ -166,6 +172,12 @@ class CallerLeg(Leg):
         self.close()
         if self.on_cancel is not None:
             self.on_cancel()
+
+    def _ack_missed(self) -> None:
+        if self.dialog is not None:
+            self.bye('SIP;cause=408;text="ACK missing"')
+            if self.on_lost is not None:
+                self.on_lost()
 
     def _acked(self, ack: Request) -> None:
         if self.on_ack is not None:

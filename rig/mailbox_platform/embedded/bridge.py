@@ -1,0 +1,161 @@
+"""Joins two established dialogs: what one side says inside its dialog reaches the other.
+
+Session descriptions, INFO bodies and holds pass through unread. REFER does not: the platform
+does not transfer on somebody's behalf.
+
+Source: RFC 3261 sections 12.2, 14 and 15; RFC 6086 (INFO).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from rig.errors import RigError
+from rig.mailbox_platform.embedded.call_leg import (
+    ALLOW,
+    CalleeLeg,
+    CallerLeg,
+    Leg,
+    body_rows,
+    contact_of,
+)
+from rig.sip.message import Request, Response
+from rig.sip_transport.stack import IncomingRequest
+
+RELAYED = frozenset({"INFO", "MESSAGE", "UPDATE"})
+RELAYED_HEADERS = ("Info-Package", "Recv-Info", "Event")
+
+
+class Bridge:
+    """A call that two sides have.
+
+    Args:
+        caller: waiting for its answer.
+        callee: has answered; its ACK is not sent yet.
+    """
+
+    def __init__(self, caller: CallerLeg, callee: CalleeLeg) -> None:
+        self._caller = caller
+        self._callee = callee
+        self._ended = asyncio.Event()
+
+    def join(self, invite: Request, answer: Response) -> None:
+        """Answer the caller with the callee's session description.
+
+        Args:
+            invite: the caller's.
+            answer: the callee's 2xx.
+
+        Raises:
+            rig.errors.ProtocolError: the caller's INVITE makes no dialog.
+        """
+        caller, callee = self._caller, self._callee
+        caller.on_request = lambda incoming: self._relay(incoming, caller, callee)
+        callee.on_request = lambda incoming: self._relay(incoming, callee, caller)
+        caller.on_lost = self._caller_lost
+        if not invite.body:
+            caller.on_ack = callee.acknowledge_answer  # the caller's ACK holds its answer
+        caller.accept(answer)
+        if invite.body:
+            callee.acknowledge_answer()
+
+    async def wait_ended(self) -> None:
+        """Wait until one side has hung up."""
+        await self._ended.wait()
+
+    def drop(self) -> None:
+        """Forget both sides without a word."""
+        self._caller.close()
+        self._callee.close()
+        self._ended.set()
+
+    def _caller_lost(self) -> None:
+        """The caller never acknowledged: there is no call."""
+        self._callee.bye()
+        self._ended.set()
+
+    def _relay(self, incoming: IncomingRequest, source: Leg, destination: Leg) -> None:
+        """Pass a request inside a dialog on to the other side."""
+        method = incoming.request.method
+        if source.dialog is not None and not source.dialog.in_order(incoming.request):
+            incoming.respond(500, "CSeq Out Of Order")
+        elif method == "BYE":
+            reason = incoming.request.headers.get("Reason") or ""
+            destination.bye(reason)
+            incoming.respond(200)
+            source.close()
+            self._ended.set()
+        elif method == "INVITE":
+            self._relay_invite(incoming, source, destination)
+        elif method in RELAYED:
+            self._relay_plain(incoming, source, destination)
+        elif method == "OPTIONS":
+            incoming.respond(200, headers=[("Allow", ALLOW)])
+        else:
+            incoming.respond(405, headers=[("Allow", ALLOW)])
+
+    def _relay_plain(self, incoming: IncomingRequest, source: Leg, destination: Leg) -> None:
+        request = incoming.request
+        if request.method == "UPDATE":
+            source.refresh_target(request)
+        rows = body_rows(request) + [
+            (name, value) for name in RELAYED_HEADERS for value in request.headers.get_all(name)
+        ]
+        outgoing = destination.send(request.method, rows, request.body)
+        if outgoing is None:
+            incoming.respond(480)
+            return
+
+        def final(response: Response) -> None:
+            rows = body_rows(response)
+            if request.method == "UPDATE" and response.is_success:
+                rows.append(("Contact", contact_of(source.stack, source.flow)))
+            incoming.respond(response.status, response.reason, headers=rows, body=response.body)
+
+        def failed(error: RigError) -> None:
+            del error
+            incoming.respond(408)
+
+        outgoing.on_final = final
+        outgoing.on_failure = failed
+
+    def _relay_invite(self, incoming: IncomingRequest, source: Leg, destination: Leg) -> None:
+        """Pass a re-INVITE on: hold, resume, or a new offer from either side."""
+        request = incoming.request
+        source.refresh_target(request)
+        outgoing = destination.send("INVITE", body_rows(request), request.body)
+        if outgoing is None:
+            incoming.respond(480)
+            return
+        sent = outgoing.request
+        acks: list[Request] = []
+
+        def acknowledge(ack: Request | None) -> None:
+            ours = destination.acknowledge(sent, ack)
+            if ours is not None:
+                acks.append(ours)
+
+        def final(response: Response) -> None:
+            rows = body_rows(response)
+            if response.is_success:
+                destination.refresh_target(response)
+                rows.append(("Contact", contact_of(source.stack, source.flow)))
+                if request.body or incoming.cancelled:
+                    acknowledge(None)
+                else:
+                    incoming.on_ack = acknowledge
+            incoming.respond(response.status, response.reason, headers=rows, body=response.body)
+
+        def repeated(response: Response) -> None:
+            del response
+            for ack in acks:
+                destination.stack.send_ack(ack, destination.flow)
+
+        def failed(error: RigError) -> None:
+            del error
+            incoming.respond(408)
+
+        outgoing.on_final = final
+        outgoing.on_failure = failed
+        outgoing.on_repeated_success = repeated
+        incoming.on_cancel = outgoing.cancel
