@@ -126,7 +126,7 @@ class ConditionFacts:
 
 CONDITIONS: dict[Condition, ConditionFacts] = {
     Condition.ALWAYS: ConditionFacts("unconditional", 302, GreetingKind.UNAVAILABLE, 480),
-    Condition.UNREACHABLE: ConditionFacts("unavailable", 404, GreetingKind.UNAVAILABLE, 480),
+    Condition.UNREACHABLE: ConditionFacts("unavailable", 503, GreetingKind.UNAVAILABLE, 480),
     Condition.DO_NOT_DISTURB: ConditionFacts("do-not-disturb", 486, GreetingKind.BUSY, 486),
     Condition.BUSY: ConditionFacts("user-busy", 486, GreetingKind.BUSY, 486),
     Condition.UNANSWERED: ConditionFacts("no-answer", 408, GreetingKind.UNAVAILABLE, 480),
@@ -134,8 +134,7 @@ CONDITIONS: dict[Condition, ConditionFacts] = {
 """Reason, cause, greeting and last answer of every condition.
 
 Do-not-disturb has the cause of busy: RFC 7544 would map it to 404, from which a mailbox
-that sees only the cause would choose the wrong greeting. A phone that is not registered is
-404, "not logged in" (TS 24.604), one that is registered and silent ends as no answer.
+that sees only the cause would choose the wrong greeting.
 """
 
 

@@ -95,7 +95,7 @@ def test_the_table_is_complete():
         (BUSY, GreetingKind.BUSY, 486),
         (DND, GreetingKind.BUSY, 486),
         (SILENT, GreetingKind.UNAVAILABLE, 408),
-        (GONE, GreetingKind.UNAVAILABLE, 404),
+        (GONE, GreetingKind.UNAVAILABLE, 503),
     ],
 )
 def test_greeting_and_cause_by_state(state, greeting, cause):
