@@ -107,7 +107,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
         raw.seek(0)
         if magic[:2] == b"\x1f\x8b":
             with gzip.open(raw) as unpacked:
-                yield from _read(io.BufferedReader(unpacked), path)  # type: ignore[arg-type]  # GzipFile is a raw reader
+                yield from _read(io.BufferedReader(unpacked), path)
         else:
             yield from _read(raw, path)
 
