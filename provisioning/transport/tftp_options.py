@@ -118,7 +118,9 @@ def accept(asked: tuple[tuple[str, str], ...], acknowledged: tuple[tuple[str, st
 def _allowed(name: str, number: int, asked: str) -> bool:
     if name == "tsize":
         return True
-    limit = int(asked)
+    limit = _number(asked)
+    if limit is None:
+        return False
     if name == "timeout":
         return number == limit
     if name == "blksize":

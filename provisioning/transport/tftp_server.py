@@ -126,7 +126,7 @@ class TftpServer:
             self._socket.close()
             self._socket = None
         for transfer in tuple(self._transfers.values()):
-            transfer.abandon("the server was closed")
+            transfer.finish()
 
     def _readable(self, sock: socket.socket) -> None:
         for _ in range(_LISTEN_DRAIN):
@@ -244,6 +244,12 @@ class _Transfer:
 
     def abandon(self, reason: str) -> None:
         self._close(TransferEnded(finished=False, octets=0, reason=reason))
+
+    def finish(self) -> None:
+        """End now, but count an ACK that has arrived and was not read yet."""
+        self._readable()
+        if not self._session.over:
+            self.abandon("the server was closed")
 
     def _readable(self) -> None:
         for _ in range(_TRANSFER_DRAIN):

@@ -294,6 +294,12 @@ def test_a_granted_option_that_was_asked_for_twice_as_large_is_refused_by_the_cl
         accept((("windowsize", "4"),), (("windowsize", "8"),))
 
 
+@pytest.mark.parametrize("name", ["blksize", "timeout", "windowsize"])
+def test_an_acknowledgement_of_an_unreadable_request_is_refused(name: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=name):
+        accept(((name, ""),), ((name, "8"),))
+
+
 @pytest.mark.parametrize("windowsize", [1, 2, 4, 16, 64])
 def test_7440_one_ack_per_window(windowsize: int) -> None:
     content = random.Random(windowsize).randbytes(100 * 33)
