@@ -18,9 +18,11 @@ from rig.sip.parser import parse_message
 VARIABLE = "PHONERIG_RFC4475_DIR"
 DIRECTORY = os.environ.get(VARIABLE, "")
 
-pytestmark = pytest.mark.skipif(
-    not DIRECTORY, reason=f"{VARIABLE} does not name a folder with the .dat files of RFC 4475"
-)
+if not DIRECTORY:
+    pytest.skip(
+        f"{VARIABLE} does not name a folder with the .dat files of RFC 4475",
+        allow_module_level=True,
+    )
 
 
 def _data(name: str) -> bytes:
