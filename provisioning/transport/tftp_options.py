@@ -79,7 +79,7 @@ def grant(
     if wanted is not None and wanted in WINDOWSIZE_RANGE:
         windowsize = min(wanted, max_windowsize, max(1, MAX_BURST_OCTETS // blksize))
         acknowledged["windowsize"] = str(windowsize)
-    in_order = tuple((name, acknowledged[name]) for name, _ in options if name in acknowledged)
+    in_order = tuple((name, acknowledged[name]) for name in asked if name in acknowledged)
     return Terms(blksize, windowsize, timeout_s, tsize, in_order)
 
 
