@@ -1,0 +1,204 @@
+"""One vendor's way of writing: templates, tables of words and the read-back map.
+
+Loaded once per process and folder. Templates are sandboxed, undefined names are errors, and
+escaping follows the format; a value is never rendered a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import ValidationError
+
+from provisioning.errors import InputErrors, InputFault, RigError, UsageError
+from provisioning.formats.registry import Format, format_named
+from provisioning.formats.value_rule import has_unfit_character
+from provisioning.profile_source import position_at
+from provisioning.readback_map import (
+    MAP_ADAPTER,
+    MapText,
+    Plan,
+    bind_plan,
+    compile_plan,
+    secret_keys,
+)
+from provisioning.resources import templates_dir
+from provisioning.secret import Secret
+from provisioning.yaml_source import YamlMap, load_yaml, to_plain
+
+
+@dataclass(frozen=True, slots=True)
+class ReadbackPlans:
+    """The compiled map for one size of handset.
+
+    Attributes:
+        handset: rules for the handset.
+        accounts: rules for account 1, 2, ...
+        line_keys: rules for key 1, 2, ...
+        null_value: value that stands for the default.
+        aliases: other names of settings.
+    """
+
+    handset: Plan
+    accounts: tuple[Plan, ...]
+    line_keys: tuple[Plan, ...]
+    null_value: str
+    aliases: Mapping[str, str]
+
+    def secret_keys(self) -> frozenset[str]:
+        """Names of all settings that hold secrets, aliases too."""
+        names = set(secret_keys(self.handset))
+        for plan in self.accounts:
+            names.update(secret_keys(plan))
+        names.update(other for other, name in self.aliases.items() if name in names)
+        return frozenset(names)
+
+
+class Dialect:
+    """How one vendor's files are written and read."""
+
+    def __init__(self, folder: Path, name: str, format_name: str) -> None:
+        """Load tables and the read-back map; templates are compiled when first used.
+
+        Args:
+            folder: the templates folder.
+            name: folder of the dialect inside it.
+            format_name: syntax of its files.
+
+        Raises:
+            InputErrors: a data file is wrong.
+        """
+        self.name = name
+        self.format: Format = format_named(format_name)
+        self.tables: dict[str, dict[str, object]] = _load_tables(folder / name / "tables.yaml")
+        self._map = _load_map(folder / name / "readback.yaml")
+        self._environment = _environment(folder, self.format)
+        self._templates: dict[str, Template] = {}
+        self._plans: dict[tuple[int, int], ReadbackPlans] = {}
+
+    def template(self, path: str) -> Template:
+        """A compiled template.
+
+        Args:
+            path: below the templates folder.
+        """
+        if path not in self._templates:
+            self._templates[path] = self._environment.get_template(path)
+        return self._templates[path]
+
+    def plans(self, accounts: int, line_keys: int) -> ReadbackPlans:
+        """The read-back map for a number of accounts and keys.
+
+        Args:
+            accounts: most accounts.
+            line_keys: most keys.
+        """
+        size = (accounts, line_keys)
+        if size not in self._plans:
+            account = compile_plan(self._map.accounts, self.tables)
+            key = compile_plan(self._map.line_keys, self.tables)
+            self._plans[size] = ReadbackPlans(
+                handset=bind_plan(compile_plan(self._map.handset, self.tables), {}),
+                accounts=tuple(
+                    bind_plan(account, _numbers("n", number)) for number in range(1, accounts + 1)
+                ),
+                line_keys=tuple(
+                    bind_plan(key, _numbers("p", number)) for number in range(1, line_keys + 1)
+                ),
+                null_value=self._map.null_value,
+                aliases=self._map.aliases,
+            )
+        return self._plans[size]
+
+
+@lru_cache(maxsize=32)
+def load_dialect(name: str, format_name: str, folder: Path | None = None) -> Dialect:
+    """A dialect, loaded once.
+
+    Args:
+        name: folder below the templates folder.
+        format_name: syntax of its files.
+        folder: the templates folder; None for the one that is shipped.
+
+    Raises:
+        InputErrors: a data file is wrong.
+    """
+    return Dialect(folder or templates_dir(), name, format_name)
+
+
+def _numbers(name: str, number: int) -> dict[str, str]:
+    """``n`` counts from 1; ``n_zero`` is the same from 0, for vendors that count so."""
+    return {name: str(number), f"{name}_zero": str(number - 1)}
+
+
+def _environment(folder: Path, form: Format) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=form.xml,
+        finalize=_refuse_unfit,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters["reveal"] = _reveal
+    environment.filters["hostport"] = _hostport
+    return environment
+
+
+def _refuse_unfit(value: object) -> object:
+    """Stop a value that would break the syntax, should it have passed every check before."""
+    if isinstance(value, Secret):
+        raise RigError("a template writes a secret without 'reveal'")
+    if isinstance(value, str) and has_unfit_character(value):
+        raise UsageError("a template was given a value with control characters")
+    return value
+
+
+def _reveal(secret: Secret) -> str:
+    return secret.reveal()
+
+
+def _hostport(host: str, port: int) -> str:
+    """Join host and port; an IPv6 address gets its brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _load_tables(path: Path) -> dict[str, dict[str, object]]:
+    node = load_yaml(path)
+    plain = to_plain(node)
+    if not isinstance(plain, dict):
+        raise InputErrors([InputFault(node.position, "expected a mapping of tables")])
+    tables: dict[str, dict[str, object]] = {}
+    for name, table in plain.items():
+        if not isinstance(table, dict):
+            raise InputErrors(
+                [InputFault(position_at(node, (name,)), f"table {name} is not a mapping")]
+            )
+        tables[name] = dict(table)
+    return tables
+
+
+def _load_map(path: Path) -> MapText:
+    node = load_yaml(path)
+    if not isinstance(node, YamlMap):
+        raise InputErrors([InputFault(node.position, "expected a mapping")])
+    try:
+        return MAP_ADAPTER.validate_python(to_plain(node))
+    except ValidationError as error:
+        raise InputErrors(
+            [
+                InputFault(
+                    position_at(node, detail["loc"]),
+                    ".".join(str(step) for step in detail["loc"]),
+                    expected=detail["msg"],
+                )
+                for detail in error.errors(include_input=False, include_url=False)
+            ]
+        ) from error

@@ -1,0 +1,321 @@
+"""What a model cannot express: every wish that was bent to fit is named, never dropped.
+
+:func:`fit_to_model` turns the intent into the nearest one that the model can hold and lists
+each change. The fitted intent is what is rendered, and reading the files back must give
+exactly that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from provisioning.errors import UsageError
+from provisioning.intent import (
+    AccountIntent,
+    DivertIntent,
+    DivertsIntent,
+    HandsetIntent,
+    LampPolicyIntent,
+    LineKeyIntent,
+    LocaleIntent,
+    MwiIntent,
+    MwiMode,
+)
+from provisioning.profile_model import DelayUnit, Interval, MailboxReach, Profile
+
+Tables = Mapping[str, Mapping[str, object]]
+"""Words of a dialect: ``languages``, ``tones``, ``time_zones`` and more, by neutral name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """One wish that a model cannot express as it stands.
+
+    Attributes:
+        field: dotted path in the intent, e.g. ``accounts[1].mwi.mailbox_uri``.
+        wanted: what the intent says.
+        got: what is rendered instead; empty for nothing.
+        reason: why.
+    """
+
+    field: str
+    wanted: str
+    got: str
+    reason: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        wanted, got = self.wanted or "nothing", self.got or "nothing"
+        return f"{self.field}: wanted {wanted}, got {got} - {self.reason}"
+
+    def to_json(self) -> dict[str, str]:
+        """The same as data."""
+        return asdict(self)
+
+
+def loss_text(handset: str, losses: Iterable[Loss]) -> str:
+    """Write a loss report for people, one line per loss.
+
+    Args:
+        handset: its name.
+        losses: in any order.
+    """
+    lines = [f"{handset}: {loss}" for loss in losses]
+    return "\n".join(lines) if lines else f"{handset}: everything can be expressed"
+
+
+def loss_json(losses: Mapping[str, Iterable[Loss]]) -> dict[str, list[dict[str, str]]]:
+    """Write loss reports as data, by handset.
+
+    Args:
+        losses: by name of the handset.
+    """
+    return {name: [loss.to_json() for loss in items] for name, items in sorted(losses.items())}
+
+
+def fit_to_model(
+    intent: HandsetIntent, profile: Profile, tables: Tables
+) -> tuple[HandsetIntent, tuple[Loss, ...]]:
+    """Find the nearest intent that a model can hold.
+
+    Args:
+        intent: what is wanted.
+        profile: of the model.
+        tables: words of its dialect.
+
+    Returns:
+        The intent to render, and every change that was made.
+
+    Raises:
+        UsageError: more accounts than the model has; leaving one out would cost calls.
+    """
+    if len(intent.accounts) > profile.limits.accounts:
+        raise UsageError(
+            f"handset {intent.name}: {len(intent.accounts)} accounts, {profile.model} has "
+            f"{profile.limits.accounts}. Remove accounts or choose another model."
+        )
+    fit = _Fit(profile, tables)
+    accounts = tuple(fit.account(account) for account in intent.accounts)
+    fitted = replace(
+        intent,
+        accounts=fit.message_keys(accounts),
+        line_keys=fit.line_keys(intent.line_keys),
+        lamp=fit.lamp(intent.lamp),
+        locale=fit.locale(intent.locale),
+        provisioning=replace(
+            intent.provisioning,
+            resync_interval_s=fit.interval(
+                "provisioning.resync_interval_s",
+                intent.provisioning.resync_interval_s,
+                profile.intervals.resync_interval,
+            ),
+        ),
+    )
+    return fitted, tuple(fit.losses)
+
+
+class _Fit:
+    """Collects losses while it bends an intent."""
+
+    def __init__(self, profile: Profile, tables: Tables) -> None:
+        self._profile = profile
+        self._tables = tables
+        self.losses: list[Loss] = []
+
+    def account(self, account: AccountIntent) -> AccountIntent:
+        path = f"accounts[{account.index}]"
+        expires_s = self.interval(
+            f"{path}.register_expires_s",
+            account.register_expires_s,
+            self._profile.intervals.register_expires,
+        )
+        mwi = self._mwi(account, path)
+        diverts = self._diverts(account.diverts, path)
+        if (expires_s, mwi, diverts) == (
+            account.register_expires_s,
+            account.mwi,
+            account.diverts,
+        ):
+            return account
+        return replace(account, register_expires_s=expires_s, mwi=mwi, diverts=diverts)
+
+    def _mwi(self, account: AccountIntent, path: str) -> MwiIntent:
+        able = self._profile.mwi
+        mwi = account.mwi
+        mode = mwi.mode
+        if mode is MwiMode.SUBSCRIBE and not able.subscribe_account:
+            mode = MwiMode.UNSOLICITED if able.unsolicited else MwiMode.OFF
+            self._lose(f"{path}.mwi.mode", mwi.mode, mode, "the model cannot subscribe")
+        elif mode is MwiMode.UNSOLICITED and not able.unsolicited:
+            mode = MwiMode.SUBSCRIBE
+            self._lose(f"{path}.mwi.mode", mwi.mode, mode, "the model only takes solicited NOTIFY")
+        elif mode is MwiMode.OFF and not able.off:
+            mode = MwiMode.UNSOLICITED
+            reason = "message waiting cannot be switched off, only the subscription"
+            self._lose(f"{path}.mwi.mode", mwi.mode, mode, reason)
+        if mode is not MwiMode.SUBSCRIBE:
+            return mwi if mode is mwi.mode else replace(mwi, mode=mode)
+        expires_s = mwi.expires_s
+        if able.expiry:
+            expires_s = self.interval(
+                f"{path}.mwi.expires_s", expires_s, self._profile.intervals.mwi_expires
+            )
+        return replace(
+            mwi, mode=mode, expires_s=expires_s, mailbox_uri=self._mailbox(account, path)
+        )
+
+    def _mailbox(self, account: AccountIntent, path: str) -> str | None:
+        uri = account.mwi.mailbox_uri
+        if uri is None or uri == account.aor:
+            return None
+        user, _, host = uri.removeprefix("sip:").rpartition("@")
+        in_domain = host == account.domain
+        reach = self._profile.mwi.subscribe_mailbox
+        reachable = {
+            MailboxReach.ANY_URI: True,
+            MailboxReach.USER_IN_DOMAIN: in_domain,
+            MailboxReach.VOICEMAIL_NUMBER: in_domain and user == account.voicemail_number,
+            MailboxReach.OWN_ONLY: False,
+        }
+        if reachable[reach]:
+            return uri
+        reason = {
+            MailboxReach.USER_IN_DOMAIN: "the model subscribes to mailboxes of its own domain",
+            MailboxReach.VOICEMAIL_NUMBER: (
+                "the model subscribes to its own address or to the number of its message key only"
+            ),
+        }.get(reach, "the model subscribes to its own address only")
+        self._lose(f"{path}.mwi.mailbox_uri", uri, account.aor, reason)
+        return None
+
+    def _diverts(self, diverts: DivertsIntent, path: str) -> DivertsIntent:
+        able = self._profile.diversion
+        return DivertsIntent(
+            always=self._divert(diverts.always, f"{path}.diverts.always", able=able.always),
+            busy=self._divert(diverts.busy, f"{path}.diverts.busy", able=able.busy),
+            no_answer=self._delayed(diverts.no_answer, f"{path}.diverts.no_answer"),
+        )
+
+    def _divert(self, divert: DivertIntent, path: str, *, able: bool) -> DivertIntent:
+        if not divert.enabled:
+            return DivertIntent()
+        if able:
+            return divert
+        self._lose(
+            path, divert.target, "", f"{self._profile.model} cannot divert this way by itself"
+        )
+        return DivertIntent()
+
+    def _delayed(self, divert: DivertIntent, path: str) -> DivertIntent:
+        divert = self._divert(divert, path, able=self._profile.diversion.no_answer)
+        if not divert.enabled:
+            return divert
+        delay = self._profile.diversion.delay
+        length_s = delay.ring_length_s
+        count = min(max(_nearest(divert.delay_s, length_s), delay.minimum), delay.maximum)
+        got_s = count * length_s
+        if got_s != divert.delay_s:
+            unit = f"rings of {length_s} s" if delay.unit is DelayUnit.RINGS else "seconds"
+            self._lose(
+                f"{path}.delay_s",
+                f"{divert.delay_s} s",
+                f"{got_s} s",
+                f"counted in {unit}, {delay.minimum} to {delay.maximum}",
+            )
+        return replace(divert, delay_s=got_s)
+
+    def message_keys(self, accounts: tuple[AccountIntent, ...]) -> tuple[AccountIntent, ...]:
+        """One message key for the whole handset dials the first account's number."""
+        if self._profile.mwi.voicemail_number_per == "account" or not accounts:
+            return accounts
+        number = accounts[0].voicemail_number
+        fitted = []
+        for account in accounts:
+            if account.voicemail_number != number:
+                self._lose(
+                    f"accounts[{account.index}].voicemail_number",
+                    account.voicemail_number,
+                    number,
+                    "the handset has one message key number, the one of its first account",
+                )
+            fitted.append(replace(account, voicemail_number=number))
+        return tuple(fitted)
+
+    def line_keys(self, keys: tuple[LineKeyIntent, ...]) -> tuple[LineKeyIntent, ...]:
+        fitted = []
+        for key in keys:
+            path = f"line_keys[{key.position}]"
+            parts = self._profile.line_keys.get(key.kind)
+            if key.position > self._profile.limits.line_keys:
+                reason = f"{self._profile.model} has {self._profile.limits.line_keys} keys"
+                self._lose(path, str(key.kind), "", reason)
+            elif parts is None:
+                reason = f"{self._profile.model} has no such kind of key"
+                self._lose(path, str(key.kind), "", reason)
+            else:
+                fitted.append(self._line_key(key, path, parts))
+        return tuple(fitted)
+
+    def _line_key(self, key: LineKeyIntent, path: str, parts: tuple[str, ...]) -> LineKeyIntent:
+        reason = f"a {key.kind} key of this model has no such part"
+        if "account" not in parts and key.account != 1:
+            self._lose(f"{path}.account", str(key.account), "1", reason)
+            key = replace(key, account=1)
+        if "value" not in parts and key.value:
+            self._lose(f"{path}.value", key.value, "", reason)
+            key = replace(key, value="")
+        if "label" not in parts and key.label:
+            self._lose(f"{path}.label", key.label, "", reason)
+            key = replace(key, label="")
+        return key
+
+    def lamp(self, lamp: LampPolicyIntent) -> LampPolicyIntent:
+        able = self._profile.lamp_policy
+        if not lamp.on_message and able.on_message != "configurable":
+            self._lose("lamp.on_message", "false", "true", "cannot be switched off")
+            lamp = replace(lamp, on_message=True)
+        if lamp.on_missed_call and able.on_missed_call != "configurable":
+            reason = "missed calls never light the message lamp of this model"
+            self._lose("lamp.on_missed_call", "true", "false", reason)
+            lamp = replace(lamp, on_missed_call=False)
+        return lamp
+
+    def locale(self, locale: LocaleIntent) -> LocaleIntent:
+        return replace(
+            locale,
+            language=self._word("locale.language", "languages", locale.language),
+            tone_country=self._word("locale.tone_country", "tones", locale.tone_country),
+            time_zone=self._word("locale.time_zone", "time_zones", locale.time_zone),
+        )
+
+    def _word(self, path: str, table: str, wanted: str) -> str:
+        words = self._tables.get(table, {})
+        if wanted not in words:
+            if wanted:
+                self._lose(path, wanted, "", f"the vendor's table of {table} does not hold it")
+            return ""
+        # Two neutral names may share one vendor word; the first of them comes back.
+        first = next(name for name, word in words.items() if word == words[wanted])
+        if first != wanted:
+            self._lose(path, wanted, first, "the vendor has one word for both")
+        return first
+
+    def interval(self, path: str, wanted_s: int, able: Interval) -> int:
+        if wanted_s == 0 and able.zero:
+            return 0
+        steps = max(_nearest(wanted_s, able.step_s), 1) * able.step_s
+        got_s = min(max(steps, able.minimum_s), able.maximum_s)
+        if got_s != wanted_s:
+            reason = (
+                f"counted in steps of {able.step_s} s, from {able.minimum_s} to {able.maximum_s} s"
+            )
+            self._lose(path, f"{wanted_s} s", f"{got_s} s", reason)
+        return got_s
+
+    def _lose(self, path: str, wanted: str, got: str, reason: str) -> None:
+        self.losses.append(Loss(path, str(wanted), str(got), reason))
+
+
+def _nearest(value: int, step: int) -> int:
+    return (value + step // 2) // step

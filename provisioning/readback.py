@@ -1,0 +1,379 @@
+"""Reads rendered files back into an intent: for the comparison, and for booting from.
+
+It works for any files of the dialect, also wrong ones: what is missing becomes what the
+vendor's firmware would do without it, and where a field stood is remembered so that a
+finding can point at ``file:line``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+
+from provisioning.address import Mac
+from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
+from provisioning.formats.settings import FormatError, Key, Setting, SettingsFile
+from provisioning.intent import (
+    AccountIntent,
+    DivertIntent,
+    DivertsIntent,
+    HandsetIntent,
+    LampPolicyIntent,
+    LineKeyIntent,
+    LineKeyKind,
+    LocaleIntent,
+    MwiIntent,
+    MwiMode,
+    ProvisioningIntent,
+    SipTransport,
+)
+from provisioning.profile_model import FileKind, Profile
+from provisioning.readback_map import Place, Plan, run_plan
+from provisioning.secret import Secret
+
+_HANDSET_PATHS = {
+    "language": "locale.language",
+    "tone_country": "locale.tone_country",
+    "time_zone": "locale.time_zone",
+    "ntp_server": "locale.ntp_server",
+    "on_message": "lamp.on_message",
+    "on_missed_call": "lamp.on_missed_call",
+    "url": "provisioning.url",
+    "resync_interval_s": "provisioning.resync_interval_s",
+}
+_ACCOUNT_PATHS = {
+    "mwi_mode": "mwi.mode",
+    "mwi_expires_s": "mwi.expires_s",
+    "mwi_mailbox_uri": "mwi.mailbox_uri",
+    "always_enabled": "diverts.always.enabled",
+    "always_target": "diverts.always.target",
+    "busy_enabled": "diverts.busy.enabled",
+    "busy_target": "diverts.busy.target",
+    "no_answer_enabled": "diverts.no_answer.enabled",
+    "no_answer_target": "diverts.no_answer.target",
+    "no_answer_delay_s": "diverts.no_answer.delay_s",
+}
+_UNNAMED = frozenset({"name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that reads back other than intended.
+
+    Attributes:
+        field: dotted path, e.g. ``accounts[1].mwi.mode``.
+        wanted: what the intent says; ``***`` for a secret.
+        got: what the files say.
+        key: setting that carries the field; empty when unknown.
+        file: where it stands; empty when the setting is missing.
+        line: from 1; 0 when the setting is missing.
+    """
+
+    field: str
+    wanted: str
+    got: str
+    key: str = ""
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        """One line for people."""
+        where = f"{self.file}:{self.line}" if self.file else "not set"
+        key = f" {self.key}" if self.key else ""
+        return f"{self.field}: wanted {self.wanted!r}, got {self.got!r} ({where}{key})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What a set of files tells a handset.
+
+    Attributes:
+        intent: the same as an intent.
+        places: where each field stands, by dotted path.
+        files: the files that were read, in the order in which they count.
+        unreadable: files that the handset cannot read, with the reason.
+    """
+
+    intent: HandsetIntent
+    places: Mapping[str, Place]
+    files: tuple[SettingsFile, ...]
+    unreadable: tuple[FormatError, ...] = ()
+
+    def find(self, key: str, index: int | None = None) -> Setting | None:
+        """The setting that counts, over all files; None when nobody sets it."""
+        return next(
+            (found for file in reversed(self.files) if (found := file.find(key, index))), None
+        )
+
+
+def read_back(files: Mapping[str, bytes], profile: Profile, mac: Mac) -> HandsetIntent:
+    """Say what a set of files tells a handset.
+
+    Args:
+        files: content by name, in the order in which the handset fetched them.
+        profile: of its model.
+        mac: of the handset.
+    """
+    return read_back_places(files, profile, mac).intent
+
+
+def read_back_places(
+    files: Mapping[str, bytes],
+    profile: Profile,
+    mac: Mac,
+    *,
+    dialect: Dialect | None = None,
+) -> ReadBack:
+    """Say what a set of files tells a handset, and where each part stands.
+
+    Args:
+        files: content by name, in the order in which the handset fetched them.
+        profile: of its model.
+        mac: of the handset.
+        dialect: None for the one the profile names.
+    """
+    dialect = dialect or load_dialect(profile.render.dialect, profile.render.format)
+    lists = {
+        profile.fill(request.path, mac)
+        for request in profile.boot.requests
+        if request.expects is FileKind.LIST
+    }
+    read: list[SettingsFile] = []
+    unreadable: list[FormatError] = []
+    for path, content in files.items():
+        if path in lists:
+            continue
+        try:
+            read.append(dialect.format.read(content, path))
+        except FormatError as error:
+            unreadable.append(error)
+    if profile.boot.precedence == "first":
+        read.reverse()
+    return _interpret(tuple(read), tuple(unreadable), profile, mac, dialect)
+
+
+def read_back_settings(
+    read: tuple[SettingsFile, ...], profile: Profile, mac: Mac, dialect: Dialect
+) -> ReadBack:
+    """The same for files that are already parsed, the one that counts most last."""
+    return _interpret(read, (), profile, mac, dialect)
+
+
+def _interpret(
+    read: tuple[SettingsFile, ...],
+    unreadable: tuple[FormatError, ...],
+    profile: Profile,
+    mac: Mac,
+    dialect: Dialect,
+) -> ReadBack:
+    plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
+    settings: dict[Key, Setting] = {}
+    for file in read:
+        settings.update(file.by_key)
+    if plans.aliases:
+        settings = _with_aliases(settings, plans.aliases)
+    reader = _Reader(settings, plans)
+    return ReadBack(reader.handset(mac, profile.model), reader.places, read, unreadable)
+
+
+def _with_aliases(
+    settings: Mapping[Key, Setting], aliases: Mapping[str, str]
+) -> dict[Key, Setting]:
+    return {(aliases.get(key, key), index): setting for (key, index), setting in settings.items()}
+
+
+class _Reader:
+    """Builds intents from settings by the compiled map."""
+
+    def __init__(self, settings: Mapping[Key, Setting], plans: ReadbackPlans) -> None:
+        self._settings = settings
+        self._plans = plans
+        self.places: dict[str, Place] = {}
+
+    def handset(self, mac: Mac, model: str) -> HandsetIntent:
+        scope = self._run(self._plans.handset, "", _HANDSET_PATHS)
+        return HandsetIntent(
+            name=mac.colons,
+            mac=mac,
+            model=model,
+            accounts=tuple(self._accounts()),
+            line_keys=tuple(self._line_keys()),
+            lamp=LampPolicyIntent(
+                on_message=scope.get("on_message") == "true",
+                on_missed_call=scope.get("on_missed_call") == "true",
+            ),
+            locale=LocaleIntent(
+                language=scope.get("language", ""),
+                tone_country=scope.get("tone_country", ""),
+                time_zone=scope.get("time_zone", ""),
+                ntp_server=scope.get("ntp_server", ""),
+            ),
+            provisioning=ProvisioningIntent(
+                url=scope.get("url", ""), resync_interval_s=_number(scope, "resync_interval_s")
+            ),
+            admin_password=Secret(scope.get("admin_password", "")),
+        )
+
+    def _accounts(self) -> Iterator[AccountIntent]:
+        for index, plan in enumerate(self._plans.accounts, 1):
+            scope = self._run(plan, f"accounts[{index}].", _ACCOUNT_PATHS, stop_unless="enabled")
+            if scope.get("enabled") == "true":
+                yield _account(index, scope)
+
+    def _line_keys(self) -> Iterator[LineKeyIntent]:
+        for position, plan in enumerate(self._plans.line_keys, 1):
+            scope = self._run(plan, f"line_keys[{position}].", {}, stop_unless="kind")
+            if scope.get("kind"):
+                yield LineKeyIntent(
+                    position=position,
+                    kind=LineKeyKind(scope["kind"]),
+                    account=_number(scope, "account"),
+                    value=scope.get("value", ""),
+                    label=scope.get("label", ""),
+                )
+
+    def _run(
+        self,
+        plan: Plan,
+        prefix: str,
+        paths: Mapping[str, str],
+        stop_unless: str = "",
+    ) -> dict[str, str]:
+        scope, places = run_plan(plan, self._settings, self._plans.null_value, stop_unless)
+        for name, place in places.items():
+            self.places[prefix + paths.get(name, name)] = place
+        return scope
+
+
+def _account(index: int, scope: Mapping[str, str]) -> AccountIntent:
+    user = scope.get("user", "")
+    domain = scope.get("domain", "")
+    uri = scope.get("mwi_mailbox_uri") or None
+    return AccountIntent(
+        index=index,
+        label=scope.get("label", ""),
+        display_name=scope.get("display_name", ""),
+        user=user,
+        auth_user=scope.get("auth_user", ""),
+        password=Secret(scope.get("password", "")),
+        domain=domain,
+        registrar_host=scope.get("registrar_host", "").strip("[]"),
+        registrar_port=_number(scope, "registrar_port"),
+        transport=SipTransport(scope.get("transport") or "udp"),
+        register_expires_s=_number(scope, "register_expires_s"),
+        voicemail_number=scope.get("voicemail_number", ""),
+        mwi=MwiIntent(
+            mode=MwiMode(scope.get("mwi_mode") or "off"),
+            expires_s=_number(scope, "mwi_expires_s"),
+            mailbox_uri=None if uri == f"sip:{user}@{domain}" else uri,
+        ),
+        diverts=DivertsIntent(
+            always=_divert(scope, "always"),
+            busy=_divert(scope, "busy"),
+            no_answer=_divert(scope, "no_answer"),
+        ),
+    )
+
+
+def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
+    if scope.get(f"{which}_enabled") != "true":
+        return DivertIntent()
+    return DivertIntent(
+        enabled=True,
+        target=scope.get(f"{which}_target", ""),
+        delay_s=_number(scope, f"{which}_delay_s"),
+    )
+
+
+def _number(scope: Mapping[str, str], name: str) -> int:
+    text = scope.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def compare(
+    intended: HandsetIntent,
+    read: HandsetIntent,
+    places: Mapping[str, Place] | None = None,
+) -> list[Difference]:
+    """List what reads back other than intended.
+
+    Names are not compared (no file holds the handset's name), and neither is what has no
+    effect: target and delay of a diversion that is off, expiry and mailbox of an account
+    that does not subscribe.
+
+    Args:
+        intended: what was wanted.
+        read: what the files say.
+        places: where each field stands, for positions in the result.
+    """
+    if intended == read:
+        return []
+    known = places or {}
+    return [
+        Difference(path, wanted, got, place.key, place.file, place.line)
+        for path, wanted, got in _differences("", intended, read)
+        for place in (known.get(path) or _nearest_place(path, known),)
+    ]
+
+
+def _nearest_place(path: str, places: Mapping[str, Place]) -> Place:
+    """A whole account or key is told by its switch."""
+    for name in ("enabled", "kind"):
+        place = places.get(f"{path}.{name}")
+        if place is not None:
+            return place
+    return Place("")
+
+
+def _differences(path: str, wanted: object, got: object) -> Iterator[tuple[str, str, str]]:
+    if wanted == got or _same_effect(wanted, got):
+        return
+    if isinstance(wanted, tuple) and isinstance(got, tuple):
+        yield from _by_place(path, wanted, got)
+    elif is_dataclass(wanted) and type(wanted) is type(got) and not isinstance(wanted, Mac):
+        for field in fields(wanted):
+            if field.name in _UNNAMED and not path:
+                continue
+            inner = f"{path}.{field.name}" if path else field.name
+            yield from _differences(inner, getattr(wanted, field.name), getattr(got, field.name))
+    else:
+        yield path, _show(wanted), _show(got)
+
+
+def _by_place(
+    path: str, wanted: tuple[object, ...], got: tuple[object, ...]
+) -> Iterator[tuple[str, str, str]]:
+    ours = {_place_of(item): item for item in wanted}
+    theirs = {_place_of(item): item for item in got}
+    for place in sorted(ours.keys() | theirs.keys()):
+        inner = f"{path}[{place}]"
+        if place not in theirs:
+            yield inner, _summary(ours[place]), ""
+        elif place not in ours:
+            yield inner, "", _summary(theirs[place])
+        else:
+            yield from _differences(inner, ours[place], theirs[place])
+
+
+def _place_of(item: object) -> int:
+    if isinstance(item, AccountIntent):
+        return item.index
+    return item.position if isinstance(item, LineKeyIntent) else 0
+
+
+def _same_effect(wanted: object, got: object) -> bool:
+    if isinstance(wanted, DivertIntent) and isinstance(got, DivertIntent):
+        return not wanted.enabled and not got.enabled
+    if isinstance(wanted, MwiIntent) and isinstance(got, MwiIntent):
+        return wanted.mode is got.mode and wanted.mode is not MwiMode.SUBSCRIBE
+    return False
+
+
+def _summary(item: object) -> str:
+    if isinstance(item, AccountIntent):
+        return item.aor
+    return str(item.kind) if isinstance(item, LineKeyIntent) else str(item)
+
+
+def _show(value: object) -> str:
+    return "" if value is None else str(value)

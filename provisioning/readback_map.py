@@ -1,0 +1,276 @@
+"""The read-back map: which setting of a dialect carries which field of the intent.
+
+The map is data beside the templates (``readback.yaml``); this module compiles and runs it.
+A field is read by one rule or by the first of several rules whose ``when`` holds. A rule
+names a ``key`` (with ``{n}`` for the account, ``{p}`` for the key position, or a field read
+before), optionally its ``index`` and ``attribute``, a ``pattern`` with a group ``value``, a map
+of ``values`` or a ``table`` of the dialect, a ``scale`` for numbers, and the ``default`` that
+the vendor's firmware takes when the key is not there. Fields that begin with an underscore
+are only for other rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+from provisioning.formats.settings import Key, Setting
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
+_STRICT = ConfigDict(extra="forbid")
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class RuleText:
+    """One rule as written in ``readback.yaml``; see the module's text.
+
+    Attributes:
+        key: name of the setting.
+        index: index that is not part of the name.
+        attribute: read this attribute instead of the value.
+        when: fields read before and the values they must have.
+        pattern: the value is the group ``value`` of the match; no match gives the default.
+        values: words of the dialect and what they mean; others give the default.
+        table: table of the dialect to look the word up in.
+        part: member of the table's entries.
+        scale: multiply the number by this.
+        offset: add this to the number.
+        value: no setting is read; the value is this text.
+        default: when the setting is not there.
+        secret: the setting holds a secret.
+    """
+
+    key: str = ""
+    index: str = ""
+    attribute: str = ""
+    when: dict[str, str] = field(default_factory=dict)
+    pattern: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+    table: str = ""
+    part: str = ""
+    scale: int = 0
+    offset: int = 0
+    value: str | None = None
+    default: str = ""
+    secret: bool = False
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class MapText:
+    """``readback.yaml`` as written.
+
+    Attributes:
+        handset: rules for the fields of the handset.
+        accounts: rules for the fields of an account.
+        line_keys: rules for the fields of a line key.
+        null_value: value that stands for the default.
+        aliases: other names of settings (Grandstream's P-values).
+    """
+
+    handset: dict[str, RuleText | list[RuleText]]
+    accounts: dict[str, RuleText | list[RuleText]]
+    line_keys: dict[str, RuleText | list[RuleText]]
+    null_value: str = ""
+    aliases: dict[str, str] = field(default_factory=dict)
+
+
+MAP_ADAPTER: TypeAdapter[MapText] = TypeAdapter(MapText)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a field of the intent stands in the files.
+
+    Attributes:
+        key: name of the setting that carries it; empty when it is not carried by one.
+        file: file, or empty when the setting is missing.
+        line: from 1, or 0 when the setting is missing.
+    """
+
+    key: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A compiled rule; attributes as in :class:`RuleText`."""
+
+    key: str
+    index: str
+    attribute: str
+    when: tuple[tuple[str, str], ...]
+    pattern: re.Pattern[str] | None
+    words: Mapping[str, str] | None
+    scale: int
+    offset: int
+    value: str | None
+    default: str
+    dynamic: bool
+    secret: bool
+    lookup: Key = ("", None)
+
+    def bind(self, variables: Mapping[str, str]) -> Rule:
+        """Fill ``{n}`` or ``{p}`` once, so that reading does not."""
+        key = fill(self.key, variables)
+        index = fill(self.index, variables)
+        dynamic = "{" in key or "{" in index
+        lookup: Key = ("", None) if dynamic else (key, int(index) if index else None)
+        return replace(self, key=key, index=index, dynamic=dynamic, lookup=lookup)
+
+    def read(
+        self, scope: Mapping[str, str], settings: Mapping[Key, Setting], null_value: str
+    ) -> tuple[str, Setting | None, str]:
+        """Read the field: value, the setting it came from, and the setting's name."""
+        if self.value is not None:
+            return fill(self.value, scope), None, ""
+        lookup = self.lookup
+        if self.dynamic:
+            key, index = fill(self.key, scope), fill(self.index, scope)
+            lookup = (key, int(index) if index.isdecimal() else None)
+        setting = settings.get(lookup)
+        if setting is None:
+            return self._default(scope), None, lookup[0]
+        raw = setting.value
+        if self.attribute:
+            raw = setting.attribute(self.attribute) or ""
+        if null_value and raw == null_value:
+            return self._default(scope), setting, lookup[0]
+        return self._convert(raw, scope), setting, lookup[0]
+
+    def _convert(self, raw: str, scope: Mapping[str, str]) -> str:
+        if self.pattern is not None:
+            match = self.pattern.search(raw)
+            if match is None:
+                return self._default(scope)
+            raw = match["value"] or ""
+        if self.words is not None:
+            word = self.words.get(raw)
+            return self._default(scope) if word is None else word
+        if self.scale:
+            number = raw.strip()
+            if not (number.isascii() and number.isdecimal()):
+                return self._default(scope)
+            return str(int(number) * self.scale + self.offset)
+        return raw
+
+    def _default(self, scope: Mapping[str, str]) -> str:
+        return fill(self.default, scope) if "{" in self.default else self.default
+
+
+Plan = tuple[tuple[str, tuple[Rule, ...]], ...]
+"""Fields with their rules, in the order in which they are read."""
+
+
+def compile_plan(
+    rules: Mapping[str, RuleText | list[RuleText]], tables: Mapping[str, Mapping[str, object]]
+) -> Plan:
+    """Compile one part of a map.
+
+    Args:
+        rules: as written.
+        tables: words of the dialect.
+    """
+    return tuple(
+        (
+            name,
+            tuple(_compile(rule, tables) for rule in (text if isinstance(text, list) else [text])),
+        )
+        for name, text in rules.items()
+    )
+
+
+def bind_plan(plan: Plan, variables: Mapping[str, str]) -> Plan:
+    """Fill variables of a plan once.
+
+    Args:
+        plan: compiled rules.
+        variables: ``n`` or ``p``.
+    """
+    return tuple((name, tuple(rule.bind(variables) for rule in rules)) for name, rules in plan)
+
+
+def run_plan(
+    plan: Plan, settings: Mapping[Key, Setting], null_value: str, stop_unless: str = ""
+) -> tuple[dict[str, str], dict[str, Place]]:
+    """Read all fields of a plan.
+
+    Args:
+        plan: bound rules.
+        settings: what the files say.
+        null_value: value that stands for the default.
+        stop_unless: name of a field; when it is read as empty or ``false``, reading ends.
+
+    Returns:
+        Fields by name, and where each one stands.
+    """
+    scope: dict[str, str] = {}
+    places: dict[str, Place] = {}
+    for name, rules in plan:
+        for rule in rules:
+            if any(scope.get(other) != wanted for other, wanted in rule.when):
+                continue
+            value, setting, key = rule.read(scope, settings, null_value)
+            scope[name] = value
+            places[name] = (
+                Place(key) if setting is None else Place(setting.key, setting.file, setting.line)
+            )
+            break
+        if name == stop_unless and scope.get(name) in {None, "", "false"}:
+            break
+    return scope, places
+
+
+def secret_keys(plan: Plan) -> tuple[str, ...]:
+    """Names of the settings of a bound plan that hold secrets."""
+    return tuple(rule.key for _, rules in plan for rule in rules if rule.secret)
+
+
+def fill(text: str, scope: Mapping[str, str]) -> str:
+    """Replace placeholders by what is known; unknown ones stay.
+
+    Args:
+        text: with ``{name}``.
+        scope: values by name.
+    """
+    if "{" not in text:
+        return text
+    return _PLACEHOLDER.sub(lambda match: scope.get(match[1], match[0]), text)
+
+
+def _compile(text: RuleText, tables: Mapping[str, Mapping[str, object]]) -> Rule:
+    words: Mapping[str, str] | None = text.values or None
+    if text.table:
+        words = reverse_table(tables.get(text.table, {}), text.part)
+    return Rule(
+        key=text.key,
+        index=text.index,
+        attribute=text.attribute,
+        when=tuple(text.when.items()),
+        pattern=re.compile(text.pattern) if text.pattern else None,
+        words=words,
+        scale=text.scale,
+        offset=text.offset,
+        value=text.value,
+        default=text.default,
+        dynamic=True,
+        secret=text.secret,
+    )
+
+
+def reverse_table(table: Mapping[str, object], part: str = "") -> dict[str, str]:
+    """Turn a table of a dialect round: from the vendor's word to the neutral name.
+
+    Args:
+        table: neutral name to word, or to a mapping of parts.
+        part: which part is the word.
+    """
+    reverse: dict[str, str] = {}
+    for name, word in table.items():
+        own = word.get(part) if isinstance(word, dict) else word
+        reverse.setdefault(str(own), name)
+    return reverse

@@ -1,0 +1,336 @@
+"""Renders what one handset must be told into its vendor's files, and reads them back.
+
+A set of files leaves this module only when reading it with the vendor's own syntax gives
+exactly the intent that the model can hold; what it cannot hold is in the loss report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from provisioning.dialect import Dialect, load_dialect
+from provisioning.errors import RigError, UsageError
+from provisioning.formats.settings import SettingsFile
+from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
+from provisioning.intent_check import check_intent
+from provisioning.loss import Loss, fit_to_model
+from provisioning.profile_model import FileKind, FileScope, Profile, RenderFile
+from provisioning.readback import Difference, compare, read_back_settings
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """One file as a handset fetches it.
+
+    Attributes:
+        path: exact name below the provisioning URL.
+        content: octets.
+        media_type: for the HTTP ``Content-Type``.
+        secret: holds passwords.
+        scope: ``handset`` or ``model`` (shared).
+        handset: whose it is; empty for a shared file.
+        kind: settings, or a list of further files.
+    """
+
+    path: str
+    content: bytes
+    media_type: str
+    secret: bool
+    scope: FileScope
+    handset: str
+    kind: FileKind = FileKind.SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedSet:
+    """All files of one handset.
+
+    Attributes:
+        handset: its name.
+        files: in the order in which the profile names them.
+        losses: what the model cannot express.
+        fitted: the intent that the files hold.
+    """
+
+    handset: str
+    files: tuple[RenderedFile, ...]
+    losses: tuple[Loss, ...]
+    fitted: HandsetIntent
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """Content by name."""
+        return {file.path: file.content for file in self.files}
+
+
+class RenderError(RigError):
+    """Rendered files do not say what was intended: a fault of a template or a map.
+
+    Attributes:
+        differences: fields that read back other than intended.
+    """
+
+    def __init__(self, message: str, differences: Iterable[Difference] = ()) -> None:
+        self.differences = tuple(differences)
+        super().__init__(message)
+
+
+class RenderableSite(Protocol):
+    """What a site must offer to be rendered."""
+
+    @property
+    def handsets(self) -> Iterable[NamedHandset]:
+        """The handsets, each with its name and model."""
+        ...
+
+    def intent(self, handset_name: str) -> HandsetIntent:
+        """What one handset must be told."""
+        ...
+
+
+class NamedHandset(Protocol):
+    """A handset of a site."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One account position of a model, used or not.
+
+    Attributes:
+        index: from 1.
+        account: what is there, or None.
+    """
+
+    index: int
+    account: AccountIntent | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySlot:
+    """One key position of a model, used or not.
+
+    Attributes:
+        position: from 1.
+        key: what is there, or None.
+        account: the account it belongs to, or None.
+        number: counts the used keys of its kind from 1.
+    """
+
+    position: int
+    key: LineKeyIntent | None
+    account: AccountIntent | None
+    number: int
+
+
+class SiteFiles(Mapping[str, RenderedFile]):
+    """All files of a site, by exact name."""
+
+    def __init__(self, sets: Iterable[RenderedSet]) -> None:
+        """Join the files of all handsets.
+
+        Args:
+            sets: of each handset.
+
+        Raises:
+            UsageError: two handsets need different files of one name.
+        """
+        self._files: dict[str, RenderedFile] = {}
+        self._sets = {rendered.handset: rendered for rendered in sets}
+        for rendered in self._sets.values():
+            for file in rendered.files:
+                self._add(file, rendered.handset)
+
+    def _add(self, file: RenderedFile, handset: str) -> None:
+        other = self._files.setdefault(file.path, file)
+        if other is file:
+            return
+        shared = file.scope is FileScope.MODEL and other.scope is FileScope.MODEL
+        if not shared or other.content != file.content:
+            raise UsageError(
+                f"handset {handset}: its file {file.path} collides with the one of "
+                f"{other.handset or 'its model'}. Check the MAC addresses."
+            )
+
+    def __getitem__(self, path: str) -> RenderedFile:
+        """The file of a name."""
+        return self._files[path]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in order of handsets."""
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        """How many files."""
+        return len(self._files)
+
+    @property
+    def losses(self) -> dict[str, tuple[Loss, ...]]:
+        """What models cannot express, by handset; handsets without losses are left out."""
+        return {name: item.losses for name, item in self._sets.items() if item.losses}
+
+    def of_handset(self, name: str) -> RenderedSet:
+        """The files of one handset.
+
+        Raises:
+            KeyError: there is no such handset.
+        """
+        return self._sets[name]
+
+
+def render_handset(
+    intent: HandsetIntent, profile: Profile, *, templates: Path | None = None
+) -> RenderedSet:
+    """Render the files of one handset and prove that they say what is intended.
+
+    Args:
+        intent: what it must be told.
+        profile: of its model.
+        templates: templates folder; None for the one that is shipped.
+
+    Raises:
+        UsageError: a value cannot or must not be rendered; names the field and the reason.
+        RenderError: the files do not read back as intended.
+    """
+    dialect = load_dialect(profile.render.dialect, profile.render.format, templates)
+    check_intent(intent, profile)
+    fitted, losses = fit_to_model(intent, profile, dialect.tables)
+    if losses:
+        _check_losses(intent, fitted, losses)
+    files = tuple(_render_file(file, fitted, profile, dialect) for file in profile.render.files)
+    _prove(fitted, files, profile, dialect)
+    return RenderedSet(intent.name, files, losses, fitted)
+
+
+def render_site(
+    site: RenderableSite, profiles: Mapping[str, Profile], *, templates: Path | None = None
+) -> SiteFiles:
+    """Render the files of all handsets of a site.
+
+    Args:
+        site: inventory.
+        profiles: by model.
+        templates: templates folder; None for the one that is shipped.
+
+    Raises:
+        UsageError: a value cannot be rendered, a model has no profile, or names collide.
+        RenderError: files do not read back as intended.
+    """
+    sets = []
+    for handset in site.handsets:
+        intent = site.intent(handset.name)
+        sets.append(render_handset(intent, profiles[intent.model], templates=templates))
+    return SiteFiles(sets)
+
+
+def template_context(
+    intent: HandsetIntent, profile: Profile, dialect: Dialect
+) -> dict[str, object]:
+    """What a template may use.
+
+    Args:
+        intent: fitted to the model.
+        profile: of the model.
+        dialect: of the vendor.
+
+    Returns:
+        ``intent``, ``profile``, ``tables``, ``slots`` (every account position of the
+        model), ``key_slots`` (every key position) and ``files`` (names of the set).
+    """
+    accounts = {account.index: account for account in intent.accounts}
+    keys = {key.position: key for key in intent.line_keys}
+    counts: dict[str, int] = {}
+    key_slots = []
+    for position in range(1, profile.limits.line_keys + 1):
+        key = keys.get(position)
+        number = 0
+        if key is not None:
+            number = counts[key.kind] = counts.get(key.kind, 0) + 1
+        account = accounts.get(key.account) if key else None
+        key_slots.append(KeySlot(position, key, account, number))
+    return {
+        "intent": intent,
+        "profile": profile,
+        "tables": dialect.tables,
+        "slots": [
+            Slot(index, accounts.get(index)) for index in range(1, profile.limits.accounts + 1)
+        ],
+        "key_slots": key_slots,
+        "files": [profile.file_path(file, intent.mac) for file in profile.render.files],
+    }
+
+
+def _render_file(
+    file: RenderFile, intent: HandsetIntent, profile: Profile, dialect: Dialect
+) -> RenderedFile:
+    context = template_context(intent, profile, dialect)
+    if file.scope is FileScope.MODEL:
+        # A shared file must not depend on who asks; StrictUndefined makes an attempt an error.
+        context = {"profile": profile, "tables": dialect.tables}
+    text = dialect.template(file.template).render(context)
+    return RenderedFile(
+        path=profile.file_path(file, intent.mac),
+        content=text.encode("utf-8"),
+        media_type=file.media_type,
+        secret=file.secret,
+        scope=file.scope,
+        handset=intent.name if file.scope is FileScope.HANDSET else "",
+        kind=file.kind,
+    )
+
+
+def _prove(
+    fitted: HandsetIntent, files: tuple[RenderedFile, ...], profile: Profile, dialect: Dialect
+) -> None:
+    """Read the files back and stop at anything that is not as intended."""
+    read = [dialect.format.read(file.content, file.path) for file in files]
+    _check_layout(fitted.name, read)
+    settings = [
+        item for item, file in zip(read, files, strict=True) if file.kind is FileKind.SETTINGS
+    ]
+    if profile.boot.precedence == "first":
+        settings.reverse()
+    back = read_back_settings(tuple(settings), profile, fitted.mac, dialect)
+    differences = compare(fitted, back.intent, back.places)
+    if differences:
+        text = "; ".join(str(difference) for difference in differences)
+        raise RenderError(f"handset {fitted.name}: files do not read back: {text}", differences)
+
+
+def _check_layout(handset: str, read: list[SettingsFile]) -> None:
+    owner: dict[tuple[str, int | None], str] = {}
+    for file in read:
+        for problem in file.problems:
+            raise RenderError(f"handset {handset}: {file.path}:{problem.line}: {problem.text}")
+        for first, second in file.duplicates:
+            raise RenderError(
+                f"handset {handset}: {second.position}: {second.key} is already set at "
+                f"{first.position}"
+            )
+        for key, setting in file.by_key.items():
+            if key in owner:
+                raise RenderError(
+                    f"handset {handset}: {setting.position}: {setting.key} is also in {owner[key]}"
+                )
+            owner[key] = file.path
+
+
+def _check_losses(intent: HandsetIntent, fitted: HandsetIntent, losses: tuple[Loss, ...]) -> None:
+    named = tuple(loss.field for loss in losses)
+    for difference in compare(intent, fitted):
+        if not any(_covers(field, difference.field) for field in named):
+            raise RenderError(
+                f"handset {intent.name}: {difference.field} was changed without a loss report",
+                (difference,),
+            )
+
+
+def _covers(loss: str, field: str) -> bool:
+    return field == loss or field.startswith((f"{loss}.", f"{loss}["))
