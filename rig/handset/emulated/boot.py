@@ -14,7 +14,7 @@ from provisioning.address import Mac
 from provisioning.device_profile import Profile
 from provisioning.intent import HandsetIntent, LampPolicyIntent
 from provisioning.profile_model import LampPattern
-from provisioning.readback import read_back
+from provisioning.readback import read_back_places
 from rig.errors import PhonerigError, RigError
 from rig.handset.emulated.boot_sequence import BootSequence
 from rig.handset.emulated.fetcher import Fetcher
@@ -22,6 +22,7 @@ from rig.handset.emulated.lamp_rule import COMMON_LAMP, LampRules
 from rig.timeline import Address, LampState
 
 _ACCOUNT_ICON = "account"
+_SIP_PORT = 5060
 
 
 async def fetch_and_read(
@@ -55,9 +56,14 @@ async def fetch_and_read(
     if not names:
         raise RigError(f"boot: {url} serves none of the files that a {profile.model} asks for")
     try:
-        return read_back(sequence.files, profile, mac), names
+        read = read_back_places(sequence.files, profile, mac)
     except (PhonerigError, ValueError) as error:
         raise RigError(f"boot: cannot read {', '.join(names)}: {error}") from error
+    if read.unreadable:
+        raise RigError(f"boot: malformed file: {read.unreadable[0]}")
+    if not read.intent.accounts:
+        raise RigError(f"boot: {', '.join(names)} configure no account")
+    return read.intent, names
 
 
 def lamp_rules(profile: Profile, policy: LampPolicyIntent) -> LampRules:
@@ -88,11 +94,12 @@ async def resolve(host: str, port: int) -> Address:
 
     Args:
         host: name or numeric address.
-        port: passed through.
+        port: 0 for the usual one.
 
     Raises:
         RigError: the name is unknown.
     """
+    port = port or _SIP_PORT
     try:
         return (str(ipaddress.ip_address(host)), port)
     except ValueError:
