@@ -20,6 +20,8 @@ from provisioning.inventory_site_part import SitePart
 from provisioning.inventory_users import UserDraft
 from provisioning.phone_number import NumberError, normalise
 
+_MAX_HINTS = 50
+
 
 class Directory:
     """Finds users by any spelling while an inventory is checked.
@@ -282,7 +284,8 @@ def _check_portal(drafts: list[UserDraft], part: SitePart, faults: FaultList) ->
 def _report_unknown_user(account: AccountDraft, directory: Directory, faults: FaultList) -> None:
     if not account.user:
         return
-    near = directory.nearest(account.user)
+    # Looking for the nearest among thousands is slow, and nobody reads that many hints.
+    near = directory.nearest(account.user) if len(faults) < _MAX_HINTS else []
     faults.add(
         account.position,
         "the account names no user of this inventory",

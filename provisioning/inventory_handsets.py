@@ -7,6 +7,7 @@ Account references are kept as written until every user is known; see
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from provisioning.errors import Position
 from provisioning.intent import LampPolicyIntent, LineKeyKind, MwiMode, SipTransport
 from provisioning.inventory_fields import FaultList, FieldReader, show_value
 from provisioning.inventory_model import AccountRef, LineKey, ModelLimits
-from provisioning.phone_number import parse_dial_string
+from provisioning.inventory_reading import SIP_USER
+from provisioning.phone_number import NumberError, parse_dial_string
 from provisioning.yaml_source import YamlMap, YamlNode, YamlText
 
 MAX_LINE_KEYS = 512
@@ -185,7 +187,8 @@ def _read_line_keys(
 
 def _read_line_key(reader: FieldReader, position: int) -> LineKey:
     kind = reader.choice("kind", LineKeyKind, required=True) or LineKeyKind.LINE
-    value = reader.parsed("value", parse_dial_string) or ""
+    parse = _parse_watched if kind is LineKeyKind.BLF else parse_dial_string
+    value = reader.parsed("value", parse) or ""
     if kind in {LineKeyKind.SPEED_DIAL, LineKeyKind.BLF}:
         reader.node("value", required=True)
     elif kind is LineKeyKind.LINE and value:
@@ -205,6 +208,16 @@ def _read_line_key(reader: FieldReader, position: int) -> LineKey:
     )
     reader.finish()
     return key
+
+
+def _parse_watched(text: str) -> str:
+    """What a BLF key watches: a number or extension, or a SIP user."""
+    try:
+        return parse_dial_string(text)
+    except NumberError:
+        if not re.fullmatch(SIP_USER, text):
+            raise
+        return text
 
 
 def _read_lamp(handset: FieldReader) -> LampPolicyIntent:

@@ -158,16 +158,19 @@ class Site:
         Raises:
             UsageError: there is none; names the nearest.
         """
-        found = self._users_by_spelling.get(number.strip())
-        if found is None:
-            try:
-                normal = normalise(number, self.country_code, self.trunk_prefix)
-            except NumberError:
-                normal = ""
-            found = self.users.get(normal)
+        found = self._find_user(number)
         if found is None:
             raise _unknown("user", number, list(self._users_by_spelling))
         return found
+
+    def _find_user(self, text: str) -> User | None:
+        found = self._users_by_spelling.get(text.strip())
+        if found is not None:
+            return found
+        try:
+            return self.users.get(normalise(text, self.country_code, self.trunk_prefix))
+        except NumberError:
+            return None
 
     def mailbox_owner(self, number: str) -> User | None:
         """Whose mailbox a number opens: its own user's, or that of the alias's owner.
@@ -267,7 +270,7 @@ class Site:
         elif key.kind is LineKeyKind.VOICEMAIL:
             value = value or self.voice_portal_number
         elif key.kind is LineKeyKind.BLF:
-            watched = self._users_by_spelling.get(value)
+            watched = self._find_user(value)
             if watched is not None:
                 value, label = watched.sip_user, label or watched.name
         return LineKeyIntent(key.position, key.kind, key.account, value, label)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -24,28 +26,33 @@ FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCh
 VALUES = st.one_of(
     st.text(max_size=20),
     st.sampled_from(
-        ["", "*97", "!x", "&a", "*a", "'", '"', "[", "]", "{", "}", ": ", "- ", "\t", "#", "|", ">",
-         "---", "...", "%TAG", "? ", "<<: ", "\ufeff", "\x00", "\r", "\u2028", "\x85", "~", "0",
-         "-1", "9" * 30, "1e999", "demo:", "env:", "file:", "file:/dev/zero", "file:..",
+        ["", "*97", "!x", "&a", "*a", "'", '"', "[", "]", "{", "}", ": ", "- ", "\t", "#", "|",
+         ">", "---", "...", "%TAG", "? ", "<<: ", "\ufeff", "\x00", "\r", "\u2028", "\x85", "~",
+         "0", "-1", "9" * 30, "1e999", "demo:", "env:", "file:", "file:/dev/zero", "file:..",
          "sealed:x", "+49", "+", "00", "101", "site", "users", "handsets", "import"]
     ),
 )  # fmt: skip
 
 
-def load(data: bytes) -> Site | None:
-    """The site, or None when it is refused in the right way."""
+T = TypeVar("T")
+
+
+def attempt(parse: Callable[[], T]) -> T | None:
+    """What ``parse`` gives, or None when it refuses in the right way."""
     try:
-        return parse_site(data, PATH, models=MODELS)
+        return parse()
     except InputErrors as error:
-        assert error.faults
-        for fault in error.faults:
-            assert fault.position.file
-            assert fault.what
-            line = str(fault)
-            assert "\n" not in line
-            assert "\x1b" not in line
-            assert "\x00" not in line
-        return None
+        faults = error.faults
+    assert faults
+    for fault in faults:
+        assert fault.position.file
+        assert fault.what
+        assert not set(str(fault)) & set("\n\r\x1b\x00\u2028")
+    return None
+
+
+def load(data: bytes) -> Site | None:
+    return attempt(lambda: parse_site(data, PATH, models=MODELS))
 
 
 @FUZZ
@@ -114,12 +121,8 @@ def test_a_damaged_site_loads_or_is_refused(data: st.DataObject) -> None:
 @example(data=b"sep=;", handsets=False)
 def test_arbitrary_tables(data: bytes, handsets: bool) -> None:
     columns = HANDSET_COLUMNS if handsets else USER_COLUMNS
-    try:
-        rows = parse_csv(data, "t.csv", columns)
-    except InputErrors as error:
-        assert error.faults
-    else:
-        assert isinstance(rows, list)
+    rows = attempt(lambda: parse_csv(data, "t.csv", columns))
+    assert rows is None or len(rows) <= data.count(b"\n")
 
 
 @FUZZ
@@ -130,12 +133,9 @@ def test_arbitrary_tables(data: bytes, handsets: bool) -> None:
 def test_arbitrary_rows(rows: list[list[str]], separator: str) -> None:
     header = ["name", "number", "sip.password", "mailbox.aliases"]
     text = "\n".join(separator.join(row) for row in [header, *rows])
-    try:
-        nodes = parse_csv(text.encode("utf-8", "surrogatepass"), "t.csv", USER_COLUMNS)
-    except InputErrors as error:
-        assert all("t.csv" in str(fault) for fault in error.faults)
-    else:
-        assert len(nodes) <= text.count("\n")
+    data = text.encode("utf-8", "surrogatepass")
+    nodes = attempt(lambda: parse_csv(data, "t.csv", USER_COLUMNS))
+    assert nodes is None or len(nodes) <= text.count("\n")
 
 
 @FUZZ

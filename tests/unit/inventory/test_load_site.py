@@ -315,6 +315,12 @@ SECOND = """\
             "[0102]\n    line_keys: [{kind: voicemail, position: 25}]",
             "a higher line key than the model D785 has; got 25; expected at most 24",
         ),
+        (
+            "[{user: 0102}]",
+            "[0102]\n    line_keys: [{kind: speed_dial, value: anna}]",
+            "this cannot be dialled; got 'anna'",
+        ),
+        ("[{user: 0102}]", "[0102]\n    line_keys: [{kind: blf, value: a b}]", "be dialled"),
         ("[{user: 0102}]", "[0102]\n    line_keys: [{kind: lamp}]", "line or speed_dial or blf"),
         ("[{user: 0102}]", "[0102]\n    lamp: {on_mesage: no}", "Did you mean 'on_message'?"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from provisioning.errors import UsageError
 from provisioning.intent import DivertIntent, DivertsIntent, LineKeyKind, MwiMode, SipTransport
 from provisioning.inventory import load_site
-from provisioning.inventory_model import AccountRef, ForwardPlace
+from provisioning.inventory_model import AccountRef, ForwardPlace, LineKey
 from provisioning.inventory_site import Site, rings_to_seconds, seconds_to_rings
 from provisioning.resources import demo_site_dir
 
@@ -112,6 +112,15 @@ def test_overrides_of_one_account(demo: Site) -> None:
     assert (first.mwi.mode, first.transport) == (MwiMode.UNSOLICITED, SipTransport.TLS)
     # nothing to watch: an override cannot invent a mailbox
     assert (second.mwi.mode, second.label) == (MwiMode.OFF, "E")
+
+
+@pytest.mark.parametrize("watched", ["103", "+493023125103", "03023125103", "clara.conrad"])
+def test_a_blf_key_watches_the_users_account(demo: Site, watched: str) -> None:
+    key = LineKey(1, LineKeyKind.BLF, value=watched, label="C")
+    anna = dataclasses.replace(demo.handset("anna"), line_keys=(key,))
+    site = dataclasses.replace(demo, handsets=(anna,))
+    (intent,) = site.intent("anna").line_keys
+    assert (intent.value, intent.label) == ("clara.conrad", "C")
 
 
 def test_with_endpoints_changes_only_addresses(demo: Site) -> None:
