@@ -31,6 +31,21 @@ class Settings:
         """Options of a mailbox, or None when the user has none."""
         return self._options.get(mailbox)
 
+    def require_options(self, mailbox: str) -> MailboxOptions:
+        """Options of a mailbox that must exist.
+
+        Raises:
+            rig.errors.UsageError: there is no such mailbox.
+        """
+        options = self._options.get(mailbox)
+        if options is None:
+            known = ", ".join(sorted(self._options)) or "none"
+            raise UsageError(
+                f"platform: no mailbox {mailbox!r}; mailboxes of this site: {known}. "
+                "Use the owner's number in normal form."
+            )
+        return options
+
     def services(self, number: str) -> UserServices:
         """Forwarding and do-not-disturb of a user."""
         return self._services.get(number, UserServices())
@@ -46,13 +61,7 @@ class Settings:
         Raises:
             rig.errors.UsageError: no such mailbox, or a ring count nobody can set.
         """
-        former = self._options.get(mailbox)
-        if former is None:
-            known = ", ".join(sorted(self._options)) or "none"
-            raise UsageError(
-                f"platform: no mailbox {mailbox!r}; mailboxes of this site: {known}. "
-                "Use the owner's number in normal form."
-            )
+        former = self.require_options(mailbox)
         check_rings(options.rings, f"mailbox {mailbox}")
         self._options[mailbox] = options
         return former

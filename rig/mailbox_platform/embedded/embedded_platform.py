@@ -1,0 +1,226 @@
+"""The embedded platform: a hosted telephone system in one process, for handsets to register to.
+
+It puts registrar, routing, mailbox and notifier together and owns their life. The mailbox
+answers on a SIP endpoint of its own, so that a diverted call is a real INVITE on the wire.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from provisioning.inventory_site import Site
+from rig.clock import Clock, now
+from rig.errors import RigError
+from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
+from rig.mailbox_platform.embedded.config import PlatformConfig
+from rig.mailbox_platform.embedded.directory import Directory
+from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
+from rig.mailbox_platform.embedded.settings import Settings
+from rig.mailbox_platform.embedded.store import MessageStore
+from rig.sip_transport.stack import PacketTap
+from rig.timeline import Address, MailboxSeen
+
+
+class EmbeddedPlatform:
+    """A registrar with mailboxes on loopback or a lab network.
+
+    Args:
+        site: users, mailboxes, handsets.
+        host: numeric address to listen at.
+        port: SIP port for UDP and TCP; 0 for any, which then stays over a restart.
+        store_dir: where messages are kept.
+        tap: sees every SIP packet of the platform and of its mailbox.
+        hook: lets a test make the platform misbehave.
+        config: how it behaves.
+        clock: tells the time.
+
+    Raises:
+        rig.errors.UsageError: the site is contradictory.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        store_dir: Path,
+        tap: PacketTap | None = None,
+        hook: PlatformHook | None = None,
+        config: PlatformConfig | None = None,
+        clock: Clock = now,
+    ) -> None:
+        self.site = site
+        self.config = PlatformConfig() if config is None else config
+        self._host = host
+        self._port = port
+        self._voicemail_port = 0
+        self._store_dir = store_dir
+        self._tap = tap
+        self._hook = PlatformHook() if hook is None else hook
+        self._clock = clock
+        self._directory = Directory(site)
+        self._settings = Settings(site)
+        self._listeners: list[MailboxListener] = []
+        self._running: RunningPlatform | None = None
+
+    @property
+    def name(self) -> str:
+        """Which platform, for reports."""
+        return "embedded"
+
+    @property
+    def sip_address(self) -> Address:
+        """Where handsets send REGISTER.
+
+        Raises:
+            RigError: before the first start with port 0.
+        """
+        if not self._port:
+            raise RigError("the platform has no address yet; await start() first")
+        return self._host, self._port
+
+    @property
+    def voicemail_address(self) -> Address:
+        """Where the mailbox's own SIP endpoint listens.
+
+        Raises:
+            RigError: before the first start.
+        """
+        if not self._voicemail_port:
+            raise RigError("the mailbox has no address yet; await start() first")
+        return self._host, self._voicemail_port
+
+    @property
+    def running(self) -> bool:
+        """Whether it serves."""
+        return self._running is not None
+
+    @property
+    def store(self) -> MessageStore:
+        """The messages, to look at.
+
+        Raises:
+            RigError: the platform is stopped.
+        """
+        return self._up.store
+
+    @property
+    def subscriptions(self) -> int:
+        """Live message-summary subscriptions; 0 when stopped."""
+        return self._running.mwi.subscriptions if self._running is not None else 0
+
+    @property
+    def calls(self) -> int:
+        """Calls under way; 0 when stopped."""
+        return self._running.router.calls if self._running is not None else 0
+
+    def contacts(self, number: str) -> list[str]:
+        """Contact URIs that a user's handsets have registered, most preferred first."""
+        user = self._directory.user(number)
+        if user is None or self._running is None:
+            return []
+        aor = self._directory.aor(user)
+        return [b.uri for b in self._running.registrar.bindings(aor, self._clock())]
+
+    async def start(self) -> None:
+        """Begin to serve; a platform that runs already stays as it is.
+
+        Raises:
+            RigError: a port is taken or the store cannot be used.
+        """
+        if self._running is not None:
+            return
+        running = RunningPlatform(
+            PlatformParts(
+                directory=self._directory,
+                settings=self._settings,
+                config=self.config,
+                hook=self._hook,
+                host=self._host,
+                port=self._port,
+                voicemail_port=self._voicemail_port,
+                store_dir=self._store_dir,
+                tap=self._tap,
+                clock=self._clock,
+                listeners=self._listeners,
+            )
+        )
+        try:
+            await running.start()
+        except BaseException:
+            await running.stop()
+            raise
+        self._running = running
+        self._port = running.address[1]
+        self._voicemail_port = running.voicemail_address[1]
+
+    async def stop(self) -> None:
+        """Stop serving as a crash would: calls and subscriptions are gone, messages stay."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.stop()
+
+    async def restart(self) -> None:
+        """Stop and start again: same ports, same messages, no registrations."""
+        await self.stop()
+        await self.start()
+
+    async def counts(self, mailbox: str) -> MailboxSeen:
+        """The truth about a mailbox now.
+
+        Raises:
+            RigError: the platform is stopped.
+        """
+        return self._up.store.counts(mailbox)
+
+    def default_options(self, mailbox: str) -> MailboxOptions:
+        """The options that the inventory gives a mailbox.
+
+        Raises:
+            rig.errors.UsageError: there is no such mailbox.
+        """
+        return Settings(self.site).require_options(mailbox)
+
+    def default_services(self, number: str) -> UserServices:
+        """The forwarding that the inventory gives a user."""
+        return Settings(self.site).services(number)
+
+    async def set_mailbox_options(self, mailbox: str, options: MailboxOptions) -> None:
+        """Replace a mailbox's options; holds from the next call on.
+
+        Switching MWI tells the phones at once: off sends a closing ``no``.
+
+        Raises:
+            rig.errors.UsageError: no such mailbox, or an impossible ring count.
+        """
+        former = self._settings.set_options(mailbox, options)
+        if former.mwi != options.mwi and self._running is not None:
+            self._running.mwi.mailbox_changed(mailbox)
+
+    async def set_services(self, number: str, services: UserServices) -> None:
+        """Replace a user's forwarding and do-not-disturb.
+
+        Raises:
+            rig.errors.UsageError: no such user, or an impossible rule.
+        """
+        self._settings.set_services(number, services)
+
+    async def clear_mailbox(self, mailbox: str) -> None:
+        """Delete every message, telling subscribers.
+
+        Raises:
+            RigError: the platform is stopped.
+        """
+        self._up.store.clear(mailbox)
+
+    def subscribe(self, listener: MailboxListener) -> None:
+        """Call ``listener`` at every change of a mailbox, after the handsets are told."""
+        self._listeners.append(listener)
+
+    @property
+    def _up(self) -> RunningPlatform:
+        if self._running is None:
+            raise RigError("the platform is stopped; await start() first")
+        return self._running

@@ -1,0 +1,252 @@
+"""Everything of the embedded platform that lives from one start to the next stop.
+
+Takes requests in, has them proven at the door, and gives them to registrar, router or
+notifier. A second start makes a second one of these, so nothing can survive by accident.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning.inventory_model import User
+from provisioning.secret import Secret
+from rig.clock import Clock
+from rig.mailbox_platform.base import MailboxListener
+from rig.mailbox_platform.embedded.access import Door, Refusal
+from rig.mailbox_platform.embedded.config import PlatformConfig
+from rig.mailbox_platform.embedded.directory import Directory, UserTarget
+from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.mwi import PACKAGE, MwiService
+from rig.mailbox_platform.embedded.registrar import Registrar
+from rig.mailbox_platform.embedded.router import Router
+from rig.mailbox_platform.embedded.routing_context import RoutingContext
+from rig.mailbox_platform.embedded.settings import Settings
+from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail import VoicemailServer
+from rig.sip.digest import DigestVerifier
+from rig.sip.event import Flow
+from rig.sip.message import Request, Response
+from rig.sip_transport.notifier import Notifier
+from rig.sip_transport.stack import IncomingRequest, PacketTap, SipStack
+from rig.timeline import Address, MailboxSeen
+
+METHODS = frozenset(
+    {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "OPTIONS", "REGISTER", "SUBSCRIBE",
+     "UPDATE"}
+)  # fmt: skip
+ALLOW_ROW = ("Allow", ", ".join(sorted(METHODS)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformParts:
+    """What a platform is started with.
+
+    Attributes:
+        directory: whose number is whose.
+        settings: what users have switched on; outlives a restart.
+        config: limits and switches.
+        hook: may alter behaviour.
+        host: address to listen at.
+        port: SIP port, or 0.
+        voicemail_port: the mailbox's SIP port, or 0.
+        store_dir: where messages are kept.
+        tap: sees every SIP packet, or None.
+        clock: tells the time.
+        listeners: told of every change, after the handsets.
+    """
+
+    directory: Directory
+    settings: Settings
+    config: PlatformConfig
+    hook: PlatformHook
+    host: str
+    port: int
+    voicemail_port: int
+    store_dir: Path
+    tap: PacketTap | None
+    clock: Clock
+    listeners: list[MailboxListener]
+
+
+class RunningPlatform:
+    """A platform between start and stop.
+
+    Args:
+        parts: what it is made of.
+
+    Attributes:
+        stack: the endpoint that handsets speak to.
+        store: the messages.
+        registrar: who is where.
+        mwi: who is told what.
+        router: the calls.
+    """
+
+    stack: SipStack
+    store: MessageStore
+    registrar: Registrar
+    mwi: MwiService
+    router: Router
+
+    def __init__(self, parts: PlatformParts) -> None:
+        self._parts = parts
+        self._door: Door
+        self._voicemail: VoicemailServer
+        self._opened: list[Callable[[], Awaitable[None]]] = []
+        self._cancel_reasons: dict[str, str] = {}
+        self.stack = SipStack(product="phonerig-platform", tap=parts.tap, clock=parts.clock)
+        self.registrar = Registrar(parts.config)
+
+    @property
+    def address(self) -> Address:
+        """Where handsets send REGISTER."""
+        return self.stack.address
+
+    @property
+    def voicemail_address(self) -> Address:
+        """Where the mailbox's own endpoint listens."""
+        return self._voicemail.address
+
+    async def start(self) -> None:
+        """Open the store, then the mailbox's endpoint, then our own.
+
+        Raises:
+            RigError: a port is taken or the store cannot be used.
+        """
+        parts = self._parts
+        directory, config, hook = parts.directory, parts.config, parts.hook
+        self.store = MessageStore(parts.store_dir, clock=parts.clock)
+        self._opened.append(self._close_store)
+        self._voicemail = await self._start_voicemail()
+        self._opened.append(self._voicemail.close)
+        self.stack.methods = METHODS
+        self.stack.outgoing_filter = self._outgoing
+        self.stack.on_connection_lost = self._connection_lost
+        await self.stack.listen(parts.host, parts.port)
+        self._opened.append(self.stack.close)
+        realm = config.realm or directory.domain
+        verifier = DigestVerifier(
+            realm,
+            self._password_of,
+            lambda: secrets.token_hex(16),
+            algorithms=config.algorithms,
+            nonce_lifetime_s=config.nonce_lifetime_s,
+        )
+        self._door = Door(directory, config, verifier)
+        self.mwi = MwiService(
+            stack=self.stack,
+            notifier=Notifier(
+                self.stack,
+                limit_per_aor=config.max_subscriptions,
+                min_expires_s=config.subscribe_min_expires_s,
+            ),
+            directory=directory,
+            registrar=self.registrar,
+            config=config,
+            hook=hook,
+            truth=self.store.counts,
+            enabled=parts.settings.mwi_enabled,
+        )
+        self._opened.append(self.mwi.close)
+        context = RoutingContext(
+            stack=self.stack,
+            directory=directory,
+            registrar=self.registrar,
+            settings=parts.settings,
+            config=config,
+            hook=hook,
+            seconds_per_ring=config.seconds_per_ring or directory.site.seconds_per_ring,
+            voicemail=self.voicemail_address,
+            clock=parts.clock,
+            cancel_reasons=self._cancel_reasons,
+        )
+        self.router = Router(context, self._door)
+        self._opened.append(self.router.close)
+        self.store.subscribe(self._mailbox_changed)
+        self.store.announce(directory.mailboxes())
+        self.stack.on_request = self._received
+
+    async def stop(self) -> None:
+        """Close everything that was opened, the last first."""
+        while self._opened:
+            await self._opened.pop()()
+
+    async def _close_store(self) -> None:
+        self.store.close()
+
+    def _password_of(self, username: str) -> Secret | None:
+        user = self._parts.directory.by_auth_user(username)
+        return user.password if user is not None else None
+
+    def _mailbox_changed(self, change: MailboxSeen) -> None:
+        if change.cause != "start":
+            self.mwi.mailbox_changed(change.mailbox)
+        for listener in tuple(self._parts.listeners):
+            listener(change)
+
+    def _connection_lost(self, remote: Address) -> None:
+        self.registrar.forget_flow(Flow("TCP", self.stack.address, remote))
+
+    def _outgoing(
+        self, message: Request | Response, flow: Flow
+    ) -> Request | Response | bytes | None:
+        if isinstance(message, Request) and message.method == "CANCEL":
+            reason = self._cancel_reasons.get(message.call_id)
+            if reason is not None:
+                message.headers.set("Reason", reason)
+        return self._parts.hook.outgoing(message, flow)
+
+    # -- requests -----------------------------------------------------------------------
+
+    def _received(self, incoming: IncomingRequest) -> None:
+        """Take a request that belongs to no dialog we know."""
+        request = incoming.request
+        if request.to.tag is not None and request.method != "SUBSCRIBE":
+            incoming.respond(481)
+        elif request.method == "REGISTER":
+            self._register(incoming)
+        elif request.method == "INVITE":
+            self.router.handle_invite(incoming)
+        elif request.method == "SUBSCRIBE":
+            self._subscribe(incoming)
+        elif request.method != "OPTIONS":  # the stack itself answers OPTIONS
+            incoming.respond(481 if request.method == "BYE" else 405, headers=[ALLOW_ROW])
+
+    def _admit(self, incoming: IncomingRequest) -> User | None:
+        """Prove who sends a request; None when it has been answered already."""
+        admitted = self._door.admit(incoming.request, incoming.flow, self._parts.clock())
+        if isinstance(admitted, User):
+            return admitted
+        if isinstance(admitted, Refusal):
+            incoming.respond(admitted.status, admitted.reason, headers=admitted.headers)
+        else:
+            incoming.respond(403)
+        return None
+
+    def _register(self, incoming: IncomingRequest) -> None:
+        user = self._admit(incoming)
+        if user is None:
+            return
+        directory = self._parts.directory
+        wanted = directory.resolve(incoming.request.to.uri.user_unescaped or "")
+        if not isinstance(wanted, UserTarget) or wanted.user.number != user.number:
+            incoming.respond(403, "Not Your Address")
+            return
+        answer = self.registrar.register(
+            incoming.request, directory.aor(user), incoming.flow, self._parts.clock()
+        )
+        incoming.respond(answer.status, answer.reason, headers=answer.headers)
+        if answer.status == 200:
+            self.mwi.registered(user, answer.bound)
+
+    def _subscribe(self, incoming: IncomingRequest) -> None:
+        event = incoming.request.event
+        if event is None or event[0].lower() != PACKAGE:
+            incoming.respond(489, headers=[("Allow-Events", PACKAGE)])
+            return
+        user = self._admit(incoming)
+        if user is not None:
+            self.mwi.handle_subscribe(incoming, user)
