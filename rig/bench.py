@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from provisioning.render import SiteFiles, render_site
-
 from provisioning.device_profile import load_profiles
+from provisioning.render import SiteFiles, render_site
 from provisioning.resources import device_profiles_dir
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
@@ -34,8 +33,8 @@ from rig.lamp.base import LampSensor
 from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
 from rig.mailbox_platform.base import MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.config import PlatformConfig
+from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.platform import EmbeddedPlatform
 from rig.timeline import (
     ActionDone,
     Address,
