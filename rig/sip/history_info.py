@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote as percent_encode
 
 from rig.sip.diversion_cause import CAUSE_MEANINGS
 from rig.sip.errors import MessageError
@@ -72,9 +71,7 @@ class HistoryEntry:
         if cause is not None:
             uri = uri.with_param("cause", str(cause))
         if reason is not None:
-            fields = [uri.headers] if uri.headers else []
-            fields.append(f"Reason={percent_encode(reason, safe='')}")
-            uri = Uri.parse(f"{str(uri).partition('?')[0]}?{'&'.join(fields)}")
+            uri = uri.with_header("Reason", reason)
         params: list[tuple[str, str | None]] = [("index", format_index(index))]
         if target_param is not None:
             params.append((target_param[0], format_index(target_param[1])))

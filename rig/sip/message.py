@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import ClassVar, TypeAlias
 
 from rig.sip.errors import MessageError
-from rig.sip.grammar import MAX_UINT32, find_param, parse_number, parse_params, shown
+from rig.sip.grammar import MAX_UINT32, parse_number, parse_params, shown, unquote
 from rig.sip.header import Headers, canonical_name
 from rig.sip.name_addr import CSeq, NameAddr, Via
 from rig.sip.reasons import REASONS
@@ -152,8 +152,10 @@ class Message:
             return None
         package, semicolon, rest = value.partition(";")
         params = parse_params(semicolon + rest, where="Event")
-        names = {name.lower() for name, _ in params}
-        return package.strip(), {name: find_param(params, name) or "" for name in names}
+        # Backwards, so that the first of doubled names counts.
+        return package.strip(), {
+            name.lower(): unquote(text or "") for name, text in reversed(params)
+        }
 
     @property
     def content_type(self) -> str:

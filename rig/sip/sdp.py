@@ -299,9 +299,12 @@ def make_answer(
     sections: list[MediaSection] = []
     taken = False
     for section in offer.sections:
-        audio = _audio(offer.lines, section)
-        common = [item for item in audio.rtpmap if item[1].lower().partition("/")[0] in wanted]
-        if taken or section.kind != "audio" or not section.port or not common:
+        audio = None
+        if not taken and section.kind == "audio" and section.port:
+            audio = _audio(offer.lines, section)
+        rtpmap = audio.rtpmap if audio is not None else ()
+        common = [item for item in rtpmap if item[1].lower().partition("/")[0] in wanted]
+        if audio is None or not common:
             sections.append(replace(section, port=0, port_suffix="", lines=()))
             continue
         events = [item for item in audio.rtpmap if _is_dtmf(item[1])]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from urllib.parse import quote as percent_encode
 
 from rig.sip.errors import MessageError
 from rig.sip.grammar import (
@@ -164,6 +165,16 @@ class Uri:
             if unescape(key).lower() == wanted:
                 return unescape(value)
         return None
+
+    def with_header(self, name: str, value: str) -> Uri:
+        """Give a copy with one more header escaped into it.
+
+        Args:
+            name: header name.
+            value: plain text; everything that must be escaped is.
+        """
+        field = f"{name}={percent_encode(value, safe='', errors='surrogateescape')}"
+        return replace(self, headers=f"{self.headers}&{field}" if self.headers else field)
 
     def with_param(self, name: str, value: str | None) -> Uri:
         """Give a copy with that parameter set as written; None makes a flag like ``;lr``."""

@@ -105,6 +105,8 @@ def test_made_history_entry_reads_back() -> None:
     assert str(HistoryEntry.make(Uri.parse("sip:a@h"), (1,))) == "<sip:a@h>;index=1"
     both = HistoryEntry.make(Uri.parse("sip:a@h?Privacy=history"), (1,), reason="SIP;cause=486")
     assert (both.privacy, both.cause) == ("history", 486)
+    odd = HistoryEntry.make(Uri.parse("sip:a?b@h"), (1,), reason="SIP;cause=486")
+    assert (odd.uri.user, odd.cause) == ("a?b", 486)
 
 
 @pytest.mark.parametrize("entry", ["<sip:b@h>", "<sip:b@h>;index=", "<sip:b@h>;index=1..2", "<"])
