@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from provisioning.inventory_site import Site
 from rig.commands.common import DEMO, clear_errors, err, out, print_json, read_site
+from rig.demo_bench import CALLEES, ROLES
 from rig.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,23 +30,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the run record as JS
 
 MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes", "missed_call")
 DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
-DEMO_ROLES = {
-    "caller": "emil",
-    "callee": "anna",
-    "target": "frida",
-    "twin": "anna",
-    "alias": "lena",
-}
-DEMO_CALLEES = {
-    "unanswered": "clara",
-    "all_calls": "greta",
-    "dnd": "david",
-    "forward_beats_mailbox": "clara",
-    "heard_by_portal": "greta",
-    "reboot": "clara",
-    "missed_call": "david",
-}
-"""Whose phone is under test, where it is not Anna's: every vendor has its turn."""
 
 
 def demo(
@@ -62,8 +46,8 @@ def demo(
             read_site(DEMO),
             _choose(scenario),
             title="Demonstration",
-            roles=DEMO_ROLES,
-            callees=DEMO_CALLEES,
+            roles=ROLES,
+            callees=CALLEES,
             out_dir=out_dir,
             capture=capture,
             fault=fault,
@@ -92,7 +76,7 @@ def verify(
         inventory = read_site(site)
         roles, callees = _roles(inventory, handset, caller, target), {}
         if site == DEMO and not (handset or caller or target):
-            roles, callees = DEMO_ROLES, DEMO_CALLEES
+            roles, callees = ROLES, CALLEES
         _run(
             inventory,
             _choose(case or list(cases)),

@@ -53,7 +53,7 @@ class FaultClass(StrEnum):
     P9 = "P9"
 
     @property
-    def title(self) -> str:
+    def slug(self) -> str:
         """Short name, e.g. ``count-wrong``."""
         return _TABLE[self][0]
 

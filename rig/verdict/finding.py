@@ -73,7 +73,7 @@ class Finding:
 
     def __str__(self) -> str:
         """``M5 count-wrong (platform): ...``."""
-        return f"{self.fault_class} {self.fault_class.title} ({self.component}): {self.sentence}"
+        return f"{self.fault_class} {self.fault_class.slug} ({self.component}): {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,14 @@ class LampCase:
         )
         return not truths or any(agrees(notify, truth) for truth in truths)
 
+    def outdated(self, notify: NotifyStory) -> bool:
+        """Whether the last NOTIFY differs from a mailbox that has been at rest since."""
+        truth = self.truth
+        if truth is None or notify.summary is None:
+            return False
+        at_rest = self.expectation.until - truth.at > TRUTH_SLACK_S
+        return at_rest and notify.first.at >= truth.at and not agrees(notify, truth)
+
 
 def agrees(notify: NotifyStory, truth: MailboxSeen) -> bool:
     """Whether flag and counts of a NOTIFY are those of a mailbox.
@@ -195,15 +203,15 @@ def _notify_latency(case: LampCase) -> Measurement:
     limit = Limit("<=", NOTIFY_LIMIT_S, "phonerig default")
     name = f"notify_latency_s[{wanted.handset}]"
     right = [n for n in case.after if n.summary is not None and n.summary.waiting == wanted.lit]
-    first = (right or list(case.after) or [None])[0]
-    if first is None:
+    candidates = right or list(case.after)
+    if not candidates:
         return Measurement(name, None, "s", limit, note="no NOTIFY after the trigger")
     return Measurement(
         name,
-        round(first.first.at - wanted.since, 6),
+        round(candidates[0].first.at - wanted.since, 6),
         "s",
         limit,
-        where=f"packet {first.first.number}",
+        where=f"packet {candidates[0].first.number}",
         note=f"from {wanted.trigger} to the first transmission",
     )
 

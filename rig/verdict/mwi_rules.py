@@ -16,6 +16,9 @@ from rig.verdict.finding import Finding, Proof, ProofKind
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import NotifyStory
 
+FOLLOWS_S = 1.0
+"""A lamp edge later than this after a NOTIFY is not its doing."""
+
 MISSED_CALL_WINDOW_S = 3.0
 """A lamp edge this soon after a missed call is put down to it."""
 
@@ -215,12 +218,10 @@ def count_wrong(case: LampCase) -> Finding | None:
             continue
         voice = summary.voice
         contradiction = (
-            voice is not None
-            and voice.new is not None
-            and not summary.others
-            and (summary.waiting != (voice.new > 0))
+            voice is not None and not summary.others and (summary.waiting != (voice.new > 0))
         )
-        if not contradiction and case.truthful(notify):
+        stale = notify is case.after[-1] and case.outdated(notify)
+        if not contradiction and not stale and case.truthful(notify):
             continue
         truth = case.truth
         held = f"the mailbox holds {truth.new} new" if truth else "its own counts say otherwise"
@@ -319,7 +320,10 @@ def lamp_without_cause(case: LampCase) -> Finding | None:
     last = case.last_arrived
     if not case.false_light or (last is not None and last.summary and last.summary.waiting):
         return None
-    edges = [_lamp(edge) for edge in case.edges if edge.state.lit]
+    told_at = last.first.at if last else 0.0
+    edges = [_lamp(e) for e in case.edges if e.state.lit and e.at > told_at + FOLLOWS_S]
+    if last is not None and not edges:
+        return None
     return Finding(
         FaultClass.M10,
         Component.HANDSET,
@@ -342,8 +346,8 @@ CHAIN: tuple[Rule, ...] = (
     notify_missing,
     never_subscribed,
     lamp_policy_off,
-    lamp_contradicts,
     lamp_without_cause,
+    lamp_contradicts,
 )
 """In order: who breaks the chain first, from the file to the lamp."""
 

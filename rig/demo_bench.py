@@ -1,0 +1,65 @@
+"""The built-in bench: who plays which role on the demo site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from provisioning.inventory import load_site
+from provisioning.resources import demo_site_dir
+from rig.bench_config import TAP, BenchConfig
+from rig.faults.seed import Seed
+
+ROLES = {
+    "caller": "emil",
+    "callee": "anna",
+    "target": "frida",
+    "twin": "anna",
+    "alias": "lena",
+}
+
+CALLEES = {
+    "unanswered": "clara",
+    "all_calls": "greta",
+    "dnd": "david",
+    "forward_beats_mailbox": "clara",
+    "heard_by_portal": "greta",
+    "reboot": "clara",
+    "missed_call": "david",
+}
+"""Whose phone is under test where it is not Anna's: every vendor has its turn."""
+
+
+def scenario_roles() -> dict[str, dict[str, str]]:
+    """Roles that differ from :data:`ROLES`, by scenario."""
+    return {scenario: {"callee": callee} for scenario, callee in CALLEES.items()}
+
+
+def demo_config(
+    out_dir: Path,
+    *,
+    capture: str = TAP,
+    fetch_by: str = "http",
+    seeds: tuple[Seed, ...] = (),
+    drivers: Mapping[str, str] | None = None,
+) -> BenchConfig:
+    """Settings of the built-in bench.
+
+    Args:
+        out_dir: folder for the store.
+        capture: ``tap`` or an interface.
+        fetch_by: ``http`` or ``tftp``.
+        seeds: faults to build in.
+        drivers: driver by handset name.
+    """
+    site = load_site(demo_site_dir() / "site.yaml")
+    return BenchConfig(
+        site=site,
+        out_dir=out_dir,
+        roles=ROLES,
+        scenario_roles=scenario_roles(),
+        drivers=drivers or {},
+        capture=capture,
+        fetch_by=fetch_by,
+        seeds=seeds,
+    )
