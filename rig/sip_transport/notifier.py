@@ -34,6 +34,7 @@ class ServerSubscription:
         aor: the AOR whose limit it counts against.
         flow: where NOTIFYs go.
         content_type: media type of the bodies.
+        max_expires_s: most to grant at a refresh; None leaves it to the request.
         last_status: status of the last answer to a NOTIFY; 408 and 503 stand for silence and
             no transport.
         ended_because: why it ended; empty while it lives.
@@ -47,6 +48,7 @@ class ServerSubscription:
         "ended_because",
         "flow",
         "last_status",
+        "max_expires_s",
         "state",
     )
 
@@ -67,6 +69,7 @@ class ServerSubscription:
         self.body_of = body_of
         self.content_type = content_type
         self.last_status: int | None = None
+        self.max_expires_s: int | None = None
         self.ended_because = ""
 
     @property
@@ -180,7 +183,7 @@ class Notifier:
         else:
             self.accept(
                 incoming,
-                expires_s=None,
+                expires_s=known.max_expires_s,
                 body_of=known.body_of,
                 content_type=known.content_type,
             )
@@ -230,11 +233,13 @@ class Notifier:
             return None
         if request.to.tag is None:
             subscription.aor = owner
+            subscription.max_expires_s = expires_s
             self._keep_limit(owner, subscription)
         subscription.body_of = body_of
         subscription.content_type = content_type
         subscription.flow = incoming.flow
         headers = [
+            *(("Record-Route", v) for v in request.headers.get_all("Record-Route")),
             ("Expires", str(verdict.expires_s)),
             ("Contact", self._contact(incoming)),
             *verdict.headers,
