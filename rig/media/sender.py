@@ -14,25 +14,43 @@ from rig.media.pacer import Pacer
 from rig.media.prompt import prompt_pcm
 from rig.media.rtp import SAMPLES_PER_PACKET, RtpPacket
 
+_PIECE_OCTETS = 2 * SAMPLES_PER_PACKET
+
 
 class _Playback:
-    """What is being sent: G.711 octets, from the beginning again or once."""
+    """What is being sent: a prompt or PCM, again and again or once."""
 
-    def __init__(self, payload: bytes, *, loop: bool, done: asyncio.Future[bool]) -> None:
-        self._payload = payload
-        self._position = 0
-        self._loop = loop
+    def __init__(
+        self, audio: str | bytes, law: Law, *, loop: bool, done: asyncio.Future[bool]
+    ) -> None:
         self.done = done
+        self._loop = loop
+        self._law = law
+        self._prompt = _encoded_prompt(audio, law) if isinstance(audio, str) else None
+        self._pcm = b"" if isinstance(audio, str) else audio
+        self._count = max(
+            len(self._prompt or b"") // SAMPLES_PER_PACKET, -(-len(self._pcm) // _PIECE_OCTETS)
+        )
+        self._next = 0
+
+    @property
+    def empty(self) -> bool:
+        return not self._count
 
     def next_payload(self) -> bytes:
-        piece = self._payload[self._position : self._position + SAMPLES_PER_PACKET]
-        self._position += SAMPLES_PER_PACKET
-        if self._position >= len(self._payload):
+        index = self._next
+        self._next += 1
+        if self._next == self._count:
             if self._loop:
-                self._position = 0
+                self._next = 0
             else:
                 _finish(self.done, played=True)
-        return piece
+        if self._prompt is not None:
+            return self._prompt[index * SAMPLES_PER_PACKET : (index + 1) * SAMPLES_PER_PACKET]
+        return _padded(
+            encode(self._pcm[index * _PIECE_OCTETS : (index + 1) * _PIECE_OCTETS], self._law),
+            self._law,
+        )
 
 
 def _finish(done: asyncio.Future[bool], *, played: bool) -> None:
@@ -42,9 +60,12 @@ def _finish(done: asyncio.Future[bool], *, played: bool) -> None:
 
 
 @lru_cache(maxsize=256)
-def _encoded(audio: str | bytes, law: Law) -> bytes:
-    pcm = prompt_pcm(audio) if isinstance(audio, str) else audio
-    payload = encode(pcm, law)
+def _encoded_prompt(prompt: str, law: Law) -> bytes:
+    """Encode what is sent often only once; what is sent once is encoded as it goes."""
+    return _padded(encode(prompt_pcm(prompt), law), law)
+
+
+def _padded(payload: bytes, law: Law) -> bytes:
     return payload + silence(-len(payload) % SAMPLES_PER_PACKET, law)
 
 
@@ -89,11 +110,11 @@ class RtpSender:
         """
         self.stop()
         done: asyncio.Future[bool] = self._loop.create_future()
-        payload = _encoded(audio, self.law)
-        if self._closed or not payload:
+        playback = _Playback(audio, self.law, loop=loop, done=done)
+        if self._closed or playback.empty:
             _finish(done, played=not self._closed)
             return done
-        self._playback = _Playback(payload, loop=loop, done=done)
+        self._playback = playback
         self._pacer.add(self._tick)
         return done
 
