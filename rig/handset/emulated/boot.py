@@ -43,7 +43,7 @@ async def fetch_and_read(
         RigError: a required file is missing, the server does not answer, or the files cannot
             be understood; names the file.
     """
-    sequence = BootSequence(profile.boot_requests(mac), mac)
+    sequence = BootSequence(profile.boot_requests(mac), mac, url)
     user_agent = profile.user_agent(mac)
     async with Fetcher(url, host) as fetcher:
         while (request := sequence.next_request()) is not None:

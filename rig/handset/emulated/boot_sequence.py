@@ -27,13 +27,15 @@ _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 class BootSequence:
     """Walks one boot: ask :meth:`next_request`, fetch, tell :meth:`fetched` or :meth:`missing`."""
 
-    def __init__(self, requests: Iterable[BootRequest], mac: Mac) -> None:
+    def __init__(self, requests: Iterable[BootRequest], mac: Mac, url: str = "") -> None:
         """Begin a boot.
 
         Args:
             requests: in the model's order, placeholders filled.
             mac: of the handset; Poly writes a placeholder for it.
+            url: provisioning URL; names below it are shortened.
         """
+        self._base = url.rstrip("/") + "/"
         self._queue = deque(requests)
         self._mac = mac
         self._asked: set[str] = set()
@@ -80,7 +82,7 @@ class BootSequence:
         if request.expects is not FileKind.LIST:
             return
         named = [
-            BootRequest(path, required=True, expects=request.expects)
+            BootRequest(path.removeprefix(self._base), required=True, expects=request.expects)
             for path in follow_ups(content, self._mac)
         ]
         self._queue.extendleft(reversed(named))
