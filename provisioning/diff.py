@@ -1,0 +1,156 @@
+"""Compares rendered files with a folder, and writes them there without half-written files.
+
+Secrets never appear in a diff: the settings that hold them are masked on both sides, and
+that one of them changes is said in words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from provisioning.dialect import load_dialect
+from provisioning.errors import RigError, UsageError
+from provisioning.profile_model import Profile
+from provisioning.render import RenderedFile
+
+_SECRET_MODE = 0o600
+_PLAIN_MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """How one file would change.
+
+    Attributes:
+        path: its name.
+        state: ``same``, ``new`` or ``changed``.
+        text: unified diff with secrets masked; empty when nothing but secrets differs.
+        secrets_changed: a secret differs.
+    """
+
+    path: str
+    state: str
+    text: str
+    secrets_changed: bool = False
+
+
+def diff_files(files: Iterable[RenderedFile], profile: Profile, folder: Path) -> list[FileDiff]:
+    """Say how a folder would change if files of one model were written to it.
+
+    Args:
+        files: as rendered.
+        profile: of the model; tells which settings are secret.
+        folder: where earlier files may lie.
+
+    Raises:
+        UsageError: a name leads out of the folder.
+        RigError: a file cannot be read.
+    """
+    return [_diff_file(file, profile, folder) for file in files]
+
+
+def _diff_file(file: RenderedFile, profile: Profile, folder: Path) -> FileDiff:
+    target = _inside(folder, file.path)
+    try:
+        old = target.read_bytes()
+    except FileNotFoundError:
+        old = None
+    except OSError as error:
+        raise RigError(f"{target}: cannot be read: {error.strerror}") from error
+    if old == file.content:
+        return FileDiff(file.path, "same", "")
+    before = mask_secrets(old, profile) if old is not None else ""
+    after = mask_secrets(file.content, profile)
+    text = "".join(
+        difflib.unified_diff(
+            before.splitlines(keepends=True),
+            after.splitlines(keepends=True),
+            f"a/{file.path}" if old is not None else "/dev/null",
+            f"b/{file.path}",
+        )
+    )
+    return FileDiff(
+        file.path,
+        "new" if old is None else "changed",
+        text,
+        secrets_changed=old is not None and not text,
+    )
+
+
+def mask_secrets(content: bytes, profile: Profile) -> str:
+    """Show a file with ``***`` in place of its secrets.
+
+    Args:
+        content: a file of the profile's dialect; other bytes are shown as far as they are
+            text, with the same settings masked.
+        profile: of the model.
+    """
+    dialect = load_dialect(profile.render.dialect, profile.render.format)
+    plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
+    text = content.decode("utf-8", "backslashreplace")
+    return dialect.format.mask(text, plans.secret_keys())
+
+
+def write_files(files: Mapping[str, RenderedFile] | Iterable[RenderedFile], folder: Path) -> int:
+    """Write files so that a reader sees each one whole, old or new.
+
+    Args:
+        files: as rendered, by name or as they are.
+        folder: created when missing. Files with secrets are readable by their owner only.
+
+    Returns:
+        How many files were written; unchanged ones are left alone.
+
+    Raises:
+        UsageError: a name leads out of the folder; nothing is written then.
+        RigError: the folder cannot be written.
+    """
+    listed = list(files.values()) if isinstance(files, Mapping) else list(files)
+    targets = [(_inside(folder, file.path), file) for file in listed]
+    written = 0
+    try:
+        for target, file in targets:
+            if target.is_file() and target.read_bytes() == file.content:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, file.content, secret=file.secret)
+            written += 1
+    except OSError as error:
+        raise RigError(f"{folder}: cannot be written: {error.strerror}") from error
+    return written
+
+
+def write_atomically(target: Path, content: bytes, *, secret: bool) -> None:
+    """Replace one file in a single step.
+
+    Args:
+        target: the file; its folder exists.
+        content: octets.
+        secret: readable by the owner only.
+
+    Raises:
+        OSError: as the system says.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(_SECRET_MODE if secret else _PLAIN_MODE)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _inside(folder: Path, name: str) -> Path:
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise UsageError(f"file name {name!r} leads out of {folder}")
+    return folder.joinpath(*parts)

@@ -1,0 +1,190 @@
+"""Judges device profiles: what is wrong, and what nobody has verified.
+
+Loading a profile checks its shape; lint checks what the shape cannot say: that every section
+names a source, that User-Agent samples match, that the files a model asks for are the files
+that are rendered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from provisioning.address import Mac
+from provisioning.device_profile import ProfileSet
+from provisioning.errors import Position
+from provisioning.profile_model import FileKind, FileScope, Mark, Profile
+from provisioning.profile_source import MergedProfile, leaves, position_at
+from provisioning.resources import templates_dir
+
+_FACTS = (
+    "firmware",
+    "hardware",
+    "limits",
+    "lamps",
+    "lamp_policy",
+    "mwi",
+    "diversion",
+    "line_keys",
+    "intervals",
+    "admin",
+    "identify",
+    "boot",
+    "render",
+    "resync",
+)
+_OUI = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){2}")
+_TRY_MAC = Mac("000413a1b2c3")
+
+
+class LintLevel(StrEnum):
+    """How bad a finding is."""
+
+    FAULT = "fault"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LintFinding:
+    """One finding.
+
+    Attributes:
+        position: file and line.
+        level: a fault, or a fact that nobody has verified.
+        model: profile it concerns.
+        path: dotted path of the value.
+        text: what it is.
+    """
+
+    position: Position
+    level: LintLevel
+    model: str
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.position}: {self.level}: {self.model} {self.path}: {self.text}"
+
+
+def lint_profiles(profiles: ProfileSet, templates: Path | None = None) -> list[LintFinding]:
+    """Judge all profiles of a set.
+
+    Args:
+        profiles: as loaded.
+        templates: templates folder; None for the one that is shipped.
+
+    Returns:
+        Faults and unverified facts, in order of file and line.
+    """
+    folder = templates or templates_dir()
+    findings: list[LintFinding] = []
+    for model in profiles:
+        findings.extend(_Lint(profiles[model], profiles.merged(model), folder).run())
+    return sorted(findings)
+
+
+class _Lint:
+    """Judges one profile."""
+
+    def __init__(self, profile: Profile, merged: MergedProfile, folder: Path) -> None:
+        self._profile = profile
+        self._merged = merged
+        self._folder = folder
+
+    def run(self) -> Iterator[LintFinding]:
+        yield from self._sources()
+        yield from self._unverified()
+        yield from self._identify()
+        yield from self._limits()
+        yield from self._files()
+
+    def _sources(self) -> Iterator[LintFinding]:
+        paths = {leaf.path for leaf in leaves(self._merged.tree)}
+        for source in self._profile.sources:
+            if not any(_below(path, source) for path in paths):
+                yield self._fault(f"sources.{source}", "names no value of the profile")
+        for leaf in leaves(self._merged.tree):
+            section = leaf.path.partition(".")[0].partition("[")[0]
+            if section in _FACTS and not self._source_of(leaf.path):
+                yield LintFinding(
+                    leaf.position, LintLevel.FAULT, self._profile.model, leaf.path, "has no source"
+                )
+
+    def _unverified(self) -> Iterator[LintFinding]:
+        for leaf in leaves(self._merged.tree):
+            if leaf.value == "unverified" and not leaf.path.startswith("sources."):
+                yield self._note(leaf.path, "no value is known", leaf.position)
+        for path, source in self._profile.sources.items():
+            if source.mark is Mark.UNVERIFIED:
+                location = ("sources", path)
+                position = position_at(self._merged.tree, location)
+                yield self._note(path, source.evidence, position)
+
+    def _identify(self) -> Iterator[LintFinding]:
+        identify = self._profile.identify
+        pattern = re.compile(identify.user_agent)
+        for sample in identify.samples:
+            if pattern.search(sample) is None:
+                yield self._fault("identify.samples", f"does not match: {sample}")
+        own = pattern.search(self._profile.user_agent(_TRY_MAC))
+        if own is None:
+            yield self._fault("boot.user_agent", "identify.user_agent does not match it")
+        elif own["model"] != self._profile.hardware.name:
+            yield self._fault("boot.user_agent", f"is identified as {own['model']}")
+        elif own["firmware"] != self._profile.firmware.sample:
+            yield self._fault("boot.user_agent", f"shows firmware {own['firmware']}")
+        for oui in identify.mac_oui:
+            if not _OUI.fullmatch(oui):
+                yield self._fault("identify.mac_oui", f"{oui} is not like 00:15:65")
+
+    def _limits(self) -> Iterator[LintFinding]:
+        limits = self._profile.limits
+        if limits.accounts < 1 or limits.line_keys < 0 or limits.value_length < 1:
+            yield self._fault("limits", "a limit is below what any handset has")
+        delay = self._profile.diversion.delay
+        if not 0 < delay.minimum <= delay.maximum or delay.ring_length_s < 1:
+            yield self._fault("diversion.delay", "minimum, maximum or ring length is impossible")
+        if "message" not in self._profile.lamps:
+            yield self._fault("lamps", "there is no lamp named message")
+
+    def _files(self) -> Iterator[LintFinding]:
+        render = self._profile.render
+        asked = {self._profile.fill(item.path, _TRY_MAC) for item in self._profile.boot.requests}
+        names_files = any(file.kind is FileKind.LIST for file in render.files)
+        for number, file in enumerate(render.files, 1):
+            path = f"render.files[{number}]"
+            if not (self._folder / file.template).is_file():
+                yield self._fault(path, f"there is no template {file.template}")
+            served = self._profile.file_path(file, _TRY_MAC)
+            listed = names_files and file.kind is FileKind.SETTINGS
+            if served not in asked and not listed:
+                yield self._fault(path, f"the model never asks for {served}")
+            if file.scope is FileScope.MODEL and file.secret:
+                yield self._fault(path, "a shared file must not hold secrets")
+        for name in ("tables.yaml", "readback.yaml"):
+            if not (self._folder / render.dialect / name).is_file():
+                yield self._fault("render.dialect", f"{render.dialect} has no {name}")
+
+    def _source_of(self, path: str) -> bool:
+        return any(_below(path, source) for source in self._profile.sources)
+
+    def _fault(self, path: str, text: str) -> LintFinding:
+        steps: list[int | str] = []
+        for step in path.split("."):
+            name, _, rest = step.partition("[")
+            steps.append(name)
+            if rest:
+                steps.append(int(rest.rstrip("]")) - 1)
+        position = position_at(self._merged.tree, tuple(steps))
+        return LintFinding(position, LintLevel.FAULT, self._profile.model, path, text)
+
+    def _note(self, path: str, text: str, position: Position) -> LintFinding:
+        return LintFinding(position, LintLevel.UNVERIFIED, self._profile.model, path, text)
+
+
+def _below(path: str, section: str) -> bool:
+    return path == section or path.startswith((f"{section}.", f"{section}["))
