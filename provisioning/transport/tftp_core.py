@@ -24,6 +24,7 @@ from provisioning.transport.tftp_packet import (
     OptionAck,
     PacketError,
     Request,
+    data_packet,
     decode,
     from_netascii,
     to_netascii,
@@ -36,6 +37,7 @@ from provisioning.transport.tftp_session import (
     TransferEnded,
 )
 
+_ACK = Opcode.ACK.to_bytes(2)
 _MODES = frozenset({"octet", "netascii"})
 _SAME_ACK_PAUSE_S = 0.1
 
@@ -106,6 +108,7 @@ class ServerSession(Session):
         max_windowsize: int = 64,
     ) -> None:
         super().__init__(client, policy)
+        self._client = client
         self.request = request
         netascii = request.mode == "netascii"
         self._content = to_netascii(content) if netascii else content
@@ -145,6 +148,9 @@ class ServerSession(Session):
         if source != self._peer:
             self._refuse_stranger(data, source)
             return
+        if data[:2] == _ACK and len(data) >= 4:  # the usual packet, without the detour
+            self._receive_ack(int.from_bytes(data[2:4]), now)
+            return
         try:
             packet = decode(data)
         except PacketError:
@@ -158,13 +164,6 @@ class ServerSession(Session):
                     reason=f"client sent ERROR {packet.code} {packet.message}",
                 )
             )
-        elif isinstance(packet, Ack) and self.state is SessionState.OFFERING:
-            if packet.block == 0:
-                self.state = SessionState.SENDING
-                self._timer.answered(now)
-                self._send_window(now)
-        elif isinstance(packet, Ack):
-            self._receive_ack(packet, now)
 
     def handle_timer(self, now: float) -> None:
         """Send again, or give up, when the interval is over."""
@@ -185,8 +184,14 @@ class ServerSession(Session):
         else:
             self._send_window(now)
 
-    def _receive_ack(self, ack: Ack, now: float) -> None:
-        progress = (ack.block - self._acked) & 0xFFFF
+    def _receive_ack(self, block: int, now: float) -> None:
+        if self.state is SessionState.OFFERING:
+            if block == 0:
+                self.state = SessionState.SENDING
+                self._timer.answered(now)
+                self._send_window(now)
+            return
+        progress = (block - self._acked) & 0xFFFF
         if not 1 <= progress <= self._sent - self._acked:
             return
         self._acked += progress
@@ -201,7 +206,7 @@ class ServerSession(Session):
         self._sent = min(self._acked + self.terms.windowsize, self._last_block)
         for block in range(self._acked + 1, self._sent + 1):
             payload = self._content[(block - 1) * size : block * size]
-            self._send(Data(block & 0xFFFF, payload))
+            self._output.append((data_packet(block & 0xFFFF, payload), self._client))
         self._timer.sent(now)
 
     def _acked_octets(self) -> int:

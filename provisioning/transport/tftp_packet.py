@@ -82,7 +82,7 @@ class Data:
 
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
-        return b"\x00\x03" + self.block.to_bytes(2) + self.payload
+        return data_packet(self.block, self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,11 @@ class OptionAck:
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
         return b"\x00\x06" + b"".join(_string(text) for pair in self.options for text in pair)
+
+
+def data_packet(block: int, payload: bytes) -> bytes:
+    """Encode a DATA without making a value of it: the packet that a server sends most."""
+    return b"\x00\x03" + block.to_bytes(2) + payload
 
 
 Packet = Request | Data | Ack | Error | OptionAck

@@ -39,6 +39,7 @@ class RetryTimer:
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
         self._fixed_s: float | None = None
+        self._base_s = min(policy.initial_s, policy.max_s)
         self._smoothed_s: float | None = None
         self._variation_s = 0.0
         self._sends = 0
@@ -51,10 +52,9 @@ class RetryTimer:
         """Seconds from the latest send to the next one."""
         if self._fixed_s is not None and self._contact:
             return self._fixed_s
-        base = self._policy.initial_s
-        if self._smoothed_s is not None:
-            base = max(self._policy.min_s, self._smoothed_s + 4 * self._variation_s)
-        return min(self._policy.max_s, base * 2.0 ** max(0, self._sends - 1))
+        if self._sends < 2:
+            return self._base_s
+        return min(self._policy.max_s, self._base_s * 2.0 ** (self._sends - 1))
 
     @property
     def exhausted(self) -> bool:
@@ -92,6 +92,8 @@ class RetryTimer:
                 error_s = sample_s - self._smoothed_s
                 self._variation_s += (abs(error_s) - self._variation_s) / 4
                 self._smoothed_s += error_s / 8
+            base_s = self._smoothed_s + 4 * self._variation_s
+            self._base_s = min(self._policy.max_s, max(self._policy.min_s, base_s))
         self._contact = True
         self._sends = 0
         self.deadline = None

@@ -30,7 +30,6 @@ _IP_PKTINFO = 8  # linux/in.h; the socket module names it only from Python 3.14 
 _IN_PKTINFO_OCTETS = 12  # int ifindex, in_addr spec_dst, in_addr addr
 _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 _LISTEN_DRAIN = 64
-_TRANSFER_DRAIN = 16
 _DATAGRAM_BYTES = 65_536
 
 
@@ -144,7 +143,12 @@ class TftpServer:
         at = self._clock()
         running = self._transfers.get(client)
         if running is not None and running.request_bytes == data:
-            return  # a repeated RRQ is the same transfer; its own timer repeats the answer
+            # A repeated RRQ is the same transfer, whose own timer repeats the answer; unless
+            # its last ACK is there unread and the client has begun anew from the same port.
+            running.catch_up()
+            if client in self._transfers:
+                return
+            running = None
         request = read_request(data)
         if request is None:
             return
@@ -247,18 +251,27 @@ class _Transfer:
 
     def finish(self) -> None:
         """End now, but count an ACK that has arrived and was not read yet."""
-        self._readable()
+        self.catch_up()
         if not self._session.over:
             self.abandon("the server was closed")
 
+    def catch_up(self) -> None:
+        """Take everything that has arrived until now."""
+        while not self._session.over and self._receive():
+            self._step()
+
     def _readable(self) -> None:
-        for _ in range(_TRANSFER_DRAIN):
-            try:
-                data, source = self._socket.recvfrom(_DATAGRAM_BYTES)
-            except OSError:
-                break
-            self._session.receive(data, source, self._clock())
-        self._step()
+        # One datagram: more would be a wasted system call in lock-step, the usual case.
+        if self._receive():
+            self._step()
+
+    def _receive(self) -> bool:
+        try:
+            data, source = self._socket.recvfrom(_DATAGRAM_BYTES)
+        except OSError:
+            return False
+        self._session.receive(data, source, self._clock())
+        return True
 
     def _timer_due(self) -> None:
         self._timer = None
@@ -266,12 +279,14 @@ class _Transfer:
         self._step()
 
     def _step(self) -> None:
-        send_all(self._socket, self._session.data_to_send())
-        ended = self._session.next_event()
-        if ended is not None:
-            self._close(ended)
+        session = self._session
+        send_all(self._socket, session.data_to_send())
+        if session.over:
+            ended = session.next_event()
+            if ended is not None:
+                self._close(ended)
             return
-        deadline = self._session.next_timer()
+        deadline = session.next_timer()
         if deadline is None or (self._timer is not None and self._timer_at <= deadline):
             return  # a timer that fires early looks again: most ACKs cost no timer
         if self._timer is not None:
@@ -302,9 +317,11 @@ class _Transfer:
 
 def send_all(sock: socket.socket, outgoing: list[Outgoing]) -> None:
     """Send datagrams; one that the system does not take is lost, as on a wire."""
-    for data, destination in outgoing:
-        with contextlib.suppress(OSError):
+    try:
+        for data, destination in outgoing:
             sock.sendto(data, destination)
+    except OSError:
+        return  # once the system takes no more, it takes none of the rest
 
 
 def _transfer_socket(local: str) -> socket.socket:

@@ -64,15 +64,14 @@ class Session:
         self._peer = peer
         self._policy = policy
         self._timer = RetryTimer(policy)
-        self._output: deque[Outgoing] = deque()
+        self._output: list[Outgoing] = []
         self._events: deque[TransferEnded] = deque()
         self.state = SessionState.ENDED
         self.terms = Terms()
 
     def data_to_send(self) -> list[Outgoing]:
         """Take the datagrams that are due, with their destinations."""
-        output = list(self._output)
-        self._output.clear()
+        output, self._output = self._output, []
         return output
 
     def next_timer(self) -> float | None:
