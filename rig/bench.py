@@ -147,14 +147,16 @@ class Bench:
         server = ProvisioningServer(self._content, self._log, host=host, tftp_port=0, http_port=0)
         await server.start()
         self._stack.push_async_callback(server.stop)
-        port = server.http_port if self.config.fetch_by == "http" else server.tftp_port
+        by_http = self.config.fetch_by == "http"
+        address = server.http_address if by_http else server.tftp_address
         self.site = self.site.with_endpoints(
             registrar=self.platform.sip_address,
-            provisioning_url=f"{self.config.fetch_by}://{host}:{port}",
+            provisioning_url=f"{self.config.fetch_by}://{address[0]}:{address[1]}",
         )
         self.files = render_site(self.site, self._profiles)
         alters = [seed.file for seed in self.config.seeds if seed.file]
-        self._content.replace(self.files, alter=alters[0] if alters else None)
+        self._content.replace(self.files)
+        self._content.alter = alters[0] if alters else None
 
     async def _open_handsets(self) -> None:
         for number, entry in enumerate(self.site.handsets):
@@ -272,6 +274,7 @@ class Bench:
                 name: handset_facts(
                     handset,
                     self._places[name],
+                    self.files.of_handset(name).fitted,
                     self.site,
                     self._content,
                     [e for e in self.events if isinstance(e, FetchSeen) and e.handset == name],
@@ -285,6 +288,53 @@ class Bench:
             taps=self.taps,
             expectations=expectations,
         )
+
+    def participants(self, evidence: Evidence) -> dict[str, str]:
+        """Names for addresses: of ``host:port``, and of hosts that have one participant."""
+        names = {f"{h}:{p}": "platform" for h, p in evidence.platform_addresses}
+        names |= {f"{h}:{p}": "mailbox" for h, p in evidence.voicemail_addresses}
+        names |= {f"{r.address[0]}:{r.address[1]}": "network" for r in self._relays.values()}
+        own_hosts = self._plan.prefix != "127.0.0"
+        for name, facts in evidence.handsets.items():
+            names |= {f"{h}:{p}": name for h, p in facts.sip_addresses}
+            if own_hosts:
+                names |= {host: name for host, _ in facts.sip_addresses}
+        if own_hosts:
+            names[self._plan.host(PLATFORM)] = "mailbox"  # its audio; SIP ports are named above
+            names[self._plan.host(RELAY)] = "network"
+        return names
+
+    def environment(self) -> dict[str, str]:
+        """What is emulated and what is real, by part."""
+        drivers = sorted({self.config.drivers.get(n, "emulated") for n in self._handsets})
+        return {
+            "handsets": f"driver {', '.join(drivers)}; no real desk phone was at hand",
+            "mailbox platform": f"{self.platform.name}: emulated, over real SIP and RTP sockets",
+            "provisioning": f"real files by real {self.config.fetch_by.upper()}",
+            "lamps": ", ".join(sorted({h.lamp.name for h in self._handsets.values()})),
+        }
+
+    def inventory_rows(self) -> list[dict[str, str]]:
+        """The handsets on the bench, for reports."""
+        return [
+            {
+                "name": name,
+                "model": place.intent.model,
+                "driver": self.config.drivers.get(name, "emulated"),
+                "address": f"{place.host}:{self._handsets[name].sip_address[1]}",
+                "maturity": str(place.profile.maturity),
+            }
+            for name, place in self._places.items()
+        ]
+
+    def losses(self) -> list[dict[str, str]]:
+        """What models on the bench cannot express."""
+        return [
+            {"handset": name, **loss.to_json()}
+            for name, losses in self.files.losses.items()
+            if name in self._handsets
+            for loss in losses
+        ]
 
     def stop_capture(self, reason: str) -> None:
         """End the capture for good: the rig goes blind, and must say so."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provisioning.readback import compare, read_back
-
 from provisioning.intent import HandsetIntent
 from provisioning.inventory_site import Site
+from provisioning.readback import compare, read_back_places
 from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
 from rig.handset.base import Handset, HandsetCapability
@@ -19,6 +18,7 @@ from rig.verdict.evidence import ConfigDifference, HandsetFacts
 def handset_facts(
     handset: Handset,
     place: HandsetPlace,
+    fitted: HandsetIntent,
     site: Site,
     content: SiteContent,
     fetches: Sequence[FetchSeen],
@@ -28,22 +28,22 @@ def handset_facts(
     Args:
         handset: on the bench.
         place: where it stands.
+        fitted: what the inventory wants, as far as the model can express it.
         site: the inventory, with the addresses of this bench.
         content: what the servers give out.
         fetches: what this handset fetched.
     """
-    intent = site.intent(place.name)
     served = {
         fetch.path.lstrip("/"): answer.content
         for fetch in fetches
         if fetch.status == 200
         and (answer := content.find(fetch.path, fetch.client, fetch.user_agent)) is not None
     }
-    applied, differences = read_served(served, place, intent)
+    applied, differences = read_served(served, place, fitted)
     return HandsetFacts(
         name=place.name,
         sip_addresses=(handset.sip_address,),
-        intent=intent,
+        intent=fitted,
         applied=applied,
         differences=differences,
         files=tuple(served),
@@ -64,20 +64,20 @@ def read_served(
     if not served:
         return None, ()
     try:
-        reading = read_back(served, place.profile, intent.mac)
+        reading = read_back_places(served, place.profile, intent.mac)
     except PhonerigError as error:
         name = next(iter(served))
         return None, (ConfigDifference("file", "readable", str(error), name),)
     differences = tuple(
         ConfigDifference(
             field=d.field,
-            wanted=str(d.wanted),
-            got=str(d.got),
-            file=d.file,
+            wanted=d.wanted,
+            got=d.got,
+            file=d.file or list(served)[-1],
             line=d.line,
             key=d.key,
         )
-        for d in compare(intent, reading)
+        for d in compare(intent, reading.intent, reading.places)
     )
     return reading.intent, differences
 
