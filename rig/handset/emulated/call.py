@@ -184,6 +184,9 @@ class EmulatedCall:
             self.call.reject(488)
             raise RigError(f"{self._name}: call refused: {error}") from None
         self.call.accept(description.to_bytes())
+        if not offered:
+            await self.call.wait_ack()
+            self._state_changed()
 
     def reject(self, status: int) -> None:
         """Refuse it."""

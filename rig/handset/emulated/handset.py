@@ -431,7 +431,12 @@ class EmulatedHandset:
             in_call=bool(self._calls) and not self.call_waiting,
         )
         call = self._new_call(account.intent.index, outgoing=False)
-        call.take(incoming, account)
+        try:
+            call.take(incoming, account)
+        except MessageError as error:
+            self._calls.remove(call)
+            incoming.respond(error.status_hint or 400)
+            return
         if decision.treatment is Treatment.REJECT:
             call.reject(decision.status)
         elif decision.treatment is Treatment.DIVERT:
