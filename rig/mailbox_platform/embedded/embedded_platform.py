@@ -116,6 +116,13 @@ class EmbeddedPlatform:
         """Calls under way; 0 when stopped."""
         return self._running.router.calls if self._running is not None else 0
 
+    @property
+    def internal_errors(self) -> int:
+        """Exceptions that a request caused inside the platform since the last start."""
+        if self._running is None:
+            return 0
+        return self._running.internal_errors
+
     def contacts(self, number: str) -> list[str]:
         """Contact URIs that a user's handsets have registered, most preferred first."""
         user = self._directory.user(number)

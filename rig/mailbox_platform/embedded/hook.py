@@ -43,7 +43,7 @@ class PlatformHook:
         return message
 
     def greeting(self, kind: str) -> str:
-        """Choose another greeting than the one of ``kind`` (``busy`` or ``unavailable``)."""
+        """Choose another prompt than ``kind`` (``greeting.busy``, ``greeting.unavailable``)."""
         return kind
 
     def ring_seconds(self, value: float) -> float:

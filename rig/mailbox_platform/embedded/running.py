@@ -19,6 +19,7 @@ from rig.mailbox_platform.embedded.access import Door, Refusal
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
 from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
 from rig.mailbox_platform.embedded.mwi import PACKAGE, MwiService
 from rig.mailbox_platform.embedded.registrar import Registrar
 from rig.mailbox_platform.embedded.router import Router
@@ -95,6 +96,9 @@ class RunningPlatform:
         self._parts = parts
         self._door: Door
         self._voicemail: VoicemailServer
+        self._voicemail_stack = SipStack(
+            product="phonerig-mailbox", tap=parts.tap, clock=parts.clock
+        )
         self._opened: list[Callable[[], Awaitable[None]]] = []
         self._cancel_reasons: dict[str, str] = {}
         self.stack = SipStack(product="phonerig-platform", tap=parts.tap, clock=parts.clock)
@@ -108,7 +112,12 @@ class RunningPlatform:
     @property
     def voicemail_address(self) -> Address:
         """Where the mailbox's own endpoint listens."""
-        return self._voicemail.address
+        return self._voicemail_stack.address
+
+    @property
+    def internal_errors(self) -> int:
+        """Exceptions that requests caused."""
+        return self.stack.internal_errors + self._voicemail_stack.internal_errors
 
     async def start(self) -> None:
         """Open the store, then the mailbox's endpoint, then our own.
@@ -120,8 +129,7 @@ class RunningPlatform:
         directory, config, hook = parts.directory, parts.config, parts.hook
         self.store = MessageStore(parts.store_dir, clock=parts.clock)
         self._opened.append(self._close_store)
-        self._voicemail = await self._start_voicemail()
-        self._opened.append(self._voicemail.close)
+        await self._start_voicemail()
         self.stack.methods = METHODS
         self.stack.outgoing_filter = self._outgoing
         self.stack.on_connection_lost = self._connection_lost
@@ -168,6 +176,29 @@ class RunningPlatform:
         self.store.subscribe(self._mailbox_changed)
         self.store.announce(directory.mailboxes())
         self.stack.on_request = self._received
+
+    async def _start_voicemail(self) -> None:
+        parts = self._parts
+        stack = self._voicemail_stack
+        await stack.listen(parts.host, parts.voicemail_port)
+        self._opened.append(stack.close)
+        self._voicemail = VoicemailServer(
+            stack,
+            self.store,
+            PlatformMailboxDirectory(parts.directory, parts.settings, parts.hook),
+            host=parts.host,
+            clock=parts.clock,
+            max_calls=parts.config.max_calls,
+        )
+        stack.on_request = self._to_voicemail
+        self._opened.append(self._voicemail.close)
+
+    def _to_voicemail(self, incoming: IncomingRequest) -> None:
+        """Let calls through that we routed: the mailbox believes who is said to be calling."""
+        if incoming.flow.remote == self.stack.address:
+            self._voicemail.handle(incoming)
+        else:
+            incoming.respond(403)
 
     async def stop(self) -> None:
         """Close everything that was opened, the last first."""
