@@ -205,9 +205,7 @@ async def test_closed_tcp_connection_takes_the_binding_along(platform: EmbeddedP
     await anna.register()
     assert len(platform.contacts(ANNA)) == 1
     await anna.stack.abort()
-    async with asyncio.timeout(3):
-        while platform.contacts(ANNA):
-            await asyncio.sleep(0.01)
+    await anna.until(lambda: not platform.contacts(ANNA))
     assert platform.contacts(ANNA) == []
 
 
