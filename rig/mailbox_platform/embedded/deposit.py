@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,6 +72,7 @@ class Deposit:
         caller: number of the caller; empty when withheld.
         greeting: prompt or PCM to play.
         policy: what counts as a message.
+        on_message: called with the message once it is stored.
 
     Attributes:
         end: why it ended; None while it runs.
@@ -86,6 +88,7 @@ class Deposit:
         caller: str,
         greeting: str | bytes,
         policy: DepositPolicy,
+        on_message: Callable[[StoredMessage], None] | None = None,
     ) -> None:
         self.end: DepositEnd | None = None
         self.message: StoredMessage | None = None
@@ -95,6 +98,7 @@ class Deposit:
         self._caller = caller
         self._greeting = greeting
         self._policy = policy
+        self._on_message = on_message
         self._recording: Recording | None = None
         self._key = asyncio.Event()
         self._sound_s = 0.0
@@ -154,6 +158,8 @@ class Deposit:
             self.message = self._store.add(self._mailbox, self._caller, kept)
         except RigError:
             _LOG.exception("message for %s is lost", self._mailbox)
+        if self.message is not None and self._on_message is not None:
+            self._on_message(self.message)
         return self.message
 
     async def _wait_end(self, begun: float) -> DepositEnd:

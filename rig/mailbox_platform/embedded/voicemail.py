@@ -1,0 +1,284 @@
+"""Answers the calls that reach the mailbox: deposits of diverted callers, and the portal.
+
+A SIP endpoint of its own on the platform: the router sends a diverted call here with the
+mailbox in the Request-URI, Diversion or History-Info (:mod:`.deposit_target`); a call without
+any of these is a call to the portal.
+
+The owner of the stack sets ``stack.on_request = server.handle``. Who owns which mailbox is
+asked of a :class:`MailboxDirectory`; changes of mailboxes are told by the store
+(:meth:`.store.MessageStore.subscribe`) in the same turn of the event loop that took the BYE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+
+from rig.clock import Clock, now
+from rig.errors import ProtocolError, RigError
+from rig.mailbox_platform.embedded.deposit import Deposit, DepositPolicy
+from rig.mailbox_platform.embedded.deposit_target import (
+    DepositTarget,
+    OwnerRule,
+    caller_of,
+    deposit_target,
+)
+from rig.mailbox_platform.embedded.portal import Portal
+from rig.mailbox_platform.embedded.portal_access import MailboxDirectory, StoreAccess
+from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
+from rig.mailbox_platform.embedded.portal_session import PortalSession
+from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
+from rig.media.dtmf import DIGITS
+from rig.media.stream import AudioStream, PacketTap
+from rig.sip.sdp import SessionDescription, make_answer
+from rig.sip_transport.call import Call, CallState
+from rig.sip_transport.stack import IncomingRequest, SipStack
+
+__all__ = ["MailboxDirectory", "OwnerRule", "VoicemailServer"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Session:
+    """One call that was answered."""
+
+    call: Call
+    stream: AudioStream
+    finish: Callable[[], object]
+    leading: asyncio.Task[None] | None = None
+
+
+class VoicemailServer:
+    """The mailbox as a SIP endpoint.
+
+    Args:
+        stack: where calls come in; its owner gives them to :meth:`handle`.
+        store: messages.
+        directory: who owns which mailbox.
+        host: numeric address for RTP.
+        tap: told of every RTP packet.
+        menu: keys and times of the portal; the one that comes with the package by default.
+        policy: what counts as a message.
+        owner_rule: whose mailbox it is when several parties diverted.
+        on_deposit: called with every message that was left.
+        clock: tells how long a mailbox has been locked.
+        max_calls: calls at the same time; more are refused with 486.
+    """
+
+    def __init__(  # noqa: PLR0913 - one place where the mailbox is put together
+        self,
+        stack: SipStack,
+        store: MessageStore,
+        directory: MailboxDirectory,
+        *,
+        host: str = "127.0.0.1",
+        tap: PacketTap | None = None,
+        menu: PortalMenu | None = None,
+        policy: DepositPolicy | None = None,
+        owner_rule: OwnerRule = OwnerRule.MOST_RECENT,
+        on_deposit: Callable[[StoredMessage], None] | None = None,
+        clock: Clock = now,
+        max_calls: int = 100,
+    ) -> None:
+        self._stack = stack
+        self._store = store
+        self._directory = directory
+        self._host = host
+        self._tap = tap
+        self._menu = load_portal_menu() if menu is None else menu
+        self._policy = DepositPolicy() if policy is None else policy
+        self._owner_rule = owner_rule
+        self._on_deposit = on_deposit
+        self._clock = clock
+        self._max_calls = max_calls
+        self._sessions: set[_Session] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def calls(self) -> int:
+        """Calls under way."""
+        return len(self._sessions)
+
+    def handle(self, incoming: IncomingRequest) -> None:
+        """Take a request outside of any dialog; everything but INVITE is refused.
+
+        Args:
+            incoming: from the platform's router, which is believed who is calling.
+        """
+        request = incoming.request
+        if request.to.tag is not None:
+            incoming.respond(481)
+            return
+        if request.method != "INVITE":
+            incoming.respond(405, headers=[("Allow", "ACK, BYE, CANCEL, INVITE, OPTIONS")])
+            return
+        if len(self._sessions) >= self._max_calls:
+            incoming.respond(486, "Mailbox Busy")
+            return
+        try:
+            target = deposit_target(request, self._directory.mailbox_of, rule=self._owner_rule)
+            self._answer(incoming, target)
+        except ProtocolError as error:
+            _LOG.info("call to the mailbox refused: %s", error)
+            incoming.respond(getattr(error, "status_hint", None) or 400)
+        except RigError:
+            _LOG.exception("call to the mailbox cannot be served")
+            incoming.respond(503)
+
+    async def close(self) -> None:
+        """End every call as a crash would, but keep what callers have said so far."""
+        for session in tuple(self._sessions):
+            session.call.on_state = None
+            self._end(session)
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _answer(self, incoming: IncomingRequest, target: DepositTarget | None) -> None:
+        if target is not None:
+            options = self._directory.options(target.mailbox) if target.mailbox else None
+            if options is None:
+                incoming.respond(404, "No Such Mailbox")
+                return
+            if not options.active:
+                incoming.respond(480, "Mailbox Switched Off")
+                return
+        offer = SessionDescription.parse(incoming.request.body)
+        stream = AudioStream(self._host, tap=self._tap, detect=False)
+        try:
+            answer = _answer_to(offer, stream)
+            call = Call.incoming(incoming)
+        except ProtocolError:
+            stream.close()
+            raise
+        session = _Session(call, stream, finish=int)
+        self._sessions.add(session)
+        call.on_state = partial(self._state_changed, session)
+        call.on_request = partial(self._inside, session)
+        call.accept(answer)
+        if not call.established:
+            self._end(session)
+        elif target is None:
+            self._serve_portal(session)
+        else:
+            self._serve_deposit(session, target)
+
+    def _serve_portal(self, session: _Session) -> None:
+        access = StoreAccess(self._directory, self._store, self._menu, clock=self._clock)
+        portal = PortalSession(
+            Portal(self._menu, access),
+            session.stream,
+            self._store,
+            hang_up=partial(self._hang_up, session.call),
+        )
+        session.finish = portal.finish
+        caller = caller_of(session.call.request)
+        portal.start(self._directory.caller_number(caller) if caller else "")
+
+    def _serve_deposit(self, session: _Session, target: DepositTarget) -> None:
+        caller = caller_of(session.call.request)
+        deposit = Deposit(
+            session.stream,
+            self._store,
+            mailbox=target.mailbox,
+            caller=self._directory.caller_number(caller) if caller else "",
+            greeting=self._directory.greeting(target.mailbox, target.greeting),
+            policy=self._policy,
+            on_message=self._on_deposit,
+        )
+        session.finish = deposit.finish
+        session.leading = self._spawn(self._lead_deposit(deposit, session.call))
+
+    async def _lead_deposit(self, deposit: Deposit, call: Call) -> None:
+        try:
+            await deposit.run()
+        except RigError:
+            _LOG.exception("deposit failed")
+        self._hang_up(call)
+
+    def _hang_up(self, call: Call) -> None:
+        self._spawn(call.hang_up())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _state_changed(self, session: _Session, state: CallState) -> None:
+        if state is CallState.ENDED:
+            self._end(session)
+
+    def _end(self, session: _Session) -> None:
+        """Close the books of a call in the turn that ended it: the lamp waits for nothing else."""
+        if session not in self._sessions:
+            return
+        self._sessions.discard(session)
+        try:
+            session.finish()
+        finally:
+            if session.leading is not None:
+                session.leading.cancel()
+            session.stream.close()
+
+    def _inside(self, session: _Session, incoming: IncomingRequest) -> None:
+        """A request inside the dialog: digits by INFO, hold and resume."""
+        request = incoming.request
+        if request.method == "INFO":
+            digit = _info_digit(request.content_type, request.body)
+            if digit and session.stream.on_digit is not None:
+                session.stream.on_digit(digit)
+        elif request.method in {"INVITE", "UPDATE"} and request.body:
+            try:
+                offer = SessionDescription.parse(request.body)
+                session.call.local_sdp = _answer_to(offer, session.stream)
+            except ProtocolError as error:
+                incoming.respond(getattr(error, "status_hint", None) or 488)
+                return
+        session.call.answer_by_default(incoming)
+
+
+def _answer_to(offer: SessionDescription, stream: AudioStream) -> bytes:
+    """Answer an offer and point the stream to where it says.
+
+    Raises:
+        MessageError: no audio that we speak.
+    """
+    answer = make_answer(offer, stream.host, stream.local_port, session_id=secrets.randbits(31))
+    agreed, theirs = answer.audio, offer.audio
+    if agreed is not None and theirs is not None:
+        held = theirs.direction in {"sendonly", "inactive"} or not _is_host(theirs.address)
+        stream.set_remote(
+            None if held else (theirs.address, theirs.port),
+            agreed.payload_types[0],
+            event_payload_type=agreed.dtmf_payload,
+        )
+    return answer.to_bytes()
+
+
+def _is_host(address: str) -> bool:
+    """Whether RTP can go there: 0.0.0.0 is a way to hold, names are not looked up."""
+    try:
+        return not ip_address(address).is_unspecified
+    except ValueError:
+        return False
+
+
+def _info_digit(content_type: str, body: bytes) -> str:
+    """The digit in an INFO, in the two usual spellings; empty for anything else."""
+    text = body.decode("ascii", "replace")
+    if content_type == "application/dtmf-relay":
+        rows = dict(row.split("=", 1) for row in text.splitlines() if "=" in row)
+        text = {key.strip().lower(): value for key, value in rows.items()}.get("signal", "")
+    elif content_type != "application/dtmf":
+        return ""
+    digit = text.strip().upper()
+    return digit if len(digit) == 1 and digit in DIGITS else ""
