@@ -36,6 +36,7 @@ _CAPABILITIES = frozenset(
         HandsetCapability.BUSY,
         HandsetCapability.MESSAGE_KEY,
         HandsetCapability.SEND_DIGITS,
+        HandsetCapability.HEAR_PROMPTS,
         HandsetCapability.LAMP,
         HandsetCapability.REBOOT,
     }
