@@ -7,7 +7,7 @@ intent again, for the comparison and for the emulated handset.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from provisioning.address import Mac
@@ -138,6 +138,21 @@ class LineKeyIntent:
     account: int
     value: str = ""
     label: str = ""
+
+    def without_defaults(self, account: AccountIntent) -> LineKeyIntent:
+        """Leave out what the key does anyway.
+
+        A line key shows its account's label and a voicemail key dials its account's
+        voicemail number, also when the key itself says nothing.
+
+        Args:
+            account: the one the key belongs to.
+        """
+        if self.kind is LineKeyKind.LINE and self.label == account.label:
+            return replace(self, label="")
+        if self.kind is LineKeyKind.VOICEMAIL and self.value == account.voicemail_number:
+            return replace(self, value="")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

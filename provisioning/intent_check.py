@@ -95,7 +95,8 @@ def _account(account: AccountIntent, rule: ValueRule) -> Iterator[Complaint]:
         yield f"{path}.auth_user", "is empty"
     if not _USER.fullmatch(account.user) or len(account.user) > rule.max_length:
         yield f"{path}.user", "expected the user part of a SIP URI (RFC 3261 section 25.1)"
-    yield from _host(f"{path}.domain", account.domain)
+    if not _HOST.fullmatch(account.domain):
+        yield f"{path}.domain", "expected a host name or an IPv4 address"
     yield from _host(f"{path}.registrar_host", account.registrar_host)
     if not 1 <= account.registrar_port <= 65535:
         yield f"{path}.registrar_port", f"got {account.registrar_port}, expected 1 to 65535"

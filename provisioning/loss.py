@@ -100,7 +100,7 @@ def fit_to_model(
     fitted = replace(
         intent,
         accounts=fit.message_keys(accounts),
-        line_keys=fit.line_keys(intent.line_keys),
+        line_keys=fit.line_keys(intent),
         lamp=fit.lamp(intent.lamp),
         locale=fit.locale(intent.locale),
         provisioning=replace(
@@ -242,9 +242,10 @@ class _Fit:
             fitted.append(replace(account, voicemail_number=number))
         return tuple(fitted)
 
-    def line_keys(self, keys: tuple[LineKeyIntent, ...]) -> tuple[LineKeyIntent, ...]:
+    def line_keys(self, intent: HandsetIntent) -> tuple[LineKeyIntent, ...]:
         fitted = []
-        for key in keys:
+        accounts = {account.index: account for account in intent.accounts}
+        for key in intent.line_keys:
             path = f"line_keys[{key.position}]"
             parts = self._profile.line_keys.get(key.kind)
             if key.position > self._profile.limits.line_keys:
@@ -254,19 +255,28 @@ class _Fit:
                 reason = f"{self._profile.model} has no such kind of key"
                 self._lose(path, str(key.kind), "", reason)
             else:
-                fitted.append(self._line_key(key, path, parts))
+                fitted.append(self._line_key(key, path, parts, accounts.get(key.account)))
         return tuple(fitted)
 
-    def _line_key(self, key: LineKeyIntent, path: str, parts: tuple[str, ...]) -> LineKeyIntent:
+    def _line_key(
+        self,
+        key: LineKeyIntent,
+        path: str,
+        parts: tuple[str, ...],
+        account: AccountIntent | None,
+    ) -> LineKeyIntent:
         reason = f"a {key.kind} key of this model has no such part"
+        plain = key if account is None else key.without_defaults(account)
         if "account" not in parts and key.account != 1:
             self._lose(f"{path}.account", str(key.account), "1", reason)
             key = replace(key, account=1)
         if "value" not in parts and key.value:
-            self._lose(f"{path}.value", key.value, "", reason)
+            if plain.value:
+                self._lose(f"{path}.value", key.value, "", reason)
             key = replace(key, value="")
         if "label" not in parts and key.label:
-            self._lose(f"{path}.label", key.label, "", reason)
+            if plain.label:
+                self._lose(f"{path}.label", key.label, "", reason)
             key = replace(key, label="")
         return key
 

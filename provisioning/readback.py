@@ -8,7 +8,7 @@ finding can point at ``file:line``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from provisioning.address import Mac
 from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
@@ -299,7 +299,7 @@ def compare(
 
     Names are not compared (no file holds the handset's name), and neither is what has no
     effect: target and delay of a diversion that is off, expiry and mailbox of an account
-    that does not subscribe.
+    that does not subscribe, what a line key does without being told.
 
     Args:
         intended: what was wanted.
@@ -311,9 +311,21 @@ def compare(
     known = places or {}
     return [
         Difference(path, wanted, got, place.key, place.file, place.line)
-        for path, wanted, got in _differences("", intended, read)
+        for path, wanted, got in _differences("", _canonical(intended), _canonical(read))
         for place in (known.get(path) or _nearest_place(path, known),)
     ]
+
+
+def _canonical(intent: HandsetIntent) -> HandsetIntent:
+    """Leave out of line keys what they do anyway."""
+    accounts = {account.index: account for account in intent.accounts}
+    return replace(
+        intent,
+        line_keys=tuple(
+            key.without_defaults(accounts[key.account]) if key.account in accounts else key
+            for key in intent.line_keys
+        ),
+    )
 
 
 def _nearest_place(path: str, places: Mapping[str, Place]) -> Place:
