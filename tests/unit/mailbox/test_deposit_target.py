@@ -93,7 +93,7 @@ CASES = [
             (
                 "History-Info",
                 "<sip:portal@x;cause=486>;index=1.1.1;mp=1.1",
-            )
+            ),
         ),
         "+492",
         BUSY,
