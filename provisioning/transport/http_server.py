@@ -31,7 +31,6 @@ from provisioning.transport.listen_error import listen_error
 logger = logging.getLogger(__name__)
 
 _ALLOWED = "GET, HEAD"
-_HEADER_DEADLINE_S = 10.0
 _KEEPALIVE_S = 30.0
 _SHUTDOWN_S = 2.0
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
@@ -45,6 +44,7 @@ class HttpServer:
         log: where fetches are recorded.
         host: address to listen on.
         port: TCP port; 0 for any free one.
+        header_deadline_s: seconds that a new connection has to bring its first request.
         clock: for records.
     """
 
@@ -55,12 +55,14 @@ class HttpServer:
         host: str = "127.0.0.1",
         port: int = 8080,
         *,
+        header_deadline_s: float = 10.0,
         clock: Clock = now,
     ) -> None:
         self._source = source
         self._log = log
         self._host = host
         self._port = port
+        self._header_deadline_s = header_deadline_s
         self._clock = clock
         self._server: asyncio.Server | None = None
         self._connections: web.Server | None = None
@@ -88,9 +90,8 @@ class HttpServer:
             return _Connection(
                 connections,
                 self._record_unreadable,
-                loop=loop,
-                access_log=None,
-                keepalive_timeout=_KEEPALIVE_S,
+                self._header_deadline_s,
+                loop,
             )
 
         try:
@@ -172,30 +173,29 @@ class HttpServer:
 class _Connection(web.RequestHandler):
     """A connection that must bring its first request soon and leaks nothing when refused."""
 
-    __slots__ = ("_deadline", "_record_unreadable")
+    __slots__ = ("_deadline", "_header_deadline_s", "_record_unreadable")
 
     def __init__(
         self,
         manager: web.Server,
         record_unreadable: Callable[[web.BaseRequest, int], None],
-        *,
+        header_deadline_s: float,
         loop: asyncio.AbstractEventLoop,
-        access_log: None,
-        keepalive_timeout: float,
     ) -> None:
         super().__init__(
             manager,
             loop=loop,
-            access_log=access_log,  # type: ignore[arg-type]  # None switches it off
-            keepalive_timeout=keepalive_timeout,
+            access_log=None,  # type: ignore[arg-type]  # None switches it off
+            keepalive_timeout=_KEEPALIVE_S,
         )
+        self._header_deadline_s = header_deadline_s
         self._record_unreadable = record_unreadable
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(_HEADER_DEADLINE_S, self.force_close)
+        self._deadline = loop.call_later(self._header_deadline_s, self.force_close)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.has_request()

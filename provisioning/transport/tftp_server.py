@@ -20,6 +20,7 @@ from provisioning.errors import RigError
 from provisioning.transport.content import ContentSource
 from provisioning.transport.fetch_log import FINISHED, UNFINISHED, FetchLog, FetchRecord
 from provisioning.transport.listen_error import listen_error
+from provisioning.transport.port_watch import PortWatch
 from provisioning.transport.tftp_core import Refusal, ServerSession, read_request
 from provisioning.transport.tftp_packet import Error, ErrorCode
 from provisioning.transport.tftp_session import Address, Outgoing, TransferEnded
@@ -80,6 +81,7 @@ class TftpServer:
         self._port = port
         self._clock = clock
         self._socket: socket.socket | None = None
+        self._ports = PortWatch()
         self._transfers: dict[Address, _Transfer] = {}
         self._per_address: Counter[str] = Counter()
         self.limits = limits
@@ -116,6 +118,7 @@ class TftpServer:
             sock.close()
             raise listen_error("TFTP", self._host, self._port, error) from error
         self._socket = sock
+        self._ports.open()
         asyncio.get_running_loop().add_reader(sock.fileno(), self._readable, sock)
 
     async def close(self) -> None:
@@ -126,6 +129,7 @@ class TftpServer:
             self._socket = None
         for transfer in tuple(self._transfers.values()):
             transfer.finish()
+        self._ports.close()
 
     def _readable(self, sock: socket.socket) -> None:
         for _ in range(_LISTEN_DRAIN):
@@ -187,7 +191,9 @@ class TftpServer:
             max_blksize=self.limits.max_blksize,
             max_windowsize=self.limits.max_windowsize,
         )
-        transfer = _Transfer(sock, session, data, answer.handset, self._clock, self._ended)
+        transfer = _Transfer(
+            self._ports, sock, session, data, answer.handset, self._clock, self._ended
+        )
         self._transfers[client] = transfer
         self._per_address[client[0]] += 1
         transfer.run(client, at)
@@ -222,6 +228,7 @@ class _Transfer:
 
     def __init__(
         self,
+        ports: PortWatch,
         sock: socket.socket,
         session: ServerSession,
         request_bytes: bytes,
@@ -229,6 +236,7 @@ class _Transfer:
         clock: Clock,
         on_end: Callable[[FetchRecord], None],
     ) -> None:
+        self._ports = ports
         self._socket = sock
         self._session = session
         self._handset = handset
@@ -243,7 +251,7 @@ class _Transfer:
 
     def run(self, client: Address, at: float) -> None:
         self._client, self._at = client, at
-        self._loop.add_reader(self._socket.fileno(), self._readable)
+        self._ports.add(self._socket.fileno(), self._readable)
         self._step()
 
     def abandon(self, reason: str) -> None:
@@ -295,7 +303,7 @@ class _Transfer:
         self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._timer_due)
 
     def _close(self, ended: TransferEnded) -> None:
-        self._loop.remove_reader(self._socket.fileno())
+        self._ports.remove(self._socket.fileno())
         self._socket.close()
         if self._timer is not None:
             self._timer.cancel()

@@ -243,6 +243,20 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
     assert re.findall(rb"<\d>", answer) == [b"<%d>" % number for number in range(5)]
 
 
+async def test_a_connection_that_brings_no_request_is_closed() -> None:
+    log = FetchLog()
+    server = HttpServer(SiteContent(FILES), log, port=0, header_deadline_s=0.2)
+    await server.start()
+    try:
+        port = server.address[1]
+        assert await raw(port, b"") == b""
+        assert await raw(port, b"GET /cfg/a.xml HTTP/1.1\r\nHost:") == b""
+        assert parse(await raw(port, b"GET /cfg/a.xml HTTP/1.0\r\n\r\n"))[0] == 200
+    finally:
+        await server.close()
+    assert [record.status for record in log.records] == [200]
+
+
 async def test_absolute_form_is_the_same_name() -> None:
     async with running_site(FILES) as (server, _):
         request = b"GET http://phones.example/cfg/a.xml HTTP/1.1\r\nHost: phones.example\r\n"

@@ -344,6 +344,35 @@ async def test_a_repeated_request_is_one_transfer() -> None:
     ]
 
 
+async def test_every_address_answers_for_itself_and_a_broadcast_is_met_with_silence() -> None:
+    log = FetchLog()
+    server = TftpServer(SiteContent({"a.cfg": ServedText(b"a")}), log, host="0.0.0.0", port=0)
+    await server.start()
+    port = server.address[1]
+    request = Request(Opcode.RRQ, "a.cfg", "octet").to_bytes()
+    loop = asyncio.get_running_loop()
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            sock.bind(("127.0.0.1", 0))
+            sock.sendto(request, ("127.255.255.255", port))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await loop.sock_recvfrom(sock, 1000)
+            sock.sendto(request, ("127.0.0.77", port))
+            async with asyncio.timeout(5):
+                data, source = await loop.sock_recvfrom(sock, 1000)
+            sock.sendto(b"\0\x04\0\x01", source)
+            await asyncio.sleep(0.05)
+    finally:
+        await server.close()
+    assert data == b"\0\x03\0\x01a"
+    assert source[0] == "127.0.0.77"
+    assert source[1] != port
+    assert [record.status for record in log.records] == [200]
+
+
 async def test_limits_are_met_with_silence_and_a_count() -> None:
     log = FetchLog()
     source = SiteContent({"a.cfg": ServedText(octets(5000))})
