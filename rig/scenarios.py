@@ -98,8 +98,15 @@ def diverted(
     return replace(expectation, **kwargs)  # type: ignore[arg-type]  # names are checked by replace
 
 
+async def busy_with_mailbox(bench: Bench, role: str) -> None:
+    """Make a role busy and let nothing but the mailbox take its calls."""
+    await bench.services(role, UserServices())
+    await bench.mailbox_options(role, MailboxOptions())
+    await bench.answer_mode(role, AnswerMode.BUSY)
+
+
 async def _busy(bench: Bench) -> list[Expectation]:
-    await bench.answer_mode("callee", AnswerMode.BUSY)
+    await busy_with_mailbox(bench, "callee")
     began = bench.clock()
     ended = await deposit(bench)
     await bench.wait_lamp("callee", lit=True)
@@ -111,6 +118,7 @@ async def _busy(bench: Bench) -> list[Expectation]:
 
 async def _unanswered(bench: Bench) -> list[Expectation]:
     rings = 2
+    await bench.services("callee", UserServices())
     await bench.mailbox_options("callee", MailboxOptions(rings=rings))
     await bench.answer_mode("callee", AnswerMode.RING)
     began = bench.clock()
@@ -131,6 +139,7 @@ async def _unanswered(bench: Bench) -> list[Expectation]:
 
 
 async def _all_calls(bench: Bench) -> list[Expectation]:
+    await bench.services("callee", UserServices())
     await bench.mailbox_options("callee", MailboxOptions(all_calls=True))
     await bench.answer_mode("callee", AnswerMode.ANSWER)
     began = bench.clock()
@@ -172,7 +181,7 @@ async def _forward_beats_mailbox(bench: Bench) -> list[Expectation]:
 
 
 async def _heard_by_portal(bench: Bench) -> list[Expectation]:
-    await bench.answer_mode("callee", AnswerMode.BUSY)
+    await busy_with_mailbox(bench, "callee")
     await deposit(bench)
     await bench.wait_lamp("callee", lit=True)
     began = bench.clock()
@@ -183,6 +192,7 @@ async def _heard_by_portal(bench: Bench) -> list[Expectation]:
 
 
 async def _missed_call(bench: Bench) -> list[Expectation]:
+    await bench.services("callee", UserServices())
     await bench.mailbox_options("callee", MailboxOptions(no_answer=False, busy=False))
     await bench.answer_mode("callee", AnswerMode.RING)
     began = bench.clock()
@@ -210,7 +220,7 @@ async def _two_mailboxes(bench: Bench) -> list[Expectation]:
 
 
 async def _reboot(bench: Bench) -> list[Expectation]:
-    await bench.answer_mode("callee", AnswerMode.BUSY)
+    await busy_with_mailbox(bench, "callee")
     await deposit(bench)
     await bench.wait_lamp("callee", lit=True)
     handset = bench.role("callee")
@@ -232,7 +242,7 @@ async def _reboot(bench: Bench) -> list[Expectation]:
 
 
 async def _alias_phone(bench: Bench) -> list[Expectation]:
-    await bench.answer_mode("callee", AnswerMode.BUSY)
+    await busy_with_mailbox(bench, "callee")
     ended = await deposit(bench)
     await bench.wait_lamp("alias", lit=True)
     mailbox = bench.mailbox_of("callee")

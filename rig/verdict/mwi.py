@@ -77,13 +77,18 @@ class LampCase:
 
     @property
     def after(self) -> tuple[NotifyStory, ...]:
-        """NOTIFYs sent since the trigger."""
-        return tuple(n for n in self.story.notifies if n.first.at >= self.expectation.since)
+        """NOTIFYs sent between the trigger and the instant that is judged."""
+        return tuple(n for n in self.before_end if n.first.at >= self.expectation.since)
+
+    @property
+    def before_end(self) -> tuple[NotifyStory, ...]:
+        """NOTIFYs sent before the instant that is judged."""
+        return tuple(n for n in self.story.notifies if n.first.at <= self.expectation.until)
 
     @property
     def last_arrived(self) -> NotifyStory | None:
         """The last NOTIFY that reached the phone and that it accepted."""
-        taken = [n for n in self.story.notifies if n.arrived and n.answer_status in {200, 202}]
+        taken = [n for n in self.before_end if n.arrived and n.answer_status in {200, 202}]
         return taken[-1] if taken else None
 
     def truthful(self, notify: NotifyStory) -> bool:
