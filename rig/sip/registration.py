@@ -224,9 +224,11 @@ class Registration:
         """What the registrar says about our own binding. Source: RFC 3261 10.2.4."""
         try:
             own = NameAddr.parse(self._contact).uri
-            for contact in response.contacts:
+            bound = response.contacts
+            same = [c for c in bound if str(c.uri) == str(own)]
+            for contact in same or [c for c in bound if c.uri.equivalent(own)]:
                 value = contact.param("expires")
-                if value and contact.uri.equivalent(own):
+                if value:
                     return parse_number(value, where="expires", maximum=MAX_UINT32, clamp=True)
             if response.expires is not None:
                 return response.expires
