@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from provisioning.render import FileScope, RenderedFile
 from provisioning.transport.content import SiteContent, normalise_path
 
 CLIENT = ("192.0.2.7", 1024)
@@ -77,6 +78,20 @@ def test_an_answer_holds_what_was_rendered() -> None:
         "reception",
     )
     assert answer.modified_at == 1000.0
+
+
+def test_rendered_files_are_served_as_they_are() -> None:
+    rendered = RenderedFile(
+        path="001565123456.cfg",
+        content=b"account.1.enable = 1\n",
+        media_type="text/plain",
+        secret=True,
+        scope=FileScope.HANDSET,
+        handset="reception",
+    )
+    answer = SiteContent({rendered.path: rendered}).find("/001565123456.cfg", CLIENT, "")
+    assert answer is not None
+    assert (answer.content, answer.handset) == (rendered.content, "reception")
 
 
 @pytest.mark.parametrize("path", ["", "/", "?", "A.CFG", "a.cf", "a.cfg2", "sub/a.cfg", "*"])
