@@ -10,7 +10,6 @@ Source: ITU-T G.711 (11/1988), tables 1a and 2a; RFC 3551 section 4.5.14 (PCMA, 
 from __future__ import annotations
 
 import sys
-from array import array
 from enum import IntEnum
 from functools import cache
 
@@ -131,6 +130,15 @@ def _decode_translations(law: Law) -> tuple[bytes, bytes]:
 
 @cache
 def _encode_table(law: Law) -> bytes:
-    unsigned = array("H", range(65536))
-    signed = array("h", unsigned.tobytes())
-    return bytes(encode_sample(sample, law) for sample in signed)
+    """All 65536 codes, by the sample's bit pattern; made from one sample in four.
+
+    Both laws are constant over each four samples from a multiple of four, and a negative
+    sample differs from its mirror image in the sign bit alone.
+    """
+    steps = bytes(encode_sample(sample, law) for sample in range(0, 32768, 4))
+    positive = bytearray(32769)
+    for offset in range(4):
+        positive[offset:32768:4] = steps
+    positive[32768] = positive[32767]
+    mirror = bytes(positive[:0:-1] if law is Law.ULAW else positive[32767::-1])
+    return bytes(positive[:32768]) + mirror.translate(bytes(code ^ 0x80 for code in range(256)))

@@ -6,6 +6,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from operator import mul
 
 from rig.media.g711 import SAMPLE_RATE_HZ
 
@@ -14,6 +15,9 @@ SILENT_LEVEL = 180
 
 _RAMP_S = 0.002
 _SPEECH_PERIOD_S = 2.0
+_FRAME_S = 0.01
+_POINTS = 80
+_HARMONICS = 20
 
 
 def tone(frequencies_hz: Sequence[float], duration_s: float, *, amplitude: int = 6000) -> bytes:
@@ -92,23 +96,28 @@ def mean_level(pcm: bytes) -> int:
 
 @cache
 def _speech_period() -> bytes:
-    count = int(_SPEECH_PERIOD_S * SAMPLE_RATE_HZ)
+    """Two seconds of it, frame by frame: one pitch period drawn from the formants, repeated."""
     samples = array("h")
-    noise = 1
-    phase = 0.0
-    for index in range(count):
-        at = index / SAMPLE_RATE_HZ
+    noise, phase = 1, 0.0
+    waves = [
+        [math.sin(2 * math.pi * harmonic * point / _POINTS) for harmonic in range(1, _HARMONICS)]
+        for point in range(_POINTS)
+    ]
+    for frame in range(round(_SPEECH_PERIOD_S / _FRAME_S)):
+        at = frame * _FRAME_S
         syllable = (at * 4) % 1
-        noise = (noise * 1_103_515_245 + 12_345) & 0x7FFFFFFF
         pitch = 118 + 22 * math.sin(2 * math.pi * at / _SPEECH_PERIOD_S)
-        phase += 2 * math.pi * pitch / SAMPLE_RATE_HZ
         formants = (550 + 200 * math.sin(7 * at), 1450 + 500 * math.sin(5 * at + 1))
-        voiced = sum(
-            math.sin(harmonic * phase)
-            * sum(math.exp(-(((harmonic * pitch - formant) / 160) ** 2)) for formant in formants)
-            for harmonic in range(1, 20)
-        )
-        loudness = math.sin(math.pi * syllable) ** 0.5 if syllable < 0.85 else 0.05
-        hiss = (noise / 0x7FFFFFFF - 0.5) * (1.2 if syllable < 0.12 else 0.04)
-        samples.append(int(5200 * (loudness * voiced * 0.9 + hiss)))
+        strengths = [
+            sum(math.exp(-(((harmonic * pitch - formant) / 160) ** 2)) for formant in formants)
+            for harmonic in range(1, _HARMONICS)
+        ]
+        loudness = math.sin(math.pi * (syllable + 0.1)) ** 0.5 if syllable < 0.85 else 0.05
+        period = [4700 * loudness * sum(map(mul, wave, strengths)) for wave in waves]
+        hiss = 6000 if syllable < 0.12 else 200
+        step = pitch * _POINTS / SAMPLE_RATE_HZ
+        for _ in range(round(_FRAME_S * SAMPLE_RATE_HZ)):
+            noise = (noise * 1_103_515_245 + 12_345) & 0x7FFFFFFF
+            phase = (phase + step) % _POINTS
+            samples.append(int(period[int(phase)] + hiss * (noise / 0x7FFFFFFF - 0.5)))
     return samples.tobytes()
