@@ -19,11 +19,13 @@ from provisioning.inventory_model import (
 from provisioning.inventory_site import Site
 from provisioning.secret import Secret
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.media.stream import AudioStream
 from rig.sip.dialog import Dialog
 from rig.sip.digest_client import DigestClient
 from rig.sip.event import Flow
 from rig.sip.header import Headers
 from rig.sip.message import Request, Response
+from rig.sip.sdp import SessionDescription
 from rig.sip.timers import TimerValues
 from rig.sip_transport.authenticate import request_with_auth
 from rig.sip_transport.client_subscription import SubscriptionClient
@@ -319,3 +321,40 @@ class OutgoingCall:
         if method == "INVITE" and response.is_success:
             self.phone.stack.send_ack(self.dialog.make_ack(outgoing.request), self.phone.flow)
         return response
+
+
+class TalkingCall:
+    """A call with audio: hears prompts, speaks, sends digits."""
+
+    def __init__(self, phone: Phone, *, detect: bool = True) -> None:
+        self.phone = phone
+        self.stream = AudioStream("127.0.0.1", detect=detect)
+        self.call: OutgoingCall
+
+    async def place(self, number: str) -> TalkingCall:
+        self.call = await self.phone.call(number, body=sdp(self.stream.local_port))
+        final = await self.call.result(15)
+        assert final.status == 200, f"{number}: {final.status} {final.reason}"
+        answer = SessionDescription.parse(final.body).audio
+        assert answer is not None
+        self.stream.set_remote(
+            (answer.address, answer.port),
+            answer.payload_types[0],
+            event_payload_type=answer.dtmf_payload,
+        )
+        return self
+
+    async def hang_up(self) -> None:
+        response = await self.call.request("BYE")
+        assert response.status == 200
+        self.stream.close()
+
+
+async def leave_message(phone: Phone, number: str, *, speak_s: float = 1.3) -> tuple[str, ...]:
+    """Leave a message after the beep; gives back what was heard."""
+    talk = await TalkingCall(phone).place(number)
+    await talk.stream.wait_prompt("beep", 10)
+    await talk.stream.speak(speak_s)
+    heard = talk.stream.heard
+    await talk.hang_up()
+    return heard
