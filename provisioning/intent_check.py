@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from provisioning.errors import UsageError
-from provisioning.formats.value_rule import RESERVED, ValueRule, why_unfit
+from provisioning.formats.value_rule import ValueRule, rule_of, why_unfit
 from provisioning.intent import (
     AccountIntent,
     DivertIntent,
@@ -44,8 +44,7 @@ def check_intent(intent: HandsetIntent, profile: Profile) -> None:
     Raises:
         UsageError: names every field that is wrong, and why; never shows a secret.
     """
-    form = profile.render.format
-    rule = ValueRule(RESERVED.get(form, frozenset()), profile.limits.value_length)
+    rule = rule_of(profile.render.format, profile.limits.value_length)
     complaints = list(_complaints(intent, profile, rule))
     if complaints:
         lines = "\n".join(

@@ -39,7 +39,7 @@ class RuleText:
         part: member of the table's entries.
         scale: multiply the number by this.
         offset: add this to the number.
-        value: no setting is read; the value is this text.
+        value: the value is this text; ``key`` then only says where it stands.
         default: when the setting is not there.
         secret: the setting holds a secret.
     """
@@ -126,13 +126,13 @@ class Rule:
         self, scope: Mapping[str, str], settings: Mapping[Key, Setting], null_value: str
     ) -> tuple[str, Setting | None, str]:
         """Read the field: value, the setting it came from, and the setting's name."""
-        if self.value is not None:
-            return fill(self.value, scope), None, ""
         lookup = self.lookup
         if self.dynamic:
             key, index = fill(self.key, scope), fill(self.index, scope)
             lookup = (key, int(index) if index.isdecimal() else None)
         setting = settings.get(lookup)
+        if self.value is not None:
+            return fill(self.value, scope), setting, lookup[0]
         if setting is None:
             return self._default(scope), None, lookup[0]
         raw = setting.value

@@ -10,11 +10,11 @@ from collections.abc import Collection
 
 from provisioning.errors import Position
 from provisioning.formats.settings import FormatError, Problem, Setting, SettingsFile, decode
+from provisioning.formats.value_rule import LOOKS_LIKE_SETTING
 
 HEADER = "#!version:1.0.0.1"
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _INCLUDE = re.compile(r"include:config\s+[\"<]([^\">]+)[\">]")
-_SECOND_SETTING = re.compile(r"\s[a-z_]+(?:\.[A-Za-z0-9_]+)+ ?=")
 
 
 def read(content: bytes, path: str) -> SettingsFile:
@@ -42,7 +42,7 @@ def read(content: bytes, path: str) -> SettingsFile:
         key = key.rstrip()
         if sign and _KEY.fullmatch(key):
             settings.append(Setting(key, None, value.strip(), number, (), path))
-            if _SECOND_SETTING.search(value):
+            if LOOKS_LIKE_SETTING.search(value):
                 problems.append(Problem(number, "two settings on one line"))
         elif included := _INCLUDE.fullmatch(line):
             includes.append(included[1])

@@ -9,7 +9,7 @@ Source: XML 1.0 (Fifth Edition) section 2.2; Unicode Standard section 23.7 (nonc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _NONCHARACTERS = "".join(
     f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17)
@@ -26,14 +26,29 @@ class ValueRule:
     Attributes:
         reserved: values that mean something else to the handset.
         max_length: longest value, characters.
+        one_per_line: a value that looks like a further setting would make a file in which
+            two joined lines cannot be told from one.
     """
 
     reserved: frozenset[str] = frozenset()
     max_length: int = 511
+    one_per_line: bool = False
 
 
-RESERVED: dict[str, frozenset[str]] = {"key_value": frozenset({"%NULL%"})}
-"""By format: values that the syntax itself gives a meaning, such as "factory default"."""
+LOOKS_LIKE_SETTING = re.compile(r"(?:^|\s)[a-z_]+(?:\.[A-Za-z0-9_]+)+ ?=")
+"""A dotted key and an equals sign inside a value: two settings on one line."""
+_FLAT = ValueRule(reserved=frozenset({"%NULL%"}), one_per_line=True)
+
+
+def rule_of(format_name: str, max_length: int) -> ValueRule:
+    """The rule of a format.
+
+    Args:
+        format_name: as a profile names it.
+        max_length: of the model.
+    """
+    base = _FLAT if format_name == "key_value" else ValueRule()
+    return replace(base, max_length=max_length)
 
 
 def why_unfit(value: str, rule: ValueRule) -> str:
@@ -55,6 +70,8 @@ def why_unfit(value: str, rule: ValueRule) -> str:
         return "leading or trailing blanks would be lost"
     if value in rule.reserved:
         return f"{value} has a meaning of its own to the handset"
+    if rule.one_per_line and LOOKS_LIKE_SETTING.search(value):
+        return "looks like a further setting on the same line"
     return ""
 
 

@@ -1,0 +1,18 @@
+"""Makes the intents of this folder importable."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from provisioning.device_profile import ProfileSet, load_profiles
+from provisioning.resources import device_profiles_dir
+
+
+@pytest.fixture(scope="session")
+def profiles() -> ProfileSet:
+    return load_profiles(device_profiles_dir())
