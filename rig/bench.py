@@ -336,6 +336,22 @@ class Bench:
             for loss in losses
         ]
 
+    def read_lamps(self) -> None:
+        """Ask every sensor what it sees now, so that a lamp that never changes is known too."""
+        at = self.clock()
+        for name, handset in self._handsets.items():
+            accounts = [f"account:{a.index}" for a in self._places[name].intent.accounts]
+            self.events += [
+                LampSeen(
+                    at=at,
+                    handset=name,
+                    lamp=lamp,
+                    state=handset.lamp.state(lamp),
+                    sensor=handset.lamp.name,
+                )
+                for lamp in ("message", *accounts)
+            ]
+
     def stop_capture(self, reason: str) -> None:
         """End the capture for good: the rig goes blind, and must say so."""
         for tap in self.taps:
@@ -480,8 +496,3 @@ class Bench:
         for handset in self._handsets.values():
             await handset.set_answer_mode(AnswerMode.RING)
         await asyncio.sleep(SETTLE_S)
-
-
-def lamps(events: list[TimelineEvent]) -> list[LampSeen]:
-    """The lamp edges among events."""
-    return [event for event in events if isinstance(event, LampSeen)]

@@ -74,6 +74,7 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
             duration_s=0.0,
         )
     await bench.reset()
+    bench.read_lamps()
     started_at = bench.clock()
     expectations: list[Expectation] = []
     trouble: RigFault | None = None

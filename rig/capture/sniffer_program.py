@@ -85,6 +85,7 @@ def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
     sock.setblocking(False)
     loopback = sock.getsockname()[3] == 772
     packets = dropped = 0
+    sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)  # reading resets: forget the set-up phase
     out.write(RECORD.pack(b"R", 0, link, 0, 0))
     out.flush()
     next_status = time.monotonic() + STATUS_EVERY_S
