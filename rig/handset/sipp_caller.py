@@ -169,9 +169,12 @@ class SippCaller:
     ) -> str:
         """One ``send`` element; an ACK is not repeated, everything else is."""
         callee = f"sip:{number}@{self.domain}"
+        # The ACK of a refusal belongs to the INVITE's transaction, the ACK of a 2xx does not
+        # (RFC 3261 17.1.1.3, 13.2.2.4); SIPp's own keyword makes a new branch for every message.
+        branch = f"z9hG4bK-[pid]-[call_number]-{cseq}{'-ok' if method == 'ACK' and uri else ''}"
         lines = [
             f"{method} {uri or callee} SIP/2.0",
-            "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]",
+            f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}",
             *(["[routes]"] if uri else []),
             f"From: <sip:{self.user}@{self.domain}>;tag=[pid]caller[call_number]",
             f"To: <{callee}>{remote}",
