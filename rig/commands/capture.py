@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from rig.commands.common import clear_errors, out, print_json
+from rig.commands.common import cells, clear_errors, complain, out, print_json, say
 
 if TYPE_CHECKING:
     from rig.capture.analysis import CaptureAnalysis
@@ -56,11 +55,12 @@ def _data(result: CaptureAnalysis) -> dict[str, object]:
 
 
 def _print(result: CaptureAnalysis) -> None:
-    out.print(
+    from rich.table import Table
+
+    say(
         f"{result.path}: {result.frames} frames, {result.messages} SIP messages "
         f"({result.retransmissions} retransmissions), {len(result.streams)} RTP streams, "
-        f"{result.truncated} frames cut short",
-        markup=False,
+        f"{result.truncated} frames cut short"
     )
     start = result.events[0].at if result.events else 0.0
     if result.mwi:
@@ -68,30 +68,30 @@ def _print(result: CaptureAnalysis) -> None:
                       title="Message waiting", title_justify="left")  # fmt: skip
         for line in result.mwi:
             flag = "?" if line.waiting is None else ("yes" if line.waiting else "no")
-            table.add_row(
-                f"{line.at - start:.3f} s", str(line.packet), line.account, flag, line.counts,
-                line.state, str(line.answer or "none"),
-            )  # fmt: skip
+            table.add_row(*cells(
+                f"{line.at - start:.3f} s", line.packet, line.account, flag, line.counts,
+                line.state, line.answer or "none",
+            ))  # fmt: skip
         out.print(table)
     if result.subscribes:
         table = Table("at", "packet", "account", "expires", "answer",
                       title="Subscriptions", title_justify="left")  # fmt: skip
         for sub in result.subscribes:
-            table.add_row(
-                f"{sub.at - start:.3f} s", str(sub.packet), sub.account,
-                "" if sub.expires_s is None else f"{sub.expires_s} s", str(sub.answer or "none"),
-            )  # fmt: skip
+            table.add_row(*cells(
+                f"{sub.at - start:.3f} s", sub.packet, sub.account,
+                "" if sub.expires_s is None else f"{sub.expires_s} s", sub.answer or "none",
+            ))  # fmt: skip
         out.print(table)
     if result.calls:
         table = Table("at", "packet", "caller", "target", "answer", "diversion", "history",
                       title="Calls", title_justify="left")  # fmt: skip
         for call in result.calls:
-            table.add_row(
-                f"{call.at - start:.3f} s", str(call.packet), call.caller, call.target,
-                str(call.answer or "none"), "\n".join(call.diversion), "\n".join(call.history),
-            )  # fmt: skip
+            table.add_row(*cells(
+                f"{call.at - start:.3f} s", call.packet, call.caller, call.target,
+                call.answer or "none", "\n".join(call.diversion), "\n".join(call.history),
+            ))  # fmt: skip
         out.print(table)
     for finding in result.findings:
-        out.print(f"packet {finding.packet}: {finding.text} ({finding.clause})", markup=False)
+        complain(f"packet {finding.packet}: {finding.text} ({finding.clause})")
     if not result.findings:
-        out.print("no rule broken that can be seen in these packets alone")
+        say("no rule broken that can be seen in these packets alone")

@@ -1,28 +1,101 @@
-"""What every verb shares: consoles, exit codes, the profile set, progress."""
+"""What every verb shares: output that cannot be forged, exit codes, the site and the profiles.
+
+Whatever a verb prints may come from a stranger: a file, a User-Agent, a SIP header. So text
+goes out through :func:`say`, :func:`complain` and :func:`cells`, which keep it on its line and
+take no markup from it. Heavy imports happen inside functions, so that shell completion stays
+quick.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from provisioning.device_profile import ProfileSet, load_profiles
-from provisioning.inventory import load_site
-from provisioning.inventory_model import ModelLimits
-from provisioning.inventory_site import Site
-from provisioning.resources import demo_site_dir, device_profiles_dir
-from rig.errors import InputErrors, PhonerigError
+from provisioning.errors import InputErrors, InputFault, PhonerigError, UsageError
 
-out = Console()
-err = Console(stderr=True)
+if TYPE_CHECKING:
+    from provisioning.device_profile import ProfileSet
+    from provisioning.inventory_model import ModelLimits
+    from provisioning.inventory_site import Site
 
 DEMO = "demo"
 """The word that stands for the built-in demo site wherever a SITE is asked for."""
+
+DEBUG_VARIABLE = "PHONERIG_DEBUG"
+"""Set to anything but ``0`` to see tracebacks."""
+
+
+class CalmConsole(Console):
+    """A console that goes on in silence when its reader has gone (``phonerig ... | head``).
+
+    The verdict, and with it the exit code, must not depend on who reads the output.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Drop everything from now on."""
+        self.quiet = True
+        mute(self.file.fileno())
+
+
+def mute(descriptor: int) -> None:
+    """Send a file descriptor's output to nowhere from now on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+out = CalmConsole()
+err = CalmConsole(stderr=True)
+
+
+def debug_wanted() -> bool:
+    """Whether tracebacks are shown."""
+    return os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0"}
+
+
+def clean(text: object) -> str:
+    """Make any text safe for one line of a terminal.
+
+    Args:
+        text: anything; a stranger may have written it.
+
+    Returns:
+        The same on one line: control characters, line ends and whatever else cannot be printed
+        become backslash escapes.
+    """
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape").decode("ascii")
+        for character in str(text)
+    )
+
+
+def say(text: object = "", *, style: str | None = None) -> None:
+    """Print one line on standard output, whatever it holds."""
+    out.print(clean(text), style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+
+def complain(text: object, *, style: str = "red") -> None:
+    """Print one line on standard error, whatever it holds."""
+    err.print(clean(text), style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+
+def cells(*values: object) -> tuple[Text, ...]:
+    """Make table cells that take no markup from their text; line ends stay."""
+    return tuple(
+        Text("\n".join(clean(line) for line in str(value).split("\n"))) for value in values
+    )
 
 
 @contextmanager
@@ -31,22 +104,27 @@ def clear_errors(*, as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except InputErrors as error:
+        _trace()
         if as_json:
             print_json({"faults": [fault_data(fault) for fault in error.faults]})
         for fault in error.faults:
-            err.print(str(fault), style="red", markup=False, highlight=False, soft_wrap=True)
-        err.print(f"{len(error.faults)} fault(s); nothing was written", markup=False)
+            complain(fault)
+        complain(f"{len(error.faults)} fault(s); nothing was written")
         raise typer.Exit(error.exit_code) from None
     except PhonerigError as error:
+        _trace()
         if as_json:
             print_json({"error": str(error)})
-        err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(error)
         raise typer.Exit(error.exit_code) from None
-    except BrokenPipeError:
-        raise typer.Exit(0) from None
 
 
-def fault_data(fault: Any) -> dict[str, Any]:
+def _trace() -> None:
+    if debug_wanted():
+        traceback.print_exc()
+
+
+def fault_data(fault: InputFault) -> dict[str, Any]:
     """One input fault as plain data."""
     return {
         "file": fault.position.file,
@@ -59,19 +137,33 @@ def fault_data(fault: Any) -> dict[str, Any]:
     }
 
 
-def print_json(data: Any) -> None:
-    """Print data as JSON on standard output."""
-    json.dump(data, sys.stdout, indent=1, ensure_ascii=False, default=str)
-    sys.stdout.write("\n")
+def print_json(data: Any, *, indent: int | None = 1) -> None:
+    """Print data as JSON on standard output.
+
+    Args:
+        data: plain data; other values are written as their text.
+        indent: None puts it on one line, for a stream of events.
+    """
+    try:
+        json.dump(data, sys.stdout, indent=indent, ensure_ascii=False, default=str)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute(sys.stdout.fileno())
 
 
 def profiles() -> ProfileSet:
     """The device profiles that phonerig ships."""
+    from provisioning.device_profile import load_profiles
+    from provisioning.resources import device_profiles_dir
+
     return load_profiles(device_profiles_dir())
 
 
 def model_limits(profile_set: ProfileSet) -> dict[str, ModelLimits]:
     """What the inventory check needs to know of each model."""
+    from provisioning.inventory_model import ModelLimits
+
     return {
         model: ModelLimits(
             accounts=profile.limits.accounts or 0, line_keys=profile.limits.line_keys or 0
@@ -85,10 +177,34 @@ def read_site(site: str) -> Site:
 
     Args:
         site: path of the YAML file or of its folder, or ``demo``.
+
+    Raises:
+        InputErrors: all faults of the inventory at once.
     """
-    from pathlib import Path
+    from provisioning.inventory import load_site
+    from provisioning.resources import demo_site_dir
 
     path = demo_site_dir() if site == DEMO and not Path(site).exists() else Path(site)
     if path.is_dir():
         path /= "site.yaml"
     return load_site(path, models=model_limits(profiles()))
+
+
+def read_address(text: str, option: str) -> tuple[str, int]:
+    """Read ``HOST:PORT``; the port may be left out and is 5060 then.
+
+    Args:
+        text: as given on the command line.
+        option: its name, for the error.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        host, port = text, "5060"
+    if not host or ":" in host or not port.isascii() or not port.isdigit():
+        raise UsageError(f"{option} is {text!r}; expected HOST or HOST:PORT")
+    if not 1 <= int(port[:6]) <= 65535:
+        raise UsageError(f"{option} is {text!r}; expected a port from 1 to 65535")
+    return host, int(port)

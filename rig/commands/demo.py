@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from provisioning.inventory_site import Site
+from provisioning.errors import UsageError
 from rig.commands.common import DEMO, clear_errors, err, out, print_json, read_site
-from rig.demo_bench import CALLEES, ROLES
-from rig.errors import UsageError
 
 if TYPE_CHECKING:
+    from provisioning.inventory_site import Site
     from rig.bench import Bench
     from rig.bench_config import BenchConfig
     from rig.report.record import RunRecord, ScenarioRecord
@@ -41,6 +39,8 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole loop on the built-in site: inventory to lamp, with verdicts and a report."""
+    from rig.demo_bench import CALLEES, ROLES
+
     with clear_errors(as_json=as_json):
         _run(
             read_site(DEMO),
@@ -69,6 +69,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verify message waiting or diversion of one handset of a site."""
+    from rig.demo_bench import CALLEES, ROLES
+
     with clear_errors(as_json=as_json):
         cases = {"mwi": MWI_CASES, "diversion": DIVERSION_CASES}.get(what)
         if cases is None:
@@ -170,6 +172,8 @@ def _run(
 async def _on_bench(
     config: BenchConfig, chosen: list[Scenario], title: str, *, quiet: bool
 ) -> tuple[RunRecord, Bench]:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     from rig.bench import Bench
     from rig.run import run_scenarios
 

@@ -1,0 +1,147 @@
+"""``phonerig profile``: what handset models are and can do, and how sure that is."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rig.commands.common import cells, clear_errors, complain, out, print_json, profiles, say
+
+if TYPE_CHECKING:
+    from provisioning.errors import Position
+    from provisioning.profile_model import Profile
+
+app = typer.Typer(no_args_is_help=True, help="Look into device profiles.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the handset models that phonerig knows."""
+    from rich.table import Table
+
+    with clear_errors(as_json=as_json):
+        rows = [profile_row(profile) for profile in profiles().values()]
+        if as_json:
+            print_json({"models": rows})
+            return
+        table = Table("model", "vendor", "accounts", "keys", "fetches by", "maturity")
+        for row in rows:
+            table.add_row(
+                *cells(
+                    row["model"],
+                    row["vendor"],
+                    row["accounts"],
+                    row["line_keys"],
+                    ", ".join(row["transports"]),
+                    row["maturity"],
+                )
+            )
+        out.print(table)
+
+
+def profile_row(profile: Profile) -> dict[str, Any]:
+    """The outstanding facts of one model, for tables."""
+    return {
+        "model": profile.model,
+        "vendor": profile.vendor,
+        "accounts": profile.limits.accounts,
+        "line_keys": profile.limits.line_keys,
+        "transports": list(profile.boot.transports),
+        "firmware": profile.firmware.minimum,
+        "maturity": profile.maturity,
+    }
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="Model, as 'profile list' names it.")],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of every value which file and line it is from.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything a profile says, inherited values included."""
+    with clear_errors(as_json=as_json):
+        known = profiles()
+        if explain:
+            rows = known.explain(model)
+            if as_json:
+                print_json({"model": model, "values": [dataclasses.asdict(row) for row in rows]})
+            for row in () if as_json else rows:
+                say(f"{row.path} = {row.value}  ({_short(row.position)})")
+            return
+        data = plain(known.get(model))
+        if as_json:
+            print_json(data)
+        else:
+            import yaml
+
+            text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=99)
+            for line in text.splitlines():
+                say(line)
+
+
+def plain(value: Any) -> Any:
+    """A profile as data of YAML and JSON."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def _short(position: Position) -> str:
+    """``device_profiles/yealink/T46U.yaml:12`` instead of where phonerig is installed."""
+    from provisioning.resources import device_profiles_dir
+
+    base = device_profiles_dir().parent
+    path = Path(position.file)
+    name = path.relative_to(base) if path.is_relative_to(base) else path
+    return f"{name}:{position.line}"
+
+
+@app.command()
+def lint(as_json: AsJson = False) -> None:
+    """Judge all profiles: what is wrong, and what nobody has verified.
+
+    Exit code 2 if anything is wrong; a fact that nobody has verified is no fault.
+    """
+    from provisioning.profile_lint import LintLevel, lint_profiles
+
+    with clear_errors(as_json=as_json):
+        known = profiles()
+        findings = lint_profiles(known)
+        faults = [finding for finding in findings if finding.level is LintLevel.FAULT]
+        if as_json:
+            print_json(
+                {
+                    "models": len(known),
+                    "faults": len(faults),
+                    "findings": [
+                        {
+                            "file": finding.position.file,
+                            "line": finding.position.line,
+                            "level": finding.level.value,
+                            "model": finding.model,
+                            "path": finding.path,
+                            "text": finding.text,
+                        }
+                        for finding in findings
+                    ],
+                }
+            )
+        else:
+            for finding in findings:
+                line = f"{_short(finding.position)}: {finding.level}: {finding.model} "
+                (complain if finding in faults else say)(f"{line}{finding.path}: {finding.text}")
+            open_facts = len(findings) - len(faults)
+            say(f"{len(known)} models, {len(faults)} faults, {open_facts} unverified facts")
+        raise typer.Exit(2 if faults else 0)

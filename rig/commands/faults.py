@@ -1,0 +1,132 @@
+"""``phonerig faults``: break one thing on purpose and see whether the verdict names it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rig.commands.common import cells, clear_errors, out, print_json, say
+
+if TYPE_CHECKING:
+    from rig.faults.seed import Seed
+    from rig.report.record import RunRecord
+
+app = typer.Typer(no_args_is_help=True, help="Prove the rig by seeded faults.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the seeded faults, and what the verdict must call each."""
+    from rich.table import Table
+
+    from rig.faults.catalogue import seeds
+
+    with clear_errors(as_json=as_json):
+        rows = [seed_row(seed) for seed in seeds().values()]
+        if as_json:
+            print_json({"faults": rows})
+            return
+        table = Table("name", "what is wrong", "class", "component", "scenario")
+        for row in rows:
+            kind = f"{row['class']} {row['class_name']}"
+            table.add_row(
+                *cells(row["name"], row["title"], kind, row["component"], row["scenario"])
+            )
+        out.print(table)
+
+
+def seed_row(seed: Seed) -> dict[str, str]:
+    """One seeded fault as data."""
+    return {
+        "name": seed.name,
+        "title": seed.title,
+        "class": seed.fault_class.value,
+        "class_name": seed.fault_class.slug,
+        "component": seed.component.value,
+        "scenario": seed.scenario,
+    }
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="Seeded fault, as 'faults list' names it.")],
+    out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder for reports.")] = Path(
+        "phonerig-out"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Run the demonstration with one thing made wrong.
+
+    Exit code 0 if the verdict names the right class and the right component, 1 if it does not,
+    3 if the rig itself could not tell.
+    """
+    from rig.faults.catalogue import find_seed
+
+    with clear_errors(as_json=as_json):
+        seed = find_seed(name)
+        record, report = _run(seed, out_dir)
+        named = [
+            (finding["class"], finding["component"])
+            for scenario in record.scenarios
+            for finding in scenario.findings
+        ]
+        proven = (seed.fault_class.value, seed.component.value) in named
+        if as_json:
+            print_json(_data(seed, record, report, proven=proven))
+        else:
+            _print(seed, record, report, proven=proven)
+        raise typer.Exit(_exit_code(record, proven=proven))
+
+
+def _run(seed: Seed, out_dir: Path) -> tuple[RunRecord, Path]:
+    from rig.blocking import BlockingBench
+    from rig.capture.export import export_packets
+    from rig.demo_bench import demo_config
+    from rig.report.write import write_reports
+    from rig.scenarios import scenarios
+
+    with tempfile.TemporaryDirectory(prefix="phonerig-") as work:
+        config = demo_config(Path(work), seeds=(seed,))
+        with BlockingBench(config) as bench:
+            record = bench.run([scenarios()[seed.scenario]], title=f"Seeded fault: {seed.name}")
+            packets = bench.bench.recorder.packets
+    paths = write_reports(record, out_dir)
+    export_packets(out_dir / "run.pcapng", packets)
+    return record, paths["html"]
+
+
+def _exit_code(record: RunRecord, *, proven: bool) -> int:
+    from rig.verdict.outcome import Outcome
+
+    if record.outcome is Outcome.ERROR:
+        return 3
+    return 0 if proven else 1
+
+
+def _data(seed: Seed, record: RunRecord, report: Path, *, proven: bool) -> dict[str, Any]:
+    return {
+        "fault": seed_row(seed),
+        "named": proven,
+        "outcome": record.outcome.value,
+        "findings": [finding for scenario in record.scenarios for finding in scenario.findings],
+        "report": str(report),
+    }
+
+
+def _print(seed: Seed, record: RunRecord, report: Path, *, proven: bool) -> None:
+    from rig.report.console import print_record
+
+    print_record(record, out)
+    say()
+    say(f"built in: {seed.title}")
+    expected = f"{seed.fault_class} {seed.fault_class.slug} ({seed.component})"
+    if proven:
+        say(f"named: {expected}", style="green")
+    else:
+        say(f"NOT named: {expected} was expected", style="red")
+    say(f"report: {report}")

@@ -1,0 +1,54 @@
+"""``phonerig inventory``: is the inventory right, and if not, where is it wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rig.commands.common import clear_errors, complain, fault_data, print_json, read_site, say
+
+if TYPE_CHECKING:
+    from provisioning.inventory_site import Site
+
+app = typer.Typer(no_args_is_help=True, help="Check site inventories.")
+
+
+@app.command()
+def check(
+    site: Annotated[str, typer.Argument(help="Inventory file or its folder, or 'demo'.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say everything that is wrong with an inventory, with file, line and fix.
+
+    Exit code 2 if anything is wrong.
+    """
+    with clear_errors(as_json=as_json):
+        found = read_site(site)
+        summary = _summary(found)
+        if as_json:
+            print_json(summary)
+            return
+        for warning in found.warnings:
+            complain(f"warning: {warning}", style="yellow")
+        models = ", ".join(f"{count} {model}" for model, count in summary["handsets"].items())
+        say(
+            f"{found.name}: {summary['users']} users, {summary['mailboxes']} mailboxes with "
+            f"{summary['aliases']} aliases, {len(found.handsets)} handsets ({models or 'none'})"
+        )
+        say(f"{len(found.warnings)} warning(s), no fault" if found.warnings else "no fault")
+
+
+def _summary(site: Site) -> dict[str, Any]:
+    boxes = [user.mailbox for user in site.users.values() if user.mailbox is not None]
+    return {
+        "site": site.name,
+        "path": str(site.path or ""),
+        "users": len(site.users),
+        "mailboxes": len(boxes),
+        "aliases": sum(len(box.aliases) for box in boxes),
+        "handsets": dict(sorted(Counter(handset.model for handset in site.handsets).items())),
+        "warnings": [fault_data(warning) for warning in site.warnings],
+        "faults": [],
+    }

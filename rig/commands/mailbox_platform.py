@@ -1,0 +1,169 @@
+"""``phonerig platform``: the embedded mailbox platform as a target for any SIP phone."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rig.commands.common import cells, clear_errors, out, read_site, say
+from rig.commands.service import EventLines, run_until_stopped
+
+if TYPE_CHECKING:
+    from provisioning.inventory_model import User
+    from provisioning.inventory_site import Site
+    from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+    from rig.timeline import MailboxSeen
+
+_LOOK_EVERY_S = 0.2
+
+app = typer.Typer(no_args_is_help=True, help="Run the embedded mailbox platform.")
+
+
+@app.command()
+def run(
+    site: Annotated[str, typer.Argument(help="Inventory file or its folder, or 'demo'.")],
+    host: Annotated[str, typer.Option(help="Numeric address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="SIP port, UDP and TCP; 0 for any free one.")
+    ] = 5060,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder that keeps messages; without it they are lost.")
+    ] = None,
+    seconds_per_ring: Annotated[
+        float | None, typer.Option(min=0.05, help="Length of one ring; the site's if left out.")
+    ] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Print SIP passwords and PINs.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """Be a hosted platform with mailboxes that any SIP phone can register to.
+
+    Shows registrations and mailboxes as they change. Runs until Ctrl-C or SIGTERM.
+    """
+    from rig.mailbox_platform.embedded.config import PlatformConfig
+    from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+
+    with clear_errors(as_json=as_json), tempfile.TemporaryDirectory(prefix="phonerig-") as work:
+        inventory = read_site(site)
+        serving = EmbeddedPlatform(
+            inventory,
+            host=host,
+            port=port,
+            store_dir=store or Path(work),
+            config=PlatformConfig(seconds_per_ring=seconds_per_ring),
+        )
+        lines = EventLines(as_json=as_json)
+        run_until_stopped(_run(serving, lines, show_secrets=show_secrets, as_json=as_json))
+
+
+async def _run(
+    platform: EmbeddedPlatform, lines: EventLines, *, show_secrets: bool, as_json: bool
+) -> None:
+    from rig.clock import now
+
+    def mailbox_changed(change: MailboxSeen) -> None:
+        lines.tell(
+            change.at,
+            f"mailbox {change.mailbox}: {change.new} new, {change.saved} saved ({change.cause})",
+            event="mailbox",
+            mailbox=change.mailbox,
+            new=change.new,
+            saved=change.saved,
+            urgent_new=change.urgent_new,
+            urgent_saved=change.urgent_saved,
+            cause=change.cause,
+        )
+
+    platform.subscribe(mailbox_changed)
+    await platform.start()
+    try:
+        if not as_json:
+            _introduce(platform.site, show_secrets=show_secrets)
+        where = "{}:{}".format(*platform.sip_address)
+        lines.tell(
+            now(),
+            f"registrar and proxy {where} (UDP, TCP), domain {platform.site.domain}, "
+            f"voice portal {platform.site.voice_portal_number or 'none'}; Ctrl-C stops",
+            event="serving",
+            registrar=where,
+            domain=platform.site.domain,
+            voice_portal=platform.site.voice_portal_number,
+            users=[_user_data(user, show_secrets=show_secrets) for user in _users(platform.site)],
+        )
+        await _show_registrations(platform, lines)
+    finally:
+        await platform.stop()
+        lines.tell(now(), "stopped", event="stopped")
+
+
+def _users(site: Site) -> list[User]:
+    return sorted(site.users.values(), key=lambda user: user.number)
+
+
+def _user_data(user: User, *, show_secrets: bool) -> dict[str, object]:
+    data: dict[str, object] = {
+        "number": user.number,
+        "extension": user.extension,
+        "name": user.name,
+        "sip_user": user.sip_user,
+        "auth_user": user.auth_user,
+        "mailbox": user.mailbox is not None,
+        "aliases": list(user.mailbox.aliases) if user.mailbox else [],
+    }
+    if show_secrets:
+        data["password"] = user.password.reveal()
+        data["pin"] = user.mailbox.pin.reveal() if user.mailbox else ""
+    return data
+
+
+def _introduce(site: Site, *, show_secrets: bool) -> None:
+    from rich.table import Table
+
+    columns = ["number", "ext.", "name", "SIP user", "auth user", "mailbox"]
+    table = Table(*columns, *(("password", "PIN") if show_secrets else ()))
+    for user in _users(site):
+        box = "no"
+        if user.mailbox is not None:
+            box = "\n".join(("own", *(f"also {alias}" for alias in user.mailbox.aliases)))
+        row = [user.number, user.extension, user.name, user.sip_user, user.auth_user, box]
+        if show_secrets:
+            pin = user.mailbox.pin.reveal() if user.mailbox else ""
+            row += [user.password.reveal(), pin]
+        table.add_row(*cells(*row))
+    out.print(table)
+    if not show_secrets:
+        say("passwords and PINs are in the inventory, or with --show-secrets")
+
+
+async def _show_registrations(platform: EmbeddedPlatform, lines: EventLines) -> None:
+    """Show what changes; an expiry makes no packet, so looking is the only way."""
+    from rig.clock import now
+
+    seen: dict[str, list[str]] = {}
+    watching = 0
+    while True:
+        for number in platform.site.users:
+            contacts = platform.contacts(number)
+            if contacts == seen.get(number, []):
+                continue
+            seen[number] = contacts
+            text = (
+                f"registered at {', '.join(contacts)}" if contacts else "not registered any more"
+            )
+            lines.tell(
+                now(), f"{number} {text}", event="registration", number=number, contacts=contacts
+            )
+        if platform.subscriptions != watching:
+            watching = platform.subscriptions
+            lines.tell(
+                now(),
+                f"{watching} message-summary subscription(s)",
+                event="subscriptions",
+                subscriptions=watching,
+            )
+        await asyncio.sleep(_LOOK_EVERY_S)
