@@ -8,12 +8,13 @@ number and clause.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector
-from rig.capture.pcapng import read_frames
+from rig.capture.pcapng import Frame, read_frames
 from rig.errors import ProtocolError
 from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import parse_history
@@ -133,10 +134,8 @@ def analyse_capture(path: Path) -> CaptureAnalysis:
     """
     result = CaptureAnalysis(path)
     dissector, correlator = Dissector(), Correlator()
-    for frame in read_frames(path):
-        result.frames += 1
-        for packet in dissector.packet(frame):
-            correlator.feed(packet)
+    for packet in dissector.packets(_counted(path, result)):
+        correlator.feed(packet)
     result.truncated, result.foreign = dissector.truncated, dissector.foreign
     result.events = correlator.events()
     messages = [e for e in result.events if isinstance(e, SipSeen)]
@@ -147,6 +146,12 @@ def analyse_capture(path: Path) -> CaptureAnalysis:
     for seen in messages:
         _account_for(seen, result, answers)
     return result
+
+
+def _counted(path: Path, result: CaptureAnalysis) -> Iterator[Frame]:
+    for frame in read_frames(path):
+        result.frames += 1
+        yield frame
 
 
 def _account_for(seen: SipSeen, result: CaptureAnalysis, answers: dict[str, int]) -> None:

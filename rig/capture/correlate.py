@@ -7,10 +7,10 @@ Must not know what a right or wrong message is: that is the verdict's business.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rig.capture.content import Content, ContentSorter
 from rig.capture.packet import CapturedPacket
 from rig.errors import ProtocolError
 from rig.media.stream_analysis import StreamAnalyser
@@ -21,8 +21,6 @@ from rig.timeline import Address, BadSipSeen, Observation, SipSeen, Tap, Timelin
 
 SAME_TRANSMISSION_S = 5.0
 """A sighting on another path this soon after the first is the same transmission."""
-
-_SIP_START = re.compile(rb"(?:\r?\n)*(?:SIP/2\.0 |[A-Z][A-Za-z0-9.!%*_+`'~-]{1,30} \S+ SIP/)")
 
 _Path = tuple[Tap, Address, Address, bool | None]
 
@@ -49,20 +47,31 @@ class _Transmission:
         )
 
 
+@dataclass(slots=True)
+class _Bad:
+    """Bytes that are no SIP message, and where they have been seen by now."""
+
+    event: BadSipSeen
+    paths: set[_Path]
+
+
 class Correlator:
     """Feeds on packets in order of time; gives timeline events at any moment.
 
     Attributes:
         packets: how many were fed.
         ignored: packets that are neither SIP nor RTP.
+        cut: messages that cannot be read because the capture holds only a part of them.
     """
 
     def __init__(self) -> None:
         self.packets = 0
         self.ignored = 0
+        self.cut = 0
+        self._sorter = ContentSorter()
         self._order: list[_Transmission] = []
-        self._latest: dict[bytes, _Transmission] = {}
-        self._bad: list[BadSipSeen] = []
+        self._alike: dict[bytes, list[_Transmission]] = {}
+        self._bad: list[_Bad] = []
         self._framers: dict[_Path, StreamFramer | None] = {}
         self._streams = StreamAnalyser()
 
@@ -73,15 +82,8 @@ class Correlator:
             packet: in order of time; retransmissions and sightings at several taps welcome.
         """
         self.packets += 1
-        if packet.transport == "TCP":
-            self._feed_stream(packet)
-        elif _SIP_START.match(packet.payload):
-            self._feed_message(packet, packet.payload, datagram=True)
-        elif _looks_like_rtp(packet.payload):
-            if packet.tap is Tap.WIRE or packet.outbound is False:
-                self._streams.feed(packet.at, packet.source, packet.destination, packet.payload)
-        else:
-            self.ignored += 1
+        for content, decided in self._sorter.sort(packet):
+            self._take(content, decided)
 
     def feed_all(self, packets: Iterable[CapturedPacket]) -> None:
         """Take many packets."""
@@ -91,13 +93,30 @@ class Correlator:
     def events(self) -> list[TimelineEvent]:
         """Everything seen so far, in order of time."""
         found: list[TimelineEvent] = [t.freeze() for t in self._order]
-        found += self._bad
+        found += [bad.event for bad in self._bad]
         found += self._streams.streams()
         found.sort(key=lambda event: event.at)
         return found
 
+    def _take(self, content: Content, packet: CapturedPacket) -> None:
+        if content is Content.SIP:
+            if packet.transport == "TCP":
+                self._feed_stream(packet)
+            else:
+                self._feed_message(packet, packet.payload, datagram=True)
+        elif content is Content.STRAY:
+            self._feed_bad(packet, packet.payload, "not a SIP message, on a port that speaks SIP")
+        elif content is Content.MEDIA:
+            # An endpoint's own tap sees what it sends before the network can lose it.
+            if packet.tap is Tap.WIRE or packet.outbound is False:
+                self._streams.feed(packet.at, packet.source, packet.destination, packet.payload)
+        else:
+            self.ignored += 1
+
     def _feed_stream(self, packet: CapturedPacket) -> None:
         path = _path(packet)
+        if packet.breaks:
+            self._framers.pop(path, None)
         framer = self._framers.setdefault(path, StreamFramer())
         if framer is None:
             return
@@ -107,37 +126,48 @@ class Correlator:
                 self._feed_message(packet, data, datagram=False)
         except ProtocolError as error:
             self._framers[path] = None
-            self._bad.append(_bad(packet, packet.payload, f"stream framing lost: {error}"))
+            self._feed_bad(packet, packet.payload, f"stream framing lost: {error}")
 
     def _feed_message(self, packet: CapturedPacket, data: bytes, *, datagram: bool) -> None:
-        observation = _observation(packet)
         path = _path(packet)
-        latest = self._latest.get(data)
-        if (
-            latest is not None
-            and path not in latest.paths
-            and packet.at - latest.observations[0].at <= SAME_TRANSMISSION_S
-        ):
-            latest.observations.append(observation)
-            latest.paths.add(path)
+        alike = self._alike.get(data, [])
+        for earlier in reversed(alike):
+            if path in earlier.paths or not _same_transmission(earlier.observations[0], packet):
+                continue
+            earlier.observations.append(_observation(packet))
+            earlier.paths.add(path)
             return
         try:
             message = parse_message(data, datagram=datagram)
             key = transaction_key(message)
         except ProtocolError as error:
-            self._bad.append(_bad(packet, data, str(error)))
+            self._feed_bad(packet, data, str(error))
             return
         transmission = _Transmission(
             message=message,
             raw=data,
             transport=packet.transport,
-            retransmission=latest is not None,
+            retransmission=any(path in earlier.paths for earlier in alike),
             transaction=key,
-            observations=[observation],
+            observations=[_observation(packet)],
             paths={path},
         )
-        self._latest[data] = transmission
+        self._alike.setdefault(data, []).append(transmission)
         self._order.append(transmission)
+
+    def _feed_bad(self, packet: CapturedPacket, raw: bytes, error: str) -> None:
+        if packet.truncated:
+            self.cut += 1  # the capture's fault, not the sender's
+            return
+        path = _path(packet)
+        for bad in reversed(self._bad[-32:]):
+            event = bad.event
+            same = event.raw == raw and _same_transmission(event.observation, packet)
+            if same and path not in bad.paths:
+                bad.paths.add(path)
+                return
+        event = BadSipSeen(at=packet.at, raw=raw, error=error, observation=_observation(packet))
+        self._bad.append(_Bad(event, {path}))
 
 
 def transaction_key(message: Request | Response) -> str:
@@ -156,10 +186,6 @@ def transaction_key(message: Request | Response) -> str:
     return f"{branch}|{via.host}:{via.port}|{method}"
 
 
-def _looks_like_rtp(payload: bytes) -> bool:
-    return len(payload) >= 12 and payload[0] >> 6 == 2 and not 200 <= payload[1] <= 207
-
-
 def _path(packet: CapturedPacket) -> _Path:
     return (packet.tap, packet.source, packet.destination, packet.outbound)
 
@@ -175,5 +201,5 @@ def _observation(packet: CapturedPacket) -> Observation:
     )
 
 
-def _bad(packet: CapturedPacket, raw: bytes, error: str) -> BadSipSeen:
-    return BadSipSeen(at=packet.at, raw=raw, error=error, observation=_observation(packet))
+def _same_transmission(first: Observation, packet: CapturedPacket) -> bool:
+    return packet.at - first.at <= SAME_TRANSMISSION_S

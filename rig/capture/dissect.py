@@ -1,10 +1,10 @@
 """From a frame to what UDP or TCP carries: link layer, VLAN, IP, fragments.
 
 TCP runs are given in order of sequence number per direction; octets seen twice are given once.
-Must not know SIP.
+Must not know SIP, and must not fail on any octets: a damaged frame is counted.
 
-Source: RFC 791 and RFC 8200 (IP, fragments), RFC 768 (UDP), RFC 9293 (TCP), the
-LINKTYPE registry.
+Source: RFC 791 and RFC 8200 (IP), RFC 4302 (authentication header), RFC 768 (UDP), RFC 9293
+(TCP), IEEE 802.1Q, the LINKTYPE registry.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
+from rig.capture.fragments import FragmentAssembler, FragmentKey
 from rig.capture.packet import CapturedPacket
 from rig.capture.pcapng import (
     LINKTYPE_ETHERNET,
@@ -26,19 +27,38 @@ from rig.capture.pcapng import (
     LINKTYPE_RAW,
     Frame,
 )
+from rig.capture.tcp_order import SegmentOrder
 from rig.timeline import Address, Tap
 
-_UDP, _TCP, _FRAGMENT6 = 17, 6, 44
-_VLAN = {0x8100, 0x88A8, 0x9100}
-_MAX_HELD = 4096
+_UDP, _TCP, _FRAGMENT6, _AUTHENTICATION = 17, 6, 44, 51
+_EXTENSIONS = {0, 43, 60, 135, 139, 140, _FRAGMENT6, _AUTHENTICATION}
+_VLAN = {0x8100, 0x88A8, 0x9100, 0x9200}
+_IP = {0x0800, 0x86DD}
+_SYN = 2
+_MAX_CONNECTIONS = 4096
+_RAW_LINKS = {LINKTYPE_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6, 12, 14}
 
 _Direction = tuple[Address, Address]
 
 
-@dataclass(slots=True)
-class _Stream:
-    expected: int | None = None
-    held: dict[int, bytes] = field(default_factory=dict)
+@dataclass(frozen=True, slots=True)
+class _Datagram:
+    """What one IP datagram carries."""
+
+    source: str
+    destination: str
+    protocol: int
+    payload: bytes
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """What one IP fragment says of itself."""
+
+    identification: int
+    offset: int
+    more: bool
 
 
 class Dissector:
@@ -46,181 +66,195 @@ class Dissector:
 
     Attributes:
         truncated: frames that the capture cut short.
-        foreign: frames that carry neither UDP nor TCP over IP.
+        foreign: frames that carry neither UDP nor TCP over IP, or are damaged.
     """
 
     def __init__(self, tap: Tap = Tap.WIRE) -> None:
         self.truncated = 0
         self.foreign = 0
         self._tap = tap
-        self._fragments: dict[tuple[str, str, int, int], dict[int, tuple[bytes, bool]]] = {}
-        self._streams: dict[_Direction, _Stream] = {}
+        self._fragments = FragmentAssembler()
+        self._orders: dict[_Direction, SegmentOrder] = {}
+        self._last: dict[_Direction, CapturedPacket] = {}
 
     def packets(self, frames: Iterable[Frame]) -> Iterator[CapturedPacket]:
-        """Dissect frames in order."""
+        """Dissect frames in order, then give what still waits behind gaps."""
         for frame in frames:
             yield from self.packet(frame)
+        yield from self.rest()
 
     def packet(self, frame: Frame) -> Iterator[CapturedPacket]:
         """Dissect one frame; yields nothing, one packet, or several TCP runs."""
         cut = frame.length > len(frame.data)
         self.truncated += cut
         network = _network_layer(frame)
-        found = self._ip(network) if network else None
+        found = _ip(network) if network else None
         if found is None:
             self.foreign += 1
             return
-        source, destination, protocol, payload = found
-        if protocol == _UDP and len(payload) >= 8:
-            source_port, destination_port, length = struct.unpack("!HHH", payload[:6])
-            yield CapturedPacket(
-                at=frame.at,
-                tap=self._tap,
-                transport="UDP",
-                source=(source, source_port),
-                destination=(destination, destination_port),
-                payload=payload[8 : max(8, length)],
-                number=frame.number,
-                truncated=cut,
-            )
-        elif protocol == _TCP and len(payload) >= 20:
-            yield from self._tcp(frame, source, destination, payload, cut=cut)
-
-    def _ip(self, data: bytes) -> tuple[str, str, int, bytes] | None:
-        version = data[0] >> 4
-        if version == 4 and len(data) >= 20:
-            return self._ip4(data)
-        if version == 6 and len(data) >= 40:
-            return self._ip6(data)
-        return None
-
-    def _ip4(self, data: bytes) -> tuple[str, str, int, bytes] | None:
-        header = (data[0] & 15) * 4
-        total, identification, flags = struct.unpack("!HHH", data[2:8])
-        payload = data[header : total or len(data)]
-        protocol = data[9]
-        source, destination = (str(ipaddress.IPv4Address(data[i : i + 4])) for i in (12, 16))
-        if flags & 0x3FFF:
-            whole = self._defragment(
-                (source, destination, protocol, identification),
-                (flags & 0x1FFF) * 8,
-                payload,
-                more=bool(flags & 0x2000),
-            )
+        datagram, fragment = found
+        if fragment is not None:
+            whole = self._assembled(datagram, fragment, frame.at, cut=cut)
             if whole is None:
-                return None
-            payload = whole
-        return source, destination, protocol, payload
+                return
+            datagram = whole
+        datagram = replace(datagram, cut=datagram.cut or cut)
+        if datagram.protocol == _UDP and len(datagram.payload) >= 8:
+            yield self._udp(frame, datagram)
+        elif datagram.protocol == _TCP and len(datagram.payload) >= 20:
+            yield from self._tcp(frame, datagram)
+        else:
+            self.foreign += 1
 
-    def _ip6(self, data: bytes) -> tuple[str, str, int, bytes] | None:
-        source, destination = (str(ipaddress.IPv6Address(data[i : i + 16])) for i in (8, 24))
-        protocol, payload = data[6], data[40 : 40 + struct.unpack("!H", data[4:6])[0]]
-        while protocol in {0, 43, 60, _FRAGMENT6} and len(payload) >= 8:
-            following, size = payload[0], payload[1]
-            if protocol == _FRAGMENT6:
-                offset, identification = struct.unpack("!HI", payload[2:8])
-                whole = self._defragment(
-                    (source, destination, following, identification),
-                    offset & 0xFFF8,
-                    payload[8:],
-                    more=bool(offset & 1),
-                )
-                if whole is None:
-                    return None
-                payload = whole
-            else:
-                payload = payload[(size + 1) * 8 :]
-            protocol = following
-        return source, destination, protocol, payload
+    def rest(self) -> Iterator[CapturedPacket]:
+        """TCP octets that wait behind a gap; for the end of a capture."""
+        for direction, order in self._orders.items():
+            for run in order.rest():
+                yield replace(self._last[direction], payload=run, breaks=order.broken)
+                order.broken = False
 
-    def _defragment(
-        self, key: tuple[str, str, int, int], offset: int, payload: bytes, *, more: bool
-    ) -> bytes | None:
-        if len(self._fragments) > _MAX_HELD:
-            self._fragments.pop(next(iter(self._fragments)))
-        pieces = self._fragments.setdefault(key, {})
-        pieces[offset] = (payload, more)
-        whole, at = b"", 0
-        while at in pieces:
-            piece, more_follow = pieces[at]
-            whole += piece
-            at += len(piece)
-            if not more_follow:
-                del self._fragments[key]
-                return whole
-            if not piece:
-                return None
+    def _assembled(
+        self, datagram: _Datagram, fragment: _Fragment, at: float, *, cut: bool
+    ) -> _Datagram | None:
+        key: FragmentKey = (
+            datagram.source,
+            datagram.destination,
+            datagram.protocol,
+            fragment.identification,
+        )
+        whole = self._fragments.add(
+            key, fragment.offset, datagram.payload, more=fragment.more, at=at, cut=cut
+        )
+        if whole is None:
+            return None
+        protocol, payload = datagram.protocol, whole[0]
+        extended = _skip_extensions(protocol, payload)
+        if extended is not None:
+            protocol, payload, _ = extended
+        return replace(datagram, protocol=protocol, payload=payload, cut=whole[1])
+
+    def _udp(self, frame: Frame, datagram: _Datagram) -> CapturedPacket:
+        payload = datagram.payload
+        source_port, destination_port, length = struct.unpack_from("!HHH", payload)
+        return CapturedPacket(
+            at=frame.at,
+            tap=self._tap,
+            transport="UDP",
+            source=(datagram.source, source_port),
+            destination=(datagram.destination, destination_port),
+            payload=payload[8 : max(8, length)],
+            number=frame.number,
+            truncated=datagram.cut or length > len(payload),
+        )
+
+    def _tcp(self, frame: Frame, datagram: _Datagram) -> Iterator[CapturedPacket]:
+        segment = datagram.payload
+        source_port, destination_port, sequence = struct.unpack_from("!HHI", segment)
+        flags, head = segment[13], (segment[12] >> 4) * 4
+        direction = ((datagram.source, source_port), (datagram.destination, destination_port))
+        order = self._orders.get(direction)
+        if order is None:
+            self._make_room()
+            order = self._orders[direction] = SegmentOrder()
+        if flags & _SYN:
+            order.begin(sequence)
+            sequence += 1  # a SYN takes one number; data may follow it at once (RFC 7413)
+        packet = CapturedPacket(
+            at=frame.at,
+            tap=self._tap,
+            transport="TCP",
+            source=direction[0],
+            destination=direction[1],
+            payload=b"",
+            number=frame.number,
+            truncated=datagram.cut,
+        )
+        self._last[direction] = packet
+        for run in order.add(sequence & 0xFFFFFFFF, segment[max(20, head) :]):
+            yield replace(packet, payload=run, breaks=order.broken)
+            order.broken = False
+
+    def _make_room(self) -> None:
+        while len(self._orders) >= _MAX_CONNECTIONS:
+            oldest = next(iter(self._orders))
+            del self._orders[oldest]
+            self._last.pop(oldest, None)
+
+
+def _ip(data: bytes) -> tuple[_Datagram, _Fragment | None] | None:
+    version = data[0] >> 4
+    if version == 4 and len(data) >= 20:
+        return _ip4(data)
+    if version == 6 and len(data) >= 40:
+        return _ip6(data)
+    return None
+
+
+def _ip4(data: bytes) -> tuple[_Datagram, _Fragment | None] | None:
+    head = (data[0] & 15) * 4
+    total, identification, flags = struct.unpack_from("!HHH", data, 2)
+    if head < 20:
         return None
-
-    def _tcp(
-        self, frame: Frame, source: str, destination: str, segment: bytes, *, cut: bool
-    ) -> Iterator[CapturedPacket]:
-        source_port, destination_port, sequence = struct.unpack("!HHI", segment[:8])
-        flags, payload = segment[13], segment[(segment[12] >> 4) * 4 :]
-        key = ((source, source_port), (destination, destination_port))
-        stream = self._streams.setdefault(key, _Stream())
-        if flags & 2:  # SYN
-            stream.expected, stream.held = (sequence + 1) & 0xFFFFFFFF, {}
-        if not payload:
-            return
-        if stream.expected is None:
-            stream.expected = sequence
-        for run in _in_order(stream, sequence, payload):
-            yield CapturedPacket(
-                at=frame.at,
-                tap=self._tap,
-                transport="TCP",
-                source=key[0],
-                destination=key[1],
-                payload=run,
-                number=frame.number,
-                truncated=cut,
-            )
+    source, destination = (str(ipaddress.IPv4Address(data[i : i + 4])) for i in (12, 16))
+    # Length 0: taken before segmentation offload filled it in.
+    datagram = _Datagram(source, destination, data[9], data[head : total or len(data)])
+    if flags & 0x3FFF:
+        return datagram, _Fragment(identification, (flags & 0x1FFF) * 8, bool(flags & 0x2000))
+    return datagram, None
 
 
-def _in_order(stream: _Stream, sequence: int, payload: bytes) -> Iterator[bytes]:
-    if len(stream.held) < _MAX_HELD:
-        stream.held[sequence] = max(payload, stream.held.get(sequence, b""), key=len)
-    moved = True
-    while moved:
-        moved = False
-        for start in sorted(stream.held):
-            expected = stream.expected or 0
-            behind = (expected - start) & 0xFFFFFFFF
-            data = stream.held[start]
-            if behind >= 0x80000000:
-                continue  # a gap before it
-            del stream.held[start]
-            if behind < len(data):
-                stream.expected = (start + len(data)) & 0xFFFFFFFF
-                yield data[behind:]
-            moved = True
-            break
+def _ip6(data: bytes) -> tuple[_Datagram, _Fragment | None] | None:
+    source, destination = (str(ipaddress.IPv6Address(data[i : i + 16])) for i in (8, 24))
+    length = struct.unpack_from("!H", data, 4)[0]
+    body = data[40 : 40 + length] if length else data[40:]
+    found = _skip_extensions(data[6], body)
+    if found is None:
+        return None
+    protocol, payload, fragment = found
+    return _Datagram(source, destination, protocol, payload), fragment
+
+
+def _skip_extensions(protocol: int, payload: bytes) -> tuple[int, bytes, _Fragment | None] | None:
+    """Step over IPv6 extension headers, up to a fragment header and no further."""
+    while protocol in _EXTENSIONS:
+        if len(payload) < 8:
+            return None
+        following, size = payload[0], payload[1]
+        if protocol == _FRAGMENT6:
+            offset, identification = struct.unpack_from("!HI", payload, 2)
+            payload = payload[8:]
+            if offset & 0xFFF9:
+                fragment = _Fragment(identification, offset & 0xFFF8, bool(offset & 1))
+                return following, payload, fragment
+        else:
+            words = (size + 2) * 4 if protocol == _AUTHENTICATION else (size + 1) * 8
+            payload = payload[words:]
+        protocol = following
+    return protocol, payload, None
 
 
 def _network_layer(frame: Frame) -> bytes | None:
     data, link = frame.data, frame.link_type
-    if link in {LINKTYPE_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6, 12, 14}:
-        start = 0
-    elif link in {LINKTYPE_NULL, LINKTYPE_LOOP}:
-        start = 4
-    elif link == LINKTYPE_ETHERNET:
-        return _ethernet(data)
-    elif link == LINKTYPE_LINUX_SLL:
-        start = 16
-    elif link == LINKTYPE_LINUX_SLL2:
-        start = 20
-    else:
-        return None
-    return data[start:] if len(data) > start else None
+    if link in _RAW_LINKS:
+        return data
+    if link in {LINKTYPE_NULL, LINKTYPE_LOOP}:
+        return data[4:]
+    if link == LINKTYPE_ETHERNET:
+        return _after_tags(data, 12, 14)
+    if link == LINKTYPE_LINUX_SLL:
+        return _after_tags(data, 14, 16)
+    if link == LINKTYPE_LINUX_SLL2:
+        return _after_tags(data, 0, 20)
+    return None
 
 
-def _ethernet(data: bytes) -> bytes | None:
-    at = 12
-    while len(data) >= at + 2:
-        kind = struct.unpack("!H", data[at : at + 2])[0]
-        if kind in _VLAN:
-            at += 4
-            continue
-        return data[at + 2 :] if kind in {0x0800, 0x86DD} and len(data) > at + 2 else None
+def _after_tags(data: bytes, kind_at: int, start: int) -> bytes | None:
+    """What follows the link layer's type field and any number of VLAN tags."""
+    while len(data) > start and len(data) >= kind_at + 2:
+        kind = struct.unpack_from("!H", data, kind_at)[0]
+        if kind in _IP:
+            return data[start:]
+        if kind not in _VLAN:
+            return None
+        kind_at, start = start + 2, start + 4
     return None

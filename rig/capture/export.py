@@ -1,72 +1,112 @@
-"""Writes the packets of a run as pcapng, passwords left out, openable in Wireshark.
+"""Writes the packets of a run as pcapng, secrets left out, openable in Wireshark.
 
 Packets become raw IP frames; every tap is an interface of its own. Packet numbers are those of
-the verdicts.
+the verdicts. TCP runs get sequence numbers of their own, from 1 on in each direction.
+
+Source: RFC 791, RFC 8200 section 8.1, RFC 768, RFC 9293 section 3.1 (headers, checksums).
 """
 
 from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rig.capture.packet import CapturedPacket
 from rig.capture.pcapng import LINKTYPE_RAW, Frame, write_pcapng
-from rig.redact import redact_payload
+from rig.redact import redact_payload, redact_stream
 from rig.timeline import Address, Tap
 
+_UDP, _TCP = 17, 6
+_Path = tuple[Tap, Address, Address, bool | None]
 
-def export_packets(path: Path, packets: Iterable[CapturedPacket]) -> int:
+
+def export_packets(
+    path: Path, packets: Iterable[CapturedPacket], *, with_secrets: bool = False
+) -> int:
     """Write packets to a pcapng file.
 
     Args:
         path: file to write.
         packets: in order of their number.
+        with_secrets: leave digest answers, URI passwords and telephone events as they were.
+            Tones that somebody plays as audio are never taken out.
 
     Returns:
         How many were written.
+
+    Raises:
+        rig.errors.UsageError: the file cannot be written.
     """
-    taps = list(Tap)
-    sequences: dict[tuple[Tap, Address, Address], int] = {}
+    listing = list(packets)
+    payloads = [packet.payload for packet in listing] if with_secrets else _redacted(listing)
+    taps = [tap for tap in Tap if any(packet.tap is tap for packet in listing)]
+    sequences: dict[_Path, int] = {}
     frames = []
-    for packet in packets:
-        payload = redact_payload(packet.payload)
+    for packet, payload in zip(listing, payloads, strict=True):
+        near, far = packet.source, packet.destination
         if packet.transport == "TCP":
-            key = (packet.tap, packet.source, packet.destination)
-            sequence = sequences.get(key, 1)
-            sequences[key] = (sequence + len(payload)) & 0xFFFFFFFF
-            segment = _tcp(packet.source[1], packet.destination[1], sequence, payload)
-            protocol = 6
+            sent = sequences.get(_path(packet), 1)
+            seen = sequences.get(_answering(packet), 1)
+            sequences[_path(packet)] = (sent + len(payload)) & 0xFFFFFFFF
+            ports = struct.pack("!HH", near[1], far[1])
+            head = ports + struct.pack("!IIBBHHH", sent, seen, 0x50, 0x18, 65535, 0, 0)
+            data = _ip(near[0], far[0], _TCP, head, payload, checksum_at=16)
         else:
-            segment = _udp(packet.source[1], packet.destination[1], payload)
-            protocol = 17
-        data = _ip(packet.source[0], packet.destination[0], protocol, segment)
-        frames.append(
-            Frame(packet.at, LINKTYPE_RAW, data, len(data), taps.index(packet.tap), packet.number)
-        )
+            head = struct.pack("!HHHH", near[1], far[1], (8 + len(payload)) & 0xFFFF, 0)
+            data = _ip(near[0], far[0], _UDP, head, payload, checksum_at=6)
+        index = taps.index(packet.tap)
+        frames.append(Frame(packet.at, LINKTYPE_RAW, data, len(data), index, packet.number))
     return write_pcapng(path, [tap.value for tap in taps], frames)
 
 
-def _udp(source: int, destination: int, payload: bytes) -> bytes:
-    return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload
+def _path(packet: CapturedPacket) -> _Path:
+    return (packet.tap, packet.source, packet.destination, packet.outbound)
 
 
-def _tcp(source: int, destination: int, sequence: int, payload: bytes) -> bytes:
-    return struct.pack("!HHIIBBHHH", source, destination, sequence, 1, 0x50, 0x18, 65535, 0, 0) + (
-        payload
-    )
+def _answering(packet: CapturedPacket) -> _Path:
+    outbound = None if packet.outbound is None else not packet.outbound
+    return (packet.tap, packet.destination, packet.source, outbound)
 
 
-def _ip(source: str, destination: str, protocol: int, segment: bytes) -> bytes:
+def _redacted(packets: Sequence[CapturedPacket]) -> list[bytes]:
+    """Payloads without secrets; those of one TCP direction are looked at as one text."""
+    payloads = [p.payload if p.transport == "TCP" else redact_payload(p.payload) for p in packets]
+    directions: dict[_Path, list[int]] = {}
+    for i, packet in enumerate(packets):
+        if packet.transport == "TCP":
+            directions.setdefault(_path(packet), []).append(i)
+    for members in directions.values():
+        clean = redact_stream([payloads[i] for i in members])
+        for i, payload in zip(members, clean, strict=True):
+            payloads[i] = payload
+    return payloads
+
+
+def _ip(
+    source: str, destination: str, protocol: int, head: bytes, payload: bytes, *, checksum_at: int
+) -> bytes:
     near, far = ipaddress.ip_address(source), ipaddress.ip_address(destination)
+    segment = head + payload
+    pseudo = near.packed + far.packed + struct.pack("!II", len(segment), protocol)
+    checksum = _checksum(pseudo + segment) or 0xFFFF
+    segment = segment[:checksum_at] + struct.pack("!H", checksum) + segment[checksum_at + 2 :]
+    # A run longer than any IP packet gets length 0, as before segmentation offload.
     if near.version == 6:
-        head = struct.pack("!IHBB", 0x60000000, len(segment), protocol, 64)
-        return head + near.packed + far.packed + segment
-    length = 20 + len(segment)
-    head = struct.pack("!BBHHHBBH", 0x45, 0, length & 0xFFFF, 0, 0, 64, protocol, 0)
-    head += near.packed + far.packed
-    checksum = sum(struct.unpack("!10H", head))
-    checksum = (checksum & 0xFFFF) + (checksum >> 16)
-    checksum = ~((checksum & 0xFFFF) + (checksum >> 16)) & 0xFFFF
-    return head[:10] + struct.pack("!H", checksum) + head[12:] + segment
+        length = len(segment) if len(segment) <= 0xFFFF else 0
+        front = struct.pack("!IHBB", 0x60000000, length, protocol, 64)
+        return front + near.packed + far.packed + segment
+    length = 20 + len(segment) if 20 + len(segment) <= 0xFFFF else 0
+    front = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, 64, protocol, 0)
+    front += near.packed + far.packed
+    front = front[:10] + struct.pack("!H", _checksum(front)) + front[12:]
+    return front + segment
+
+
+def _checksum(data: bytes) -> int:
+    data += b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

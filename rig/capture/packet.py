@@ -21,6 +21,8 @@ class CapturedPacket:
         number: packet number in its capture, from 1.
         outbound: for an endpoint's own tap, whether it left (True) or arrived (False).
         truncated: the capture holds less than was on the wire.
+        breaks: for TCP, the octets do not continue those before on the same path: a new
+            connection, or the capture has lost some.
     """
 
     at: float
@@ -32,3 +34,4 @@ class CapturedPacket:
     number: int = 0
     outbound: bool | None = None
     truncated: bool = False
+    breaks: bool = False

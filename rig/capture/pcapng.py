@@ -9,12 +9,12 @@ Source: draft-ietf-opsawg-pcapng (block formats), the libpcap file format.
 from __future__ import annotations
 
 import gzip
-import io
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from rig.errors import UsageError
 
@@ -22,7 +22,10 @@ LINKTYPE_NULL, LINKTYPE_ETHERNET, LINKTYPE_RAW = 0, 1, 101
 LINKTYPE_LOOP, LINKTYPE_LINUX_SLL, LINKTYPE_IPV4, LINKTYPE_IPV6 = 108, 113, 228, 229
 LINKTYPE_LINUX_SLL2 = 276
 
-_SHB, _IDB, _EPB, _SPB = 0x0A0D0D0A, 1, 6, 3
+_SHB, _IDB, _EPB, _SPB, _OLD_PB = 0x0A0D0D0A, 1, 6, 3, 2
+_SHB_BYTES = struct.pack("<I", _SHB)  # the same in both byte orders
+_ORDER_MAGIC = 0x1A2B3C4D
+_IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
 _MAX_BLOCK = 64 * 1024 * 1024
 _PCAP_MAGIC = {0xA1B2C3D4: 1_000_000, 0xA1B23C4D: 1_000_000_000}
 
@@ -59,29 +62,32 @@ def write_pcapng(path: Path, interfaces: Iterable[str], frames: Iterable[Frame])
 
     Returns:
         How many frames were written.
+
+    Raises:
+        UsageError: the file cannot be written.
     """
     listing = list(frames)
     links: dict[int, int] = {}
     for frame in listing:
         links.setdefault(frame.interface, frame.link_type)
-    with path.open("wb") as file:
-        file.write(_block(_SHB, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
-        for index, name in enumerate(interfaces):
-            link = links.get(index, LINKTYPE_RAW)
-            options = _option(2, name.encode()) + _option(9, b"\x09") + _option(0, b"")
-            file.write(_block(_IDB, struct.pack("<HHI", link, 0, 0) + options))
-        for frame in listing:
-            stamp = round(frame.at * 1_000_000_000)
-            head = struct.pack(
-                "<IIIII",
-                frame.interface,
-                stamp >> 32,
-                stamp & 0xFFFFFFFF,
-                len(frame.data),
-                frame.length,
-            )
-            file.write(_block(_EPB, head + _padded(frame.data)))
+    try:
+        with path.open("wb") as file:
+            file.write(_block(_SHB, struct.pack("<IHHq", _ORDER_MAGIC, 1, 0, -1)))
+            for index, name in enumerate(interfaces):
+                link = links.get(index, LINKTYPE_RAW)
+                options = _option(_IF_NAME, name.encode()) + _option(_IF_TSRESOL, b"\x09")
+                file.write(_block(_IDB, struct.pack("<HHI", link, 0, 0) + options + bytes(4)))
+            for frame in listing:
+                file.write(_block(_EPB, _enhanced(frame)))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
     return len(listing)
+
+
+def _enhanced(frame: Frame) -> bytes:
+    stamp = max(0, round(frame.at * 1_000_000_000))
+    head = (frame.interface, stamp >> 32, stamp & 0xFFFFFFFF, len(frame.data), frame.length)
+    return struct.pack("<IIIII", *head) + _padded(frame.data)
 
 
 def read_frames(path: Path) -> Iterator[Frame]:
@@ -94,30 +100,53 @@ def read_frames(path: Path) -> Iterator[Frame]:
         Frames in the order of the file.
 
     Raises:
-        UsageError: the file is missing, or is no capture; says at which octet it went wrong. A
-            record that is cut off at the very end ends the file quietly: captures are often
-            killed.
+        UsageError: the file is missing, or is no capture; says what is damaged. A record that is
+            cut off at the very end ends the file quietly: captures are often killed.
     """
     try:
-        raw = path.open("rb")
+        with path.open("rb") as raw:
+            magic = raw.read(2)
+            raw.seek(0)
+            if magic != b"\x1f\x8b":
+                yield from _read(raw, path)
+                return
+            with gzip.open(raw) as unpacked:
+                yield from _read(_ToTheCut(unpacked), path)
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise UsageError(f"{path}: damaged gzip: {error}; unpack what is left of it") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a pcap or pcapng file") from error
-    with raw:
-        magic = raw.read(4)
-        raw.seek(0)
-        if magic[:2] == b"\x1f\x8b":
-            with gzip.open(raw) as unpacked:
-                yield from _read(io.BufferedReader(unpacked), path)
-        else:
-            yield from _read(raw, path)
 
 
-def _read(file: BinaryIO, path: Path) -> Iterator[Frame]:
+class _Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _ToTheCut:
+    """Reads a gzip stream that may have been cut off, up to the cut."""
+
+    def __init__(self, unpacked: gzip.GzipFile) -> None:
+        self._unpacked = unpacked
+
+    def read(self, size: int, /) -> bytes:
+        data = b""
+        try:
+            while len(data) < size:
+                piece = self._unpacked.read1(size - len(data))
+                if not piece:
+                    break
+                data += piece
+        except EOFError:
+            return data
+        return data
+
+
+def _read(file: _Source, path: Path) -> Iterator[Frame]:
     magic = file.read(4)
     if len(magic) < 4:
         raise UsageError(f"{path}: empty; expected a pcap or pcapng file")
-    if struct.unpack("<I", magic)[0] == _SHB:
-        yield from _read_pcapng(file, path)
+    if magic == _SHB_BYTES:
+        yield from _PcapngReader(file, path).frames()
         return
     for order in "<>":
         unit = _PCAP_MAGIC.get(struct.unpack(order + "I", magic)[0])
@@ -127,10 +156,10 @@ def _read(file: BinaryIO, path: Path) -> Iterator[Frame]:
     raise UsageError(f"{path}: starts with {magic.hex()}; expected a pcap or pcapng file")
 
 
-def _read_pcap(file: BinaryIO, order: str, unit: int, path: Path) -> Iterator[Frame]:
+def _read_pcap(file: _Source, order: str, unit: int, path: Path) -> Iterator[Frame]:
     head = file.read(20)
     if len(head) < 20:
-        raise UsageError(f"{path}: cut off in the file header")
+        raise UsageError(f"{path}: cut off in the file header; capture again")
     link = struct.unpack(order + "HHiIII", head)[5] & 0xFFFF
     number = 0
     while len(record := file.read(16)) == 16:
@@ -146,63 +175,123 @@ def _read_pcap(file: BinaryIO, order: str, unit: int, path: Path) -> Iterator[Fr
         yield Frame(seconds + fraction / unit, link, data, length, 0, number)
 
 
-def _read_pcapng(file: BinaryIO, path: Path) -> Iterator[Frame]:
-    order, number = "<", 0
-    interfaces: list[tuple[int, float]] = []
-    kind = _SHB
-    while True:
-        if kind == _SHB:
-            rest = file.read(8)
-            if len(rest) < 8:
+@dataclass(frozen=True, slots=True)
+class _Interface:
+    link_type: int
+    snap_length: int = 0
+    units_per_s: int = 1_000_000
+    offset_s: int = 0
+
+
+class _PcapngReader:
+    """Walks the blocks of one file; knows the byte order and interfaces of its section."""
+
+    def __init__(self, file: _Source, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._order = "<"
+        self._interfaces: list[_Interface] = []
+        self._number = 0
+        self._last_at = 0.0
+
+    def frames(self) -> Iterator[Frame]:
+        """All packets; the magic of the first section has been read already."""
+        head = _SHB_BYTES
+        while len(head) == 4:
+            kind = struct.unpack(self._order + "I", head)[0]
+            body = self._section() if head == _SHB_BYTES else self._body()
+            if body is None:
                 return
-            order = "<" if struct.unpack("<I", rest[4:])[0] == 0x1A2B3C4D else ">"
-            length = struct.unpack(order + "I", rest[:4])[0]
-            file.read(max(0, length - 12))
-            interfaces = []
-        else:
-            size = file.read(4)
-            if len(size) < 4:
-                return
-            length = struct.unpack(order + "I", size)[0]
-            if not 12 <= length <= _MAX_BLOCK:
-                raise UsageError(f"{path}: a block claims {length} octets; the file is damaged")
-            body = file.read(length - 8)
-            if len(body) < length - 8:
-                return
-            if kind == _IDB:
-                interfaces.append(_interface(body, order))
-            elif kind == _EPB and len(body) >= 20:
-                number += 1
-                yield _frame(body, order, interfaces, number, path)
-        head = file.read(4)
-        if len(head) < 4:
-            return
-        kind = struct.unpack(order + "I", head)[0]
+            try:
+                frame = self._frame(kind, body)
+            except struct.error as error:
+                raise self._damage(f"a block of type {kind} is too short") from error
+            if frame is not None:
+                self._last_at = frame.at
+                yield frame
+            head = self._file.read(4)
 
+    def _damage(self, what: str) -> UsageError:
+        where = f"after packet {self._number}" if self._number else "before the first packet"
+        return UsageError(f"{self._path}: {where} {what}; the file is damaged")
 
-def _interface(body: bytes, order: str) -> tuple[int, float]:
-    link = struct.unpack(order + "H", body[:2])[0]
-    unit, at = 1e-6, 8
-    while at + 4 <= len(body) - 4:
-        code, size = struct.unpack(order + "HH", body[at : at + 4])
-        if code == 0:
-            break
-        if code == 9 and size >= 1:
-            exponent = body[at + 4]
-            unit = 2.0 ** -(exponent & 0x7F) if exponent & 0x80 else 10.0**-exponent
-        at += 4 + (size + 3) // 4 * 4
-    return link, unit
+    def _section(self) -> bytes | None:
+        start = self._file.read(8)
+        if len(start) < 8:
+            return None
+        orders = [o for o in "<>" if struct.unpack(o + "I", start[4:])[0] == _ORDER_MAGIC]
+        if not orders:
+            raise self._damage(f"a section has byte-order magic {start[4:].hex()}")
+        self._order = orders[0]
+        self._interfaces = []
+        length = self._length(start[:4], 28)
+        rest = self._file.read(length - 12)
+        return b"" if len(rest) == length - 12 else None
 
+    def _body(self) -> bytes | None:
+        size = self._file.read(4)
+        if len(size) < 4:
+            return None
+        length = self._length(size, 12)
+        body = self._file.read(length - 8)
+        if len(body) < length - 8:
+            return None
+        if body[-4:] != size:
+            raise self._damage(f"a block says {length} octets before and another length after")
+        return body[:-4]
 
-def _frame(
-    body: bytes, order: str, interfaces: list[tuple[int, float]], number: int, path: Path
-) -> Frame:
-    index, high, low, kept, length = struct.unpack(order + "IIIII", body[:20])
-    if index >= len(interfaces) or kept > len(body) - 20:
-        raise UsageError(f"{path}: packet {number} refers to interface {index} or is too long")
-    link, unit = interfaces[index]
-    stamp = ((high << 32) | low) * unit
-    return Frame(stamp, link, body[20 : 20 + kept], length, index, number)
+    def _length(self, size: bytes, least: int) -> int:
+        length: int = struct.unpack(self._order + "I", size)[0]
+        if not least <= length <= _MAX_BLOCK or length % 4:
+            raise self._damage(f"a block claims {length} octets")
+        return length
+
+    def _frame(self, kind: int, body: bytes) -> Frame | None:
+        if kind == _IDB:
+            self._interfaces.append(self._interface(body))
+        elif kind == _EPB:
+            index, high, low, kept, length = struct.unpack_from(self._order + "IIIII", body)
+            return self._packet(index, (high, low), body[20:], kept, length)
+        elif kind == _OLD_PB:
+            index, _, high, low, kept, length = struct.unpack_from(self._order + "HHIIII", body)
+            return self._packet(index, (high, low), body[20:], kept, length)
+        elif kind == _SPB:
+            length = struct.unpack_from(self._order + "I", body)[0]
+            snap = self._interfaces[0].snap_length if self._interfaces else 0
+            return self._packet(0, None, body[4:], min(length, snap or length), length)
+        return None
+
+    def _packet(
+        self, index: int, stamp: tuple[int, int] | None, data: bytes, kept: int, length: int
+    ) -> Frame:
+        self._number += 1
+        if index >= len(self._interfaces) or kept > len(data):
+            raise UsageError(
+                f"{self._path}: packet {self._number} is of interface {index} and claims {kept} "
+                f"octets; there are {len(self._interfaces)} interfaces and {len(data)} octets; "
+                "the file is damaged"
+            )
+        interface = self._interfaces[index]
+        at = self._last_at
+        if stamp is not None:
+            whole, part = divmod((stamp[0] << 32) | stamp[1], interface.units_per_s)
+            at = interface.offset_s + whole + part / interface.units_per_s
+        return Frame(at, interface.link_type, data[:kept], length, index, self._number)
+
+    def _interface(self, body: bytes) -> _Interface:
+        link, _, snap = struct.unpack_from(self._order + "HHI", body)
+        units_per_s, offset_s, at = 1_000_000, 0, 8
+        while at + 4 <= len(body):
+            code, size = struct.unpack_from(self._order + "HH", body, at)
+            if code == 0:
+                break
+            if code == _IF_TSRESOL and size >= 1:
+                exponent = body[at + 4] & 0x7F
+                units_per_s = (2 if body[at + 4] & 0x80 else 10) ** exponent
+            elif code == _IF_TSOFFSET and size == 8:
+                offset_s = struct.unpack_from(self._order + "q", body, at + 4)[0]
+            at += 4 + (size + 3) // 4 * 4
+        return _Interface(link, snap, units_per_s, offset_s)
 
 
 def _block(kind: int, body: bytes) -> bytes:

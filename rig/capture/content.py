@@ -1,0 +1,127 @@
+"""Sorts captured packets: SIP, media, strays on SIP ports, and what is nobody's business here.
+
+The last kind matters most: on a wire the handsets also fetch their files, passwords inside.
+Such packets are told apart here, before anything keeps them. Ports prove little (a bench uses
+free ones), so a packet is judged by its octets, and a port by the SIP seen on it.
+
+Must not know what a message means.
+
+Source: RFC 3261 section 7 (start lines), RFC 5761 section 4 (RTP and RTCP), RFC 8489 section 5
+(STUN), RFC 1350 section 5 (TFTP).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from rig.capture.packet import CapturedPacket
+from rig.sip.framing import is_keep_alive
+from rig.timeline import Address, Tap
+
+SIP_PORT = 5060
+
+_METHOD = rb"[A-Za-z0-9.!%*_+`'~-]{1,40}"
+_START = re.compile(
+    rb"(?:[\r\n]|\0{4})*(?:SIP/[0-9.]+ +[0-9]{3}|" + _METHOD + rb" [^\r\n]{1,8192} SIP/[0-9])"
+)
+_MAY_BECOME_START = re.compile(_METHOD + rb"(?: [^\r\n]{0,8192})?|SIP/[^\r\n]{0,12}")
+_HTTP = re.compile(rb"[A-Z]{3,8} [^\r\n]{1,8192} HTTP/|HTTP/1|PRI \* HTTP/2|\x16\x03")
+_STUN_COOKIE = b"\x21\x12\xa4\x42"
+
+_Path = tuple[Tap, Address, Address, bool | None]
+
+
+class Content(StrEnum):
+    """What a packet carries."""
+
+    SIP = "sip"
+    MEDIA = "media"
+    KEEP_ALIVE = "keep-alive"
+    STRAY = "stray"
+    OTHER = "other"
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What is known of one TCP direction: None means not decided yet."""
+
+    content: Content | None = None
+    never_sip: bool = False
+    waiting: list[CapturedPacket] = field(default_factory=list)
+
+
+class ContentSorter:
+    """Sorts packets in order of time; remembers SIP ports and TCP directions."""
+
+    def __init__(self) -> None:
+        self._sip_ports: set[Address] = set()
+        self._streams: dict[_Path, _Stream] = {}
+
+    def sort(self, packet: CapturedPacket) -> list[tuple[Content, CapturedPacket]]:
+        """Take one packet.
+
+        Args:
+            packet: in order of time.
+
+        Returns:
+            Packets that are decided now: this one for UDP; for TCP none while too little has
+            come to tell, later all that waited.
+        """
+        if packet.transport == "TCP":
+            return self._sort_stream(packet)
+        return [(self._datagram(packet), packet)]
+
+    def _datagram(self, packet: CapturedPacket) -> Content:
+        payload = packet.payload
+        if is_keep_alive(payload):
+            return Content.KEEP_ALIVE
+        if _START.match(payload):
+            self._sip_ports |= {packet.source, packet.destination}
+            return Content.SIP
+        if len(payload) >= 8 and payload[0] >> 6 == 2:
+            return Content.MEDIA
+        if self._on_sip_port(packet) and not _is_stun(payload) and not _is_tftp(payload):
+            return Content.STRAY
+        return Content.OTHER
+
+    def _on_sip_port(self, packet: CapturedPacket) -> bool:
+        ends = {packet.source, packet.destination}
+        return not ends.isdisjoint(self._sip_ports) or any(port == SIP_PORT for _, port in ends)
+
+    def _sort_stream(self, packet: CapturedPacket) -> list[tuple[Content, CapturedPacket]]:
+        path = (packet.tap, packet.source, packet.destination, packet.outbound)
+        stream = self._streams.get(path)
+        if stream is None or packet.breaks:
+            stream = self._streams[path] = _Stream()
+        if (
+            stream.content is Content.OTHER
+            and not stream.never_sip
+            and _START.match(packet.payload)
+        ):
+            stream.content = Content.SIP  # joined in the middle; here a message begins
+            packet = replace(packet, breaks=True)
+        if stream.content is not None:
+            return [(stream.content, packet)]
+        stream.waiting.append(packet)
+        began = b"".join(waiting.payload for waiting in stream.waiting).lstrip(b"\r\n\0")
+        if not began or _MAY_BECOME_START.fullmatch(began):
+            return []
+        stray = False
+        if _START.match(began):
+            stream.content = Content.SIP
+        else:
+            stream.content = Content.OTHER
+            stream.never_sip = _HTTP.match(began) is not None
+            stray = packet.outbound is not None and not stream.never_sip
+        waiting, stream.waiting = stream.waiting, []
+        return [(Content.STRAY if stray else stream.content, each) for each in waiting]
+
+
+def _is_stun(payload: bytes) -> bool:
+    return payload[4:8] == _STUN_COOKIE
+
+
+def _is_tftp(payload: bytes) -> bool:
+    return payload[:1] == b"\0" and payload[1:2] in {b"\1", b"\2", b"\3", b"\4", b"\5", b"\6"}
