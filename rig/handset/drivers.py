@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from provisioning.device_profile import Profile
-
 from provisioning.intent import HandsetIntent
 from rig.errors import UsageError
 from rig.handset.base import Handset
