@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from jinja2 import TemplateError
+
 from provisioning.dialect import Dialect, load_dialect
 from provisioning.errors import RigError, UsageError
 from provisioning.formats.settings import SettingsFile
@@ -274,7 +276,10 @@ def _render_file(
     if file.scope is FileScope.MODEL:
         # A shared file must not depend on who asks; StrictUndefined makes an attempt an error.
         context = {"profile": profile, "tables": dialect.tables}
-    text = dialect.template(file.template).render(context)
+    try:
+        text = dialect.template(file.template).render(context)
+    except TemplateError as error:
+        raise RenderError(f"handset {intent.name}: {file.template}: {error}") from error
     return RenderedFile(
         path=profile.file_path(file, intent.mac),
         content=text.encode("utf-8"),
