@@ -139,6 +139,17 @@ async def test_silence_is_no_message_and_ends_the_call(line):
     assert (deposit.end, deposit.message) == (DepositEnd.SILENCE, None)
 
 
+async def test_a_click_is_no_message(line):
+    deposit = line.deposit()
+    running = asyncio.create_task(deposit.run())
+    await line.caller.wait_prompt("beep", 3)
+    await line.caller.speak(0.06)
+    await line.caller.play(silence(0.4))
+    assert deposit.finish() is None
+    running.cancel()
+    assert line.store.messages(BOX) == ()
+
+
 async def test_no_rtp_at_all_ends_the_call(line):
     deposit = line.deposit()
     await asyncio.wait_for(deposit.run(), 4)

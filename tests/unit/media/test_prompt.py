@@ -14,7 +14,7 @@ from rig.media import prompt_code
 from rig.media.g711 import Law, decode, encode
 from rig.media.prompt import PROMPTS, marker, personal_greeting, prompt_pcm
 from rig.media.prompt_code import number_from, symbols_of
-from rig.media.prompt_detector import PromptDetector
+from rig.media.prompt_detector import PromptDetector, symbol_in
 from rig.media.prompt_ids import PROMPT_NUMBERS, number_of, prompt_id
 from rig.media.tones import SILENT_LEVEL, mean_level, speech, tone
 
@@ -142,3 +142,22 @@ def test_speech_is_loud_from_its_beginning_and_always_the_same():
     assert len(said) == 16_000
     assert mean_level(said[:320]) > SILENT_LEVEL
     assert said == speech(2.0)[:16_000]
+
+
+@pytest.mark.parametrize(
+    ("tones_hz", "symbol"),
+    [
+        ((1750, 2400), 0),
+        ((2200, 2850), 15),
+        ((1900, 2700), 6),
+        ((1900,), -1),
+        ((1900, 2050), -1),
+        ((1900, 2700, 1000), -1),
+        ((1900, 2700, 500, 900), -1),
+        ((941, 1477), -1),
+    ],
+)
+def test_a_symbol_is_two_tones_and_nothing_beside(tones_hz, symbol):
+    frame = tone(tones_hz, 0.06, amplitude=4000)[320:640]
+    assert symbol_in(frame) == symbol
+    assert symbol_in(bytes(320)) == -1
