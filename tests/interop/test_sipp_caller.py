@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from peers import require_peer, require_root
+from site_lab import site_lab
 
 from provisioning.secret import Secret
 from rig.errors import RigError
+from rig.handset.base import AnswerMode
 from rig.handset.netns import own_network_namespace
 from rig.handset.sipp_caller import SippCaller, responses_in
 from rig.sip.digest import DigestVerifier
@@ -150,3 +154,27 @@ def test_the_password_is_not_in_the_scenario():
     scenario = caller(auth_user="anna", password=PASSWORD).scenario("1", 1.0)
     assert PASSWORD.reveal() not in scenario
     assert "[field0]" in scenario
+
+
+@pytest.mark.interop(peer="sipp")
+@pytest.mark.root
+async def test_a_caller_of_the_embedded_platform_is_forwarded_to_the_mailbox(namespace, tmp_path):
+    async with site_lab(tmp_path / "store", algorithms=("MD5",)) as lab:
+        (anna,) = await lab.boot("anna")
+        await anna.set_answer_mode(AnswerMode.BUSY)
+        clara = lab.site.user("103")
+        sipp = SippCaller(
+            clara.sip_user,
+            lab.site.domain,
+            auth_user=clara.auth_user,
+            password=clara.password,
+        )
+        outcome = await sipp.call("101", lab.platform.sip_address, talk_s=8.0)
+        assert outcome.final_status == 200
+        assert outcome.statuses[0] in {401, 407}
+        assert 181 in outcome.statuses
+        assert outcome.exit_code == 0
+        async with asyncio.timeout(5):
+            while not anna.lamp.state().lit:  # noqa: ASYNC110 - a lamp is looked at
+                await asyncio.sleep(0.02)
+        assert lab.platform.internal_errors == 0
