@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.commands.common import cells, clear_errors, complain, out, print_json, say
+from rig.commands.common import clear_errors, complain, print_json, say, show_table
 
 if TYPE_CHECKING:
     from rig.capture.analysis import CaptureAnalysis
+
+_FLAG = {True: "yes", False: "no", None: "?"}
 
 app = typer.Typer(no_args_is_help=True, help="Look into captures.")
 
@@ -54,9 +56,11 @@ def _data(result: CaptureAnalysis) -> dict[str, object]:
     }
 
 
-def _print(result: CaptureAnalysis) -> None:
-    from rich.table import Table
+def _after(at: float, start: float) -> str:
+    return f"{at - start:.3f} s"
 
+
+def _print(result: CaptureAnalysis) -> None:
     say(
         f"{result.path}: {result.frames} frames, {result.messages} SIP messages "
         f"({result.retransmissions} retransmissions), {len(result.streams)} RTP streams, "
@@ -64,33 +68,28 @@ def _print(result: CaptureAnalysis) -> None:
     )
     start = result.events[0].at if result.events else 0.0
     if result.mwi:
-        table = Table("at", "packet", "account", "waiting", "new/saved", "state", "answer",
-                      title="Message waiting", title_justify="left")  # fmt: skip
-        for line in result.mwi:
-            flag = "?" if line.waiting is None else ("yes" if line.waiting else "no")
-            table.add_row(*cells(
-                f"{line.at - start:.3f} s", line.packet, line.account, flag, line.counts,
-                line.state, line.answer or "none",
-            ))  # fmt: skip
-        out.print(table)
+        show_table(
+            ("at", "packet", "account", "waiting", "new/saved", "answer", "state"),
+            ((_after(line.at, start), line.packet, line.account, _FLAG[line.waiting],
+              line.counts, line.answer or "none", line.state) for line in result.mwi),
+            title="Message waiting",
+        )  # fmt: skip
     if result.subscribes:
-        table = Table("at", "packet", "account", "expires", "answer",
-                      title="Subscriptions", title_justify="left")  # fmt: skip
-        for sub in result.subscribes:
-            table.add_row(*cells(
-                f"{sub.at - start:.3f} s", sub.packet, sub.account,
-                "" if sub.expires_s is None else f"{sub.expires_s} s", sub.answer or "none",
-            ))  # fmt: skip
-        out.print(table)
+        show_table(
+            ("at", "packet", "account", "expires", "answer"),
+            ((_after(line.at, start), line.packet, line.account,
+              "" if line.expires_s is None else f"{line.expires_s} s", line.answer or "none")
+             for line in result.subscribes),
+            title="Subscriptions",
+        )  # fmt: skip
     if result.calls:
-        table = Table("at", "packet", "caller", "target", "answer", "diversion", "history",
-                      title="Calls", title_justify="left")  # fmt: skip
-        for call in result.calls:
-            table.add_row(*cells(
-                f"{call.at - start:.3f} s", call.packet, call.caller, call.target,
-                call.answer or "none", "\n".join(call.diversion), "\n".join(call.history),
-            ))  # fmt: skip
-        out.print(table)
+        show_table(
+            ("at", "packet", "caller", "target", "answer", "Diversion, History-Info"),
+            ((_after(line.at, start), line.packet, line.caller, line.target,
+              line.answer or "none", "\n".join((*line.diversion, *line.history)))
+             for line in result.calls),
+            title="Calls",
+        )  # fmt: skip
     for finding in result.findings:
         complain(f"packet {finding.packet}: {finding.text} ({finding.clause})")
     if not result.findings:

@@ -1,9 +1,9 @@
 """What every verb shares: output that cannot be forged, exit codes, the site and the profiles.
 
 Whatever a verb prints may come from a stranger: a file, a User-Agent, a SIP header. So text
-goes out through :func:`say`, :func:`complain` and :func:`cells`, which keep it on its line and
-take no markup from it. Heavy imports happen inside functions, so that shell completion stays
-quick.
+goes out through :func:`say`, :func:`complain` and :func:`show_table`, which keep it on its
+line and take no markup from it. Heavy imports happen inside functions, so that shell completion
+stays quick.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DEMO = "demo"
 """The word that stands for the built-in demo site wherever a SITE is asked for."""
+
+_PIPE_WIDTH = 160
 
 DEBUG_VARIABLE = "PHONERIG_DEBUG"
 """Set to anything but ``0`` to see tracebacks."""
@@ -54,7 +56,12 @@ def mute(descriptor: int) -> None:
     os.close(nowhere)
 
 
-out = CalmConsole()
+def _width() -> int | None:
+    """Columns for a file or pipe, which has no width of its own; None to ask the terminal."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+
+
+out = CalmConsole(width=_width())
 err = CalmConsole(stderr=True)
 
 
@@ -91,11 +98,34 @@ def complain(text: object, *, style: str = "red") -> None:
     err.print(clean(text), style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
-def cells(*values: object) -> tuple[Text, ...]:
-    """Make table cells that take no markup from their text; line ends stay."""
-    return tuple(
-        Text("\n".join(clean(line) for line in str(value).split("\n"))) for value in values
-    )
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = ""
+) -> None:
+    """Print a table whose cells take no markup from their text.
+
+    Args:
+        columns: headings.
+        rows: cells, which may have line ends.
+        title: above it; empty for none.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def _cell(value: object) -> Text:
+    return Text("\n".join(clean(line) for line in str(value).split("\n")))
+
+
+def several(count: int, one: str, many: str = "") -> str:
+    """``1 user``, ``2 users``."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 @contextmanager
@@ -109,7 +139,7 @@ def clear_errors(*, as_json: bool = False) -> Iterator[None]:
             print_json({"faults": [fault_data(fault) for fault in error.faults]})
         for fault in error.faults:
             complain(fault)
-        complain(f"{len(error.faults)} fault(s); nothing was written")
+        complain(f"{several(len(error.faults), 'fault')}; nothing was written")
         raise typer.Exit(error.exit_code) from None
     except PhonerigError as error:
         _trace()

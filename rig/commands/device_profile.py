@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.commands.common import cells, clear_errors, complain, out, print_json, profiles, say
+from rig.commands.common import (
+    clear_errors,
+    complain,
+    print_json,
+    profiles,
+    say,
+    several,
+    show_table,
+)
 
 if TYPE_CHECKING:
     from provisioning.errors import Position
@@ -22,17 +30,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the handset models that phonerig knows."""
-    from rich.table import Table
-
     with clear_errors(as_json=as_json):
         rows = [profile_row(profile) for profile in profiles().values()]
         if as_json:
             print_json({"models": rows})
             return
-        table = Table("model", "vendor", "accounts", "keys", "fetches by", "maturity")
-        for row in rows:
-            table.add_row(
-                *cells(
+        show_table(
+            ("model", "vendor", "accounts", "keys", "fetches by", "maturity"),
+            (
+                (
                     row["model"],
                     row["vendor"],
                     row["accounts"],
@@ -40,8 +46,9 @@ def list_(as_json: AsJson = False) -> None:
                     ", ".join(row["transports"]),
                     row["maturity"],
                 )
-            )
-        out.print(table)
+                for row in rows
+            ),
+        )
 
 
 def profile_row(profile: Profile) -> dict[str, Any]:
@@ -143,5 +150,8 @@ def lint(as_json: AsJson = False) -> None:
                 line = f"{_short(finding.position)}: {finding.level}: {finding.model} "
                 (complain if finding in faults else say)(f"{line}{finding.path}: {finding.text}")
             open_facts = len(findings) - len(faults)
-            say(f"{len(known)} models, {len(faults)} faults, {open_facts} unverified facts")
+            say(
+                f"{several(len(known), 'model')}, {several(len(faults), 'fault')}, "
+                f"{several(open_facts, 'unverified fact')}"
+            )
         raise typer.Exit(2 if faults else 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.commands.common import cells, clear_errors, out, print_json, say
+from rig.commands.common import clear_errors, out, print_json, say
 
 if TYPE_CHECKING:
     from rig.faults.seed import Seed
@@ -22,8 +22,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the seeded faults, and what the verdict must call each."""
-    from rich.table import Table
-
     from rig.faults.catalogue import seeds
 
     with clear_errors(as_json=as_json):
@@ -31,13 +29,13 @@ def list_(as_json: AsJson = False) -> None:
         if as_json:
             print_json({"faults": rows})
             return
-        table = Table("name", "what is wrong", "class", "component", "scenario")
         for row in rows:
-            kind = f"{row['class']} {row['class_name']}"
-            table.add_row(
-                *cells(row["name"], row["title"], kind, row["component"], row["scenario"])
+            say(row["name"], style="bold")
+            say(f"    {row['title']}")
+            say(
+                f"    must be named {row['class']} {row['class_name']} ({row['component']}) "
+                f"by scenario {row['scenario']}"
             )
-        out.print(table)
 
 
 def seed_row(seed: Seed) -> dict[str, str]:

@@ -89,12 +89,14 @@ async def _run(boot: _Boot, lines: EventLines) -> None:
         lines.tell(
             now(),
             f"{phone.name}: fetched {', '.join(phone.fetched)}; registered "
-            f"{', '.join(accounts.values())} from {where}; Ctrl-C switches it off",
+            f"{', '.join(accounts.values())} from {where}; lamp {phone.lamp.state()}; "
+            "Ctrl-C switches it off",
             event="ready",
             handset=phone.name,
             fetched=list(phone.fetched),
             accounts=accounts,
             sip_address=where,
+            lamps={lamp: phone.lamp.state(lamp).value for lamp in phone.lamp.lamps},
         )
         await forever()
     finally:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.commands.common import clear_errors, complain, fault_data, print_json, read_site, say
+from rig.commands.common import (
+    clear_errors,
+    complain,
+    fault_data,
+    print_json,
+    read_site,
+    say,
+    several,
+)
 
 if TYPE_CHECKING:
     from provisioning.inventory_site import Site
@@ -34,10 +42,12 @@ def check(
             complain(f"warning: {warning}", style="yellow")
         models = ", ".join(f"{count} {model}" for model, count in summary["handsets"].items())
         say(
-            f"{found.name}: {summary['users']} users, {summary['mailboxes']} mailboxes with "
-            f"{summary['aliases']} aliases, {len(found.handsets)} handsets ({models or 'none'})"
+            f"{found.name}: {several(summary['users'], 'user')}, "
+            f"{several(summary['mailboxes'], 'mailbox', 'mailboxes')} with "
+            f"{several(summary['aliases'], 'alias', 'aliases')}, "
+            f"{several(len(found.handsets), 'handset')} ({models or 'none'})"
         )
-        say(f"{len(found.warnings)} warning(s), no fault" if found.warnings else "no fault")
+        say(f"no fault, {several(len(found.warnings), 'warning')}")
 
 
 def _summary(site: Site) -> dict[str, Any]:

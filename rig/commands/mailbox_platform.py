@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.commands.common import cells, clear_errors, out, read_site, say
+from rig.commands.common import clear_errors, read_site, say, several, show_table
 from rig.commands.service import EventLines, run_until_stopped
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ async def _run(
             cause=change.cause,
         )
 
-    platform.subscribe(mailbox_changed)
     await platform.start()
+    platform.subscribe(mailbox_changed)
     try:
         if not as_json:
             _introduce(platform.site, show_secrets=show_secrets)
@@ -95,6 +95,11 @@ async def _run(
             voice_portal=platform.site.voice_portal_number,
             users=[_user_data(user, show_secrets=show_secrets) for user in _users(platform.site)],
         )
+        for user in _users(platform.site):
+            if user.mailbox is not None:
+                counts = await platform.counts(user.number)
+                if counts.new or counts.saved:
+                    mailbox_changed(counts)
         await _show_registrations(platform, lines)
     finally:
         await platform.stop()
@@ -122,20 +127,18 @@ def _user_data(user: User, *, show_secrets: bool) -> dict[str, object]:
 
 
 def _introduce(site: Site, *, show_secrets: bool) -> None:
-    from rich.table import Table
-
-    columns = ["number", "ext.", "name", "SIP user", "auth user", "mailbox"]
-    table = Table(*columns, *(("password", "PIN") if show_secrets else ()))
+    rows = []
     for user in _users(site):
-        box = "no"
-        if user.mailbox is not None:
-            box = "\n".join(("own", *(f"also {alias}" for alias in user.mailbox.aliases)))
-        row = [user.number, user.extension, user.name, user.sip_user, user.auth_user, box]
+        box = "\n".join(("own", *user.mailbox.aliases)) if user.mailbox is not None else "no"
+        row = [user.number, user.extension, user.sip_user, user.auth_user, box]
         if show_secrets:
             pin = user.mailbox.pin.reveal() if user.mailbox else ""
             row += [user.password.reveal(), pin]
-        table.add_row(*cells(*row))
-    out.print(table)
+        rows.append((*row, user.name))
+    secrets = ("password", "PIN") if show_secrets else ()
+    show_table(
+        ("number", "ext.", "SIP user", "auth user", "mailbox, aliases", *secrets, "name"), rows
+    )
     if not show_secrets:
         say("passwords and PINs are in the inventory, or with --show-secrets")
 
@@ -162,7 +165,7 @@ async def _show_registrations(platform: EmbeddedPlatform, lines: EventLines) -> 
             watching = platform.subscriptions
             lines.tell(
                 now(),
-                f"{watching} message-summary subscription(s)",
+                several(watching, "message-summary subscription"),
                 event="subscriptions",
                 subscriptions=watching,
             )
