@@ -62,6 +62,7 @@ class Bench:
         events: everything but packets, as it happens.
         recorder: the packets.
         platform: what the handsets register to.
+        wire: the capture on an interface, if there is one.
     """
 
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
@@ -81,7 +82,7 @@ class Bench:
         self._content = SiteContent({})
         self._correlator = Correlator()
         self._correlated = 0
-        self._wire: WireCapture | None = None
+        self.wire: WireCapture | None = None
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(own_addresses=config.handset_addresses)
         self._profiles = load_profiles(device_profiles_dir())
@@ -115,11 +116,11 @@ class Bench:
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
             own = "" if self._plan.prefix == "127.0.0" else f"net {self._plan.prefix}.0/24"
-            self._wire = WireCapture(
+            self.wire = WireCapture(
                 self.config.capture, self.recorder, host=self._plan.host(1), pcap_filter=own
             )
-            await self._wire.start()
-            self._stack.push_async_callback(self._wire.stop)
+            await self.wire.start()
+            self._stack.push_async_callback(self.wire.stop)
         await self._open_platform()
         await self._open_provisioning()
         await self._open_handsets()
@@ -258,8 +259,8 @@ class Bench:
             started_at: when the scenario began.
             expectations: what must be true.
         """
-        if self._wire is not None:
-            await self._wire.catch_up()
+        if self.wire is not None:
+            await self.wire.catch_up()
         ended_at = self.clock()
         fresh = self.recorder.packets[self._correlated :]
         self._correlator.feed_all(sorted(fresh, key=lambda packet: packet.at))
