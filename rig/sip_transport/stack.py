@@ -216,6 +216,15 @@ class SipStack(EventDispatcher):
         """
         return Flow(transport.upper(), self.address, remote)
 
+    def drain(self) -> None:
+        """Take in the datagrams that have arrived already.
+
+        For two stacks in one process: what one has just sent, the other need not wait for
+        until the loop has served everybody else.
+        """
+        if self._udp is not None:
+            self._udp.drain()
+
     def has_connection(self, flow: Flow) -> bool:
         """Whether a message on this flow would find an open connection; True for UDP."""
         if not flow.reliable:

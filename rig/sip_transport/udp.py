@@ -89,6 +89,11 @@ class UdpSocket:
             return False
         return True
 
+    def drain(self) -> None:
+        """Take in what has arrived already instead of waiting for the loop's next turn."""
+        if self._sock.fileno() >= 0:
+            self._readable()
+
     def close(self) -> None:
         """Stop and free the port."""
         if self._sock.fileno() >= 0:

@@ -9,6 +9,7 @@ Source: RFC 3261 sections 12.2, 14 and 15; RFC 6086 (INFO).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from rig.errors import RigError
 from rig.mailbox_platform.embedded.call_leg import (
@@ -32,9 +33,11 @@ class Bridge:
     Args:
         caller: waiting for its answer.
         callee: has answered; its ACK is not sent yet.
+        on_bye: called when a BYE has been passed on.
     """
 
-    def __init__(self, caller: CallerLeg, callee: CalleeLeg) -> None:
+    def __init__(self, caller: CallerLeg, callee: CalleeLeg, on_bye: Callable[[], None]) -> None:
+        self._on_bye = on_bye
         self._caller = caller
         self._callee = callee
         self._ended = asyncio.Event()
@@ -82,6 +85,7 @@ class Bridge:
         elif method == "BYE":
             reason = incoming.request.headers.get("Reason") or ""
             destination.bye(reason)
+            self._on_bye()
             incoming.respond(200)
             source.close()
             self._ended.set()

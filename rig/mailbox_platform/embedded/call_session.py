@@ -297,7 +297,7 @@ class CallSession:
             result.leg.acknowledge_answer()
             result.leg.bye()
             return
-        bridge = Bridge(self._caller_leg, result.leg)
+        bridge = Bridge(self._caller_leg, result.leg, self._context.on_bye)
         try:
             bridge.join(self._request, result.response)
         except ProtocolError:

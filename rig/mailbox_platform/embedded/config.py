@@ -36,6 +36,8 @@ class PlatformConfig:
         default_ring_s: ringing time when neither mailbox nor forwarding limits it.
         allowed_redirect_prefixes: numbers outside the site that a handset's 302 may name.
         trusted_peers: source addresses (host, port) that need no digest: a trunk.
+        durable_store: wait for the disk at every message, so that it survives a power cut of
+            this machine too; without it, it survives the end of the process.
         trunk: where numbers outside the site are sent, or None if there is no trunk.
 
     Source: RFC 3261 sections 10.3 and 22, RFC 6665 section 4.2.1.1, RFC 3842 section 3.4.
@@ -63,6 +65,7 @@ class PlatformConfig:
     default_ring_s: float = 120.0
     allowed_redirect_prefixes: tuple[str, ...] = ()
     trusted_peers: tuple[Address, ...] = ()
+    durable_store: bool = False
     trunk: Address | None = None
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rig.clock import Clock, now
@@ -27,6 +28,7 @@ class RoutingContext:
         hook: may alter behaviour.
         seconds_per_ring: length of one ring.
         voicemail: address of the mailbox's own SIP endpoint.
+        on_bye: called when a BYE has been passed on.
         clock: for bindings.
         cancel_reasons: Reason of CANCELs by Call-ID.
     """
@@ -39,5 +41,6 @@ class RoutingContext:
     hook: PlatformHook
     seconds_per_ring: float
     voicemail: Address
+    on_bye: Callable[[], None]
     clock: Clock = now
     cancel_reasons: dict[str, str] = field(default_factory=dict)

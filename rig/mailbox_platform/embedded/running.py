@@ -127,7 +127,7 @@ class RunningPlatform:
         """
         parts = self._parts
         directory, config, hook = parts.directory, parts.config, parts.hook
-        self.store = MessageStore(parts.store_dir, clock=parts.clock)
+        self.store = MessageStore(parts.store_dir, clock=parts.clock, durable=config.durable_store)
         self._opened.append(self._close_store)
         await self._start_voicemail()
         self.stack.methods = METHODS
@@ -168,6 +168,8 @@ class RunningPlatform:
             hook=hook,
             seconds_per_ring=config.seconds_per_ring or directory.site.seconds_per_ring,
             voicemail=self.voicemail_address,
+            # The message counts from the BYE: the mailbox must not wait behind other calls' audio.
+            on_bye=self._voicemail_stack.drain,
             clock=parts.clock,
             cancel_reasons=self._cancel_reasons,
         )
