@@ -30,7 +30,7 @@ class TftpFetchError(RigError):
         self.code = code
 
 
-async def fetch(
+async def fetch(  # noqa: PLR0913 - a request has this many sides
     host: str,
     port: int,
     path: str,
@@ -39,6 +39,7 @@ async def fetch(
     windowsize: int | None = None,
     timeout_s: float = 10.0,
     netascii: bool = False,
+    local_host: str = "",
     log: FetchLog | None = None,
 ) -> bytes:
     """Fetch one file.
@@ -54,6 +55,7 @@ async def fetch(
         windowsize: blocks per ACK to ask for, 1 to 65535, or None.
         timeout_s: seconds until the whole file must be there.
         netascii: ask for text and convert line ends back.
+        local_host: numeric address to ask from; empty for the one that faces the server.
         log: where this fetch is recorded as the client saw it; None for nowhere.
 
     Returns:
@@ -78,7 +80,7 @@ async def fetch(
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         try:
-            sock.bind((_local_host(server), 0))
+            sock.bind((local_host or _local_host(server), 0))
         except OSError as error:
             raise TftpFetchError(f"{url}: {error.strerror}; check the route to it") from error
         local: Address = sock.getsockname()

@@ -48,8 +48,9 @@ async def test_a_yealink_boots_in_its_order_and_subscribes(lab, fetch_by):
     assert handset.fetched == ("y000000000108.cfg", "805ec01a2b01.cfg")
 
 
-async def test_fetches_come_from_the_handsets_own_address(lab):
-    handset = lab.handset(intent("T46U"), host="127.0.10.77")
+@pytest.mark.parametrize("fetch_by", ["http", "tftp"])
+async def test_fetches_come_from_the_handsets_own_address(lab, fetch_by):
+    handset = lab.handset(intent("T46U"), fetch_by=fetch_by, host="127.0.10.77")
     await handset.boot()
     assert {record.client[0] for record in lab.log.records} == {"127.0.10.77"}
 

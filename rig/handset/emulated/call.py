@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rig.clock import now
 from rig.errors import ProtocolError, RigError
+from rig.handset.emulated.call_log import LoggedCall
 from rig.media.stream import AudioStream, PacketTap
 from rig.sip.sdp import SessionDescription, make_answer, make_offer
 from rig.sip_transport.call import Call, CallState, place_call
@@ -115,6 +116,17 @@ class EmulatedCall:
     def heard(self) -> tuple[str, ...]:
         """Identifiers of the prompts heard so far, in order."""
         return self._audio.heard if self._audio is not None else self._heard
+
+    def logged(self) -> LoggedCall:
+        """Its line in the call log."""
+        return LoggedCall(
+            self.started_at,
+            self.account,
+            self.remote_uri,
+            self.outgoing,
+            self.was_established,
+            self.final_status,
+        )
 
     # -- outgoing -------------------------------------------------------------------------
 

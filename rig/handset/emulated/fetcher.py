@@ -91,6 +91,7 @@ class Fetcher:
                 parts.port or _TFTP_PORT,
                 parts.path.lstrip("/"),
                 timeout_s=self._timeout_s,
+                local_host=self._host,
             )
         except TftpFetchError as error:
             if error.code == _TFTP_NOT_FOUND:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provisioning.address import Mac
@@ -19,16 +18,17 @@ from provisioning.intent import AccountIntent, HandsetIntent, SipTransport
 from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.handset.base import AnswerMode, HandsetCapability
-from rig.handset.emulated.account import PACKAGE, EmulatedAccount
+from rig.handset.emulated.account import EmulatedAccount
 from rig.handset.emulated.boot import fetch_and_read, lamp_rules, resolve
 from rig.handset.emulated.call import EmulatedCall
+from rig.handset.emulated.call_log import LoggedCall
+from rig.handset.emulated.dispatcher import RequestDispatcher
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.incoming_rule import DND_STATUSES, Decision, Treatment, decide
 from rig.handset.emulated.lamp_rule import LampRules, lamp_states
 from rig.lamp.virtual import VirtualLamp
 from rig.sip.errors import MessageError
 from rig.sip.tokens import TokenSource
-from rig.sip.uri import Uri
 from rig.sip_transport.stack import IncomingRequest, PacketTap, SipStack
 from rig.timeline import Address
 
@@ -38,38 +38,9 @@ if TYPE_CHECKING:
 _READY_S = 20.0
 _GOODBYE_S = 2.0
 _REACTION_S = 0.1
-_RESYNC_EVENTS = frozenset({"check-sync", "resync"})
-_ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, INFO, UPDATE")
-_ALLOW_EVENTS = ("Allow-Events", "message-summary, check-sync")
 _CAPABILITIES = frozenset(HandsetCapability)
 
 logger = logging.getLogger("phonerig.handset")
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedCall:
-    """One line of the call log.
-
-    Attributes:
-        at: when it began.
-        account: which account.
-        remote: URI of the other side.
-        outgoing: placed here.
-        answered: talked.
-        status: final status; None if the other side gave up while it rang.
-    """
-
-    at: float
-    account: int
-    remote: str
-    outgoing: bool
-    answered: bool
-    status: int | None
-
-    @property
-    def missed(self) -> bool:
-        """Whether it rang here and nobody answered."""
-        return not self.outgoing and not self.answered and self.status in {None, 487}
 
 
 class EmulatedHandset:
@@ -221,7 +192,11 @@ class EmulatedHandset:
         self._stack = stack
         self._address = stack.address
         stack.outgoing_filter = self._hook.outgoing
-        stack.on_request = self._requested
+        stack.on_request = RequestDispatcher(
+            self._accounts,
+            on_call=self._invited,
+            on_resync=lambda: self._begin(self.restart()),
+        ).take
         for intent in accounts:
             await self._open_account(intent, stack)
         self._show("boot")
@@ -368,14 +343,7 @@ class EmulatedHandset:
         if call not in self._calls:
             return
         self._calls.remove(call)
-        logged = LoggedCall(
-            call.started_at,
-            call.account,
-            call.remote_uri,
-            call.outgoing,
-            call.was_established,
-            call.final_status,
-        )
+        logged = call.logged()
         self.call_log.append(logged)
         if logged.missed:
             self.missed_calls += 1
@@ -384,45 +352,7 @@ class EmulatedHandset:
 
     # -- what arrives -------------------------------------------------------------------------
 
-    def _requested(self, incoming: IncomingRequest) -> None:
-        method = incoming.request.method
-        if method == "NOTIFY":
-            self._notified(incoming)
-        elif method == "INVITE":
-            self._invited(incoming)
-        elif method == "OPTIONS":
-            incoming.respond(200, headers=[_ALLOW, _ALLOW_EVENTS])
-        else:
-            incoming.respond(405, headers=[_ALLOW])
-
-    def _addressed(self, incoming: IncomingRequest) -> EmulatedAccount | None:
-        try:
-            user = Uri.parse(incoming.request.uri).user_unescaped
-        except MessageError:
-            return None
-        matching = (a for a in self._accounts.values() if a.intent.user == user)
-        return next(matching, None)
-
-    def _notified(self, incoming: IncomingRequest) -> None:
-        event = incoming.request.event
-        package = event[0] if event else ""
-        if package == PACKAGE:
-            addressed = self._addressed(incoming)
-            if addressed is None:
-                incoming.respond(404)
-            else:
-                addressed.take_unsolicited(incoming)
-        elif package in _RESYNC_EVENTS:
-            incoming.respond(200)
-            self._begin(self.restart())
-        else:
-            incoming.respond(489, headers=[_ALLOW_EVENTS])
-
-    def _invited(self, incoming: IncomingRequest) -> None:
-        account = self._addressed(incoming)
-        if account is None:
-            incoming.respond(404)
-            return
+    def _invited(self, incoming: IncomingRequest, account: EmulatedAccount) -> None:
         decision = decide(
             account.intent.diverts,
             self._mode,
