@@ -23,7 +23,7 @@ from rig.commands import (
     inventory,
     mailbox_platform,
 )
-from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute
+from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
 from rig.commands.render import render
 from rig.commands.serve import serve
 
@@ -85,6 +85,7 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    show_warnings()
     sys.exit(run(arguments))
 
 

@@ -9,6 +9,7 @@ stays quick.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -128,6 +129,27 @@ def several(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
+class LogLines(logging.Handler):
+    """Shows warnings of the rig's parts, one safe line each.
+
+    Tracebacks of what was caught come only when debugging is asked for.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        complain(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow")
+        if record.exc_info and debug_wanted():
+            err.print("".join(traceback.format_exception(*record.exc_info)), markup=False)
+
+
+def show_warnings() -> None:
+    """Send log records of all parts to standard error."""
+    logging.basicConfig(level=logging.WARNING, handlers=[LogLines()])
+    if not debug_wanted():
+        # asyncio warns of its own housekeeping, of which a user can make nothing.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+
 @contextmanager
 def clear_errors(*, as_json: bool = False) -> Iterator[None]:
     """Turn our errors into one clear message and the right exit code; never a traceback."""
@@ -218,6 +240,22 @@ def read_site(site: str) -> Site:
     if path.is_dir():
         path /= "site.yaml"
     return load_site(path, models=model_limits(profiles()))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for reports before anything is run, or say now that it will not do.
+
+    Raises:
+        UsageError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be used for reports: {error.strerror}; name another folder by --out"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} cannot be written; name another folder by --out")
 
 
 def read_address(text: str, option: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provisioning.errors import UsageError
-from rig.commands.common import DEMO, clear_errors, err, out, print_json, read_site
+from rig.commands.common import DEMO, clear_errors, err, make_folder, out, print_json, read_site
 
 if TYPE_CHECKING:
     from provisioning.inventory_site import Site
@@ -42,6 +42,8 @@ def demo(
     from rig.demo_bench import CALLEES, ROLES
 
     with clear_errors(as_json=as_json):
+        if fetch_by not in {"http", "tftp"}:
+            raise UsageError(f"--fetch-by is {fetch_by!r}; expected http or tftp")
         _run(
             read_site(DEMO),
             _choose(scenario),
@@ -144,6 +146,7 @@ def _run(
     from rig.report.console import print_record
     from rig.report.write import write_reports
 
+    make_folder(out_dir)
     seeds = (find_seed(fault),) if fault else ()
     if seeds:
         chosen = [scenario for scenario in chosen if scenario.name == seeds[0].scenario]
@@ -184,7 +187,7 @@ async def _on_bench(
         TimeElapsedColumn(),
         console=err,
         transient=True,
-        disable=quiet,
+        disable=quiet or not err.is_terminal,
     )
     with progress:
         task = progress.add_task("starting", total=len(chosen) + 4)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.commands.common import clear_errors, out, print_json, say
+from rig.commands.common import clear_errors, make_folder, out, print_json, say
 
 if TYPE_CHECKING:
     from rig.faults.seed import Seed
@@ -67,6 +67,7 @@ def run(
 
     with clear_errors(as_json=as_json):
         seed = find_seed(name)
+        make_folder(out_dir)
         record, report = _run(seed, out_dir)
         named = [
             (finding["class"], finding["component"])
