@@ -8,7 +8,8 @@ response goes).
 from __future__ import annotations
 
 from rig.sip.event import Address, ClientKey, Flow, ServerKey
-from rig.sip.header import Headers
+from rig.sip.grammar import split_top_level
+from rig.sip.header import Headers, canonical_name
 from rig.sip.message import Request, Response
 from rig.sip.name_addr import Via
 from rig.sip.tokens import MAGIC_COOKIE
@@ -104,15 +105,14 @@ def marked_via(via: Via, remote: Address) -> str | None:
 
     Source: RFC 3261 18.2.1, RFC 3581 4.
     """
-    wants_rport = any(name.lower() == "rport" for name, _ in via.params)
-    differs = via.host.strip("[]") != remote[0]
-    if not (wants_rport or differs):
+    wants_rport = via.param("rport") is not None
+    if not wants_rport and via.host.strip("[]") == remote[0]:
         return None
-    params = [(n, v) for n, v in via.params if n.lower() not in {"rport", "received"}]
+    params = [p for p in via.params if p[0].lower() not in {"rport", "received"}]
     params.append(("received", remote[0]))
     if wants_rport:
         params.append(("rport", str(remote[1])))
-    return str(Via(via.transport, via.host, via.port, tuple(params)))
+    return str(Via(via.transport, via.host, via.port, tuple(params), via.protocol))
 
 
 def response_flow(via: Via, flow: Flow) -> Flow:
@@ -124,7 +124,7 @@ def response_flow(via: Via, flow: Flow) -> Flow:
 
     Source: RFC 3261 18.2.2, RFC 3581 4.
     """
-    if flow.reliable or any(name.lower() == "rport" for name, _ in via.params):
+    if flow.reliable or via.param("rport") is not None:
         return flow
     port = via.port or DEFAULT_PORT
     if port == flow.remote[1]:
@@ -132,13 +132,15 @@ def response_flow(via: Via, flow: Flow) -> Flow:
     return Flow(flow.transport, flow.local, (flow.remote[0], port))
 
 
-def replace_top_via(headers: Headers, value: str) -> None:
-    """Put ``value`` in the place of the first Via value; the rest stays in order."""
-    rest = headers.get_list("Via")[1:]
-    headers.remove("Via")
-    for other in reversed(rest):
-        headers.insert_first("Via", other)
-    headers.insert_first("Via", value)
+def with_top_via(headers: Headers, value: str) -> Headers:
+    """A copy of headers with ``value`` in the place of the first Via value."""
+    rows = list(headers)
+    for place, (name, row) in enumerate(rows):
+        if canonical_name(name) == "via":
+            rest = split_top_level(row, ",")[1:] if "," in row else []
+            rows[place : place + 1] = [(name, value), *((name, other) for other in rest)]
+            break
+    return Headers.adopt(rows)
 
 
 def _same_branch(request: Request, method: str, to: str) -> Request:

@@ -17,6 +17,7 @@ from rig.sip import event as ev
 from rig.sip import matching
 from rig.sip.event import ClientKey, Flow, ServerKey
 from rig.sip.message import Request, Response
+from rig.sip.parser import parse_message
 from rig.sip.timers import TimerQueue, TimerValues
 from rig.sip.transaction import FIRST_STATE, TABLES, Action, Input, Kind, State
 
@@ -24,12 +25,17 @@ OutgoingFilter = Callable[[Request | Response, Flow], Request | Response | bytes
 """Sees a copy of every message just before it is sent: returns what to send, or None to drop."""
 
 
+ANSWERED = Request("", "")
+"""Stands for the request of a transaction that only absorbs repetitions: a process with a
+thousand handsets would otherwise keep every NOTIFY of the last 32 seconds as objects."""
+
+
 class Transaction:
     """One transaction's state; the layer does the work.
 
     Attributes:
-        request: the request it began with.
-        last: what was sent last, for retransmission.
+        request: the request it began with, or :data:`ANSWERED`.
+        last: the message sent last, while it is at hand; ``payload`` are its octets.
         due_at: instant of this transaction's entry in the timer queue; infinite if none.
         reply_via: topmost Via of its responses if the request's needs a mark.
         merge_key: set while this is the one that counts among merged requests.
@@ -220,8 +226,11 @@ class TransactionLayer:
         if transaction.kind in {Kind.INVITE_CLIENT, Kind.INVITE_SERVER}:
             self._events.append(ev.TransactionEnded(key))
 
-    def _transmit(self, message: Request | Response, payload: bytes, flow: Flow) -> None:
+    def _transmit(self, message: Request | Response | None, payload: bytes, flow: Flow) -> None:
+        """Send; a filter gets a copy of the message, read again if it was let go."""
         if self.outgoing_filter is not None:
+            if message is None:
+                message = parse_message(payload, datagram=not flow.reliable)
             changed = self.outgoing_filter(message.copy(), flow)
             if changed is None:
                 return
@@ -245,7 +254,7 @@ class TransactionLayer:
 
     def _retransmit(self, transaction: Transaction, now: float) -> None:
         del now
-        if transaction.last is not None:
+        if transaction.payload:
             self._transmit(transaction.last, transaction.payload, transaction.flow)
 
     def _send(self, transaction: Transaction, now: float) -> None:
@@ -255,10 +264,10 @@ class TransactionLayer:
             self._retransmit(transaction, now)
 
     def _send_100(self, transaction: Transaction, now: float) -> None:
-        if transaction.last is None:
+        if not transaction.payload:
             trying = Response.to_request(transaction.request, 100)
             if transaction.reply_via is not None:
-                matching.replace_top_via(trying.headers, transaction.reply_via)
+                trying.headers = matching.with_top_via(trying.headers, transaction.reply_via)
             self._incoming = trying
             self._send(transaction, now)
 
@@ -311,9 +320,14 @@ class TransactionLayer:
 
     def _start_j(self, transaction: Transaction, now: float) -> None:
         self._start_absorbing(transaction, Input.TIMER_J, now, self._timers.give_up_s)
+        transaction.request = ANSWERED  # the octets suffice from here on
+        transaction.last = None
 
     def _start_k(self, transaction: Transaction, now: float) -> None:
         self._start_absorbing(transaction, Input.TIMER_K, now, self._timers.t4_s)
+        transaction.request = ANSWERED
+        transaction.last = None
+        transaction.payload = b""
 
     def _start_l(self, transaction: Transaction, now: float) -> None:
         self._start(transaction, Input.TIMER_L, now + self._timers.give_up_s)

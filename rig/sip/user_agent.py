@@ -23,7 +23,12 @@ from rig.sip.parser import parse_message
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
 from rig.sip.transaction import Input, Kind, State, response_input
-from rig.sip.transaction_layer import OutgoingFilter, Transaction, TransactionLayer
+from rig.sip.transaction_layer import (
+    ANSWERED,
+    OutgoingFilter,
+    Transaction,
+    TransactionLayer,
+)
 
 __all__ = ["OutgoingFilter", "UserAgentCore"]
 
@@ -168,33 +173,40 @@ class UserAgentCore(TransactionLayer):
             to_tag: this tag instead of a made-up one.
 
         Raises:
-            KeyError: the transaction is over.
+            KeyError: the transaction is over, or has its final response.
 
         Source: RFC 3261 8.2.6.2.
         """
-        transaction = self._servers[key]
+        transaction = self._unanswered(key)
         if to_tag is not None:
             transaction.to_tag = to_tag
+        tagged = status == 100 or transaction.request.to.tag is not None
         response = Response.to_request(
             transaction.request,
             status,
             reason,
-            to_tag=self._own_tag(transaction) if status > 100 else None,
+            to_tag=None if tagged else self._own_tag(transaction),
             headers=headers,
             body=body,
             content_type=content_type,
         )
         if transaction.reply_via is not None:
-            matching.replace_top_via(response.headers, transaction.reply_via)
+            response.headers = matching.with_top_via(response.headers, transaction.reply_via)
         return response
 
     def own_tag(self, key: ServerKey) -> str:
         """The To tag that responses to this request carry, made now if need be.
 
         Raises:
-            KeyError: the transaction is over.
+            KeyError: the transaction is over, or has its final response.
         """
-        return self._own_tag(self._servers[key])
+        return self._own_tag(self._unanswered(key))
+
+    def _unanswered(self, key: ServerKey) -> Transaction:
+        transaction = self._servers[key]
+        if transaction.request is ANSWERED:
+            raise KeyError(key)
+        return transaction
 
     def _own_tag(self, transaction: Transaction) -> str:
         if not transaction.to_tag:
@@ -264,7 +276,7 @@ class UserAgentCore(TransactionLayer):
         response = Response.to_request(partial, status, to_tag=self._tokens.tag())
         marked = matching.marked_via(via, flow.remote)
         if marked is not None:
-            matching.replace_top_via(response.headers, marked)
+            response.headers = matching.with_top_via(response.headers, marked)
         self._transmit(response, response.to_bytes(), matching.response_flow(via, flow))
         event.answered = status
 
@@ -272,10 +284,15 @@ class UserAgentCore(TransactionLayer):
         method = request.method
         key = matching.server_key(request)
         to_tag = request.to.tag
-        merge_key = matching.merge_key(request)
+        # Whatever may turn out malformed is read before anything is remembered.
+        call_id = request.call_id
+        merge_key = None
+        if to_tag is None and self.detect_merged:
+            merge_key = matching.merge_key(request)
         if request.cseq.method != method:
             raise MessageError(
-                f"CSeq names {request.cseq.method}, the request line {method}; expected the same"
+                f"CSeq of {call_id} names {request.cseq.method}, the request line {method}; "
+                "expected the same"
             )
         transaction = self._servers.get(key)
         if transaction is None and method == "ACK":
@@ -305,7 +322,7 @@ class UserAgentCore(TransactionLayer):
         if method == "CANCEL":
             self._receive_cancel(key, request, now)
             return
-        if to_tag is None and self.detect_merged:
+        if merge_key is not None:
             if self._merged.setdefault(merge_key, transaction) is not transaction:
                 self._answer(key, 482, now)
                 return
