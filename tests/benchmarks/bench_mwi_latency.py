@@ -39,6 +39,8 @@ TARGET_P50_MS = 2.0
 TARGET_P99_MS = 15.0
 CALLER = re.compile(rb"From: [^\r]*sip:\+?(?:4930231252|caller)([0-9]+)@")
 
+CALL_ID = re.compile(rb"Call-ID: ([^\r]+)")
+
 
 class Watch:
     """Pairs the BYE of a caller with the next NOTIFY to the phone of its mailbox."""
@@ -47,6 +49,7 @@ class Watch:
         self.phones: dict[int, Address] = {}
         self.router: Address = ("", 0)
         self._bye_at: dict[Address, float] = {}
+        self._calls: set[bytes] = set()
         self.latencies_s: list[float] = []
 
     def tap(
@@ -60,8 +63,9 @@ class Watch:
     ) -> None:
         del transport, source
         if not outbound and destination == self.router and data.startswith(b"BYE "):
-            found = CALLER.search(data)
-            if found is not None:
+            found, call = CALLER.search(data), CALL_ID.search(data)
+            if found is not None and call is not None and call[1] not in self._calls:
+                self._calls.add(call[1])  # a BYE that is repeated counts from its first arrival
                 self._bye_at.setdefault(self.phones[int(found[1])], at)
         elif outbound and destination in self._bye_at and data.startswith(b"NOTIFY "):
             self.latencies_s.append(at - self._bye_at.pop(destination))

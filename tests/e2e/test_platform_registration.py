@@ -79,6 +79,17 @@ async def test_challenge_offers_sha256_before_md5_and_tells_nothing(
     await anna.close()
 
 
+async def test_agent_that_knows_only_md5_is_offered_nothing_else(
+    platform: EmbeddedPlatform,
+) -> None:
+    anna = await phone(platform, ANNA)
+    rows = [("From", f"<{anna.aor}>"), ("To", f"<{anna.aor}>"), ("User-Agent", "baresip v1.0.0")]
+    request = Request("REGISTER", f"sip:{DOMAIN}", Headers(rows))
+    response = await anna.stack.request(request, anna.flow).final(3)
+    assert algorithms(response) == ["MD5"]
+    await anna.close()
+
+
 async def test_wrong_password_and_unknown_user_look_the_same(platform: EmbeddedPlatform) -> None:
     anna = await phone(platform, ANNA)
     wrong = await anna.register(password="wrong")

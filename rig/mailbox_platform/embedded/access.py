@@ -59,6 +59,7 @@ class Door:
     ) -> None:
         self._directory = directory
         self._trusted = frozenset(config.trusted_peers)
+        self._md5_only = tuple(agent.lower() for agent in config.md5_only_agents)
         self._verifier = verifier
 
     def admit(self, request: Request, flow: Flow, now: float) -> User | Trunk | Refusal:
@@ -80,5 +81,11 @@ class Door:
             return user if user is not None else Refusal(403)
         if result.outcome != "bad":
             challenges = self._verifier.challenges(now, stale=result.outcome != "missing")
+            if self._knows_only_md5(request):
+                challenges = [c for c in challenges if "algorithm=MD5" in c] or challenges
             return Refusal(401, headers=tuple(("WWW-Authenticate", text) for text in challenges))
         return Refusal(403)
+
+    def _knows_only_md5(self, request: Request) -> bool:
+        agent = (request.headers.get("User-Agent") or "").lower()
+        return agent.startswith(self._md5_only)

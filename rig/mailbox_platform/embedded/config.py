@@ -22,7 +22,11 @@ class PlatformConfig:
         mwi_send_saved: report heard messages; otherwise their count is 0.
         mwi_send_urgent: report the urgent pair; otherwise the parenthesis is left out.
         realm: digest realm; empty means the site's domain.
-        algorithms: digest algorithms, strongest first; each gets a challenge of its own.
+        algorithms: digest algorithms, strongest first; each gets a challenge of its own. MD5
+            alone by default, because deployed phones know no other and some (libre 1.1, which
+            baresip 1.0 is built on) give up when a SHA-256 challenge stands beside it.
+        md5_only_agents: beginnings of User-Agents that are offered MD5 alone, in any case:
+            baresip 1.0.0 refuses to register when any challenge is not MD5.
         nonce_lifetime_s: age at which a nonce is stale.
         register_min_expires_s: shorter bindings are refused with 423.
         register_max_expires_s: longer bindings are cut to this.
@@ -51,7 +55,8 @@ class PlatformConfig:
     mwi_send_saved: bool = True
     mwi_send_urgent: bool = True
     realm: str = ""
-    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    algorithms: tuple[str, ...] = ("MD5",)
+    md5_only_agents: tuple[str, ...] = ("baresip v0", "baresip v1")
     nonce_lifetime_s: float = 300.0
     register_min_expires_s: int = 10
     register_max_expires_s: int = 3600
