@@ -79,7 +79,7 @@ async def test_alias_hears_the_message_by_the_portal_and_every_lamp_goes_off(
     await dora.close()
 
 
-async def test_stranger_with_withheld_number_is_asked_for_a_mailbox(
+async def test_portal_asks_the_owner_for_less_than_a_stranger(
     platform: EmbeddedPlatform,
 ) -> None:
     anna = await registered(platform, ANNA)

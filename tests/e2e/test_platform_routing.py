@@ -26,6 +26,7 @@ from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.sip.dialog import Dialog
 from rig.sip.diversion import DiversionEntry, parse_diversions
 from rig.sip.history_info import HistoryEntry, lint_history, parse_history
 from rig.sip.message import Request
@@ -165,7 +166,7 @@ async def test_plain_call_is_answered_and_hung_up(lab: Lab, dialled: str) -> Non
     await bert.until(lambda: lab.platform.calls == 0)
 
 
-async def test_callee_hangs_up_and_hold_and_info_pass(lab: Lab) -> None:
+async def test_hold_and_info_pass(lab: Lab) -> None:
     anna, bert = lab.phones[ANNA], lab.phones[BERT]
     bert.answer = "answer"
     call = await anna.call(BERT)
@@ -213,6 +214,39 @@ async def test_withheld_number_stays_withheld(lab: Lab) -> None:
     assert "P-Asserted-Identity" not in invite.headers
     assert b"493023125101" not in invite.to_bytes().partition(b"\r\n\r\n")[0]
     await hang_up(call)
+
+
+async def test_offer_in_the_answer_reaches_the_caller_and_the_answer_in_the_ack_the_callee(
+    lab: Lab,
+) -> None:
+    bert = lab.phones[BERT]
+    bert.answer = "answer"
+    call = await lab.phones[ANNA].call(BERT, body=b"")
+    final = await call.outgoing.final(5)
+    assert final.body == sdp(41000)
+    dialog = Dialog.as_caller(call.outgoing.request, final)
+    ack = dialog.make_ack(call.outgoing.request, body=sdp(43000), content_type="application/sdp")
+    lab.phones[ANNA].stack.send_ack(ack, lab.phones[ANNA].flow)
+    relayed = await bert.invites[0].wait_ack(3)
+    assert relayed.body == sdp(43000)
+    assert relayed.content_type == "application/sdp"
+
+
+async def test_callee_hangs_up(lab: Lab) -> None:
+    bert = lab.phones[BERT]
+    bert.answer = "answer"
+    call = await lab.phones[ANNA].call(BERT)
+    await call.result()
+    invite = bert.invites[0]
+    await invite.wait_ack(2)
+    dialog = Dialog.as_callee(invite.request, invite.to_tag, bert.contact)
+    bye = dialog.make_request("BYE", headers=[("Reason", "Q.850;cause=16")])
+    assert (await bert.stack.request(bye, bert.flow).final(3)).status == 200
+    anna = lab.phones[ANNA]
+    await anna.until(lambda: bool(anna.requests))
+    assert anna.requests[0].request.method == "BYE"
+    assert anna.requests[0].request.headers.get("Reason") == "Q.850;cause=16"
+    await anna.until(lambda: lab.platform.calls == 0)
 
 
 async def test_every_phone_of_a_user_rings_and_the_first_wins(lab: Lab) -> None:
@@ -402,7 +436,7 @@ async def test_ring_time_is_rings_times_seconds_per_ring(lab: Lab, rings: int) -
     await hang_up(call)
 
 
-async def test_deposit_is_counted_and_told(lab: Lab) -> None:
+async def test_call_in_which_nobody_speaks_leaves_no_message(lab: Lab) -> None:
     carl = lab.phones[CARL]
     carl.answer = 486
     call = await lab.phones[ANNA].call(CARL)
