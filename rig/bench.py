@@ -135,7 +135,10 @@ class Bench:
             store_dir=self.config.out_dir / "store",
             tap=self._tap(Tap.PLATFORM),
             hook=hooks[0] if hooks else PlatformHook(),
-            config=PlatformConfig(seconds_per_ring=self.config.seconds_per_ring),
+            config=PlatformConfig(
+                seconds_per_ring=self.config.seconds_per_ring,
+                algorithms=self.config.digest_algorithms,
+            ),
         )
         self.platform.subscribe(self._mailbox_changed)
         await self.platform.start()
@@ -360,15 +363,27 @@ class Bench:
 
     # -- what scenarios ask and do ------------------------------------------------------
 
+    def name_of(self, role: str) -> str:
+        """Name of the handset that plays a role; the name of a handset means itself.
+
+        Raises:
+            RigError: nobody does.
+        """
+        name = self.roles.get(role, role)
+        if name not in self._handsets:
+            raise RigError(
+                f"no handset plays {role}; roles: {', '.join(self.roles)}; "
+                f"handsets: {', '.join(self._handsets)}"
+            )
+        return name
+
     def role(self, role: str) -> Handset:
         """The handset that plays a role.
 
         Raises:
             RigError: nobody does.
         """
-        if role not in self.roles:
-            raise RigError(f"no handset plays {role}; roles: {', '.join(self.roles)}")
-        return self._handsets[self.roles[role]]
+        return self._handsets[self.name_of(role)]
 
     @property
     def handsets(self) -> tuple[Handset, ...]:
@@ -377,7 +392,7 @@ class Bench:
 
     def number_of(self, role: str, account: int = 1) -> str:
         """Number of a role's account, in normal form."""
-        return self.site.handset(self.roles[role]).accounts[account - 1].user
+        return self.site.handset(self.name_of(role)).accounts[account - 1].user
 
     def names_of(self, role: str, account: int = 1) -> tuple[str, ...]:
         """User parts that mean a role's account: AOR user, number, extension."""
@@ -447,12 +462,12 @@ class Bench:
 
     async def mailbox_options(self, role: str, options: MailboxOptions) -> None:
         """Set the options of a role's first mailbox."""
-        self.note("platform", f"mailbox options of {self.roles[role]}: {options}")
+        self.note("platform", f"mailbox options of {self.name_of(role)}: {options}")
         await self.platform.set_mailbox_options(self.mailbox_of(role), options)
 
     async def services(self, role: str, services: UserServices) -> None:
         """Set forwarding and do-not-disturb of a role's first account."""
-        self.note("platform", f"services of {self.roles[role]}: {services}")
+        self.note("platform", f"services of {self.name_of(role)}: {services}")
         await self.platform.set_services(self.number_of(role), services)
 
     def mailbox_changed_at(self, mailbox: str, after: float) -> float:
@@ -467,14 +482,23 @@ class Bench:
         ]
         return changes[-1] - 0.005 if changes else after
 
-    async def wait_lamp(self, role: str, *, lit: bool, lamp: str = "message") -> bool:
+    async def wait_lamp(
+        self, role: str, *, lit: bool, lamp: str = "message", within_s: float | None = None
+    ) -> bool:
         """Wait until a lamp is as it must be, at most a little over the limit.
+
+        Args:
+            role: whose lamp.
+            lit: what it must be.
+            lamp: ``message`` or ``account:N``.
+            within_s: limit; None for that of the bench.
 
         Returns:
             Whether it got there. Judging is the verdict's business.
         """
         sensor: LampSensor = self.role(role).lamp
-        deadline = self.clock() + self.config.lamp_limit_s + LAMP_MARGIN_S
+        limit_s = self.config.lamp_limit_s if within_s is None else within_s
+        deadline = self.clock() + limit_s + LAMP_MARGIN_S
         while self.clock() < deadline:
             if sensor.state(lamp).lit == lit:
                 await asyncio.sleep(SETTLE_S)

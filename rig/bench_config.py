@@ -27,6 +27,8 @@ class BenchConfig:
         capture: ``tap`` or the name of a network interface.
         fetch_by: ``http`` or ``tftp``.
         seconds_per_ring: ringing cadence of the platform.
+        digest_algorithms: what the platform offers for authentication, strongest first; some
+            softphones give up when any offer is not MD5.
         lamp_limit_s: longest time from a trigger to the lamp.
         limit_source: where that limit comes from, for reports.
         blind_greeting_s: how long a caller that recognises no prompts waits for the beep.
@@ -42,6 +44,7 @@ class BenchConfig:
     capture: str = TAP
     fetch_by: str = "http"
     seconds_per_ring: float = 1.0
+    digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     lamp_limit_s: float = 2.0
     limit_source: str = "bench default"
     blind_greeting_s: float = 3.0

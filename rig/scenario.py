@@ -26,6 +26,7 @@ class Scenario:
         run: does it and says what must be true.
         requirements: identifiers of the guide's requirements that it exercises.
         needs_mailbox: roles whose first account must own a mailbox.
+        shares_mailbox: roles whose first account must be an alias of the callee's mailbox.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Scenario:
     run: Callable[[Bench], Awaitable[list[Expectation]]]
     requirements: tuple[str, ...] = ()
     needs_mailbox: tuple[str, ...] = field(default=("callee",))
+    shares_mailbox: tuple[str, ...] = ()
 
     def missing(self, bench: Bench) -> list[str]:
         """What the bench lacks for this scenario; empty if it can run."""
@@ -52,4 +54,14 @@ class Scenario:
             for role in self.needs_mailbox
             if role in bench.roles and not bench.mailbox_of(role)
         ]
+        lacks += [
+            f"{bench.roles[role]} ({role}) is no alias of the mailbox of {bench.roles['callee']}"
+            for role in self.shares_mailbox
+            if role in bench.roles and not self._shares(bench, role)
+        ]
         return lacks
+
+    @staticmethod
+    def _shares(bench: Bench, role: str) -> bool:
+        owner = bench.site.mailbox_owner(bench.number_of(role))
+        return owner is not None and owner.number == bench.mailbox_of("callee")

@@ -21,27 +21,35 @@ BUSY, UNAVAILABLE = "greeting.busy", "greeting.unavailable"
 LAMP = frozenset({Can.REGISTER, Can.LAMP})
 CALLER = frozenset({Can.CALL})
 
+MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes", "missed_call")
+"""Scenarios that verify message waiting."""
+
+DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
+"""Scenarios that verify diversion."""
+
 DEPOSIT_SPEECH_S = 1.6
 OBSERVE_S = 0.6
 
 
-async def deposit(bench: Bench, *, callee: str = "callee", account: int = 1) -> float:
+async def deposit(
+    bench: Bench, *, caller: str = "caller", callee: str = "callee", account: int = 1
+) -> float:
     """Call, hear greeting and beep, speak, hang up.
 
     Returns:
         Instant of hanging up: the end of the deposit.
     """
     number = bench.number_of(callee, account)
-    call = await bench.dial("caller", number)
-    with bench.product_may_fail("caller"):
-        await record(bench, call)
-    return await bench.hang_up("caller", call)
+    call = await bench.dial(caller, number)
+    with bench.product_may_fail(caller):
+        await record(bench, call, caller=caller)
+    return await bench.hang_up(caller, call)
 
 
-async def record(bench: Bench, call: HandsetCall) -> None:
+async def record(bench: Bench, call: HandsetCall, *, caller: str = "caller") -> None:
     """Wait for the mailbox to answer and leave speech after the beep."""
     await call.wait_established(timeout_s=20 * bench.config.seconds_per_ring + 10)
-    if Can.HEAR_PROMPTS in bench.role("caller").capabilities:
+    if Can.HEAR_PROMPTS in bench.role(caller).capabilities:
         await call.wait_prompt("beep", timeout_s=15)
     else:
         await bench.sleep(bench.config.blind_greeting_s)
@@ -314,7 +322,7 @@ def scenarios() -> dict[str, Scenario]:
         Scenario(
             "alias_phone", "A phone whose number is an alias shows and opens that mailbox",
             {"caller": CALLER, "callee": LAMP | {Can.BUSY}, "alias": portal - {Can.BUSY}},
-            _alias_phone, ("R17", "R19", "R20"),
+            _alias_phone, ("R17", "R19", "R20"), shares_mailbox=("alias",),
         ),
         Scenario(
             "missed_call", "A missed call does not light the message lamp",

@@ -26,9 +26,6 @@ Capture = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run record as JSON.")]
 
-MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes", "missed_call")
-DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
-
 
 def demo(
     out_dir: OutDir = Path("phonerig-out"),
@@ -72,6 +69,7 @@ def verify(
 ) -> None:
     """Verify message waiting or diversion of one handset of a site."""
     from rig.demo_bench import CALLEES, ROLES
+    from rig.scenarios import DIVERSION_CASES, MWI_CASES
 
     with clear_errors(as_json=as_json):
         cases = {"mwi": MWI_CASES, "diversion": DIVERSION_CASES}.get(what)
