@@ -22,9 +22,7 @@ class PlatformConfig:
         mwi_send_saved: report heard messages; otherwise their count is 0.
         mwi_send_urgent: report the urgent pair; otherwise the parenthesis is left out.
         realm: digest realm; empty means the site's domain.
-        algorithms: digest algorithms, strongest first; each gets a challenge of its own. MD5
-            alone by default, because deployed phones know no other and some (libre 1.1, which
-            baresip 1.0 is built on) give up when a SHA-256 challenge stands beside it.
+        algorithms: digest algorithms, strongest first; each gets a challenge of its own.
         md5_only_agents: beginnings of User-Agents that are offered MD5 alone, in any case:
             baresip 1.0.0 refuses to register when any challenge is not MD5.
         nonce_lifetime_s: age at which a nonce is stale.
@@ -55,7 +53,7 @@ class PlatformConfig:
     mwi_send_saved: bool = True
     mwi_send_urgent: bool = True
     realm: str = ""
-    algorithms: tuple[str, ...] = ("MD5",)
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     md5_only_agents: tuple[str, ...] = ("baresip v0", "baresip v1")
     nonce_lifetime_s: float = 300.0
     register_min_expires_s: int = 10
