@@ -1,7 +1,8 @@
 """The capture program: takes frames from an interface and writes them to its standard output.
 
 A process of its own, so that only it needs CAP_NET_RAW, and so that scapy (GPL-2.0) is part of
-this program alone. Run as ``python -m rig.capture.sniffer_program INTERFACE [FILTER]``.
+this program alone. Run as
+``python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]``.
 
 Output: a stream of records, ``kind(1) stamp(8, ns) link(4) length(4) kept(4) data``; kind ``P``
 is a frame, ``S`` a status whose data is ``packets dropped`` in ASCII, ``R`` says that capturing
@@ -10,6 +11,8 @@ has begun. Errors go to standard error in one line; exit code 3.
 
 from __future__ import annotations
 
+import ctypes.util
+import os
 import select
 import socket
 import struct
@@ -18,10 +21,13 @@ import time
 from typing import BinaryIO
 
 RECORD = struct.Struct("!cQIII")
-SNAPLEN = 65_535
+SNAPLEN = 262_144
 BUFFER_BYTES = 64 * 1024 * 1024
-STATUS_EVERY_S = 0.2
-_SO_RCVBUFFORCE, _SOL_PACKET, _PACKET_STATISTICS = 33, 263, 6
+STATUS_EVERY_S = 0.05
+_SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
+_SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA = 263, 6, 8
+_ARPHRD_ETHERNET, _ARPHRD_LOOPBACK = 1, 772
+_LINK_ETHERNET, _LINK_RAW = 1, 101
 
 
 def main() -> int:
@@ -30,37 +36,62 @@ def main() -> int:
     Returns:
         Exit code: 0, or 3 if capturing could not begin.
     """
-    if len(sys.argv) < 2:
-        sys.stderr.write("usage: python -m rig.capture.sniffer_program INTERFACE [FILTER]\n")
-        return 2
-    interface, pcap_filter = sys.argv[1], " ".join(sys.argv[2:]) or None
-    try:
-        sock, link = open_interface(interface, pcap_filter)
-    except PermissionError:
+    if not 2 <= len(sys.argv) <= 4:
         sys.stderr.write(
-            f"capture on {interface} needs the right to open raw sockets: run as root, or give "
-            "the Python interpreter CAP_NET_RAW (setcap cap_net_raw+ep)\n"
+            "usage: python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]\n"
         )
-        return 3
+        return 2
+    interface, pcap_filter = sys.argv[1], (sys.argv[2:3] or [""])[0] or None
+    buffer_bytes = int(sys.argv[3]) if len(sys.argv) > 3 else BUFFER_BYTES
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        return _refuse(interface, f"there is no such interface; choose one of {_interfaces()}")
+    try:
+        sock, link = open_interface(interface, pcap_filter, buffer_bytes)
+    except PermissionError:
+        return _refuse(
+            interface,
+            "no right to open raw sockets; run as root, or give the Python interpreter "
+            "CAP_NET_RAW (setcap cap_net_raw+ep)",
+        )
     except OSError as error:
-        sys.stderr.write(f"capture on {interface}: {error}; 'ip link' lists the interfaces\n")
-        return 3
+        return _refuse(interface, f"{error}; 'ip link' shows the state of interfaces")
     except Exception as error:  # noqa: BLE001 - scapy raises its own kinds; all end the program
-        sys.stderr.write(f"capture on {interface}: {error} (is libpcap installed?)\n")
-        return 3
+        if ctypes.util.find_library("pcap") is None:
+            return _refuse(interface, "libpcap is missing; install it (Debian: libpcap0.8)")
+        return _refuse(interface, f"{error}; see pcap-filter(7) for the syntax of filters")
     try:
         capture(sock, link, sys.stdout.buffer)
     except (BrokenPipeError, KeyboardInterrupt):
-        return 0
+        # Nobody reads any more; Python must not complain about that while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _refuse(
+            interface, f"ended: {error.strerror}; 'ip link' shows the interface's state"
+        )
     return 0
 
 
-def open_interface(interface: str, pcap_filter: str | None) -> tuple[socket.socket, int]:
+def _refuse(interface: str, why: str) -> int:
+    text = " ".join(why.split())
+    sys.stderr.write(f"capture on {interface}: {text}\n")
+    return 3
+
+
+def _interfaces() -> str:
+    return ", ".join(sorted(name for _, name in socket.if_nameindex()))
+
+
+def open_interface(
+    interface: str, pcap_filter: str | None, buffer_bytes: int = BUFFER_BYTES
+) -> tuple[socket.socket, int]:
     """Open a raw socket with a filter in the kernel.
 
     Args:
         interface: name, e.g. ``lo``.
         pcap_filter: in the syntax of pcap-filter(7), or None.
+        buffer_bytes: what the kernel may hold for us; it doubles the figure for its own needs.
 
     Returns:
         The socket and the LINKTYPE of its frames.
@@ -68,24 +99,28 @@ def open_interface(interface: str, pcap_filter: str | None) -> tuple[socket.sock
     from scapy.arch.linux import L2ListenSocket  # noqa: PLC0415 - takes a second to import
     from scapy.config import conf  # noqa: PLC0415
 
-    conf.bufsize = BUFFER_BYTES
+    conf.bufsize = buffer_bytes
     conf.sniff_promisc = False
     listener = L2ListenSocket(iface=interface, filter=pcap_filter)
     sock: socket.socket = listener.ins
     try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, BUFFER_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
     except OSError:
         sys.stderr.write("note: small capture buffer (no CAP_NET_ADMIN)\n")
     hardware = sock.getsockname()[3]
-    return sock.__class__(fileno=sock.detach()), 1 if hardware in {1, 772} else 101
+    ethernet = hardware in {_ARPHRD_ETHERNET, _ARPHRD_LOOPBACK}
+    own = sock.__class__(fileno=sock.detach())  # scapy would close its own when it is collected
+    return own, _LINK_ETHERNET if ethernet else _LINK_RAW
 
 
 def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
     """Copy frames to ``out`` until writing fails."""
     sock.setblocking(False)
-    loopback = sock.getsockname()[3] == 772
+    loopback = sock.getsockname()[3] == _ARPHRD_LOOPBACK
     packets = dropped = 0
-    sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)  # reading resets: forget the set-up phase
+    # Reading the statistics sets them to zero. Until it was bound and filtered, the socket was
+    # offered the packets of all interfaces; what it dropped of those is no loss.
+    _dropped(sock)
     out.write(RECORD.pack(b"R", 0, link, 0, 0))
     out.flush()
     next_status = time.monotonic() + STATUS_EVERY_S
@@ -95,11 +130,18 @@ def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
             packets += _drain(sock, link, out, skip_outgoing=loopback)
         if time.monotonic() >= next_status:
             next_status = time.monotonic() + STATUS_EVERY_S
-            statistics = sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-            dropped += struct.unpack("II", statistics)[1]
+            dropped += _dropped(sock)
             text = f"{packets} {dropped}".encode()
             out.write(RECORD.pack(b"S", 0, link, len(text), len(text)) + text)
         out.flush()
+
+
+def _dropped(sock: socket.socket) -> int:
+    """What the kernel had no room for since the last call."""
+    counts: tuple[int, int] = struct.unpack(
+        "II", sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+    )
+    return counts[1]
 
 
 def _drain(sock: socket.socket, link: int, out: BinaryIO, *, skip_outgoing: bool) -> int:
@@ -111,12 +153,14 @@ def _drain(sock: socket.socket, link: int, out: BinaryIO, *, skip_outgoing: bool
             break
         if skip_outgoing and address[2] == socket.PACKET_OUTGOING:
             continue
-        stamp = time.time_ns()
+        stamp, length = time.time_ns(), len(data)
         for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == 35 and len(value) >= 16:
-                seconds, nanoseconds = struct.unpack("qq", value[:16])
+            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(value) >= 16:
+                seconds, nanoseconds = struct.unpack_from("qq", value)
                 stamp = seconds * 1_000_000_000 + nanoseconds
-        out.write(RECORD.pack(b"P", stamp, link, len(data), len(data)) + data)
+            elif level == _SOL_PACKET and kind == _PACKET_AUXDATA and len(value) >= 8:
+                length = max(length, struct.unpack_from("II", value)[1])
+        out.write(RECORD.pack(b"P", stamp, link, length, len(data)) + data)
         taken += 1
     return taken
 
