@@ -1,0 +1,152 @@
+"""The program as a whole: versions, usage errors, seeded faults, captures, readers that leave."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from cli_runner import PROGRAM, environment, error_lines, run_cli
+
+VERBS = (
+    ("demo",),
+    ("verify",),
+    ("render",),
+    ("serve",),
+    ("inventory", "check"),
+    ("profile", "list"),
+    ("profile", "show"),
+    ("profile", "lint"),
+    ("capture", "analyze"),
+    ("platform", "run"),
+    ("handset", "run"),
+    ("faults", "list"),
+    ("faults", "run"),
+)
+
+
+def test_version_is_that_of_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    result = run_cli("--version")
+    assert result.returncode == 0
+    assert result.stdout == f"phonerig {project['version']}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_explains_itself_and_speaks_json(verb):
+    result = run_cli(*verb, "--help")
+    assert result.returncode == 0
+    assert "--json" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("demo", "--nonsense"),
+        ("serve", "demo", "--http-port", "99999"),
+        ("demo", "--scenario", "nonsense"),
+        ("demo", "--fault", "nonsense"),
+        ("demo", "--fetch-by", "carrier-pigeon"),
+        ("verify", "nonsense"),
+        ("verify", "mwi", "demo", "--handset", "nobody"),
+        ("profile", "show", "T46X"),
+        ("faults", "run", "nonsense"),
+        ("capture", "analyze", "nothing.pcap"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2(tmp_path, arguments):
+    result = run_cli(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert error_lines(result)
+
+
+def test_a_missing_interface_is_a_rig_error_in_one_line(tmp_path):
+    result = run_cli("demo", "--capture", "nosuch0", "-o", tmp_path / "out")
+    assert result.returncode == 3
+    assert len(error_lines(result)) == 1
+    assert "nosuch0" in result.stderr
+
+
+def test_profiles_are_listed_explained_and_judged():
+    models = json.loads(run_cli("profile", "list", "--json").stdout)["models"]
+    names = {row["model"] for row in models}
+    assert {"T46U", "D785"} <= names
+    shown = json.loads(run_cli("profile", "show", "T46U", "--json").stdout)
+    assert shown["vendor"] == "yealink"
+    explained = run_cli("profile", "show", "T46U", "--explain").stdout.splitlines()
+    accounts = next(line for line in explained if line.startswith("limits.accounts = "))
+    assert accounts.startswith(f"limits.accounts = {shown['limits']['accounts']}  (")
+    assert "T46U.yaml:" in accounts
+    lint = run_cli("profile", "lint", "--json")
+    data = json.loads(lint.stdout)
+    assert lint.returncode == (2 if data["faults"] else 0)
+    assert data["models"] == len(models)
+
+
+def test_a_seeded_fault_is_named_and_the_demo_fails_by_it(tmp_path):
+    known = json.loads(run_cli("faults", "list", "--json").stdout)["faults"]
+    assert "lamp-stuck-off" in {row["name"] for row in known}
+    proof = run_cli("faults", "run", "lamp-stuck-off", "-o", tmp_path / "proof", "--json")
+    data = json.loads(proof.stdout)
+    assert proof.returncode == 0, proof.stderr
+    assert data["named"] is True
+    assert data["outcome"] == "fail"
+    assert data["findings"][0]["class"] == data["fault"]["class"]
+    demo = run_cli("demo", "--fault", "lamp-stuck-off", "-o", tmp_path / "demo", "--json")
+    assert demo.returncode == 1
+    analysis = run_cli("capture", "analyze", tmp_path / "proof" / "run.pcapng", "--json")
+    assert json.loads(analysis.stdout)["methods"]["NOTIFY"] > 0
+
+
+def test_one_scenario_of_the_demo_passes_and_leaves_reports(tmp_path):
+    out = tmp_path / "out"
+    result = run_cli("demo", "--scenario", "busy", "-o", out)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+    assert {path.name for path in out.iterdir()} >= {"report.html", "record.json", "junit.xml"}
+    assert str(out / "report.html") in result.stdout
+
+
+def test_reports_that_have_nowhere_to_go_are_told_before_the_run(tmp_path):
+    way = tmp_path / "way"
+    way.write_text("x")
+    for verb in (("demo",), ("faults", "run", "notify-lost")):
+        result = run_cli(*verb, "-o", way / "out", timeout_s=20)
+        assert result.returncode == 2
+        assert len(error_lines(result)) == 1
+
+
+def test_tracebacks_come_only_when_asked_for(tmp_path):
+    assert "Traceback" not in run_cli("inventory", "check", "nothing", cwd=tmp_path).stderr
+    for asked in (
+        run_cli("inventory", "check", "nothing", "--debug", cwd=tmp_path),
+        run_cli("--debug", "inventory", "check", "nothing", cwd=tmp_path),
+        run_cli("inventory", "check", "nothing", cwd=tmp_path, PHONERIG_DEBUG="1"),
+    ):
+        assert "Traceback" in asked.stderr
+        assert asked.returncode == 2
+
+
+@pytest.mark.parametrize("verb", [("profile", "show", "T46U", "--json"), ("profile", "lint")])
+def test_a_reader_that_leaves_changes_nothing(verb):
+    with subprocess.Popen(
+        [*PROGRAM, *verb],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_terminal_without_unicode_gets_escapes(tmp_path):
+    result = run_cli("platform", "run", "demo", "--host", "grün", PYTHONIOENCODING="ascii")
+    assert result.returncode == 3
+    assert "gr\\xfcn" in error_lines(result)[0]

@@ -1,0 +1,136 @@
+"""``phonerig render``: files, diffs, losses, and nothing at all after an error."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from cli_runner import error_lines, run_cli, write_site
+
+
+def snapshot(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_demo_site_is_rendered_and_then_unchanged(tmp_path):
+    out = tmp_path / "out"
+    first = run_cli("render", "demo", "-o", out, "--json")
+    data = json.loads(first.stdout)
+    assert first.returncode == 0
+    assert data["written"] is True
+    assert {path.name for path in out.iterdir()} == {file["path"] for file in data["files"]}
+    assert all(file["state"] == "new" for file in data["files"])
+    again = run_cli("render", "demo", "-o", out, "--check")
+    assert again.returncode == 0
+    assert "0 new, 0 changed" in again.stdout
+
+
+def test_files_with_secrets_are_for_their_owner_only(tmp_path):
+    out = tmp_path / "out"
+    files = json.loads(run_cli("render", "demo", "-o", out, "--json").stdout)["files"]
+    secret = [out / file["path"] for file in files if file["secret"]]
+    secret[0].chmod(0o644)
+    assert run_cli("render", "demo", "-o", out).returncode == 0
+    assert secret
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
+
+
+def test_losses_are_told_and_strict_refuses_them(tmp_path):
+    out = tmp_path / "out"
+    result = run_cli("render", "demo", "-o", out, "--strict")
+    *faults, _ = error_lines(result)
+    assert result.returncode == 2
+    assert faults
+    assert all("cannot express" in fault for fault in faults)
+    assert not out.exists()
+    relaxed = run_cli("render", "demo", "-o", out, "--json")
+    losses = json.loads(relaxed.stdout)["losses"]
+    assert sum(len(items) for items in losses.values()) == len(faults)
+
+
+def test_check_finds_a_change_and_writes_nothing(tmp_path):
+    site, out = write_site(tmp_path), tmp_path / "out"
+    assert run_cli("render", site, "-o", out).returncode == 0
+    before = snapshot(out)
+    write_site(tmp_path, name="Annette")
+    result = run_cli("render", site, "-o", out, "--check")
+    assert result.returncode == 1
+    assert "changed: 805ec01a2b01.cfg" in result.stdout.splitlines()
+    assert snapshot(out) == before
+
+
+def test_diff_shows_the_change_without_secrets(tmp_path):
+    site, out = write_site(tmp_path), tmp_path / "out"
+    run_cli("render", site, "-o", out)
+    before = snapshot(out)
+    write_site(tmp_path, name="Annette")
+    result = run_cli("render", site, "-o", out, "--diff")
+    assert result.returncode == 0
+    assert "-account.1.display_name = Anna" in result.stdout.splitlines()
+    assert "+account.1.display_name = Annette" in result.stdout.splitlines()
+    assert "quitte" not in result.stdout
+    assert snapshot(out) == before
+    text = site.read_text().replace("quitte-4711-anna", "quitte-4712-anna")
+    site.write_text(text.replace("Annette", "Anna"))
+    secret_only = run_cli("render", site, "-o", out, "--diff", "--check")
+    assert secret_only.returncode == 1
+    assert "805ec01a2b01.cfg: only secrets change" in secret_only.stdout
+    assert "4712" not in secret_only.stdout
+
+
+def test_one_handset_alone(tmp_path):
+    out = tmp_path / "out"
+    assert run_cli("render", write_site(tmp_path), "-o", out, "--handset", "hall").returncode == 0
+    names = {path.name for path in out.iterdir()}
+    assert "805ec01a2b02.cfg" in names
+    assert "805ec01a2b01.cfg" not in names
+    result = run_cli("render", tmp_path, "-o", out, "--handset", "hal")
+    assert result.returncode == 2
+    assert "hall" in error_lines(result)[0]
+
+
+@pytest.mark.parametrize(
+    ("label", "model", "shown"),
+    [
+        ('"Anna\\nmalicious.key = 1"', "T46U", "label"),
+        ('"x]]><evil/>\\u0001"', "D785", "label"),
+        (f'"{"A" * 5000}"', "T46U", "label"),
+    ],
+)
+def test_a_hostile_value_is_refused_with_its_field(tmp_path, label, model, shown):
+    out = tmp_path / "out"
+    result = run_cli("render", write_site(tmp_path, label=label, model=model), "-o", out)
+    lines = error_lines(result)
+    assert result.returncode == 2
+    assert any(shown in line and "site.yaml:" in line for line in lines)
+    assert max(map(len, lines)) < 500
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("model", ["T46U", "D785", "VVX450", "GRP2614"])
+def test_markup_in_a_name_stays_text(tmp_path, model):
+    out = tmp_path / "out"
+    site = write_site(tmp_path, name='"Anna <b>&amp; {{ 7*7 }} Grün"', model=model)
+    result = run_cli("render", site, "-o", out)
+    content = b"".join(snapshot(out).values()).decode()
+    assert result.returncode == 0
+    assert "<b>" not in content or model == "T46U"
+    assert "49 Gr" not in content
+
+
+def test_a_file_in_the_way(tmp_path):
+    way = tmp_path / "way"
+    way.write_text("x")
+    result = run_cli("render", "demo", "-o", way)
+    assert result.returncode == 2
+    assert error_lines(result) == [
+        f"{way} is a file; expected a folder, which is made if it is missing"
+    ]
+    assert way.read_text() == "x"
+
+
+def test_render_needs_a_folder():
+    result = run_cli("render", "demo")
+    assert result.returncode == 2
+    assert "--out" in result.stderr
