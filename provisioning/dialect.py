@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
-from provisioning.errors import InputErrors, InputFault, RigError, UsageError
+from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
-from provisioning.formats.value_rule import has_unfit_character
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
     MAP_ADAPTER,
@@ -30,6 +30,10 @@ from provisioning.readback_map import (
 from provisioning.resources import templates_dir
 from provisioning.secret import Secret
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
+
+_RECORD_MODULES = frozenset(
+    {"provisioning.intent", "provisioning.profile_model", "provisioning.render"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,28 @@ def _numbers(name: str, number: int) -> dict[str, str]:
     return {name: str(number), f"{name}_zero": str(number - 1)}
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox with a short way to the records that templates are made for.
+
+    Records of the intent and of the profile are frozen and hold data only, so their public
+    attributes need none of the sandbox's general checks, which cost more than rendering.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Read an attribute: at once for a record, else by the sandbox's rules."""
+        if type(obj).__module__ in _RECORD_MODULES and attribute[0] != "_":
+            try:
+                return getattr(obj, attribute)
+            except AttributeError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
 def _environment(folder: Path, form: Format) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         autoescape=form.xml,
-        finalize=_refuse_unfit,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -150,15 +170,6 @@ def _environment(folder: Path, form: Format) -> ImmutableSandboxedEnvironment:
     environment.filters["reveal"] = _reveal
     environment.filters["hostport"] = _hostport
     return environment
-
-
-def _refuse_unfit(value: object) -> object:
-    """Stop a value that would break the syntax, should it have passed every check before."""
-    if isinstance(value, Secret):
-        raise RigError("a template writes a secret without 'reveal'")
-    if isinstance(value, str) and has_unfit_character(value):
-        raise UsageError("a template was given a value with control characters")
-    return value
 
 
 def _reveal(secret: Secret) -> str:

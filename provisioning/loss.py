@@ -161,9 +161,10 @@ class _Fit:
             expires_s = self.interval(
                 f"{path}.mwi.expires_s", expires_s, self._profile.intervals.mwi_expires
             )
-        return replace(
-            mwi, mode=mode, expires_s=expires_s, mailbox_uri=self._mailbox(account, path)
-        )
+        uri = self._mailbox(account, path)
+        if (mode, expires_s, uri) == (mwi.mode, mwi.expires_s, mwi.mailbox_uri):
+            return mwi
+        return replace(mwi, mode=mode, expires_s=expires_s, mailbox_uri=uri)
 
     def _mailbox(self, account: AccountIntent, path: str) -> str | None:
         uri = account.mwi.mailbox_uri

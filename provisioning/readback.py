@@ -7,8 +7,8 @@ finding can point at ``file:line``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 from provisioning.address import Mac
 from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
@@ -83,21 +83,44 @@ class Difference:
         return f"{self.field}: wanted {self.wanted!r}, got {self.got!r} ({where}{key})"
 
 
+FieldOrigins = tuple[str, Mapping[str, str], Mapping[str, Key]]
+"""Prefix of paths, paths by field, and the setting that carries each field."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadBack:
     """What a set of files tells a handset.
 
     Attributes:
         intent: the same as an intent.
-        places: where each field stands, by dotted path.
         files: the files that were read, in the order in which they count.
         unreadable: files that the handset cannot read, with the reason.
+        origins: settings that carry the fields.
+        aliases: other names of settings.
     """
 
     intent: HandsetIntent
-    places: Mapping[str, Place]
     files: tuple[SettingsFile, ...]
     unreadable: tuple[FormatError, ...] = ()
+    origins: tuple[FieldOrigins, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """Where each field stands, by dotted path."""
+        return {
+            prefix + paths.get(name, name): self._place(key)
+            for prefix, paths, origins in self.origins
+            for name, key in origins.items()
+        }
+
+    def _place(self, key: Key) -> Place:
+        name, index = key[0].partition("@")[0], key[1]
+        setting = self.find(name, index)
+        if setting is None:
+            others = (other for other, own in self.aliases.items() if own == name)
+            setting = next((found for other in others if (found := self.find(other))), None)
+        return Place(name) if setting is None else Place(setting.key, setting.file, setting.line)
 
     def find(self, key: str, index: int | None = None) -> Setting | None:
         """The setting that counts, over all files; None when nobody sets it."""
@@ -149,46 +172,42 @@ def read_back_places(
             unreadable.append(error)
     if profile.boot.precedence == "first":
         read.reverse()
-    return _interpret(tuple(read), tuple(unreadable), profile, mac, dialect)
-
-
-def read_back_settings(
-    read: tuple[SettingsFile, ...], profile: Profile, mac: Mac, dialect: Dialect
-) -> ReadBack:
-    """The same for files that are already parsed, the one that counts most last."""
-    return _interpret(read, (), profile, mac, dialect)
-
-
-def _interpret(
-    read: tuple[SettingsFile, ...],
-    unreadable: tuple[FormatError, ...],
-    profile: Profile,
-    mac: Mac,
-    dialect: Dialect,
-) -> ReadBack:
     plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
-    settings: dict[Key, Setting] = {}
-    for file in read:
-        settings.update(file.by_key)
-    if plans.aliases:
-        settings = _with_aliases(settings, plans.aliases)
-    reader = _Reader(settings, plans)
-    return ReadBack(reader.handset(mac, profile.model), reader.places, read, unreadable)
+    reader = _Reader(_joined([file.values for file in read], plans.aliases), plans)
+    intent = reader.handset(mac, profile.model)
+    return ReadBack(intent, tuple(read), tuple(unreadable), tuple(reader.origins), plans.aliases)
 
 
-def _with_aliases(
-    settings: Mapping[Key, Setting], aliases: Mapping[str, str]
-) -> dict[Key, Setting]:
-    return {(aliases.get(key, key), index): setting for (key, index), setting in settings.items()}
+def read_back_values(
+    values: Sequence[Mapping[Key, str]], profile: Profile, mac: Mac, dialect: Dialect
+) -> HandsetIntent:
+    """The same for files of which only the values are known.
+
+    Args:
+        values: of each file, the one that counts most last.
+        profile: of the model.
+        mac: of the handset.
+        dialect: of the vendor.
+    """
+    plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
+    reader = _Reader(_joined(values, plans.aliases), plans)
+    return reader.handset(mac, profile.model)
+
+
+def _joined(values: Sequence[Mapping[Key, str]], aliases: Mapping[str, str]) -> Mapping[Key, str]:
+    joined = values[0] if len(values) == 1 else {k: v for each in values for k, v in each.items()}
+    if not aliases or aliases.keys().isdisjoint(key for key, _ in joined):
+        return joined
+    return {(aliases.get(key, key), index): value for (key, index), value in joined.items()}
 
 
 class _Reader:
     """Builds intents from settings by the compiled map."""
 
-    def __init__(self, settings: Mapping[Key, Setting], plans: ReadbackPlans) -> None:
-        self._settings = settings
+    def __init__(self, values: Mapping[Key, str], plans: ReadbackPlans) -> None:
+        self._values = values
         self._plans = plans
-        self.places: dict[str, Place] = {}
+        self.origins: list[FieldOrigins] = []
 
     def handset(self, mac: Mac, model: str) -> HandsetIntent:
         scope = self._run(self._plans.handset, "", _HANDSET_PATHS)
@@ -239,9 +258,8 @@ class _Reader:
         paths: Mapping[str, str],
         stop_unless: str = "",
     ) -> dict[str, str]:
-        scope, places = run_plan(plan, self._settings, self._plans.null_value, stop_unless)
-        for name, place in places.items():
-            self.places[prefix + paths.get(name, name)] = place
+        scope, origins = run_plan(plan, self._values, self._plans.null_value, stop_unless)
+        self.origins.append((prefix, paths, origins))
         return scope
 
 
@@ -306,7 +324,7 @@ def compare(
         read: what the files say.
         places: where each field stands, for positions in the result.
     """
-    if intended == read:
+    if replace(read, name=intended.name) == intended:
         return []
     known = places or {}
     return [
@@ -343,11 +361,11 @@ def _differences(path: str, wanted: object, got: object) -> Iterator[tuple[str, 
     if isinstance(wanted, tuple) and isinstance(got, tuple):
         yield from _by_place(path, wanted, got)
     elif is_dataclass(wanted) and type(wanted) is type(got) and not isinstance(wanted, Mac):
-        for field in fields(wanted):
-            if field.name in _UNNAMED and not path:
+        for item in fields(wanted):
+            if item.name in _UNNAMED and not path:
                 continue
-            inner = f"{path}.{field.name}" if path else field.name
-            yield from _differences(inner, getattr(wanted, field.name), getattr(got, field.name))
+            inner = f"{path}.{item.name}" if path else item.name
+            yield from _differences(inner, getattr(wanted, item.name), getattr(got, item.name))
     else:
         yield path, _show(wanted), _show(got)
 

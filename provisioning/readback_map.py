@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
-from provisioning.formats.settings import Key, Setting
+from provisioning.formats.settings import Key
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 _STRICT = ConfigDict(extra="forbid")
@@ -111,6 +111,7 @@ class Rule:
     value: str | None
     default: str
     dynamic: bool
+    simple: bool
     secret: bool
     lookup: Key = ("", None)
 
@@ -118,29 +119,27 @@ class Rule:
         """Fill ``{n}`` or ``{p}`` once, so that reading does not."""
         key = fill(self.key, variables)
         index = fill(self.index, variables)
+        if self.attribute and "@" not in key:
+            key = f"{key}@{self.attribute}"
         dynamic = "{" in key or "{" in index
         lookup: Key = ("", None) if dynamic else (key, int(index) if index else None)
-        return replace(self, key=key, index=index, dynamic=dynamic, lookup=lookup)
+        simple = self.simple and not dynamic
+        return replace(self, key=key, index=index, dynamic=dynamic, simple=simple, lookup=lookup)
 
     def read(
-        self, scope: Mapping[str, str], settings: Mapping[Key, Setting], null_value: str
-    ) -> tuple[str, Setting | None, str]:
-        """Read the field: value, the setting it came from, and the setting's name."""
+        self, scope: Mapping[str, str], values: Mapping[Key, str], null_value: str
+    ) -> tuple[str, Key]:
+        """Read the field: its value, and name and index of the setting that carries it."""
         lookup = self.lookup
         if self.dynamic:
             key, index = fill(self.key, scope), fill(self.index, scope)
             lookup = (key, int(index) if index.isdecimal() else None)
-        setting = settings.get(lookup)
         if self.value is not None:
-            return fill(self.value, scope), setting, lookup[0]
-        if setting is None:
-            return self._default(scope), None, lookup[0]
-        raw = setting.value
-        if self.attribute:
-            raw = setting.attribute(self.attribute) or ""
-        if null_value and raw == null_value:
-            return self._default(scope), setting, lookup[0]
-        return self._convert(raw, scope), setting, lookup[0]
+            return fill(self.value, scope), lookup
+        raw = values.get(lookup)
+        if raw is None or (null_value and raw == null_value):
+            return self._default(scope), lookup
+        return self._convert(raw, scope), lookup
 
     def _convert(self, raw: str, scope: Mapping[str, str]) -> str:
         if self.pattern is not None:
@@ -161,6 +160,8 @@ class Rule:
     def _default(self, scope: Mapping[str, str]) -> str:
         return fill(self.default, scope) if "{" in self.default else self.default
 
+
+_NOTHING = frozenset({None, "", "false"})
 
 Plan = tuple[tuple[str, tuple[Rule, ...]], ...]
 """Fields with their rules, in the order in which they are read."""
@@ -195,34 +196,36 @@ def bind_plan(plan: Plan, variables: Mapping[str, str]) -> Plan:
 
 
 def run_plan(
-    plan: Plan, settings: Mapping[Key, Setting], null_value: str, stop_unless: str = ""
-) -> tuple[dict[str, str], dict[str, Place]]:
+    plan: Plan, values: Mapping[Key, str], null_value: str, stop_unless: str = ""
+) -> tuple[dict[str, str], dict[str, Key]]:
     """Read all fields of a plan.
 
     Args:
         plan: bound rules.
-        settings: what the files say.
+        values: what the files say, by name and index of the setting.
         null_value: value that stands for the default.
         stop_unless: name of a field; when it is read as empty or ``false``, reading ends.
 
     Returns:
-        Fields by name, and where each one stands.
+        Fields by name, and the setting that carries each one.
     """
     scope: dict[str, str] = {}
-    places: dict[str, Place] = {}
+    origins: dict[str, Key] = {}
     for name, rules in plan:
         for rule in rules:
-            if any(scope.get(other) != wanted for other, wanted in rule.when):
+            if rule.when and any(scope.get(other) != wanted for other, wanted in rule.when):
                 continue
-            value, setting, key = rule.read(scope, settings, null_value)
-            scope[name] = value
-            places[name] = (
-                Place(key) if setting is None else Place(setting.key, setting.file, setting.line)
-            )
+            if rule.simple:  # most rules are; this is the short way through
+                raw = values.get(rule.lookup)
+                unset = raw is None or (null_value and raw == null_value)
+                scope[name] = rule.default if raw is None or unset else raw
+                origins[name] = rule.lookup
+            else:
+                scope[name], origins[name] = rule.read(scope, values, null_value)
             break
-        if name == stop_unless and scope.get(name) in {None, "", "false"}:
+        if name == stop_unless and scope.get(name) in _NOTHING:
             break
-    return scope, places
+    return scope, origins
 
 
 def secret_keys(plan: Plan) -> tuple[str, ...]:
@@ -258,6 +261,8 @@ def _compile(text: RuleText, tables: Mapping[str, Mapping[str, object]]) -> Rule
         value=text.value,
         default=text.default,
         dynamic=True,
+        simple=not (text.pattern or words or text.scale or "{" in text.default)
+        and text.value is None,
         secret=text.secret,
     )
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jinja2 import TemplateError
 
 from provisioning.dialect import Dialect, load_dialect
 from provisioning.errors import RigError, UsageError
-from provisioning.formats.settings import SettingsFile
+from provisioning.formats.settings import Key, SettingsFile
+from provisioning.formats.value_rule import has_unfit_character
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
 from provisioning.intent_check import check_intent
 from provisioning.loss import Loss, fit_to_model
 from provisioning.profile_model import FileKind, FileScope, Profile, RenderFile
-from provisioning.readback import Difference, compare, read_back_settings
+from provisioning.readback import Difference, compare, read_back_places, read_back_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,7 @@ class NamedHandset(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One account position of a model, used or not.
 
     Attributes:
@@ -111,12 +111,11 @@ class Slot:
         account: what is there, or None.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which no template asks for
     account: AccountIntent | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeySlot:
+class KeySlot(NamedTuple):
     """One key position of a model, used or not.
 
     Attributes:
@@ -206,7 +205,15 @@ def render_handset(
     fitted, losses = fit_to_model(intent, profile, dialect.tables)
     if losses:
         _check_losses(intent, fitted, losses)
-    files = tuple(_render_file(file, fitted, profile, dialect) for file in profile.render.files)
+    context = template_context(fitted, profile, dialect)
+    shared = {"profile": profile, "tables": dialect.tables}
+    files = tuple(
+        # A shared file must not depend on who asks; StrictUndefined makes an attempt an error.
+        _render_file(
+            file, fitted, profile, dialect, shared if file.scope is FileScope.MODEL else context
+        )
+        for file in profile.render.files
+    )
     _prove(fitted, files, profile, dialect)
     return RenderedSet(intent.name, files, losses, fitted)
 
@@ -270,16 +277,18 @@ def template_context(
 
 
 def _render_file(
-    file: RenderFile, intent: HandsetIntent, profile: Profile, dialect: Dialect
+    file: RenderFile,
+    intent: HandsetIntent,
+    profile: Profile,
+    dialect: Dialect,
+    context: Mapping[str, object],
 ) -> RenderedFile:
-    context = template_context(intent, profile, dialect)
-    if file.scope is FileScope.MODEL:
-        # A shared file must not depend on who asks; StrictUndefined makes an attempt an error.
-        context = {"profile": profile, "tables": dialect.tables}
     try:
         text = dialect.template(file.template).render(context)
     except TemplateError as error:
         raise RenderError(f"handset {intent.name}: {file.template}: {error}") from error
+    if has_unfit_character(text):
+        raise RenderError(f"handset {intent.name}: {file.template}: writes a control character")
     return RenderedFile(
         path=profile.file_path(file, intent.mac),
         content=text.encode("utf-8"),
@@ -294,24 +303,55 @@ def _render_file(
 def _prove(
     fitted: HandsetIntent, files: tuple[RenderedFile, ...], profile: Profile, dialect: Dialect
 ) -> None:
-    """Read the files back and stop at anything that is not as intended."""
+    """Read the files back and stop at anything that is not as intended.
+
+    The quick scan says whether all is well; only if it is not, the full readers find out
+    what is wrong and where.
+    """
+    for file in files:
+        if file.kind is FileKind.LIST:
+            _check_list(fitted.name, dialect.format.read(file.content, file.path))
+    if _reads_back(fitted, files, profile, dialect):
+        return
     read = [dialect.format.read(file.content, file.path) for file in files]
     _check_layout(fitted.name, read)
-    settings = [
-        item for item, file in zip(read, files, strict=True) if file.kind is FileKind.SETTINGS
-    ]
-    if profile.boot.precedence == "first":
-        settings.reverse()
-    back = read_back_settings(tuple(settings), profile, fitted.mac, dialect)
+    back = read_back_places(
+        {file.path: file.content for file in files if file.kind is FileKind.SETTINGS},
+        profile,
+        fitted.mac,
+        dialect=dialect,
+    )
     differences = compare(fitted, back.intent, back.places)
     if differences:
         text = "; ".join(str(difference) for difference in differences)
         raise RenderError(f"handset {fitted.name}: files do not read back: {text}", differences)
 
 
+def _reads_back(
+    fitted: HandsetIntent, files: tuple[RenderedFile, ...], profile: Profile, dialect: Dialect
+) -> bool:
+    """Whether a quick scan finds nothing odd and nothing but what is intended."""
+    values: list[dict[Key, str]] = []
+    for file in files:
+        if file.kind is FileKind.SETTINGS:
+            scanned = dialect.format.scan(file.content)
+            if scanned is None or any(not scanned.keys().isdisjoint(other) for other in values):
+                return False
+            values.append(scanned)
+    if profile.boot.precedence == "first":
+        values.reverse()
+    return not compare(fitted, read_back_values(values, profile, fitted.mac, dialect))
+
+
+def _check_list(handset: str, read: SettingsFile) -> None:
+    for problem in read.problems:
+        raise RenderError(f"handset {handset}: {read.path}:{problem.line}: {problem.text}")
+    if not read.includes:
+        raise RenderError(f"handset {handset}: {read.path} names no file to fetch")
+
+
 def _check_layout(handset: str, read: list[SettingsFile]) -> None:
-    owner: dict[tuple[str, int | None], str] = {}
-    for file in read:
+    for number, file in enumerate(read):
         for problem in file.problems:
             raise RenderError(f"handset {handset}: {file.path}:{problem.line}: {problem.text}")
         for first, second in file.duplicates:
@@ -319,12 +359,12 @@ def _check_layout(handset: str, read: list[SettingsFile]) -> None:
                 f"handset {handset}: {second.position}: {second.key} is already set at "
                 f"{first.position}"
             )
-        for key, setting in file.by_key.items():
-            if key in owner:
+        for other in read[:number]:
+            for key in file.by_key.keys() & other.by_key.keys():
+                setting = file.by_key[key]
                 raise RenderError(
-                    f"handset {handset}: {setting.position}: {setting.key} is also in {owner[key]}"
+                    f"handset {handset}: {setting.position}: {setting.key} is also in {other.path}"
                 )
-            owner[key] = file.path
 
 
 def _check_losses(intent: HandsetIntent, fitted: HandsetIntent, losses: tuple[Loss, ...]) -> None:

@@ -16,13 +16,14 @@ from collections.abc import Collection
 from lxml import etree
 
 from provisioning.errors import Position
-from provisioning.formats.settings import FormatError, Problem, Setting, SettingsFile
+from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
 from provisioning.formats.xml_reading import (
     children,
     line_of,
     mask_elements,
     parse_xml,
     text_of,
+    try_parse,
 )
 
 _ROOT = "gs_provision"
@@ -55,6 +56,35 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), tuple(problems))
 
 
+def scan(content: bytes) -> dict[Key, str] | None:
+    """Read nothing but the values, quickly.
+
+    Args:
+        content: the file.
+
+    Returns:
+        The same as ``read(content, path).values``; None when the file cannot be read or holds
+        anything odd, which :func:`read` then tells.
+    """
+    root = try_parse(content)
+    if root is None or root.tag != _ROOT:
+        return None
+    values: dict[Key, str] = {}
+    count = 0
+    for section in root:
+        if section.tag != "config":
+            if section.tag != "mac":
+                return None
+            continue
+        for element in section:
+            name = element.get("name")
+            if element.tag != "item" or not name or len(element):
+                return None
+            values[str(name), None] = element.text or ""
+        count += len(section)
+    return values if len(values) == count else None
+
+
 def _read_element(
     element: etree._Element, path: str, settings: list[Setting], problems: list[Problem]
 ) -> None:
@@ -62,7 +92,7 @@ def _read_element(
     tag = str(element.tag)
     name = element.get("name")
     if tag == "item" and name:
-        parts = children(element)
+        parts = children(element) if len(element) else []
         for part in parts:
             part_name = part.get("name")
             if part.tag == "part" and part_name:

@@ -9,11 +9,13 @@ import re
 from collections.abc import Collection
 
 from provisioning.errors import Position
-from provisioning.formats.settings import FormatError, Problem, Setting, SettingsFile, decode
+from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile, decode
 from provisioning.formats.value_rule import LOOKS_LIKE_SETTING
 
 HEADER = "#!version:1.0.0.1"
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+_SETTING_LINE = re.compile(r"^([A-Za-z][A-Za-z0-9_.\-]*) *=(.*)$", re.MULTILINE)
+_OTHER_LINE = re.compile(r"^(?:#.*)?$", re.MULTILINE)
 _INCLUDE = re.compile(r"include:config\s+[\"<]([^\">]+)[\">]")
 
 
@@ -42,7 +44,7 @@ def read(content: bytes, path: str) -> SettingsFile:
         key = key.rstrip()
         if sign and _KEY.fullmatch(key):
             settings.append(Setting(key, None, value.strip(), number, (), path))
-            if LOOKS_LIKE_SETTING.search(value):
+            if "=" in value and LOOKS_LIKE_SETTING.search(value):
                 problems.append(Problem(number, "two settings on one line"))
         elif included := _INCLUDE.fullmatch(line):
             includes.append(included[1])
@@ -51,6 +53,29 @@ def read(content: bytes, path: str) -> SettingsFile:
     if lines[-1]:
         problems.append(Problem(len(lines), "the last line does not end"))
     return SettingsFile(path, tuple(settings), tuple(includes), tuple(problems))
+
+
+def scan(content: bytes) -> dict[Key, str] | None:
+    """Read nothing but the values, quickly.
+
+    Args:
+        content: the file.
+
+    Returns:
+        The same as ``read(content, path).values``; None when the file cannot be read or holds
+        anything odd, which :func:`read` then tells.
+    """
+    text = content.decode("utf-8", "replace")
+    if not text.startswith(f"{HEADER}\n") or not text.endswith("\n") or "\r" in text:
+        return None
+    found = _SETTING_LINE.findall(text)
+    values: dict[Key, str] = {(key, None): value.strip() for key, value in found}
+    other_lines = len(_OTHER_LINE.findall(text)) - 1
+    if len(values) != len(found) or len(found) + other_lines != text.count("\n"):
+        return None
+    if any("=" in value and LOOKS_LIKE_SETTING.search(value) for value in values.values()):
+        return None
+    return None if "\ufffd" in text else values
 
 
 def mask(content: str, keys: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from provisioning.errors import UsageError
 from provisioning.formats import grandstream_xml, key_value, xml_attributes, xml_elements
-from provisioning.formats.settings import SettingsFile
+from provisioning.formats.settings import Key, SettingsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,14 @@ class Format:
     Attributes:
         name: as profiles name it.
         read: bytes and file name to settings.
+        scan: bytes to values alone, or None when the file holds anything odd.
         mask: text with the values of some keys replaced by ``***``.
         xml: templates are escaped as XML.
     """
 
     name: str
     read: Callable[[bytes, str], SettingsFile]
+    scan: Callable[[bytes], dict[Key, str] | None]
     mask: Callable[[str, Collection[str]], str]
     xml: bool
 
@@ -30,10 +32,22 @@ class Format:
 _FORMATS = {
     entry.name: entry
     for entry in (
-        Format("key_value", key_value.read, key_value.mask, xml=False),
-        Format("xml_elements", xml_elements.read, xml_elements.mask, xml=True),
-        Format("xml_attributes", xml_attributes.read, xml_attributes.mask, xml=True),
-        Format("grandstream_xml", grandstream_xml.read, grandstream_xml.mask, xml=True),
+        Format("key_value", key_value.read, key_value.scan, key_value.mask, xml=False),
+        Format("xml_elements", xml_elements.read, xml_elements.scan, xml_elements.mask, xml=True),
+        Format(
+            "xml_attributes",
+            xml_attributes.read,
+            xml_attributes.scan,
+            xml_attributes.mask,
+            xml=True,
+        ),
+        Format(
+            "grandstream_xml",
+            grandstream_xml.read,
+            grandstream_xml.scan,
+            grandstream_xml.mask,
+            xml=True,
+        ),
     )
 }
 

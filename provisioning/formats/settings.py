@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from provisioning.errors import Position, UsageError
 
@@ -18,9 +19,8 @@ Key = tuple[str, int | None]
 """Name and index of a setting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting as written.
+class Setting(NamedTuple):
+    """One setting as written; a tuple, because there are hundreds in every file.
 
     Attributes:
         key: its name.
@@ -32,7 +32,7 @@ class Setting:
     """
 
     key: str
-    index: int | None
+    index: int | None  # type: ignore[assignment]  # hides tuple.index, which nobody asks a setting for
     value: str
     line: int
     attributes: tuple[tuple[str, str], ...] = ()
@@ -99,6 +99,16 @@ class SettingsFile:
     def by_key(self) -> dict[Key, Setting]:
         """The settings that count, by name and index."""
         return self._by_key
+
+    @property
+    def values(self) -> dict[Key, str]:
+        """Values by name and index; an attribute is named ``key@attribute``."""
+        values: dict[Key, str] = {}
+        for (key, index), setting in self._by_key.items():
+            values[key, index] = setting.value
+            for name, value in setting.attributes:
+                values[f"{key}@{name}", index] = value
+        return values
 
     @property
     def duplicates(self) -> list[tuple[Setting, Setting]]:

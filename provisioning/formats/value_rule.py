@@ -17,6 +17,7 @@ _NONCHARACTERS = "".join(
 _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufeff" + _NONCHARACTERS + "]"
 )
+_UNFIT_IN_FILE = re.compile(_UNFIT.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def why_unfit(value: str, rule: ValueRule) -> str:
     """
     if len(value) > rule.max_length:
         return f"{len(value)} characters, at most {rule.max_length}"
-    unfit = _UNFIT.search(value)
+    unfit = None if value.isprintable() else _UNFIT.search(value)
     if unfit is not None:
         return f"character U+{ord(unfit[0]):04X} at {unfit.start() + 1} cannot be written"
     if value.strip() != value:
@@ -76,5 +77,11 @@ def why_unfit(value: str, rule: ValueRule) -> str:
 
 
 def has_unfit_character(text: str) -> bool:
-    """Whether text holds a character that no format can hold; the last line of defence."""
-    return _UNFIT.search(text) is not None
+    """Whether a whole file holds a character that no format can hold.
+
+    The last line of defence behind :func:`why_unfit`; line feeds are what files are made of.
+    """
+    # Whatever is unfit is not printable either, and that is told much faster.
+    if text.replace("\n", "").isprintable():
+        return False
+    return _UNFIT_IN_FILE.search(text) is not None

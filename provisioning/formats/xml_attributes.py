@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import cast
 
-from lxml import etree
-
-from provisioning.formats.settings import (
-    Problem,
-    Setting,
-    SettingsFile,
-    sorted_problems,
-)
-from provisioning.formats.xml_reading import children, line_of, parse_xml, text_of
+from provisioning.formats.settings import Key, Problem, Setting, SettingsFile, sorted_problems
+from provisioning.formats.xml_reading import line_of, parse_xml, text_of, try_parse
 
 _MASTER = "APPLICATION"
-_ATTRIBUTE = re.compile(r"(?<=\s)([A-Za-z][\w.\-]*)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_ATTRIBUTE_OR_LINE = re.compile(r"\n|([A-Za-z][\w.\-]*)\s*=\s*(?:\"[^\"\n]*\"|'[^'\n]*')")
 
 
 def read(content: bytes, path: str) -> SettingsFile:
@@ -39,43 +33,73 @@ def read(content: bytes, path: str) -> SettingsFile:
         listed = str(root.get("CONFIG_FILES") or "")
         names = tuple(name for part in listed.split(",") if (name := part.strip()))
         return SettingsFile(path, (), names)
-    lines = _attribute_lines(content)
     settings: list[Setting] = []
     problems: list[Problem] = []
-    _read_element(root, path, lines, settings, problems)
+    found: list[tuple[str, str, int]] = []
+    for element in root.iter("*"):
+        line = line_of(element)
+        attributes = cast("list[tuple[str, str]]", element.items())
+        found.extend((name, value, line) for name, value in attributes)
+        if element.text is not None and text_of(element).strip():
+            problems.append(Problem(line, f"text inside {element.tag!s}"))
+    lines = _attribute_lines(content, [name for name, _, _ in found])
+    for (name, value, _), line in zip(found, lines or [row[2] for row in found], strict=True):
+        if "." in name:
+            settings.append(Setting(name, None, value, line, (), path))
+        elif not name.startswith(("xmlns", "{")):
+            problems.append(Problem(line, f"attribute {name} is no parameter"))
     return SettingsFile(path, tuple(settings), (), sorted_problems(problems))
 
 
-def _read_element(
-    element: etree._Element,
-    path: str,
-    lines: dict[str, list[int]],
-    settings: list[Setting],
-    problems: list[Problem],
-) -> None:
-    for name, value in element.items():
-        places = lines.get(str(name))
-        line = places.pop(0) if places else line_of(element)
-        if "." in name:
-            settings.append(Setting(str(name), None, str(value), line, (), path))
-        elif not str(name).startswith(("xmlns", "{")):
-            problems.append(Problem(line, f"attribute {name!s} is no parameter"))
-    if text_of(element).strip():
-        problems.append(Problem(line_of(element), f"text inside {element.tag!s}"))
-    for child in children(element):
-        _read_element(child, path, lines, settings, problems)
+def scan(content: bytes) -> dict[Key, str] | None:
+    """Read nothing but the values, quickly.
+
+    Args:
+        content: the file.
+
+    Returns:
+        The same as ``read(content, path).values``; None when the file cannot be read or holds
+        anything odd, which :func:`read` then tells.
+    """
+    root = try_parse(content)
+    if root is None or root.tag == _MASTER:
+        return None
+    values: dict[Key, str] = {}
+    count = 0
+    for element in root.iter():
+        if element.text is not None and element.text.strip():
+            return None
+        if element.tail is not None and element.tail.strip():
+            return None
+        attributes = cast("list[tuple[str, str]]", element.items())
+        for name, value in attributes:
+            if "." not in name:
+                return None
+            values[name, None] = value
+        count += len(attributes)
+    return values if len(values) == count else None
 
 
-def _attribute_lines(content: bytes) -> dict[str, list[int]]:
-    """Lines at which each attribute is written; the parser only tells an element's line."""
+def _attribute_lines(content: bytes, names: list[str]) -> list[int] | None:
+    """The line at which each attribute is written; the parser only tells an element's line.
+
+    Returns:
+        None when the text is written in a way that a plain scan does not follow, e.g. with
+        attributes inside comments.
+    """
+    lines: list[int] = []
+    scanned: list[str] = []
+    number = 1
     text = content.decode("utf-8", "replace")
-    found: dict[str, list[int]] = {}
-    line, at = 1, 0
-    for match in _ATTRIBUTE.finditer(text):
-        line += text.count("\n", at, match.start())
-        at = match.start()
-        found.setdefault(match[1], []).append(line)
-    return found
+    begin = text.find("?>") + 2 if text.startswith("<?xml") else 0
+    number += text.count("\n", 0, begin)
+    for name in _ATTRIBUTE_OR_LINE.findall(text, begin):
+        if name:
+            scanned.append(name)
+            lines.append(number)
+        else:
+            number += 1
+    return lines if scanned == names else None
 
 
 def mask(content: str, keys: Collection[str]) -> str:

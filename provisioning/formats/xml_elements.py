@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import cast
 
 from lxml import etree
 
 from provisioning.errors import Position
-from provisioning.formats.settings import FormatError, Problem, Setting, SettingsFile
+from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
 from provisioning.formats.xml_reading import (
     children,
     line_of,
     mask_elements,
     parse_xml,
     text_of,
+    try_parse,
 )
 
 _LIST_ROOT = "setting-files"
@@ -57,23 +59,67 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), tuple(problems))
 
 
+def scan(content: bytes) -> dict[Key, str] | None:
+    """Read nothing but the values, quickly.
+
+    Args:
+        content: the file.
+
+    Returns:
+        The same as ``read(content, path).values``; None when the file cannot be read or holds
+        anything odd, which :func:`read` then tells.
+    """
+    root = try_parse(content)
+    if root is None or root.tag != _ROOT:
+        return None
+    values: dict[Key, str] = {}
+    count = 0
+    for section in root:
+        if section.tag not in _SECTIONS:
+            return None
+        for element in section:
+            tag = str(element.tag)
+            if len(element) or not tag.isidentifier():
+                return None
+            attributes = cast("list[tuple[str, str]]", element.items())
+            index = None
+            for name, value in attributes:
+                if name == "idx":
+                    if not (value.isascii() and value.isdigit()):
+                        return None
+                    index = int(value)
+                    break
+            for name, value in attributes[1:] if len(attributes) > 2 else ():
+                if name not in _ATTRIBUTES:
+                    values[f"{tag}@{name}", index] = value
+                    count += 1
+            values[tag, index] = element.text or ""
+            count += 1
+    return values if len(values) == count else None
+
+
 def _read_setting(
     element: etree._Element, path: str, settings: list[Setting], problems: list[Problem]
 ) -> None:
     line = line_of(element)
+    tag = str(element.tag)
     index: int | None = None
-    further: list[tuple[str, str]] = []
-    for name, value in element.items():
+    further: tuple[tuple[str, str], ...] = ()
+    attributes = cast("list[tuple[str, str]]", element.items())
+    for name, value in attributes:
         if name == "idx":
             if value.isascii() and value.isdigit():
                 index = int(value)
             else:
-                problems.append(Problem(line, f"idx is not a number in {element.tag!s}"))
+                problems.append(Problem(line, f"idx is not a number in {tag}"))
         elif name not in _ATTRIBUTES:
-            further.append((str(name), str(value)))
-    if children(element):
-        problems.append(Problem(line, f"elements inside {element.tag!s}"))
-    settings.append(Setting(str(element.tag), index, text_of(element), line, tuple(further), path))
+            further += ((name, value),)
+    text = element.text or ""
+    if len(element):
+        text = text_of(element)
+        if children(element):
+            problems.append(Problem(line, f"elements inside {tag}"))
+    settings.append(Setting(tag, index, text, line, further, path))
 
 
 def _read_list(root: etree._Element, path: str) -> SettingsFile:

@@ -8,7 +8,6 @@ Source: XML 1.0 (Fifth Edition) sections 2.2 and 4.
 from __future__ import annotations
 
 import re
-from typing import cast
 
 from lxml import etree
 
@@ -47,6 +46,18 @@ def parse_xml(content: bytes, path: str) -> etree._Element:
     return root
 
 
+def try_parse(content: bytes) -> etree._Element | None:
+    """Parse a document, or say nothing but that it cannot be parsed.
+
+    Args:
+        content: the file.
+    """
+    try:
+        return parse_xml(content, "")
+    except FormatError:
+        return None
+
+
 def children(element: etree._Element) -> list[etree._Element]:
     """Child elements, without comments and processing instructions."""
     return list(element.iterchildren("*"))
@@ -63,7 +74,7 @@ def text_of(element: etree._Element) -> str:
 
 def line_of(element: etree._Element) -> int:
     """Line of an element's start tag, from 1."""
-    line = cast("int | None", element.sourceline)
+    line: int | None = element.sourceline  # type: ignore[assignment]  # the stub has an ellipsis
     return line or 0
 
 

@@ -262,3 +262,50 @@ def test_secrets_are_masked_by_key(form, content, key, shown):
 def test_unknown_format_names_the_known_ones():
     with pytest.raises(UsageError, match="no format 'ini'; known are key_value, xml_elements"):
         format_named("ini")
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("key_value", FLAT + b"# note\n\na.b = 1 \nx=\n"),
+        ("xml_elements", SNOM.replace(b"<!-- x -->", b"").replace(b"<!-- note -->", b"")),
+        ("xml_attributes", POLY),
+        ("grandstream_xml", XML + b'<gs_provision><mac/><config><item name="a">1</item>'
+         b"</config></gs_provision>"),
+    ],
+)  # fmt: skip
+def test_the_quick_scan_says_the_same_as_the_reader(form, content):
+    scanned = format_named(form).scan(content)
+    assert scanned
+    assert scanned == read_settings(form, content, "x").values
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("key_value", b"a = 1\n"),
+        ("key_value", FLAT + b"a = 1"),
+        ("key_value", FLAT + b"a = 1\na = 2\n"),
+        ("key_value", FLAT + b"nonsense\n"),
+        ("key_value", FLAT + b"a = 1 b.c = 2\n"),
+        ("key_value", FLAT + b"a = \xff\n"),
+        ("key_value", FLAT + b"a = 1\r\n"),
+        ("xml_elements", SNOM[:-5]),
+        ("xml_elements", XML + b"<other/>"),
+        ("xml_elements", SNOM.replace(b'idx="2"', b'idx="1"')),
+        ("xml_elements", SNOM.replace(b'idx="2"', b'idx="x"')),
+        ("xml_elements", XML + b"<settings><strange/></settings>"),
+        ("xml_attributes", XML + b"<APPLICATION/>"),
+        ("xml_attributes", POLY.replace(b"msg.mwi.2.subscribe", b"reg.1.address")),
+        ("xml_attributes", XML + b'<a b="1"/>'),
+        ("xml_attributes", XML + b"<a>text</a>"),
+        ("xml_attributes", XML + b"<a><b/>text</a>"),
+        ("grandstream_xml", GS),
+        ("grandstream_xml", XML + b"<gs_provision><x/></gs_provision>"),
+        ("grandstream_xml", XML + b'<gs_provision><config><item name="a"/><item name="a"/>'
+         b"</config></gs_provision>"),
+        ("xml_elements", LAUGHS),
+    ],
+)  # fmt: skip
+def test_the_quick_scan_leaves_everything_odd_to_the_reader(form, content):
+    assert format_named(form).scan(content) is None

@@ -106,6 +106,9 @@ def check_round_trip(profile, value):
     assert first.password.reveal() == value
     assert read.line_keys[0].label == value
     assert read.admin_password.reveal() == value
+    scan = load_dialect(profile.render.dialect, profile.render.format).format
+    for path, content in files.items():
+        assert scan.scan(content) == scan.read(content, path).values
     benign = render_handset(with_text(profile, "benign"), profile)
     assert keys_of(profile, rendered.contents) == keys_of(profile, benign.contents)
 
@@ -203,3 +206,15 @@ def test_an_ipv6_registrar_survives_every_syntax():
         wanted = intent(profile, accounts=(account(1, registrar_host="2001:db8::5"),))
         rendered = render_handset(replace(wanted, line_keys=()), profile)
         assert rendered.fitted.accounts[0].registrar_host == "2001:db8::5"
+
+
+def test_everything_unfit_is_unprintable_so_that_the_quick_check_is_safe():
+    rule = rule_of("xml_elements", 511)
+    unfit = [
+        chr(code)
+        for code in range(0x110000)
+        if why_unfit(f"x{chr(code)}y", rule) or not chr(code).isprintable()
+    ]
+    assert not any(char.isprintable() for char in unfit)
+    assert {"\x00", "\x85", "\u2028", "\ud800", "\ufdd0", "\U0010ffff"} <= set(unfit)
+    assert why_unfit("x\u00ady", rule) == ""

@@ -132,6 +132,8 @@ BROKEN = [
         'user_mailbox perm="R">{{',
         "user_mailbox is already set at",
     ),
+    ("D785", "snom/files.xml.j2", "<file url", "<fil url", "expected <file url=.../>"),
+    ("VVX450", "poly/master.cfg.j2", "{{ files[1] }}", "", "names no file to fetch"),
     ("D785", "snom/_phone.xml.j2", "</ntp_server>", "</ntp>", "not well-formed XML"),
     (
         "D785",
@@ -173,11 +175,17 @@ def test_a_wrong_template_is_found_by_reading_back(tmp_path, model, file, old, n
     assert message in str(caught.value)
 
 
-def test_a_secret_cannot_be_written_by_accident(tmp_path):
+def test_a_secret_that_is_not_revealed_is_found_as_stars(tmp_path):
     templates = broken_templates(
         tmp_path, "yealink/_accounts.cfg.j2", "account.password | reveal", "account.password"
     )
-    with pytest.raises(RigError, match="a template writes a secret without 'reveal'"):
+    with pytest.raises(RenderError, match=r"accounts\[1\]\.password: wanted '\*\*\*'"):
+        render_handset(intent(PROFILES["T46U"]), PROFILES["T46U"], templates=templates)
+
+
+def test_a_control_character_of_a_template_is_found(tmp_path):
+    templates = broken_templates(tmp_path, "yealink/_phone.cfg.j2", "## Lang", "## \tLang")
+    with pytest.raises(RenderError, match=r"handset.cfg.j2: writes a control character"):
         render_handset(intent(PROFILES["T46U"]), PROFILES["T46U"], templates=templates)
 
 

@@ -1,0 +1,124 @@
+"""What does it cost to prove every rendered file by reading it back?
+
+Renders 1,000 handsets (the four models in turn, two accounts and their keys each) with all
+checks, and the same templates with the same values by a bare Jinja2 environment: compiled
+templates, autoescape where the files are XML, no sandbox, no checks, no reading back. Both
+run in turn in blocks of handsets; the figure is the ratio of the medians per handset.
+
+Run: ``python tests/benchmarks/bench_render.py [handsets] [rounds]``
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "render"))
+
+from render_intents import account, diverting, intent
+
+from provisioning.address import Mac
+from provisioning.device_profile import load_profiles
+from provisioning.dialect import load_dialect
+from provisioning.intent import HandsetIntent
+from provisioning.loss import fit_to_model
+from provisioning.profile_model import FileScope, Profile
+from provisioning.render import render_handset, template_context
+from provisioning.resources import device_profiles_dir, templates_dir
+
+HANDSETS = 1000
+ROUNDS = 3
+TARGET_RATIO = 3.0
+BLOCK = 20
+
+
+def bare_environment(*, xml: bool) -> Environment:
+    """Jinja2 as anybody would set it up for these templates."""
+    environment = Environment(
+        loader=FileSystemLoader(templates_dir()),
+        undefined=StrictUndefined,
+        autoescape=xml,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters["reveal"] = lambda secret: secret.reveal()
+    environment.filters["hostport"] = lambda host, port: f"{host}:{port}"
+    return environment
+
+
+BARE = {xml: bare_environment(xml=xml) for xml in (True, False)}
+
+
+def render_bare(wanted: HandsetIntent, profile: Profile) -> int:
+    """Only the templates, from an intent that is already fitted."""
+    dialect = load_dialect(profile.render.dialect, profile.render.format)
+    environment = BARE[dialect.format.xml]
+    size = 0
+    for file in profile.render.files:
+        context = template_context(wanted, profile, dialect)
+        if file.scope is FileScope.MODEL:
+            context = {"profile": profile, "tables": dialect.tables}
+        size += len(environment.get_template(file.template).render(context).encode())
+    return size
+
+
+def make_handsets(count: int) -> list[tuple[HandsetIntent, HandsetIntent, Profile]]:
+    """Intents, the same fitted, and profiles, the models in turn."""
+    profiles = load_profiles(device_profiles_dir())
+    models = list(profiles)
+    handsets = []
+    for number in range(count):
+        profile = profiles[models[number % len(models)]]
+        base = intent(profile, accounts=(account(1, diverts=diverting()), account(2)))
+        mac = Mac(f"{base.mac.oui}{number:06x}")
+        wanted = replace(base, name=f"h{number}", mac=mac)
+        dialect = load_dialect(profile.render.dialect, profile.render.format)
+        handsets.append((wanted, fit_to_model(wanted, profile, dialect.tables)[0], profile))
+    return handsets
+
+
+def main(count: int, rounds: int) -> int:
+    """Measure and print; 0 when the target is met."""
+    handsets = make_handsets(count)
+    for wanted, fitted, profile in handsets[:8]:
+        render_handset(wanted, profile)
+        render_bare(fitted, profile)
+    proven: list[float] = []
+    bare: list[float] = []
+    for _ in range(rounds):
+        for start in range(0, count, BLOCK):
+            block = handsets[start : start + BLOCK]
+            begin = time.process_time()
+            for wanted, _, profile in block:
+                render_handset(wanted, profile)
+            middle = time.process_time()
+            for _, fitted, profile in block:
+                render_bare(fitted, profile)
+            end = time.process_time()
+            proven.append((middle - begin) / len(block))
+            bare.append((end - middle) / len(block))
+    ratio = statistics.median(proven) / statistics.median(bare)
+    figures = {
+        "handsets": count,
+        "rounds": rounds,
+        "proven_ms_per_handset": round(statistics.median(proven) * 1000, 3),
+        "bare_jinja2_ms_per_handset": round(statistics.median(bare) * 1000, 3),
+        "ratio": round(ratio, 2),
+        "target_ratio": TARGET_RATIO,
+        "met": ratio <= TARGET_RATIO,
+    }
+    print(json.dumps(figures, indent=2))
+    return 0 if figures["met"] else 1
+
+
+if __name__ == "__main__":
+    numbers = [int(argument) for argument in sys.argv[1:3]]
+    sys.exit(main(*(numbers + [HANDSETS, ROUNDS][len(numbers) :])))
