@@ -1,4 +1,4 @@
-"""The verbs that serve: provisioning server, platform and handset, together as a user starts them."""
+"""The verbs that serve, together as a user starts them: server, platform and handset."""
 
 from __future__ import annotations
 
