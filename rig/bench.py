@@ -168,7 +168,7 @@ class Bench:
                 continue
             place = await self._place(entry.name, FIRST_HANDSET + number)
             self._places[entry.name] = place
-            driver = self.config.drivers.get(entry.name, "emulated")
+            driver = self.config.driver_of(entry.name)
             handset = make_handset(driver, place)
             self._handsets[entry.name] = handset
             handset.lamp.subscribe(self.events.append)
@@ -310,7 +310,7 @@ class Bench:
 
     def environment(self) -> dict[str, str]:
         """What is emulated and what is real, by part."""
-        drivers = sorted({self.config.drivers.get(n, "emulated") for n in self._handsets})
+        drivers = sorted({self.config.driver_of(n) for n in self._handsets})
         return {
             "handsets": f"driver {', '.join(drivers)}; no real desk phone was at hand",
             "mailbox platform": f"{self.platform.name}: emulated, over real SIP and RTP sockets",
@@ -324,7 +324,7 @@ class Bench:
             {
                 "name": name,
                 "model": place.intent.model,
-                "driver": self.config.drivers.get(name, "emulated"),
+                "driver": self.config.driver_of(name),
                 "address": f"{place.host}:{self._handsets[name].sip_address[1]}",
                 "maturity": str(place.profile.maturity),
             }
@@ -427,8 +427,10 @@ class Bench:
         return tuple(name for name, on in wanted if on)
 
     def audible(self, greeting: str) -> str:
-        """A greeting that must be heard, or nothing where no media is captured."""
-        return greeting
+        """A greeting that must be heard, or nothing where the caller's audio is not captured."""
+        if Tap.WIRE in self.taps or self.config.driver_of(self.roles["caller"]) == "emulated":
+            return greeting
+        return ""
 
     async def dial(self, role: str, number: str) -> HandsetCall:
         """Have a role dial a number."""

@@ -68,6 +68,10 @@ class BenchConfig:
                     f"known: {', '.join(sorted(names))}"
                 )
 
+    def driver_of(self, handset: str) -> str:
+        """Name of the driver behind a handset."""
+        return self.drivers.get(handset, "emulated")
+
     def roles_for(self, scenario: str) -> dict[str, str]:
         """Who plays which role in a scenario."""
         return {**self.roles, **self.scenario_roles.get(scenario, {})}

@@ -85,6 +85,8 @@ def lamp_on(bench: Bench, role: str, since: float, **kwargs: object) -> LampExpe
         within_s=bench.config.lamp_limit_s,
         limit_source=bench.config.limit_source,
     )
+    if "trigger" not in kwargs:
+        expectation = replace(expectation, hung_up_by=bench.role("caller").name)
     return replace(expectation, **kwargs)  # type: ignore[arg-type]  # names are checked by replace
 
 

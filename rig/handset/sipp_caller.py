@@ -75,6 +75,7 @@ class SippCaller:
         password: digest secret.
         headers: further rows for the INVITE, e.g. Diversion.
         program: name or path of SIPp.
+        port: local SIP port; 0 for SIPp's own choice.
     """
 
     user: str
@@ -84,6 +85,7 @@ class SippCaller:
     password: Secret = field(default_factory=lambda: Secret(""))
     headers: tuple[tuple[str, str], ...] = ()
     program: str = "sipp"
+    port: int = 0
 
     async def call(
         self,
@@ -106,20 +108,34 @@ class SippCaller:
         Raises:
             RigError: SIPp is not installed, or it could not run the scenario at all.
         """
+        run = await self.begin(number, target, talk_s=talk_s, ring_s=ring_s, clock=clock)
+        return await run.finish()
+
+    async def begin(
+        self,
+        number: str,
+        target: Address,
+        *,
+        talk_s: float = 3.0,
+        ring_s: float = 20.0,
+        clock: Clock = now,
+    ) -> SippRun:
+        """Start a call and come back at once; the arguments are those of :meth:`call`.
+
+        Raises:
+            RigError: SIPp is not installed.
+        """
         path = shutil.which(self.program)
         if path is None:
             raise RigError(f"{self.program} is not installed; apt install sip-tester")
-        started_at = clock()
-        with tempfile.TemporaryDirectory(prefix="phonerig-sipp-") as name:
-            folder = Path(name)
-            (folder / "call.xml").write_text(self.scenario(number, talk_s), encoding="utf-8")
-            (folder / "users.csv").write_text(self._users(), encoding="utf-8")
-            code, printed = await self._run(path, folder, number, target, talk_s + ring_s)
-            messages = folder / "messages"
-            seen = responses_in(messages.read_bytes()) if messages.exists() else []
-        if not seen and code not in {0, 1}:
-            raise RigError(f"sipp could not call {number} at {target[0]}:{target[1]}: {printed}")
-        return _outcome(seen, clock() - started_at, code)
+        scenario, users = self.scenario(number, talk_s), self._users()
+        holder = tempfile.TemporaryDirectory(prefix="phonerig-sipp-")
+        folder = Path(holder.name)
+        (folder / "call.xml").write_text(scenario, encoding="utf-8")
+        (folder / "users.csv").write_text(users, encoding="utf-8")
+        process = await self._start(path, folder, number, target, talk_s + ring_s)
+        called = f"{number} at {target[0]}:{target[1]}"
+        return SippRun(holder, process, called, talk_s + ring_s, clock)
 
     def scenario(self, number: str, talk_s: float) -> str:
         """Write the scenario for one call.
@@ -204,18 +220,19 @@ class SippCaller:
             )
         return f'SEQUENTIAL\n[authentication username={user} password="{password}"];\n'
 
-    async def _run(
+    async def _start(
         self, path: str, folder: Path, number: str, target: Address, timeout_s: float
-    ) -> tuple[int, str]:
+    ) -> asyncio.subprocess.Process:
         arguments = [
             *(f"{target[0]}:{target[1]}", "-sf", "call.xml", "-inf", "users.csv"),
             *("-i", self.host, "-mi", self.host, "-m", "1", "-t", "u1", "-nostdin"),
             *("-timeout", f"{timeout_s:.0f}s", "-timeout_error", "-recv_timeout", "15000"),
             *("-trace_msg", "-message_file", "messages"),
             *("-auth_uri", f"{number}@{self.domain}"),
+            *(("-p", str(self.port)) if self.port else ()),
         ]
         with (folder / "output").open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 path,
                 *arguments,
                 cwd=folder,
@@ -224,16 +241,75 @@ class SippCaller:
                 stderr=output,
                 start_new_session=True,
             )
+
+
+class SippRun:
+    """One call that SIPp is placing.
+
+    Args:
+        holder: its folder.
+        process: SIPp.
+        called: who is called and where, for messages.
+        limit_s: longest time that the call may take.
+        clock: measures the duration.
+    """
+
+    def __init__(
+        self,
+        holder: tempfile.TemporaryDirectory[str],
+        process: asyncio.subprocess.Process,
+        called: str,
+        limit_s: float,
+        clock: Clock,
+    ) -> None:
+        self._holder = holder
+        self._process = process
+        self._called = called
+        self._limit_s = limit_s
+        self._clock = clock
+        self._started_at = clock()
+        self._outcome: SippOutcome | None = None
+
+    def responses(self) -> list[Response]:
+        """What the far side has answered so far."""
+        messages = Path(self._holder.name) / "messages"
+        return responses_in(messages.read_bytes()) if messages.exists() else []
+
+    def final_status(self) -> int | None:
+        """Status that ended or established the call; None while it rings."""
+        if self._outcome is not None:
+            return self._outcome.final_status
+        return _outcome(self.responses(), 0.0, 0).final_status
+
+    async def finish(self) -> SippOutcome:
+        """Wait until SIPp has hung up and ended; may be asked again.
+
+        Raises:
+            RigError: it could not run the scenario at all.
+        """
+        if self._outcome is not None:
+            return self._outcome
         try:
-            code = await asyncio.wait_for(process.wait(), timeout_s + _GRACE_S)
+            code = await self._end()
+            seen = self.responses()
+            output = Path(self._holder.name) / "output"
+            printed = output.read_text(encoding="utf-8", errors="replace")[-300:].strip()
+        finally:
+            self._holder.cleanup()
+        if not seen and code not in {0, 1}:
+            raise RigError(f"sipp could not call {self._called}: {printed}")
+        self._outcome = _outcome(seen, self._clock() - self._started_at, code)
+        return self._outcome
+
+    async def _end(self) -> int:
+        try:
+            return await asyncio.wait_for(self._process.wait(), self._limit_s + _GRACE_S)
         except TimeoutError:
-            code = 99
+            return 99
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        printed = (folder / "output").read_text(encoding="utf-8", errors="replace")
-        return code, printed[-300:].strip()
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
 
 def responses_in(log: bytes) -> list[Response]:

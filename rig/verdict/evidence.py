@@ -81,6 +81,7 @@ class LampExpectation:
         within_s: limit of the lamp's latency after the trigger.
         limit_source: where the limit comes from.
         trigger: name of the trigger, for sentences: ``the deposit``.
+        hung_up_by: handset whose BYE is the trigger, where one is: the packet gives the instant.
     """
 
     handset: str
@@ -95,6 +96,7 @@ class LampExpectation:
     within_s: float = 2.0
     limit_source: str = "bench default"
     trigger: str = "the deposit"
+    hung_up_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class LampCase:
         story: what was seen of that account.
         state: what the lamp did at the end.
         edges: its changes after the trigger.
+        trigger_at: when the trigger happened, by the packet if there is one.
         truth: what the mailbox held at the end.
         missed_calls: after the trigger.
     """
@@ -62,6 +63,7 @@ class LampCase:
     story: AccountStory
     state: LampState
     edges: tuple[LampSeen, ...]
+    trigger_at: float
     truth: MailboxSeen | None
     missed_calls: tuple[MissedCall, ...]
 
@@ -143,6 +145,7 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         story=account_story(evidence, handset, account),
         state=lamp_state(evidence, handset.name, expectation.lamp, expectation.until),
         edges=edges,
+        trigger_at=_trigger_at(evidence, expectation),
         truth=mailbox_truth(evidence, expectation.mailbox, expectation.until),
         missed_calls=_missed_calls(evidence, handset, expectation.since),
     )
@@ -195,7 +198,7 @@ def _lamp_latency(case: LampCase, name: str) -> Measurement | None:
         )
     return Measurement(
         f"lamp_{word}_latency_s[{name}]",
-        round(edge.at - wanted.since, 6),
+        round(edge.at - case.trigger_at, 6),
         "s",
         limit,
         where=f"lamp edge at {edge.at:.3f}",
@@ -213,7 +216,7 @@ def _notify_latency(case: LampCase) -> Measurement:
         return Measurement(name, None, "s", limit, note="no NOTIFY after the trigger")
     return Measurement(
         name,
-        round(candidates[0].first.at - wanted.since, 6),
+        round(candidates[0].first.at - case.trigger_at, 6),
         "s",
         limit,
         where=f"packet {candidates[0].first.number}",
@@ -252,6 +255,18 @@ def _signalled(case: LampCase) -> list[Measurement]:
             where=f"packet {last.first.number}",
         )
     ]
+
+
+def _trigger_at(evidence: Evidence, expectation: LampExpectation) -> float:
+    caller = evidence.handsets.get(expectation.hung_up_by)
+    if caller is None:
+        return expectation.since
+    for seen in evidence.events(SipSeen, since=expectation.since):
+        if not isinstance(seen.message, Request) or seen.message.method != "BYE":
+            continue
+        if any(o.source in caller.sip_addresses for o in seen.observations):
+            return seen.at
+    return expectation.since
 
 
 def _account_of(handset: HandsetFacts, expectation: LampExpectation) -> int:
