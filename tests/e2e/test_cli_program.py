@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cli_runner import PROGRAM, environment, error_lines, run_cli
+from cli_runner import PROGRAM, environment, error_lines, run_cli, write_site
 
 VERBS = (
     ("demo",),
@@ -150,3 +150,12 @@ def test_a_terminal_without_unicode_gets_escapes(tmp_path):
     result = run_cli("platform", "run", "demo", "--host", "grün", PYTHONIOENCODING="ascii")
     assert result.returncode == 3
     assert "gr\\xfcn" in error_lines(result)[0]
+
+
+def test_a_site_of_ones_own_is_verified(tmp_path):
+    site, out = write_site(tmp_path), tmp_path / "out"
+    result = run_cli("verify", "mwi", site, "--case", "busy", "-o", out)
+    assert result.returncode == 0, result.stdout + result.stderr
+    record = json.loads((out / "record.json").read_text())
+    assert record["site"] == "Probe GmbH"
+    assert [row["outcome"] for row in record["scenarios"]] == ["pass"]
