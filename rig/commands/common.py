@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from provisioning.errors import InputErrors, InputFault, PhonerigError, UsageError
+from provisioning.plain_text import clean
 
 if TYPE_CHECKING:
     from provisioning.device_profile import ProfileSet
@@ -69,24 +70,6 @@ err = CalmConsole(stderr=True)
 def debug_wanted() -> bool:
     """Whether tracebacks are shown."""
     return os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0"}
-
-
-def clean(text: object) -> str:
-    """Make any text safe for one line of a terminal.
-
-    Args:
-        text: anything; a stranger may have written it.
-
-    Returns:
-        The same on one line: control characters, line ends and whatever else cannot be printed
-        become backslash escapes.
-    """
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape").decode("ascii")
-        for character in str(text)
-    )
 
 
 def say(text: object = "", *, style: str | None = None) -> None:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from provisioning.plain_text import clean
 from rig.report.record import RunRecord, ScenarioRecord
 from rig.verdict.outcome import Outcome
 
@@ -26,7 +27,8 @@ def print_record(record: RunRecord, console: Console) -> None:
         record: finished run.
         console: where to.
     """
-    table = Table(title=f"{record.title}: {record.site}", title_justify="left", expand=False)
+    title = Text(clean(f"{record.title}: {record.site}"), style="italic")
+    table = Table(title=title, title_justify="left", expand=False)
     table.add_column("scenario", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("lamp", justify="right", no_wrap=True)
@@ -34,11 +36,11 @@ def print_record(record: RunRecord, console: Console) -> None:
     table.add_column("what happened")
     for scenario in record.scenarios:
         table.add_row(
-            scenario.name,
+            Text(scenario.name),
             Text(scenario.outcome.value, style=STYLE[scenario.outcome]),
             _latency(scenario, "lamp_"),
             _latency(scenario, "notify_latency_s"),
-            scenario.title if scenario.outcome is Outcome.PASS else scenario.sentence,
+            Text(clean(_in_words(scenario))),
         )
     console.print(table)
     for scenario in record.scenarios:
@@ -47,10 +49,19 @@ def print_record(record: RunRecord, console: Console) -> None:
                 Text(f"{scenario.name}: ", style="bold")
                 + Text(f"{finding['class']} {finding['title']} ({finding['component']})", "red")
             )
-            console.print(f"  {finding['sentence']}", markup=False)
+            _line(console, f"  {finding['sentence']}")
             for proof in finding["proofs"]:
-                console.print(f"    {proof['where']}: {proof['text']}", markup=False)
-            console.print(f"  remedy: {finding['remedy']}", markup=False)
+                _line(console, f"    {proof['where']}: {proof['text']}")
+            _line(console, f"  remedy: {finding['remedy']}")
+
+
+def _in_words(scenario: ScenarioRecord) -> str:
+    return scenario.title if scenario.outcome is Outcome.PASS else scenario.sentence
+
+
+def _line(console: Console, text: str) -> None:
+    """Print what may quote a stranger: no markup, no control characters."""
+    console.print(clean(text), markup=False, emoji=False)
 
 
 def _latency(scenario: ScenarioRecord, prefix: str) -> str:
