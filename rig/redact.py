@@ -16,13 +16,16 @@ from itertools import accumulate
 
 BLANK = "*"
 
+_BASIC = (
+    r"^(?:Proxy-)?Authorization[ \t]*:\s*(?:Basic|Bearer)\s+(?P<secret>[A-Za-z0-9+/=._~-]{4,})"
+)
 _TO_BODY = r"(?:[^\r\n]+\r?\n)*\r?\n(?P<secret>[0-9*#,]{1,32}|[A-D](?![A-Za-z]))"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
         r'\b(?:response|rspauth|cnonce)\s*=\s*"(?P<secret>(?:[^"\\\r\n]|\\[^\r\n])*)',
         r"\b(?:response|rspauth|cnonce)\s*=\s*(?P<secret>[0-9A-Za-z+/=]{8,})",
-        r":\s*(?:Basic|Bearer)\s+(?P<secret>[A-Za-z0-9+/=._~-]{4,})",
+        _BASIC,
         r"\bsips?:[^\s:@<>;\"]{1,256}:(?P<secret>[^\s@<>;\"]{1,256})@",
         r"\binline:(?P<secret>[A-Za-z0-9+/=]{8,})",
         r"^Signal[ \t]*[=:][ \t]*(?P<secret>[^\s]+)",

@@ -95,7 +95,10 @@ class CaptureAnalysis:
         frames: in the file.
         truncated: frames cut short by the capture.
         foreign: frames without UDP or TCP over IP.
-        messages: SIP messages, retransmissions included.
+        messages: SIP messages, retransmissions included; one that several interfaces saw
+            counts once.
+        sightings: the same, counted at every interface.
+        cut: SIP messages that cannot be read because the capture cut them.
         retransmissions: how many of them are.
         methods: requests by method.
         statuses: responses by status.
@@ -112,6 +115,8 @@ class CaptureAnalysis:
     truncated: int = 0
     foreign: int = 0
     messages: int = 0
+    sightings: int = 0
+    cut: int = 0
     retransmissions: int = 0
     methods: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -137,7 +142,7 @@ def analyse_capture(path: Path) -> CaptureAnalysis:
     for packet in dissector.packets(_counted(path, result)):
         correlator.feed(packet)
     result.truncated, result.foreign = dissector.truncated, dissector.foreign
-    result.events = correlator.events()
+    result.cut, result.events = correlator.cut, correlator.events()
     messages = [e for e in result.events if isinstance(e, SipSeen)]
     answers = _answers(messages)
     result.streams = [e for e in result.events if isinstance(e, RtpStreamSeen)]
@@ -157,6 +162,7 @@ def _counted(path: Path, result: CaptureAnalysis) -> Iterator[Frame]:
 def _account_for(seen: SipSeen, result: CaptureAnalysis, answers: dict[str, int]) -> None:
     message = seen.message
     result.messages += 1
+    result.sightings += len(seen.observations)
     result.retransmissions += seen.retransmission
     if isinstance(message, Response):
         result.statuses[message.status] += 1

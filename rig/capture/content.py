@@ -16,9 +16,9 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from rig.capture.packet import CapturedPacket
+from rig.capture.packet import CapturedPacket, PacketPath
 from rig.sip.framing import is_keep_alive
-from rig.timeline import Address, Tap
+from rig.timeline import Address
 
 SIP_PORT = 5060
 
@@ -29,8 +29,6 @@ _START = re.compile(
 _MAY_BECOME_START = re.compile(_METHOD + rb"(?: [^\r\n]{0,8192})?|SIP/[^\r\n]{0,12}")
 _HTTP = re.compile(rb"[A-Z]{3,8} [^\r\n]{1,8192} HTTP/|HTTP/1|PRI \* HTTP/2|\x16\x03")
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
-
-_Path = tuple[Tap, Address, Address, bool | None]
 
 
 class Content(StrEnum):
@@ -57,7 +55,7 @@ class ContentSorter:
 
     def __init__(self) -> None:
         self._sip_ports: set[Address] = set()
-        self._streams: dict[_Path, _Stream] = {}
+        self._streams: dict[PacketPath, _Stream] = {}
 
     def sort(self, packet: CapturedPacket) -> list[tuple[Content, CapturedPacket]]:
         """Take one packet.
@@ -91,7 +89,7 @@ class ContentSorter:
         return not ends.isdisjoint(self._sip_ports) or any(port == SIP_PORT for _, port in ends)
 
     def _sort_stream(self, packet: CapturedPacket) -> list[tuple[Content, CapturedPacket]]:
-        path = (packet.tap, packet.source, packet.destination, packet.outbound)
+        path = packet.path
         stream = self._streams.get(path)
         if stream is None or packet.breaks:
             stream = self._streams[path] = _Stream()

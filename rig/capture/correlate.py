@@ -11,18 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rig.capture.content import Content, ContentSorter
-from rig.capture.packet import CapturedPacket
+from rig.capture.packet import CapturedPacket, PacketPath
 from rig.errors import ProtocolError
 from rig.media.stream_analysis import StreamAnalyser
 from rig.sip.framing import StreamFramer
 from rig.sip.message import Request, Response
 from rig.sip.parser import parse_message
-from rig.timeline import Address, BadSipSeen, Observation, SipSeen, Tap, TimelineEvent
+from rig.timeline import BadSipSeen, Observation, SipSeen, Tap, TimelineEvent
 
 SAME_TRANSMISSION_S = 5.0
 """A sighting on another path this soon after the first is the same transmission."""
-
-_Path = tuple[Tap, Address, Address, bool | None]
 
 
 @dataclass(slots=True)
@@ -33,7 +31,7 @@ class _Transmission:
     retransmission: bool
     transaction: str
     observations: list[Observation] = field(default_factory=list)
-    paths: set[_Path] = field(default_factory=set)
+    paths: set[PacketPath] = field(default_factory=set)
 
     def freeze(self) -> SipSeen:
         return SipSeen(
@@ -52,7 +50,7 @@ class _Bad:
     """Bytes that are no SIP message, and where they have been seen by now."""
 
     event: BadSipSeen
-    paths: set[_Path]
+    paths: set[PacketPath]
 
 
 class Correlator:
@@ -72,7 +70,7 @@ class Correlator:
         self._order: list[_Transmission] = []
         self._alike: dict[bytes, list[_Transmission]] = {}
         self._bad: list[_Bad] = []
-        self._framers: dict[_Path, StreamFramer | None] = {}
+        self._framers: dict[PacketPath, StreamFramer | None] = {}
         self._streams = StreamAnalyser()
 
     def feed(self, packet: CapturedPacket) -> None:
@@ -114,7 +112,7 @@ class Correlator:
             self.ignored += 1
 
     def _feed_stream(self, packet: CapturedPacket) -> None:
-        path = _path(packet)
+        path = packet.path
         if packet.breaks:
             self._framers.pop(path, None)
         framer = self._framers.setdefault(path, StreamFramer())
@@ -129,7 +127,7 @@ class Correlator:
             self._feed_bad(packet, packet.payload, f"stream framing lost: {error}")
 
     def _feed_message(self, packet: CapturedPacket, data: bytes, *, datagram: bool) -> None:
-        path = _path(packet)
+        path = packet.path
         alike = self._alike.get(data, [])
         for earlier in reversed(alike):
             if path in earlier.paths or not _same_transmission(earlier.observations[0], packet):
@@ -159,7 +157,7 @@ class Correlator:
         if packet.truncated:
             self.cut += 1  # the capture's fault, not the sender's
             return
-        path = _path(packet)
+        path = packet.path
         for bad in reversed(self._bad[-32:]):
             event = bad.event
             same = event.raw == raw and _same_transmission(event.observation, packet)
@@ -184,10 +182,6 @@ def transaction_key(message: Request | Response) -> str:
         method = "INVITE"
     branch = via.branch or f"{message.call_id};{message.cseq.number};{message.from_.tag}"
     return f"{branch}|{via.host}:{via.port}|{method}"
-
-
-def _path(packet: CapturedPacket) -> _Path:
-    return (packet.tap, packet.source, packet.destination, packet.outbound)
 
 
 def _observation(packet: CapturedPacket) -> Observation:

@@ -38,7 +38,7 @@ _SYN = 2
 _MAX_CONNECTIONS = 4096
 _RAW_LINKS = {LINKTYPE_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6, 12, 14}
 
-_Direction = tuple[Address, Address]
+_Direction = tuple[int, Address, Address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Dissector:
             return
         datagram, fragment = found
         if fragment is not None:
-            whole = self._assembled(datagram, fragment, frame.at, cut=cut)
+            whole = self._assembled(frame, datagram, fragment)
             if whole is None:
                 return
             datagram = whole
@@ -114,16 +114,22 @@ class Dissector:
                 order.broken = False
 
     def _assembled(
-        self, datagram: _Datagram, fragment: _Fragment, at: float, *, cut: bool
+        self, frame: Frame, datagram: _Datagram, fragment: _Fragment
     ) -> _Datagram | None:
         key: FragmentKey = (
+            frame.interface,
             datagram.source,
             datagram.destination,
             datagram.protocol,
             fragment.identification,
         )
         whole = self._fragments.add(
-            key, fragment.offset, datagram.payload, more=fragment.more, at=at, cut=cut
+            key,
+            fragment.offset,
+            datagram.payload,
+            more=fragment.more,
+            at=frame.at,
+            cut=frame.length > len(frame.data),
         )
         if whole is None:
             return None
@@ -145,13 +151,16 @@ class Dissector:
             payload=payload[8 : max(8, length)],
             number=frame.number,
             truncated=datagram.cut or length > len(payload),
+            interface=frame.interface,
         )
 
     def _tcp(self, frame: Frame, datagram: _Datagram) -> Iterator[CapturedPacket]:
         segment = datagram.payload
         source_port, destination_port, sequence = struct.unpack_from("!HHI", segment)
         flags, head = segment[13], (segment[12] >> 4) * 4
-        direction = ((datagram.source, source_port), (datagram.destination, destination_port))
+        source = (datagram.source, source_port)
+        destination = (datagram.destination, destination_port)
+        direction = (frame.interface, source, destination)
         order = self._orders.get(direction)
         if order is None:
             self._make_room()
@@ -163,11 +172,12 @@ class Dissector:
             at=frame.at,
             tap=self._tap,
             transport="TCP",
-            source=direction[0],
-            destination=direction[1],
+            source=source,
+            destination=destination,
             payload=b"",
             number=frame.number,
             truncated=datagram.cut,
+            interface=frame.interface,
         )
         self._last[direction] = packet
         for run in order.add(sequence & 0xFFFFFFFF, segment[max(20, head) :]):

@@ -13,13 +13,12 @@ import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rig.capture.packet import CapturedPacket
+from rig.capture.packet import CapturedPacket, PacketPath
 from rig.capture.pcapng import LINKTYPE_RAW, Frame, write_pcapng
 from rig.redact import redact_payload, redact_stream
-from rig.timeline import Address, Tap
+from rig.timeline import Tap
 
 _UDP, _TCP = 17, 6
-_Path = tuple[Tap, Address, Address, bool | None]
 
 
 def export_packets(
@@ -42,14 +41,14 @@ def export_packets(
     listing = list(packets)
     payloads = [packet.payload for packet in listing] if with_secrets else _redacted(listing)
     taps = [tap for tap in Tap if any(packet.tap is tap for packet in listing)]
-    sequences: dict[_Path, int] = {}
+    sequences: dict[PacketPath, int] = {}
     frames = []
     for packet, payload in zip(listing, payloads, strict=True):
         near, far = packet.source, packet.destination
         if packet.transport == "TCP":
-            sent = sequences.get(_path(packet), 1)
+            sent = sequences.get(packet.path, 1)
             seen = sequences.get(_answering(packet), 1)
-            sequences[_path(packet)] = (sent + len(payload)) & 0xFFFFFFFF
+            sequences[packet.path] = (sent + len(payload)) & 0xFFFFFFFF
             ports = struct.pack("!HH", near[1], far[1])
             head = ports + struct.pack("!IIBBHHH", sent, seen, 0x50, 0x18, 65535, 0, 0)
             data = _ip(near[0], far[0], _TCP, head, payload, checksum_at=16)
@@ -61,22 +60,18 @@ def export_packets(
     return write_pcapng(path, [tap.value for tap in taps], frames)
 
 
-def _path(packet: CapturedPacket) -> _Path:
-    return (packet.tap, packet.source, packet.destination, packet.outbound)
-
-
-def _answering(packet: CapturedPacket) -> _Path:
+def _answering(packet: CapturedPacket) -> PacketPath:
     outbound = None if packet.outbound is None else not packet.outbound
-    return (packet.tap, packet.destination, packet.source, outbound)
+    return (packet.tap, packet.interface, packet.destination, packet.source, outbound)
 
 
 def _redacted(packets: Sequence[CapturedPacket]) -> list[bytes]:
     """Payloads without secrets; those of one TCP direction are looked at as one text."""
     payloads = [p.payload if p.transport == "TCP" else redact_payload(p.payload) for p in packets]
-    directions: dict[_Path, list[int]] = {}
+    directions: dict[PacketPath, list[int]] = {}
     for i, packet in enumerate(packets):
         if packet.transport == "TCP":
-            directions.setdefault(_path(packet), []).append(i)
+            directions.setdefault(packet.path, []).append(i)
     for members in directions.values():
         clean = redact_stream([payloads[i] for i in members])
         for i, payload in zip(members, clean, strict=True):

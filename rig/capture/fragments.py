@@ -16,8 +16,8 @@ LIFETIME_S = 30.0
 MAX_DATAGRAMS = 1024
 MAX_OCTETS = 65_535
 
-FragmentKey = tuple[str, str, int, int]
-"""source, destination, protocol, identification."""
+FragmentKey = tuple[int, str, str, int, int]
+"""interface, source, destination, protocol, identification."""
 
 
 @dataclass(slots=True)

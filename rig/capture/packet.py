@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from rig.timeline import Address, Tap
 
+PacketPath = tuple[Tap, int, Address, Address, bool | None]
+"""Point of observation, interface, source, destination, direction of an endpoint's own tap."""
+
 
 @dataclass(frozen=True, slots=True)
 class CapturedPacket:
@@ -23,6 +26,8 @@ class CapturedPacket:
         truncated: the capture holds less than was on the wire.
         breaks: for TCP, the octets do not continue those before on the same path: a new
             connection, or the capture has lost some.
+        interface: of a file or host with several; the same octets at two of them are two
+            sightings of one transmission.
     """
 
     at: float
@@ -35,3 +40,9 @@ class CapturedPacket:
     outbound: bool | None = None
     truncated: bool = False
     breaks: bool = False
+    interface: int = 0
+
+    @property
+    def path(self) -> PacketPath:
+        """Where it was seen, from whom to whom: the same octets again here are sent again."""
+        return (self.tap, self.interface, self.source, self.destination, self.outbound)

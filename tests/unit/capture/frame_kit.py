@@ -92,7 +92,7 @@ def section(order: str = "<") -> bytes:
     return block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
 
 
-def interface(
+def interface_block(
     link: int = 1, *options: tuple[int, bytes], order: str = "<", snap_length: int = 0
 ) -> bytes:
     body = struct.pack(order + "HHI", link, 0, snap_length)
@@ -140,6 +140,7 @@ def packet(
     number: int = 0,
     truncated: bool = False,
     breaks: bool = False,
+    interface: int = 0,
 ) -> CapturedPacket:
     return CapturedPacket(
         at=at,
@@ -152,6 +153,7 @@ def packet(
         outbound=outbound,
         truncated=truncated,
         breaks=breaks,
+        interface=interface,
     )
 
 

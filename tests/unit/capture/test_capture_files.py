@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from frame_kit import block, enhanced, interface, padded, pcap, section
+from frame_kit import block, enhanced, interface_block, padded, pcap, section
 
 from rig.capture.pcapng import LINKTYPE_RAW, Frame, read_frames, write_pcapng
 from rig.errors import UsageError
@@ -73,10 +73,10 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_pcapng_with_several_interfaces_and_resolutions(tmp_path: Path, order: str) -> None:
     data = (
         section(order)
-        + interface(1, order=order)
-        + interface(113, (9, b"\x09"), order=order)
-        + interface(101, (2, b"eth0"), (9, b"\x8a"), order=order)
-        + interface(276, (9, b"\x03"), (14, struct.pack(order + "q", 1000)), order=order)
+        + interface_block(1, order=order)
+        + interface_block(113, (9, b"\x09"), order=order)
+        + interface_block(101, (2, b"eth0"), (9, b"\x8a"), order=order)
+        + interface_block(276, (9, b"\x03"), (14, struct.pack(order + "q", 1000)), order=order)
         + enhanced(0, 5_250_000, b"micro", order=order)
         + enhanced(1, 6_250_000_000, b"nano", order=order)
         + enhanced(2, 7 * 1024 + 256, b"binary", cut=10, order=order)
@@ -92,7 +92,7 @@ def test_pcapng_with_several_interfaces_and_resolutions(tmp_path: Path, order: s
 
 def test_a_nanosecond_time_stamp_keeps_its_digits(tmp_path: Path) -> None:
     stamp = 1_795_345_729_076_362_001
-    data = section() + interface(1, (9, b"\x09")) + enhanced(0, stamp, b"x")
+    data = section() + interface_block(1, (9, b"\x09")) + enhanced(0, stamp, b"x")
     assert read(tmp_path, data)[0].at == stamp / 1_000_000_000
 
 
@@ -100,7 +100,7 @@ def test_unknown_blocks_are_passed_over_and_counted_by_nobody(tmp_path: Path) ->
     data = (
         section()
         + block(0x0BAD, b"\1\2\3\4")
-        + interface()
+        + interface_block()
         + block(4, bytes(8))  # names
         + enhanced(0, 1_000_000, b"one")
         + block(5, bytes(12))  # statistics
@@ -114,7 +114,7 @@ def test_simple_and_old_packet_blocks_are_read(tmp_path: Path) -> None:
     old = struct.pack("<HHIIII", 0, 3, 0, 4_000_000, 3, 3) + padded(b"old")
     data = (
         section()
-        + interface(1, snap_length=6)
+        + interface_block(1, snap_length=6)
         + block(2, old)
         + block(3, struct.pack("<I", 9) + padded(b"simple"))
     )
@@ -125,10 +125,10 @@ def test_simple_and_old_packet_blocks_are_read(tmp_path: Path) -> None:
 def test_a_second_section_starts_anew_in_its_own_byte_order(tmp_path: Path) -> None:
     data = (
         section("<")
-        + interface(1)
+        + interface_block(1)
         + enhanced(0, 1_000_000, b"little")
         + section(">")
-        + interface(113, order=">")
+        + interface_block(113, order=">")
         + enhanced(0, 2_000_000, b"big", order=">")
     )
     frames = read(tmp_path, data)
@@ -140,7 +140,7 @@ def test_a_second_section_starts_anew_in_its_own_byte_order(tmp_path: Path) -> N
 
 def test_a_pcapng_that_was_killed_ends_with_its_last_whole_block(tmp_path: Path) -> None:
     last = enhanced(0, 2_000_000, b"cut off here")
-    data = section() + interface() + enhanced(0, 1_000_000, b"whole") + last
+    data = section() + interface_block() + enhanced(0, 1_000_000, b"whole") + last
     for lost in range(1, len(last) + 1):
         assert [f.data for f in read(tmp_path, data[:-lost])] == [b"whole"]
 
@@ -169,7 +169,7 @@ def test_a_pcapng_that_was_killed_ends_with_its_last_whole_block(tmp_path: Path)
 def test_damage_in_a_pcapng_is_named_with_its_place(
     tmp_path: Path, damaged: bytes, says: str
 ) -> None:
-    data = section() + interface() + enhanced(0, 1, b"fine") + damaged
+    data = section() + interface_block() + enhanced(0, 1, b"fine") + damaged
     path = tmp_path / "file.pcapng"
     path.write_bytes(data)
     read_before: list[Frame] = []

@@ -117,6 +117,18 @@ def test_a_relay_hop_on_a_wire_is_one_event() -> None:
     assert [o.source for o in event.observations] == [A, RELAY_FAR]
 
 
+def test_two_interfaces_of_a_file_are_two_sightings_of_one_event() -> None:
+    data = sip()
+    first, again = messages(
+        packet(data, 1.0),
+        packet(data, 1.0001, interface=1),
+        packet(data, 1.5),
+        packet(data, 1.5001, interface=1),
+    )
+    assert [len(e.observations) for e in (first, again)] == [2, 2]
+    assert [e.retransmission for e in (first, again)] == [False, True]
+
+
 def test_the_same_bytes_much_later_elsewhere_are_another_event() -> None:
     data = sip()
     first, second = messages(handset(data, 1.0, out=True), platform(data, 30.0, out=False))
