@@ -25,7 +25,7 @@ _PATTERNS = tuple(
     for pattern in (
         r'\b(?:response|rspauth|cnonce)\s*=\s*"(?P<secret>(?:[^"\\\r\n]|\\[^\r\n])*)',
         r"\b(?:response|rspauth|cnonce)\s*=\s*(?P<secret>[0-9A-Za-z+/=]{8,})",
-        _BASIC,
+        r"^(?:Proxy-)?Authorization[ \t]*:\s*(?:Basic|Bearer)\s+" + _TOKEN68,
         r"\bsips?:[^\s:@<>;\"]{1,256}:(?P<secret>[^\s@<>;\"]{1,256})@",
         r"\binline:(?P<secret>[A-Za-z0-9+/=]{8,})",
         r"^Signal[ \t]*[=:][ \t]*(?P<secret>[^\s]+)",
