@@ -16,9 +16,7 @@ from itertools import accumulate
 
 BLANK = "*"
 
-_BASIC = (
-    r"^(?:Proxy-)?Authorization[ \t]*:\s*(?:Basic|Bearer)\s+(?P<secret>[A-Za-z0-9+/=._~-]{4,})"
-)
+_TOKEN68 = r"(?P<secret>[A-Za-z0-9+/=._~-]{4,})"
 _TO_BODY = r"(?:[^\r\n]+\r?\n)*\r?\n(?P<secret>[0-9*#,]{1,32}|[A-D](?![A-Za-z]))"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
