@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CONNECT_TIMEOUT_S = 8.0
+CLOSE_TIMEOUT_S = 0.5
 PENDING_LIMIT_BYTES = 1 << 20
 
 
@@ -138,7 +139,11 @@ class TcpPool:
             self.close_connection(remote)
         if self._server is not None:
             self._server.close()
-            await self._server.wait_closed()
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._server.wait_closed()
+            except TimeoutError:  # a peer that does not read holds its connection open
+                self.abort_all()
             self._server = None
         self._connections.clear()
         self._pending.clear()

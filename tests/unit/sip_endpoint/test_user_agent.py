@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sip_link import Link, Node, make_request
 
 from rig.sip import event as ev
 from rig.sip.event import Flow
@@ -10,7 +11,6 @@ from rig.sip.message import Request, Response
 from rig.sip.parser import parse_message
 from rig.sip.tokens import SeededTokens
 from rig.sip.user_agent import UserAgentCore
-from sip_link import Link, Node, make_request
 
 US = ("127.0.0.1", 5060)
 PEER = ("127.0.0.1", 5090)
@@ -190,6 +190,29 @@ class TestServerMatching:
         core.receive(raw(via="SIP/2.0/UDP 127.0.0.1:5090;branch=z9hG4bKtwo;rport"), FLOW, 0.0)
         assert len(events(core)) == 2
 
+    def test_merging_is_forgotten_with_the_transaction(self, core: UserAgentCore) -> None:
+        core.receive(raw(), FLOW, 0.0)
+        events(core)
+        core.handle_timer(33.0)
+        assert core.transactions == 0
+        core.receive(raw(via="SIP/2.0/UDP 127.0.0.1:5090;branch=z9hG4bKtwo;rport"), FLOW, 33.0)
+        assert len(events(core)) == 1
+
+    def test_an_ack_after_the_end_belongs_to_nothing(self, core: UserAgentCore) -> None:
+        core.receive(raw("INVITE"), FLOW, 0.0)
+        (event,) = events(core)
+        assert isinstance(event, ev.RequestReceived)
+        response = core.make_response(event.key, 200)
+        core.send_response(event.key, response, 0.0)
+        assert not core.send_response(event.key, core.make_response(event.key, 486), 0.0)
+        core.handle_timer(33.0)
+        events(core)
+        via = "SIP/2.0/UDP 127.0.0.1:5090;branch=z9hG4bKack"
+        core.receive(raw("ACK", via=via, to=response.headers.get("To") or ""), FLOW, 33.0)
+        (late,) = events(core)
+        assert isinstance(late, ev.AckReceived)
+        assert late.key is None
+
     def test_requests_in_a_dialog_are_never_merged(self, core: UserAgentCore) -> None:
         to = "<sip:us@example.test>;tag=ours"
         core.receive(raw(to=to), FLOW, 0.0)
@@ -291,6 +314,31 @@ class TestCancel:
         core.send_response(event.key, core.make_response(event.key, 180), 0.0)
         core.receive(raw("CANCEL"), FLOW, 0.0)
         assert len({m.to.tag for m, _ in sent(core)}) == 1
+
+    def test_cancel_after_the_answer_is_only_acknowledged(self, core: UserAgentCore) -> None:
+        core.receive(raw("INVITE"), FLOW, 0.0)
+        (event,) = events(core)
+        assert isinstance(event, ev.RequestReceived)
+        core.send_response(event.key, core.make_response(event.key, 200), 0.0)
+        core.data_to_send()
+        core.receive(raw("CANCEL"), FLOW, 0.0)
+        assert [str(m.cseq) for m, _ in sent(core)] == ["7 CANCEL"]
+        assert events(core) == []
+
+    def test_more_ringing_does_not_cause_more_cancels(
+        self, link: Link, alice: Node, bob: Node
+    ) -> None:
+        key = alice.request("INVITE", bob)
+        link.run(0.3)
+        link.lose = lambda data: data.startswith(b"CANCEL")
+        alice.core.cancel(key, link.now)
+        alice.flush()
+        (received,) = bob.seen(ev.RequestReceived)
+        assert isinstance(received[1], ev.RequestReceived)
+        for _ in range(3):
+            bob.respond(received[1].key, 180)
+            link.run(link.now + 0.01)
+        assert len(alice.instants("CANCEL")) == 1
 
 
 class TestClientMatching:
