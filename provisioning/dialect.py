@@ -16,6 +16,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
+from provisioning import intent, profile_model, template_context
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.profile_source import position_at
@@ -31,8 +32,11 @@ from provisioning.resources import templates_dir
 from provisioning.secret import Secret
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
 
-_RECORD_MODULES = frozenset(
-    {"provisioning.intent", "provisioning.profile_model", "provisioning.render"}
+_RECORDS = frozenset(
+    record
+    for module in (intent, profile_model, template_context)
+    for record in vars(module).values()
+    if isinstance(record, type) and record.__module__ == module.__name__
 )
 
 
@@ -149,7 +153,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an attribute: at once for a record, else by the sandbox's rules."""
-        if type(obj).__module__ in _RECORD_MODULES and attribute[0] != "_":
+        if type(obj) in _RECORDS and attribute[0] != "_":
             try:
                 return getattr(obj, attribute)
             except AttributeError:

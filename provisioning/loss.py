@@ -21,6 +21,7 @@ from provisioning.intent import (
     LocaleIntent,
     MwiIntent,
     MwiMode,
+    ProvisioningIntent,
 )
 from provisioning.profile_model import DelayUnit, Interval, MailboxReach, Profile
 
@@ -103,14 +104,7 @@ def fit_to_model(
         line_keys=fit.line_keys(intent),
         lamp=fit.lamp(intent.lamp),
         locale=fit.locale(intent.locale),
-        provisioning=replace(
-            intent.provisioning,
-            resync_interval_s=fit.interval(
-                "provisioning.resync_interval_s",
-                intent.provisioning.resync_interval_s,
-                profile.intervals.resync_interval,
-            ),
-        ),
+        provisioning=fit.provisioning(intent.provisioning),
     )
     return fitted, tuple(fit.losses)
 
@@ -292,12 +286,22 @@ class _Fit:
             lamp = replace(lamp, on_missed_call=False)
         return lamp
 
+    def provisioning(self, wanted: ProvisioningIntent) -> ProvisioningIntent:
+        interval_s = self.interval(
+            "provisioning.resync_interval_s",
+            wanted.resync_interval_s,
+            self._profile.intervals.resync_interval,
+        )
+        if interval_s == wanted.resync_interval_s:
+            return wanted
+        return replace(wanted, resync_interval_s=interval_s)
+
     def locale(self, locale: LocaleIntent) -> LocaleIntent:
-        return replace(
-            locale,
+        return LocaleIntent(
             language=self._word("locale.language", "languages", locale.language),
             tone_country=self._word("locale.tone_country", "tones", locale.tone_country),
             time_zone=self._word("locale.time_zone", "time_zones", locale.time_zone),
+            ntp_server=locale.ntp_server,
         )
 
     def _word(self, path: str, table: str, wanted: str) -> str:

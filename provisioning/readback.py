@@ -8,9 +8,10 @@ finding can point at ``file:line``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field
 
 from provisioning.address import Mac
+from provisioning.compare import Difference, compare
 from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
 from provisioning.formats.settings import FormatError, Key, Setting, SettingsFile
 from provisioning.intent import (
@@ -30,6 +31,15 @@ from provisioning.intent import (
 from provisioning.profile_model import FileKind, Profile
 from provisioning.readback_map import Place, Plan, run_plan
 from provisioning.secret import Secret
+
+__all__ = [
+    "Difference",
+    "ReadBack",
+    "compare",
+    "read_back",
+    "read_back_places",
+    "read_back_values",
+]
 
 _HANDSET_PATHS = {
     "language": "locale.language",
@@ -53,34 +63,6 @@ _ACCOUNT_PATHS = {
     "no_answer_target": "diverts.no_answer.target",
     "no_answer_delay_s": "diverts.no_answer.delay_s",
 }
-_UNNAMED = frozenset({"name"})
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field that reads back other than intended.
-
-    Attributes:
-        field: dotted path, e.g. ``accounts[1].mwi.mode``.
-        wanted: what the intent says; ``***`` for a secret.
-        got: what the files say.
-        key: setting that carries the field; empty when unknown.
-        file: where it stands; empty when the setting is missing.
-        line: from 1; 0 when the setting is missing.
-    """
-
-    field: str
-    wanted: str
-    got: str
-    key: str = ""
-    file: str = ""
-    line: int = 0
-
-    def __str__(self) -> str:
-        """One line for people."""
-        where = f"{self.file}:{self.line}" if self.file else "not set"
-        key = f" {self.key}" if self.key else ""
-        return f"{self.field}: wanted {self.wanted!r}, got {self.got!r} ({where}{key})"
 
 
 FieldOrigins = tuple[str, Mapping[str, str], Mapping[str, Key]]
@@ -190,7 +172,7 @@ def read_back_values(
         dialect: of the vendor.
     """
     plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
-    reader = _Reader(_joined(values, plans.aliases), plans)
+    reader = _Reader(_joined(values, plans.aliases), plans, track=False)
     return reader.handset(mac, profile.model)
 
 
@@ -204,7 +186,10 @@ def _joined(values: Sequence[Mapping[Key, str]], aliases: Mapping[str, str]) -> 
 class _Reader:
     """Builds intents from settings by the compiled map."""
 
-    def __init__(self, values: Mapping[Key, str], plans: ReadbackPlans) -> None:
+    def __init__(
+        self, values: Mapping[Key, str], plans: ReadbackPlans, *, track: bool = True
+    ) -> None:
+        self._track = track
         self._values = values
         self._plans = plans
         self.origins: list[FieldOrigins] = []
@@ -241,6 +226,13 @@ class _Reader:
 
     def _line_keys(self) -> Iterator[LineKeyIntent]:
         for position, plan in enumerate(self._plans.line_keys, 1):
+            # Most positions are not used: look at the first field, the kind, alone.
+            name, (rule, *_) = plan[0]
+            kind, key = rule.read({}, self._values, self._plans.null_value)
+            if name == "kind" and not kind:
+                if self._track:
+                    self.origins.append((f"line_keys[{position}].", {}, {name: key}))
+                continue
             scope = self._run(plan, f"line_keys[{position}].", {}, stop_unless="kind")
             if scope.get("kind"):
                 yield LineKeyIntent(
@@ -258,8 +250,10 @@ class _Reader:
         paths: Mapping[str, str],
         stop_unless: str = "",
     ) -> dict[str, str]:
-        scope, origins = run_plan(plan, self._values, self._plans.null_value, stop_unless)
-        self.origins.append((prefix, paths, origins))
+        origins: dict[str, Key] | None = {} if self._track else None
+        scope = run_plan(plan, self._values, self._plans.null_value, stop_unless, origins)
+        if origins is not None:
+            self.origins.append((prefix, paths, origins))
         return scope
 
 
@@ -306,104 +300,3 @@ def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
 def _number(scope: Mapping[str, str], name: str) -> int:
     text = scope.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() else 0
-
-
-def compare(
-    intended: HandsetIntent,
-    read: HandsetIntent,
-    places: Mapping[str, Place] | None = None,
-) -> list[Difference]:
-    """List what reads back other than intended.
-
-    Names are not compared (no file holds the handset's name), and neither is what has no
-    effect: target and delay of a diversion that is off, expiry and mailbox of an account
-    that does not subscribe, what a line key does without being told.
-
-    Args:
-        intended: what was wanted.
-        read: what the files say.
-        places: where each field stands, for positions in the result.
-    """
-    if replace(read, name=intended.name) == intended:
-        return []
-    known = places or {}
-    return [
-        Difference(path, wanted, got, place.key, place.file, place.line)
-        for path, wanted, got in _differences("", _canonical(intended), _canonical(read))
-        for place in (known.get(path) or _nearest_place(path, known),)
-    ]
-
-
-def _canonical(intent: HandsetIntent) -> HandsetIntent:
-    """Leave out of line keys what they do anyway."""
-    accounts = {account.index: account for account in intent.accounts}
-    return replace(
-        intent,
-        line_keys=tuple(
-            key.without_defaults(accounts[key.account]) if key.account in accounts else key
-            for key in intent.line_keys
-        ),
-    )
-
-
-def _nearest_place(path: str, places: Mapping[str, Place]) -> Place:
-    """A whole account or key is told by its switch."""
-    for name in ("enabled", "kind"):
-        place = places.get(f"{path}.{name}")
-        if place is not None:
-            return place
-    return Place("")
-
-
-def _differences(path: str, wanted: object, got: object) -> Iterator[tuple[str, str, str]]:
-    if wanted == got or _same_effect(wanted, got):
-        return
-    if isinstance(wanted, tuple) and isinstance(got, tuple):
-        yield from _by_place(path, wanted, got)
-    elif is_dataclass(wanted) and type(wanted) is type(got) and not isinstance(wanted, Mac):
-        for item in fields(wanted):
-            if item.name in _UNNAMED and not path:
-                continue
-            inner = f"{path}.{item.name}" if path else item.name
-            yield from _differences(inner, getattr(wanted, item.name), getattr(got, item.name))
-    else:
-        yield path, _show(wanted), _show(got)
-
-
-def _by_place(
-    path: str, wanted: tuple[object, ...], got: tuple[object, ...]
-) -> Iterator[tuple[str, str, str]]:
-    ours = {_place_of(item): item for item in wanted}
-    theirs = {_place_of(item): item for item in got}
-    for place in sorted(ours.keys() | theirs.keys()):
-        inner = f"{path}[{place}]"
-        if place not in theirs:
-            yield inner, _summary(ours[place]), ""
-        elif place not in ours:
-            yield inner, "", _summary(theirs[place])
-        else:
-            yield from _differences(inner, ours[place], theirs[place])
-
-
-def _place_of(item: object) -> int:
-    if isinstance(item, AccountIntent):
-        return item.index
-    return item.position if isinstance(item, LineKeyIntent) else 0
-
-
-def _same_effect(wanted: object, got: object) -> bool:
-    if isinstance(wanted, DivertIntent) and isinstance(got, DivertIntent):
-        return not wanted.enabled and not got.enabled
-    if isinstance(wanted, MwiIntent) and isinstance(got, MwiIntent):
-        return wanted.mode is got.mode and wanted.mode is not MwiMode.SUBSCRIBE
-    return False
-
-
-def _summary(item: object) -> str:
-    if isinstance(item, AccountIntent):
-        return item.aor
-    return str(item.kind) if isinstance(item, LineKeyIntent) else str(item)
-
-
-def _show(value: object) -> str:
-    return "" if value is None else str(value)

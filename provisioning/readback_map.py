@@ -112,6 +112,7 @@ class Rule:
     default: str
     dynamic: bool
     simple: bool
+    plain_words: Mapping[str, str] | None
     secret: bool
     lookup: Key = ("", None)
 
@@ -123,8 +124,15 @@ class Rule:
             key = f"{key}@{self.attribute}"
         dynamic = "{" in key or "{" in index
         lookup: Key = ("", None) if dynamic else (key, int(index) if index else None)
-        simple = self.simple and not dynamic
-        return replace(self, key=key, index=index, dynamic=dynamic, simple=simple, lookup=lookup)
+        return replace(
+            self,
+            key=key,
+            index=index,
+            dynamic=dynamic,
+            simple=self.simple and not dynamic,
+            plain_words=None if dynamic else self.plain_words,
+            lookup=lookup,
+        )
 
     def read(
         self, scope: Mapping[str, str], values: Mapping[Key, str], null_value: str
@@ -196,8 +204,12 @@ def bind_plan(plan: Plan, variables: Mapping[str, str]) -> Plan:
 
 
 def run_plan(
-    plan: Plan, values: Mapping[Key, str], null_value: str, stop_unless: str = ""
-) -> tuple[dict[str, str], dict[str, Key]]:
+    plan: Plan,
+    values: Mapping[Key, str],
+    null_value: str,
+    stop_unless: str = "",
+    origins: dict[str, Key] | None = None,
+) -> dict[str, str]:
     """Read all fields of a plan.
 
     Args:
@@ -205,12 +217,12 @@ def run_plan(
         values: what the files say, by name and index of the setting.
         null_value: value that stands for the default.
         stop_unless: name of a field; when it is read as empty or ``false``, reading ends.
+        origins: filled with the setting that carries each field; None to save the time.
 
     Returns:
-        Fields by name, and the setting that carries each one.
+        Fields by name.
     """
     scope: dict[str, str] = {}
-    origins: dict[str, Key] = {}
     for name, rules in plan:
         for rule in rules:
             if rule.when and any(scope.get(other) != wanted for other, wanted in rule.when):
@@ -219,13 +231,19 @@ def run_plan(
                 raw = values.get(rule.lookup)
                 unset = raw is None or (null_value and raw == null_value)
                 scope[name] = rule.default if raw is None or unset else raw
-                origins[name] = rule.lookup
+                key = rule.lookup
+            elif rule.plain_words is not None:
+                word = rule.plain_words.get(values.get(rule.lookup, null_value))
+                scope[name] = rule.default if word is None else word
+                key = rule.lookup
             else:
-                scope[name], origins[name] = rule.read(scope, values, null_value)
+                scope[name], key = rule.read(scope, values, null_value)
+            if origins is not None:
+                origins[name] = key
             break
         if name == stop_unless and scope.get(name) in _NOTHING:
             break
-    return scope, origins
+    return scope
 
 
 def secret_keys(plan: Plan) -> tuple[str, ...]:
@@ -249,6 +267,7 @@ def _compile(text: RuleText, tables: Mapping[str, Mapping[str, object]]) -> Rule
     words: Mapping[str, str] | None = text.values or None
     if text.table:
         words = reverse_table(tables.get(text.table, {}), text.part)
+    plain = not (text.pattern or text.scale or "{" in text.default) and text.value is None
     return Rule(
         key=text.key,
         index=text.index,
@@ -261,8 +280,8 @@ def _compile(text: RuleText, tables: Mapping[str, Mapping[str, object]]) -> Rule
         value=text.value,
         default=text.default,
         dynamic=True,
-        simple=not (text.pattern or words or text.scale or "{" in text.default)
-        and text.value is None,
+        simple=plain and words is None,
+        plain_words=words if plain else None,
         secret=text.secret,
     )
 

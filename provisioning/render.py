@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from jinja2 import TemplateError
 
@@ -17,11 +17,12 @@ from provisioning.dialect import Dialect, load_dialect
 from provisioning.errors import RigError, UsageError
 from provisioning.formats.settings import Key, SettingsFile
 from provisioning.formats.value_rule import has_unfit_character
-from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
+from provisioning.intent import HandsetIntent
 from provisioning.intent_check import check_intent
 from provisioning.loss import Loss, fit_to_model
 from provisioning.profile_model import FileKind, FileScope, Profile, RenderFile
 from provisioning.readback import Difference, compare, read_back_places, read_back_values
+from provisioning.template_context import template_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +104,6 @@ class NamedHandset(Protocol):
         ...
 
 
-class Slot(NamedTuple):
-    """One account position of a model, used or not.
-
-    Attributes:
-        index: from 1.
-        account: what is there, or None.
-    """
-
-    index: int  # type: ignore[assignment]  # hides tuple.index, which no template asks for
-    account: AccountIntent | None
-
-
-class KeySlot(NamedTuple):
-    """One key position of a model, used or not.
-
-    Attributes:
-        position: from 1.
-        key: what is there, or None.
-        account: the account it belongs to, or None.
-        number: counts the used keys of its kind from 1.
-    """
-
-    position: int
-    key: LineKeyIntent | None
-    account: AccountIntent | None
-    number: int
-
-
 class SiteFiles(Mapping[str, RenderedFile]):
     """All files of a site, by exact name."""
 
@@ -205,7 +178,7 @@ def render_handset(
     fitted, losses = fit_to_model(intent, profile, dialect.tables)
     if losses:
         _check_losses(intent, fitted, losses)
-    context = template_context(fitted, profile, dialect)
+    context = template_context(fitted, profile, dialect.tables)
     shared = {"profile": profile, "tables": dialect.tables}
     files = tuple(
         # A shared file must not depend on who asks; StrictUndefined makes an attempt an error.
@@ -237,43 +210,6 @@ def render_site(
         intent = site.intent(handset.name)
         sets.append(render_handset(intent, profiles[intent.model], templates=templates))
     return SiteFiles(sets)
-
-
-def template_context(
-    intent: HandsetIntent, profile: Profile, dialect: Dialect
-) -> dict[str, object]:
-    """What a template may use.
-
-    Args:
-        intent: fitted to the model.
-        profile: of the model.
-        dialect: of the vendor.
-
-    Returns:
-        ``intent``, ``profile``, ``tables``, ``slots`` (every account position of the
-        model), ``key_slots`` (every key position) and ``files`` (names of the set).
-    """
-    accounts = {account.index: account for account in intent.accounts}
-    keys = {key.position: key for key in intent.line_keys}
-    counts: dict[str, int] = {}
-    key_slots = []
-    for position in range(1, profile.limits.line_keys + 1):
-        key = keys.get(position)
-        number = 0
-        if key is not None:
-            number = counts[key.kind] = counts.get(key.kind, 0) + 1
-        account = accounts.get(key.account) if key else None
-        key_slots.append(KeySlot(position, key, account, number))
-    return {
-        "intent": intent,
-        "profile": profile,
-        "tables": dialect.tables,
-        "slots": [
-            Slot(index, accounts.get(index)) for index in range(1, profile.limits.accounts + 1)
-        ],
-        "key_slots": key_slots,
-        "files": [profile.file_path(file, intent.mac) for file in profile.render.files],
-    }
 
 
 def _render_file(

@@ -22,8 +22,8 @@ from provisioning.formats.xml_reading import (
     line_of,
     mask_elements,
     parse_xml,
+    quick_parse,
     text_of,
-    try_parse,
 )
 
 _ROOT = "gs_provision"
@@ -66,7 +66,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
         The same as ``read(content, path).values``; None when the file cannot be read or holds
         anything odd, which :func:`read` then tells.
     """
-    root = try_parse(content)
+    root = quick_parse(content)
     if root is None or root.tag != _ROOT:
         return None
     values: dict[Key, str] = {}
@@ -80,7 +80,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
             name = element.get("name")
             if element.tag != "item" or not name or len(element):
                 return None
-            values[str(name), None] = element.text or ""
+            values[name, None] = element.text or ""
         count += len(section)
     return values if len(values) == count else None
 

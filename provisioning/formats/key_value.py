@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from provisioning.errors import Position
 from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile, decode
@@ -14,8 +15,6 @@ from provisioning.formats.value_rule import LOOKS_LIKE_SETTING
 
 HEADER = "#!version:1.0.0.1"
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
-_SETTING_LINE = re.compile(r"^([A-Za-z][A-Za-z0-9_.\-]*) *=(.*)$", re.MULTILINE)
-_OTHER_LINE = re.compile(r"^(?:#.*)?$", re.MULTILINE)
 _INCLUDE = re.compile(r"include:config\s+[\"<]([^\">]+)[\">]")
 
 
@@ -65,17 +64,31 @@ def scan(content: bytes) -> dict[Key, str] | None:
         The same as ``read(content, path).values``; None when the file cannot be read or holds
         anything odd, which :func:`read` then tells.
     """
-    text = content.decode("utf-8", "replace")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
     if not text.startswith(f"{HEADER}\n") or not text.endswith("\n") or "\r" in text:
         return None
-    found = _SETTING_LINE.findall(text)
-    values: dict[Key, str] = {(key, None): value.strip() for key, value in found}
-    other_lines = len(_OTHER_LINE.findall(text)) - 1
-    if len(values) != len(found) or len(found) + other_lines != text.count("\n"):
-        return None
-    if any("=" in value and LOOKS_LIKE_SETTING.search(value) for value in values.values()):
-        return None
-    return None if "\ufffd" in text else values
+    values: dict[Key, str] = {}
+    count = 0
+    for line in text.split("\n"):
+        if not line or line[0] == "#":
+            continue
+        key, sign, value = line.partition("=")
+        key = key.rstrip()
+        if not sign or not _is_key(key):
+            return None
+        if "=" in value and LOOKS_LIKE_SETTING.search(value):
+            return None
+        values[key, None] = value.strip()
+        count += 1
+    return values if len(values) == count else None
+
+
+@lru_cache(maxsize=4096)
+def _is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None
 
 
 def mask(content: str, keys: Collection[str]) -> str:

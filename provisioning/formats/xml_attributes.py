@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import cast
 
 from provisioning.formats.settings import Key, Problem, Setting, SettingsFile, sorted_problems
-from provisioning.formats.xml_reading import line_of, parse_xml, text_of, try_parse
+from provisioning.formats.xml_reading import line_of, parse_xml, quick_parse, text_of
 
 _MASTER = "APPLICATION"
 _ATTRIBUTE_OR_LINE = re.compile(r"\n|([A-Za-z][\w.\-]*)\s*=\s*(?:\"[^\"\n]*\"|'[^'\n]*')")
@@ -61,7 +61,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
         The same as ``read(content, path).values``; None when the file cannot be read or holds
         anything odd, which :func:`read` then tells.
     """
-    root = try_parse(content)
+    root = quick_parse(content)
     if root is None or root.tag == _MASTER:
         return None
     values: dict[Key, str] = {}
@@ -71,8 +71,8 @@ def scan(content: bytes) -> dict[Key, str] | None:
             return None
         if element.tail is not None and element.tail.strip():
             return None
-        attributes = cast("list[tuple[str, str]]", element.items())
-        for name, value in attributes:
+        attributes = element.attrib
+        for name, value in attributes.items():
             if "." not in name:
                 return None
             values[name, None] = value

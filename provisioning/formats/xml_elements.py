@@ -20,14 +20,15 @@ from provisioning.formats.xml_reading import (
     line_of,
     mask_elements,
     parse_xml,
+    quick_parse,
     text_of,
-    try_parse,
 )
 
 _LIST_ROOT = "setting-files"
 _ROOT = "settings"
 _SECTIONS = frozenset({"phone-settings", "functionKeys"})
 _OTHER_SECTIONS = frozenset({"firmware-settings", "tbook", "dialplan", "uploads", "certificates"})
+_KEY = "fkey"
 _ATTRIBUTES = frozenset({"idx", "perm"})
 
 
@@ -69,7 +70,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
         The same as ``read(content, path).values``; None when the file cannot be read or holds
         anything odd, which :func:`read` then tells.
     """
-    root = try_parse(content)
+    root = quick_parse(content)
     if root is None or root.tag != _ROOT:
         return None
     values: dict[Key, str] = {}
@@ -78,23 +79,20 @@ def scan(content: bytes) -> dict[Key, str] | None:
         if section.tag not in _SECTIONS:
             return None
         for element in section:
-            tag = str(element.tag)
-            if len(element) or not tag.isidentifier():
+            tag, attributes = element.tag, element.attrib
+            if len(element):
                 return None
-            attributes = cast("list[tuple[str, str]]", element.items())
-            index = None
-            for name, value in attributes:
-                if name == "idx":
-                    if not (value.isascii() and value.isdigit()):
-                        return None
-                    index = int(value)
-                    break
-            for name, value in attributes[1:] if len(attributes) > 2 else ():
-                if name not in _ATTRIBUTES:
-                    values[f"{tag}@{name}", index] = value
-                    count += 1
+            text = attributes.get("idx")
+            if text is not None and not (text.isascii() and text.isdigit()):
+                return None
+            index = None if text is None else int(text)
             values[tag, index] = element.text or ""
             count += 1
+            if tag == _KEY:
+                for name, value in attributes.items():
+                    if name not in _ATTRIBUTES:
+                        values[f"{tag}@{name}", index] = value
+                        count += 1
     return values if len(values) == count else None
 
 
@@ -104,22 +102,24 @@ def _read_setting(
     line = line_of(element)
     tag = str(element.tag)
     index: int | None = None
-    further: tuple[tuple[str, str], ...] = ()
-    attributes = cast("list[tuple[str, str]]", element.items())
-    for name, value in attributes:
-        if name == "idx":
-            if value.isascii() and value.isdigit():
-                index = int(value)
-            else:
-                problems.append(Problem(line, f"idx is not a number in {tag}"))
-        elif name not in _ATTRIBUTES:
-            further += ((name, value),)
+    number = element.get("idx")
+    if number is not None:
+        if number.isascii() and number.isdigit():
+            index = int(number)
+        else:
+            problems.append(Problem(line, f"idx is not a number in {tag}"))
+    further = _further(element) if tag == _KEY else ()
     text = element.text or ""
     if len(element):
         text = text_of(element)
         if children(element):
             problems.append(Problem(line, f"elements inside {tag}"))
     settings.append(Setting(tag, index, text, line, further, path))
+
+
+def _further(element: etree._Element) -> tuple[tuple[str, str], ...]:
+    attributes = cast("list[tuple[str, str]]", element.items())
+    return tuple(pair for pair in attributes if pair[0] not in _ATTRIBUTES)
 
 
 def _read_list(root: etree._Element, path: str) -> SettingsFile:

@@ -29,8 +29,9 @@ from provisioning.dialect import load_dialect
 from provisioning.intent import HandsetIntent
 from provisioning.loss import fit_to_model
 from provisioning.profile_model import FileScope, Profile
-from provisioning.render import render_handset, template_context
+from provisioning.render import render_handset
 from provisioning.resources import device_profiles_dir, templates_dir
+from provisioning.template_context import template_context
 
 HANDSETS = 1000
 ROUNDS = 3
@@ -63,7 +64,7 @@ def render_bare(wanted: HandsetIntent, profile: Profile) -> int:
     environment = BARE[dialect.format.xml]
     size = 0
     for file in profile.render.files:
-        context = template_context(wanted, profile, dialect)
+        context = template_context(wanted, profile, dialect.tables)
         if file.scope is FileScope.MODEL:
             context = {"profile": profile, "tables": dialect.tables}
         size += len(environment.get_template(file.template).render(context).encode())
