@@ -16,7 +16,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
-from provisioning import intent, profile_model, template_context
+from provisioning import intent, profile_files, profile_model, template_context
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.profile_source import position_at
@@ -34,7 +34,7 @@ from provisioning.yaml_source import YamlMap, load_yaml, to_plain
 
 _RECORDS = frozenset(
     record
-    for module in (intent, profile_model, template_context)
+    for module in (intent, profile_files, profile_model, template_context)
     for record in vars(module).values()
     if isinstance(record, type) and record.__module__ == module.__name__
 )

@@ -1,0 +1,130 @@
+"""The part of a profile that is about requests and files: who asks, for what, in which syntax."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+class FileScope(StrEnum):
+    """Who shares a rendered file."""
+
+    HANDSET = "handset"
+    MODEL = "model"
+
+
+class FileKind(StrEnum):
+    """What a file holds."""
+
+    SETTINGS = "settings"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Identify:
+    """How a request tells the model.
+
+    Attributes:
+        user_agent: regular expression with the groups ``model``, ``firmware`` and, if the
+            vendor sends it, ``mac``.
+        mac_oui: vendor parts of MAC addresses.
+        samples: User-Agents that must match.
+    """
+
+    user_agent: str
+    mac_oui: tuple[str, ...]
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class BootRequest:
+    """One file that the booting model asks for, in order.
+
+    Attributes:
+        path: name below the provisioning URL, with placeholders.
+        required: the handset does not come up without it.
+        group: requests of one group are alternatives: once one is found, the rest of the
+            group is not asked for.
+        unless_group: not asked for once this group was served.
+        expects: settings, or a list of further files.
+    """
+
+    path: str
+    required: bool = False
+    group: str = ""
+    unless_group: str = ""
+    expects: FileKind = FileKind.SETTINGS
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Boot:
+    """The boot sequence.
+
+    Attributes:
+        transports: what it can fetch by.
+        user_agent: how it names itself over HTTP, with placeholders.
+        requests: in order.
+        precedence: which of two files wins when both hold a key: the ``last`` or the
+            ``first`` one read.
+    """
+
+    transports: tuple[Literal["tftp", "http", "https"], ...]
+    user_agent: str
+    requests: tuple[BootRequest, ...]
+    precedence: Literal["last", "first"]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class RenderFile:
+    """One file that is rendered for a handset.
+
+    Attributes:
+        path: name with placeholders.
+        template: below the templates folder.
+        scope: who shares it.
+        kind: settings, or a list of further files.
+        secret: holds passwords.
+        media_type: for the HTTP ``Content-Type``.
+    """
+
+    path: str
+    template: str
+    scope: FileScope
+    media_type: str
+    kind: FileKind = FileKind.SETTINGS
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Render:
+    """How the model's files are written.
+
+    Attributes:
+        format: syntax, a module of :mod:`provisioning.formats`.
+        dialect: folder below the templates folder with templates, tables and the read-back map.
+        files: what is rendered.
+    """
+
+    format: Literal["key_value", "xml_elements", "xml_attributes", "grandstream_xml"]
+    dialect: str
+    files: tuple[RenderFile, ...]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Resync:
+    """How to make the handset fetch again.
+
+    Attributes:
+        method: ``sip_notify``.
+        event: value of the ``Event`` header that makes it re-read its files.
+        reboot_event: the one that reboots it.
+    """
+
+    method: Literal["sip_notify"]
+    event: str
+    reboot_event: str
