@@ -19,7 +19,7 @@ from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.report.record import ScenarioRecord, scenario_record
 from rig.run import judged
 from rig.scenarios import OBSERVE_S, deposit, retrieve
-from rig.timeline import ActionDone, MailboxSeen
+from rig.timeline import ActionDone, MailboxSeen, SipSeen
 from rig.trial_steps import CallMade, DiversionReason, ForwardCondition, Trigger
 from rig.verdict.diversion_facts import DiversionCase, build_case
 from rig.verdict.evidence import DiversionExpectation, Evidence, Expectation, LampExpectation
@@ -266,7 +266,6 @@ class Trial:
         reason: DiversionReason,
         *,
         greeting: str = "",
-        rang: bool = False,
         rings: int | None = None,
         target: str = "",
     ) -> ScenarioRecord:
@@ -275,8 +274,7 @@ class Trial:
         Args:
             reason: why.
             greeting: prompt that the caller must have heard, or empty.
-            rang: the callee must have been rung.
-            rings: rings until then, or None.
+            rings: how often the callee must have rung before, or None.
             target: role that must have got the call; empty for the mailbox.
         """
         expectation = replace(
@@ -284,7 +282,7 @@ class Trial:
             reason=reason.value,
             cause=reason.cause,
             greeting=greeting,
-            rang=rang or rings is not None,
+            rang=reason.by_handset,
             ring_s=None if rings is None else rings * self.bench.config.seconds_per_ring,
             target_names=self.bench.names_of(target) if target else (),
         )
@@ -292,11 +290,18 @@ class Trial:
 
     async def record(self) -> ScenarioRecord:
         """Judge everything that was expected so far."""
-        return self._record(await self.bench.evidence(self.started_at, self.expectations))
+        return self._record(await self._evidence(self.expectations))
 
     async def _judge(self, expectation: Expectation) -> ScenarioRecord:
         self.expectations.append(expectation)
-        return self._record(await self.bench.evidence(self.started_at, [expectation]))
+        return self._record(await self._evidence([expectation]))
+
+    async def _evidence(self, expectations: list[Expectation]) -> Evidence:
+        evidence = await self.bench.evidence(self.started_at, expectations)
+        if not evidence.events(SipSeen, since=self.started_at):
+            # Nothing has happened yet: how the bench came up is what this test is about.
+            evidence.started_at = evidence.timeline.events[0].at
+        return evidence
 
     def _record(self, evidence: Evidence) -> ScenarioRecord:
         return scenario_record(

@@ -18,6 +18,11 @@ class DiversionReason(StrEnum):
     DO_NOT_DISTURB = "do-not-disturb"
 
     @property
+    def by_handset(self) -> bool:
+        """Whether the handset decides it, so that it must have been rung."""
+        return self in {DiversionReason.USER_BUSY, DiversionReason.NO_ANSWER}
+
+    @property
     def cause(self) -> int:
         """Cause that must stand in History-Info; do-not-disturb counts as busy (R28).
 

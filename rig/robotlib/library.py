@@ -1,0 +1,169 @@
+"""The Robot library: keyword groups, one session, and the listener that cuts and attaches."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from typing import Any
+
+from robot import result as robot_result
+from robot import running
+from robot.api import logger
+from robotlibcore import DynamicCore
+
+from rig.assertion import InconclusiveError, ProductFailure, RigFaultError, describe
+from rig.errors import PhonerigError, RigError
+from rig.robotlib.arguments import CONVERTERS
+from rig.robotlib.attachment import attachment
+from rig.robotlib.bench_keywords import BenchKeywords
+from rig.robotlib.capture_keywords import CaptureKeywords
+from rig.robotlib.diversion_keywords import DiversionKeywords
+from rig.robotlib.handset_keywords import HandsetKeywords
+from rig.robotlib.lamp_keywords import LampKeywords
+from rig.robotlib.mailbox_keywords import MailboxKeywords
+from rig.robotlib.portal_keywords import PortalKeywords
+from rig.robotlib.provisioning_keywords import ProvisioningKeywords
+from rig.robotlib.session import Session, slug
+from rig.verdict.outcome import Outcome
+
+RIG_FAULT, INCONCLUSIVE = "rig-fault", "inconclusive"
+_REQUIREMENT = re.compile(r"R\d+[a-z]?", re.IGNORECASE)
+
+
+class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no types
+    """Proves message waiting and call diversion of IP desk phones, on the wire and at the lamp.
+
+    `Open Bench` brings up platform, provisioning servers, handsets and capture; one bench serves
+    the whole run. Handsets are meant by role (``caller``, ``callee``) or by name (``anna``).
+
+    | `Open Bench`       |           |         |           |
+    | `Set Answer Mode`  | anna      | busy    |           |
+    | `Leave Message`    | from=emil | to=anna |           |
+    | `Lamp Should Be`   | anna      | lit     | within=2s |
+
+    = Outcomes =
+
+    A failed assertion means that the product is wrong; its message names the fault class, the
+    component to blame and the proof. When the rig itself could not do its work, the test fails
+    with ``RigFaultError`` and the tag ``rig-fault``; when the evidence does not decide, with
+    ``InconclusiveError`` and the tag ``inconclusive``. What the bench cannot do is skipped before
+    it starts.
+
+    = Captures =
+
+    The packets of each test stand in ``captures/<test>.pcapng`` in Robot's output folder, without
+    secrets. A failed test shows ladder and lamp track in ``log.html``.
+    """
+
+    ROBOT_LIBRARY_SCOPE = "GLOBAL"
+    ROBOT_LIBRARY_VERSION = importlib.metadata.version("phonerig")
+    ROBOT_LIBRARY_DOC_FORMAT = "ROBOT"
+    ROBOT_LIBRARY_CONVERTERS = CONVERTERS
+    ROBOT_LISTENER_API_VERSION = 3
+    ROBOT_AUTO_KEYWORDS = False
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.ROBOT_LIBRARY_LISTENER = self
+        groups = (
+            BenchKeywords,
+            ProvisioningKeywords,
+            HandsetKeywords,
+            LampKeywords,
+            MailboxKeywords,
+            DiversionKeywords,
+            PortalKeywords,
+            CaptureKeywords,
+        )
+        super().__init__([group(self.session) for group in groups])
+
+    # -- the dynamic library interface -----------------------------------------------------
+
+    def get_keyword_arguments(self, name: str) -> list[Any]:
+        """Arguments as Robot shows them: ``from`` and ``for`` without their underscore."""
+        return [
+            (_shown(item[0]), *item[1:]) if isinstance(item, tuple) else _shown(item)
+            for item in super().get_keyword_arguments(name)
+        ]
+
+    def get_keyword_types(self, name: str) -> Any:
+        """Types of arguments, by the names that Robot shows."""
+        types = super().get_keyword_types(name)
+        return {_shown(k): v for k, v in types.items()} if isinstance(types, dict) else types
+
+    def run_keyword(
+        self, name: str, args: list[Any], kwargs: dict[str, Any] | None = None
+    ) -> object:
+        """Run a keyword; a fault of the rig is marked as one.
+
+        Raises:
+            ProductFailure: the product is wrong.
+            RigFaultError: the rig could not do its work.
+            InconclusiveError: the evidence does not decide.
+        """
+        named = {_python(key): value for key, value in (kwargs or {}).items()}
+        try:
+            return super().run_keyword(name, args, named)
+        except InconclusiveError:
+            self.session.trouble = INCONCLUSIVE
+            raise
+        except RigFaultError:
+            self.session.trouble = RIG_FAULT
+            raise
+        except RigError as error:
+            self.session.trouble = RIG_FAULT
+            raise RigFaultError(str(error)) from error
+
+    # -- the listener ------------------------------------------------------------------------
+
+    def start_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
+        """Begin the window of a test."""
+        requirements = tuple(tag for tag in data.tags if _REQUIREMENT.fullmatch(tag))
+        self.session.begin(slug(result.full_name), data.name, requirements)
+
+    def end_test(self, data: running.TestCase, result: robot_result.TestCase) -> None:
+        """Cut the capture, and show a failed test's evidence in the log."""
+        del data
+        record = self.session.record
+        if record is not None and not self.session.asserted and result.passed:
+            unasked = record.outcome is not Outcome.PASS
+            result.status = "FAIL" if unasked else "PASS"
+            result.message = f"nobody asked for this verdict: {describe(record)}" * unasked
+        try:
+            if not result.skipped:
+                self._link_capture()
+            if result.failed:
+                self._show(result)
+        except PhonerigError as error:
+            logger.warn(f"the evidence of this test could not be written: {error}")
+
+    def close(self) -> None:
+        """Take the bench down at the end of the run."""
+        self.session.close()
+
+    def _link_capture(self) -> None:
+        path = self.session.write_capture()
+        if path is not None:
+            link = f"{path.parent.name}/{path.name}"
+            logger.info(f'capture of this test: <a href="{link}">{path.name}</a>', html=True)
+
+    def _show(self, result: robot_result.TestCase) -> None:
+        if self.session.trouble:
+            result.tags.add(self.session.trouble)
+        record = self.session.final_record()
+        if record is None:
+            return
+        if record.sentence not in result.message and record.outcome is not Outcome.NONE:
+            result.message += f"\n\nVerdict: {record.sentence}"
+        logger.info(attachment(record), html=True)
+
+
+def _shown(name: str) -> str:
+    return name.removesuffix("_")
+
+
+def _python(name: str) -> str:
+    return f"{name}_" if name in {"from", "for"} else name
+
+
+__all__ = ["PhonerigLibrary", "ProductFailure"]

@@ -1,0 +1,199 @@
+"""What all keywords share: the open bench, the test under way, and how it ended.
+
+No rule lives here; it starts and stops things and keeps what the listener needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from robot.api import SkipExecution, logger
+from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
+
+from rig.assertion import RigFaultError, demand
+from rig.bench import Bench
+from rig.bench_config import BenchConfig
+from rig.blocking import BlockingBench
+from rig.capture.export import export_packets
+from rig.report.record import ScenarioRecord
+from rig.trial import Trial
+from rig.verdict.outcome import Outcome
+
+T = TypeVar("T")
+
+
+def slug(text: str) -> str:
+    """A file name made of a test's long name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[-120:]
+
+
+class Session:
+    """The bench of one Robot run and the test that uses it.
+
+    Attributes:
+        blocking: the open bench, or None.
+        trial: the test under way, or None.
+        record: verdict of the scenario that ran in this test, or None.
+        asserted: somebody asked for that verdict.
+        trouble: tag of a rig fault in this test, or empty.
+    """
+
+    def __init__(self) -> None:
+        self.blocking: BlockingBench | None = None
+        self.record: ScenarioRecord | None = None
+        self.asserted = False
+        self.trouble = ""
+        self._trial: Trial | None = None
+        self._settings: object = None
+        self._work: Path | None = None
+        self._test: tuple[str, str, tuple[str, ...]] = ("test", "test", ())
+
+    # -- life cycle ---------------------------------------------------------------------
+
+    def open(self, config: BenchConfig, settings: object) -> None:
+        """Bring a bench up; one with the same settings that is up already stays.
+
+        Args:
+            config: its ``out_dir`` is replaced by a folder that lives as long as the bench.
+            settings: what the user asked for, to be compared with the next request.
+        """
+        if self._settings == settings and self.blocking is not None:
+            return
+        self.close()
+        self._work = Path(tempfile.mkdtemp(prefix="phonerig-robot-"))
+        bench = BlockingBench(replace(config, out_dir=self._work))
+        try:
+            bench.start()
+        except BaseException:
+            shutil.rmtree(self._work, ignore_errors=True)
+            raise
+        self.blocking, self._settings = bench, settings
+        self.begin(*self._test)
+
+    def close(self) -> None:
+        """Take the bench down; nothing happens if none is up."""
+        bench, self.blocking, self._settings, self._trial = self.blocking, None, None, None
+        try:
+            if bench is not None:
+                bench.stop()
+        finally:
+            if self._work is not None:
+                shutil.rmtree(self._work, ignore_errors=True)
+                self._work = None
+
+    def begin(self, name: str, title: str, requirements: tuple[str, ...]) -> None:
+        """Start the window of a test: its packets, its lamps, its expectations."""
+        self._test = (name, title, requirements)
+        self.record, self.asserted, self.trouble, self._trial = None, False, "", None
+        if self.blocking is not None:
+            self._trial = self.run(self._new_trial(self.blocking.bench))
+
+    async def _new_trial(self, bench: Bench) -> Trial:
+        name, title, requirements = self._test
+        trial = Trial(bench, name, title=title, requirements=requirements)
+        bench.read_lamps()
+        return trial
+
+    # -- use ----------------------------------------------------------------------------
+
+    @property
+    def bench(self) -> Bench:
+        """The bench that is up.
+
+        Raises:
+            RigFaultError: none is.
+        """
+        return self._blocking.bench
+
+    @property
+    def trial(self) -> Trial:
+        """The test under way.
+
+        Raises:
+            RigFaultError: no bench is up.
+        """
+        if self._trial is None:
+            raise RigFaultError("no bench is open: use Open Bench in the suite's setup")
+        return self._trial
+
+    @property
+    def _blocking(self) -> BlockingBench:
+        if self.blocking is None:
+            raise RigFaultError("no bench is open: use Open Bench in the suite's setup")
+        return self.blocking
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run something of the bench and wait for it."""
+        try:
+            blocking = self._blocking
+        except RigFaultError:
+            coroutine.close()
+            raise
+        return blocking.call(coroutine)
+
+    def take(self, record: ScenarioRecord) -> ScenarioRecord:
+        """Keep the record of a scenario for the assertion and for the log.
+
+        Raises:
+            SkipExecution: the bench cannot do it, and nothing was tried.
+        """
+        if record.outcome is Outcome.SKIPPED:
+            raise SkipExecution(f"{record.name}: {record.sentence}")
+        self.record, self.asserted = record, False
+        logger.info(f"{record.name}: {record.outcome.value}: {record.sentence}")
+        for measurement in record.measurements:
+            logger.debug(f"{measurement['name']} = {measurement['value']} {measurement['unit']}")
+        return record
+
+    def verdict(self) -> ScenarioRecord:
+        """The verdict of the scenario that ran, else of all that this test expected."""
+        if self.record is None:
+            self.record = self.run(self.trial.record())
+        self.asserted = True
+        return self.record
+
+    def demand(self, record: ScenarioRecord) -> None:
+        """Pass on a judged expectation: log what was measured, raise what is wrong."""
+        for measurement in record.measurements:
+            logger.info(f"{measurement['name']} = {measurement['value']} {measurement['unit']}")
+        demand(record)
+
+    # -- what the listener writes -------------------------------------------------------
+
+    def final_record(self) -> ScenarioRecord | None:
+        """What there is to show of a failed test, or None."""
+        if self.record is None and self._trial is not None and self.blocking is not None:
+            return self.run(self._trial.record())
+        return self.record
+
+    def write_capture(self) -> Path | None:
+        """Write the packets of this test into Robot's output folder.
+
+        Returns:
+            The file, or None if there is nothing to write or nowhere to write it.
+        """
+        folder = output_dir()
+        if folder is None or self._trial is None or self.blocking is None:
+            return None
+        packets = self.blocking.bench.recorder.packets[self._trial.first_packet :]
+        if not packets:
+            return None
+        path = folder / "captures" / f"{self._test[0]}.pcapng"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        export_packets(path, packets)
+        return path
+
+
+def output_dir() -> Path | None:
+    """Robot's output folder; None outside a run."""
+    with contextlib.suppress(RobotNotRunningError):
+        folder = BuiltIn().get_variable_value("${OUTPUT DIR}")
+        return Path(folder) if folder else None
+    return None
