@@ -6,7 +6,6 @@ RFC 3261 10.2 (one Call-ID, rising CSeq, refresh, removal, 423) and 22 (digest).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -118,8 +117,8 @@ class Registration:
         self._interval_rounds = 0
         self._outstanding = False
         self._stop_wanted = False
-        self._queue: deque[Request] = deque()
-        self._changes: deque[RegistrationState] = deque()
+        self._queue: list[Request] = []
+        self._changes: list[RegistrationState] = []
 
     # ---- commands -----------------------------------------------------------------------
 
@@ -155,11 +154,11 @@ class Registration:
 
     def next_request(self) -> Request | None:
         """Take a request that must be sent now, or None."""
-        return self._queue.popleft() if self._queue else None
+        return self._queue.pop(0) if self._queue else None
 
     def next_change(self) -> RegistrationState | None:
         """Take the next change of state, or None."""
-        return self._changes.popleft() if self._changes else None
+        return self._changes.pop(0) if self._changes else None
 
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called; None for never."""

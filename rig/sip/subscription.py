@@ -7,7 +7,6 @@ termination) and RFC 3261 22. The notifier's side is :mod:`rig.sip.notification`
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -185,8 +184,8 @@ class Subscriber:
         self._retry_at: float | None = None
         self._timer_n_at: float | None = None
         self._forks_until = 0.0
-        self._queue: deque[Request] = deque()
-        self._changes: deque[SubscriptionState] = deque()
+        self._queue: list[Request] = []
+        self._changes: list[SubscriptionState] = []
 
     # ---- commands -----------------------------------------------------------------------
 
@@ -230,11 +229,11 @@ class Subscriber:
 
     def next_request(self) -> Request | None:
         """Take a request that must be sent now, or None."""
-        return self._queue.popleft() if self._queue else None
+        return self._queue.pop(0) if self._queue else None
 
     def next_change(self) -> SubscriptionState | None:
         """Take the next change of state, or None."""
-        return self._changes.popleft() if self._changes else None
+        return self._changes.pop(0) if self._changes else None
 
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` wants to be called; None for never."""
