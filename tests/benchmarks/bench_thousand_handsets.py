@@ -1,10 +1,20 @@
 """A thousand emulated handsets in one process: time until every lamp is right, and memory.
 
-Run it by hand: ``python tests/benchmarks/bench_thousand_handsets.py --handsets 1000``. Every
-handset fetches its own file over HTTP from its own address, registers with digest at the
-embedded platform, subscribes, and has one waiting message. Time is also a ratio to booting
-handsets one at a time in the same run; memory is the growth of the resident set per handset,
-the platform's share included. Nothing here passes or fails.
+Every handset fetches its own files over HTTP from its own loopback address, reads them back,
+registers with digest and subscribes to its mailbox. A message waits in every second mailbox, so
+half of the lamps must be lit and the others told to stay dark; the models take turns. Platform
+and provisioning server live in a process of their own, so the measured process holds handsets
+and nothing else:
+
+- time from the first boot to the last lamp, and per handset as a ratio to handsets that boot
+  one after the other in the same run;
+- memory per handset: growth of the resident set after garbage collection, all lamps right,
+  beyond a process in which some handsets have booted already; and the whole resident process,
+  interpreter and libraries included, divided by all handsets;
+- the growth again in a fresh process by tracemalloc: what Python objects alone hold, at once
+  and after SIP's last transaction timer.
+
+Run: ``python tests/benchmarks/bench_thousand_handsets.py [--quick] [--handsets N]``
 """
 
 from __future__ import annotations
@@ -14,23 +24,22 @@ import asyncio
 import gc
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from provisioning.device_profile import load_profiles
+from figures import arguments, report
+
+from provisioning.address import Mac
+from provisioning.device_profile import ProfileSet, load_profiles
 from provisioning.inventory import parse_site
 from provisioning.render import render_site
 from provisioning.resources import device_profiles_dir
-from provisioning.transport.content import SiteContent
-from provisioning.transport.fetch_log import FetchLog
-from provisioning.transport.http_server import HttpServer
 from rig.handset.emulated.handset import EmulatedHandset
-from rig.mailbox_platform.embedded.config import PlatformConfig
-from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.media.tones import speech
 
 HEAD = """\
 site:
@@ -55,29 +64,34 @@ USER = """\
 """
 HANDSET = """\
   - name: phone{number}
-    model: T46U
-    mac: "80:5e:c0:00:{high:02x}:{low:02x}"
+    model: {model}
+    mac: "{mac}"
     accounts: [{number}]
 """
+MODELS = ("T46U", "D785", "VVX450", "GRP2614")
+OUIS = ("805ec0", "000413", "64167f", "c074ad")
 FIRST = 1000
+HANDSETS = 1000
+TARGET_KB = 100.0
 FILES_AT_ONCE = 50
 LAMP_TIMEOUT_S = 120.0
+LAST_TIMER_S = 33.0
+"""Timer J, 64 * T1, is the last one that holds a finished transaction."""
 
 
-def inventory(count: int) -> bytes:
-    """A site with so many users, each with a mailbox and a handset."""
-    numbers = range(FIRST, FIRST + count)
-    users = "".join(USER.format(number=number) for number in numbers)
-    handsets = "".join(
-        HANDSET.format(number=n, high=(n - FIRST) >> 8, low=(n - FIRST) & 255) for n in numbers
-    )
-    return f"{HEAD}\nusers:\n{users}\nhandsets:\n{handsets}".encode()
+def mac_of(index: int) -> Mac:
+    """Address of one handset."""
+    return Mac(f"{OUIS[index % len(OUIS)]}{index:06x}")
 
 
-def resident_bytes() -> int:
-    """Memory of this process that is in RAM now."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize()
+def model_of(index: int) -> str:
+    """The models take turns."""
+    return MODELS[index % len(MODELS)]
+
+
+def has_message(index: int) -> bool:
+    """Whether something waits for this handset: pairs, so that every model has both."""
+    return index % (2 * len(MODELS)) < len(MODELS)
 
 
 def host_of(index: int) -> str:
@@ -85,9 +99,29 @@ def host_of(index: int) -> str:
     return f"127.0.{20 + index // 250}.{1 + index % 250}"
 
 
-async def measure(count: int, folder: Path) -> dict[str, object]:
-    """Bring everything up, boot, look at the lamps."""
-    profiles = load_profiles(device_profiles_dir())
+def inventory(count: int) -> bytes:
+    """A site with so many users, each with a mailbox and a handset."""
+    users = "".join(USER.format(number=FIRST + index) for index in range(count))
+    handsets = "".join(
+        HANDSET.format(number=FIRST + index, model=model_of(index), mac=mac_of(index))
+        for index in range(count)
+    )
+    return f"{HEAD}\nusers:\n{users}\nhandsets:\n{handsets}".encode()
+
+
+# ---- the process of the platform ------------------------------------------------------------
+
+
+async def serve(count: int, folder: Path) -> None:
+    """Be platform and provisioning server until standard input ends; then tell what was seen."""
+    # Late imports: the process of the handsets shall not hold the platform's modules.
+    from provisioning.transport.content import SiteContent  # noqa: PLC0415
+    from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415
+    from provisioning.transport.http_server import HttpServer  # noqa: PLC0415
+    from rig.mailbox_platform.embedded.config import PlatformConfig  # noqa: PLC0415
+    from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform  # noqa: PLC0415
+    from rig.media.tones import speech  # noqa: PLC0415
+
     wanted = parse_site(inventory(count), folder / "site.yaml")
     async with AsyncExitStack() as stack:
         config = PlatformConfig(max_calls=10)
@@ -98,83 +132,218 @@ async def measure(count: int, folder: Path) -> dict[str, object]:
         server = HttpServer(content, FetchLog(), port=0)
         await server.start()
         stack.push_async_callback(server.close)
-        site = wanted.with_endpoints(
-            registrar=platform.sip_address,
-            provisioning_url=f"http://127.0.0.1:{server.address[1]}",
-        )
-        began = time.perf_counter()
-        content.replace(render_site(site, profiles))
-        render_s = time.perf_counter() - began
-        for user in wanted.users.values():
-            platform.store.add(user.number, "+493023125999", speech(1.0))
-        return await boot_all(site, profiles, platform, stack, render_s)
+        url = f"http://127.0.0.1:{server.address[1]}"
+        site = wanted.with_endpoints(registrar=platform.sip_address, provisioning_url=url)
+        content.replace(render_site(site, load_profiles(device_profiles_dir())))
+        audio = speech(1.0)
+        for index, user in enumerate(wanted.users.values()):
+            if has_message(index):
+                platform.store.add(user.number, "+493023125999", audio)
+        print(url, flush=True)
+        while command := await asyncio.to_thread(sys.stdin.readline):
+            del command
+            seen = {
+                "subscriptions": platform.subscriptions,
+                "internal_errors": platform.internal_errors,
+            }
+            print(json.dumps(seen), flush=True)
 
 
-async def boot_all(site, profiles, platform, stack, render_s) -> dict[str, object]:
-    """Boot one by one a little, then all at once; count lamps and memory."""
-    intents = [site.intent(handset.name) for handset in site.handsets]
-    handsets = [
-        EmulatedHandset(
-            intent.name,
-            profiles[intent.model],
-            intent.mac,
-            provisioning_url=intent.provisioning.url,
+# ---- the process of the handsets ------------------------------------------------------------
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+class Place:
+    """One handset, and what its lamp shall do."""
+
+    __slots__ = ("handset", "lit")
+
+    def __init__(self, index: int, url: str, profiles: ProfileSet) -> None:
+        self.lit = has_message(index)
+        self.handset = EmulatedHandset(
+            f"phone{FIRST + index}",
+            profiles[model_of(index)],
+            mac_of(index),
+            provisioning_url=url,
             host=host_of(index),
         )
-        for index, intent in enumerate(intents)
-    ]
-    for handset in handsets:
-        stack.push_async_callback(handset.shut_down)
-    alone = handsets[: max(1, min(20, len(handsets) // 10))]
-    began = time.perf_counter()
-    for handset in alone:
-        await handset.boot()
-    alone_s = (time.perf_counter() - began) / len(alone)
-    rest = handsets[len(alone) :]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it was told about its mailbox and shows it; a lamp that is just off is not."""
+        account = self.handset.accounts.get(1)
+        told = account is not None and account.waiting is self.lit
+        return told and self.handset.lamp.state().lit is self.lit
+
+
+async def boot_together(places: list[Place]) -> float:
+    """Boot all, so many at once that fetch files; seconds until the last lamp is right."""
     gate = asyncio.Semaphore(FILES_AT_ONCE)
 
-    async def boot(handset: EmulatedHandset) -> None:
+    async def boot(place: Place) -> None:
         async with gate:
-            await handset.boot()
+            await place.handset.boot()
 
-    gc.collect()
-    before = resident_bytes()
     began = time.perf_counter()
-    await asyncio.gather(*map(boot, rest))
-    ready_s = time.perf_counter() - began
     async with asyncio.timeout(LAMP_TIMEOUT_S):
-        while any(not handset.lamp.state().lit for handset in handsets):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    lit_s = time.perf_counter() - began
+        await asyncio.gather(*map(boot, places))
+        while not all(place.is_right for place in places):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    return time.perf_counter() - began
+
+
+def held_bytes(*, traced: bool) -> int:
+    """What this process holds now, after garbage collection."""
     gc.collect()
-    grown = resident_bytes() - before
-    return {
-        "handsets": len(handsets),
-        "lamps_lit": sum(handset.lamp.state().lit for handset in handsets),
-        "platform_subscriptions": platform.subscriptions,
-        "platform_internal_errors": platform.internal_errors,
-        "render_s": round(render_s, 3),
-        "ready_s": round(ready_s, 3),
-        "lamps_right_s": round(lit_s, 3),
-        "each_ms": round(1000 * lit_s / len(rest), 2),
-        "one_at_a_time_each_ms": round(1000 * alone_s, 2),
-        "together_vs_alone": round(lit_s / len(rest) / alone_s, 2),
-        "memory_per_handset_kb": round(grown / len(rest) / 1000, 1),
-        "memory_counts": "handset and its share of the platform, in one process",
+    return tracemalloc.get_traced_memory()[0] if traced else resident_bytes()
+
+
+async def run_handsets(count: int, url: str, *, traced: bool, settle_s: float) -> None:
+    """Boot some one by one, then the rest together; tell time and memory of the rest."""
+    profiles = load_profiles(device_profiles_dir())
+
+    def make(first: int, end: int) -> list[Place]:
+        return [Place(index, url, profiles) for index in range(first, end)]
+
+    warm = max(len(MODELS) + 2, min(50, count // 10))
+    places = make(0, len(MODELS))
+    for place in places:  # imports and caches; not measured
+        await boot_together([place])
+    single = make(len(places), warm)
+    alone_s = sum([await boot_together([place]) for place in single])
+    # So many as boot at once leave room behind for their connections; that is no handset's.
+    places += single
+    places += (room := make(len(places), min(count // 2, len(places) + FILES_AT_ONCE)))
+    await boot_together(room)
+    if traced:
+        tracemalloc.start()
+    before = held_bytes(traced=traced)
+    rest = make(len(places), count)
+    cpu_before = time.process_time()
+    together_s = await boot_together(rest)
+    cpu_s = time.process_time() - cpu_before
+    held = held_bytes(traced=traced) - before
+    if settle_s:
+        await asyncio.sleep(settle_s)
+    settled = held_bytes(traced=traced) - before
+    places += rest
+    told = {
+        "together": len(rest),
+        "lamps_right": sum(place.is_right for place in places),
+        "lamps_lit": sum(place.handset.lamp.state().lit for place in places),
+        "together_s": together_s,
+        "cpu_ms": 1000 * cpu_s / len(rest),
+        "each_ms": 1000 * together_s / len(rest),
+        "alone_ms": 1000 * alone_s / len(single),
+        "held_kb": held / len(rest) / 1000,
+        "settled_kb": settled / len(rest) / 1000,
+        "process_mb": resident_bytes() / 1e6,
     }
+    tracemalloc.stop()
+    print(json.dumps(told), flush=True)
+    await asyncio.to_thread(sys.stdin.read)  # the platform is asked what it sees now
+    for place in places:
+        await place.handset.shut_down()
 
 
-def main() -> int:
-    """Measure and print JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--handsets", type=int, default=1000)
-    count = parser.parse_args().handsets
+# ---- the process that has them both ---------------------------------------------------------
+
+
+def measure(options: argparse.Namespace, *, traced: bool) -> tuple[dict[str, float], dict]:
+    """One run of both processes."""
+    count = options.handsets
+    script = [sys.executable, __file__, "--handsets", str(count)]
+    with (
+        tempfile.TemporaryDirectory(prefix="phonerig-bench-") as folder,
+        subprocess.Popen(
+            [*script, "--serve", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        try:
+            url = server.stdout.readline().strip()
+            if not url:
+                raise SystemExit("the platform did not start")
+            words = [*script, "--boot", url, "--settle", str(options.settle)]
+            words += ["--traced"] if traced else []
+            pipe = subprocess.PIPE
+            with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
+                told = json.loads(process.stdout.readline() or "null")
+                server.stdin.write("?\n")
+                server.stdin.flush()
+                seen = json.loads(server.stdout.readline())
+                process.stdin.close()
+                process.wait(120)
+            if told is None or process.returncode:
+                raise SystemExit(f"the handsets failed with exit code {process.returncode}")
+            server.stdin.close()
+            server.wait(60)
+        finally:
+            server.kill()
+    return told, seen
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Measure and print the figures."""
+    told, seen = measure(options, traced=False)
+    report("handsets", options.handsets, "handsets", note=f"{', '.join(MODELS)} in turn")
+    report("lamps_right", told["lamps_right"], "handsets")
+    report("lamps_lit", told["lamps_lit"], "handsets", note="messages wait for these")
+    report("platform_subscriptions", seen["subscriptions"], "subscriptions")
+    report("platform_internal_errors", seen["internal_errors"], "errors")
+    crowd = f"first boot to last lamp of {told['together']} that boot together"
+    report("all_lamps_right_s", told["together_s"], "s", note=crowd)
+    report("each_ms", told["each_ms"], "ms", note="wall time per handset, all together")
+    report("each_cpu_ms", told["cpu_ms"], "ms", note="processor time of the handsets' process")
+    report("each_alone_ms", told["alone_ms"], "ms", note="wall time, one after the other")
+    report("together_vs_alone", told["each_ms"] / told["alone_ms"], "x")
+    report("process_mb", told["process_mb"], "MB", note="whole process, resident")
+    share = 1000 * told["process_mb"] / options.handsets
+    target = TARGET_KB if options.handsets >= HANDSETS else None
+    everything = "whole process / handsets"
+    report("process_per_handset_kb", share, "KB", at_most=target, note=everything)
+    resident = "growth of resident set"
+    report("memory_per_handset_kb", told["held_kb"], "KB", at_most=TARGET_KB, note=resident)
+    if options.settle:
+        note = f"{resident}, {options.settle:g} s later"
+        report("memory_settled_kb", told["settled_kb"], "KB", at_most=TARGET_KB, note=note)
+    told, _ = measure(options, traced=True)
+    note = "Python objects by tracemalloc"
+    report("objects_per_handset_kb", told["held_kb"], "KB", note=note)
+    if options.settle:
+        report("objects_settled_kb", told["settled_kb"], "KB", note=f"{note}, later")
+
+
+def main() -> None:
+    """Be the process that was asked for."""
+    parser = arguments(__doc__)
+    parser.add_argument("--handsets", type=int, help=f"default {HANDSETS}")
+    parser.add_argument("--settle", type=float, help="seconds to wait and measure memory again")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--boot", help=argparse.SUPPRESS)
+    parser.add_argument("--traced", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.handsets is None:
+        options.handsets = 40 if options.quick else HANDSETS
+    if options.settle is None:
+        options.settle = 0.0 if options.quick else LAST_TIMER_S
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4 * count + 1000)), hard))
-    with tempfile.TemporaryDirectory(prefix="phonerig-bench-") as folder:
-        print(json.dumps(asyncio.run(measure(count, Path(folder))), indent=1))
-    return 0
+    enough = min(hard, max(soft, 4 * options.handsets + 1000))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    if options.serve:
+        asyncio.run(serve(options.handsets, Path(options.serve)))
+    elif options.boot:
+        settle_s = options.settle
+        asyncio.run(
+            run_handsets(options.handsets, options.boot, traced=options.traced, settle_s=settle_s)
+        )
+    else:
+        compare(options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
