@@ -49,8 +49,6 @@ def damage(data: bytes, chance: random.Random) -> bytes:
         elif kind == 2:
             pieces = [b"\r\n", b",", b";", b"<", b'"', b"=", b"\xff", b"tag="]
             octets[at:at] = chance.choice(pieces)
-                [b"\r\n", b",", b";", b"<", b'"', b"=", b"\xff", b"tag="]
-            )
         else:
             octets = octets[: at + 1]
         if not octets:
