@@ -1,42 +1,21 @@
 """Draws one scenario: a ladder of messages and, on the same time axis, what the lamps did.
 
-Time runs down. Its scale is compressed, so that a silent minute does not hide a busy
-second; the lamp track uses the same scale, so an edge stands exactly beside the NOTIFY that
-caused it. Plain SVG: no script, colours from the page's style sheet.
+Plain SVG: no script, colours from the page's style sheet. A message links to its text; a label
+that does not fit is cut and stands in full in the title.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from dataclasses import dataclass
 from html import escape
-from typing import Any
+from itertools import groupby
 
+from rig.report.ladder_layout import LAMP_W, TIME_W, TOP, Layout, Row, lay_out, name_of
 from rig.report.record import ScenarioRecord
 
-LANE_W, LAMP_W, LEFT, TOP, ROW = 190, 74, 96, 64, 24
-DRAWN = {"sip", "fetch", "mailbox", "action", "rtp"}
-LIT = {"steady", "slow", "fast", "pattern"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Where an instant stands: pixels from the top, by interpolation between rows."""
-
-    instants: tuple[float, ...]
-    pixels: tuple[float, ...]
-
-    def y(self, at: float) -> float:
-        """Pixels from the top for an instant."""
-        if at <= self.instants[0]:
-            return self.pixels[0]
-        for i in range(1, len(self.instants)):
-            if at <= self.instants[i]:
-                span = self.instants[i] - self.instants[i - 1]
-                part = (at - self.instants[i - 1]) / span if span else 1.0
-                return self.pixels[i - 1] + part * (self.pixels[i] - self.pixels[i - 1])
-        return self.pixels[-1]
+BLINKING = {"slow", "fast", "pattern"}
+LIT = {"steady", *BLINKING}
+_CHAR_PX, _SMALL_CHAR_PX = 6.6, 6.0
+_SELF_PX = 44.0
 
 
 def draw(scenario: ScenarioRecord, *, proofs: frozenset[int] = frozenset()) -> str:
@@ -47,32 +26,38 @@ def draw(scenario: ScenarioRecord, *, proofs: frozenset[int] = frozenset()) -> s
         proofs: packet numbers that prove a finding; they are marked.
 
     Returns:
-        An ``<svg>`` element; messages link to ``#<scenario>-<packet number>``.
+        An ``<svg>`` element; messages link to ``#<scenario>-<anchor>``, see
+        :func:`rig.report.ladder_layout.message_anchors`.
     """
-    rows = [
-        e for e in scenario.events if e["kind"] in {"sip", "fetch", "mailbox", "action", "rtp"}
-    ]
-    lamps = _lamp_tracks(scenario)
-    lanes = _lanes(rows, scenario.participants)
-    scale = _scale(rows, lamps, scenario.started_at)
-    ladder_w = LEFT + LANE_W * max(1, len(lanes))
-    width = ladder_w + LAMP_W * len(lamps) + 24
-    height = scale.pixels[-1] + 46
-    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    spoken = escape(_alternative(scenario))
-    parts = [
-        f'<svg class="ladder" {size} role="img" aria-label="{spoken}">',
-        f"<title>{escape(scenario.title)}</title>",
-    ]
-    parts += _draw_lanes(lanes, height)
-    parts += _draw_axis(rows, scale, scenario.started_at, ladder_w)
-    parts += _draw_rows(rows, lanes, scale, scenario, proofs)
-    parts += _draw_lamps(lamps, scale, ladder_w, height)
+    layout = lay_out(scenario)
+    width, height = f"{layout.width:.0f}", f"{layout.height:.0f}"
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    spoken = escape(_spoken(scenario))
+    parts = [f'<svg class="ladder" {size} role="group" aria-label="{spoken}">']
+    parts += _marked_rows(layout, proofs)
+    parts += _lane_lines(layout)
+    parts += _time_axis(layout, scenario.started_at)
+    parts += _lamp_columns(layout)
+    known = {
+        event["destination"] for event in scenario.events if event.get("arrival_seen") is True
+    }
+    for row in layout.rows:
+        match row.event["kind"]:
+            case "sip" | "bad_sip":
+                parts += _message(row, layout, scenario, proofs, known)
+            case "fetch":
+                parts += _fetch(row, layout, scenario)
+            case "rtp":
+                parts += _stream(row, layout, scenario)
+            case "lamp":
+                parts += _edge(row, layout)
+            case _:
+                parts += _remark(row, layout)
     parts.append("</svg>")
     return "\n".join(parts)
 
 
-def _alternative(scenario: ScenarioRecord) -> str:
+def _spoken(scenario: ScenarioRecord) -> str:
     messages = sum(1 for e in scenario.events if e["kind"] == "sip")
     edges = [e for e in scenario.events if e["kind"] == "lamp"]
     spoken = "; ".join(
@@ -82,225 +67,238 @@ def _alternative(scenario: ScenarioRecord) -> str:
     return f"{messages} SIP messages. Lamps: {spoken or 'no change'}."
 
 
-def _lanes(rows: list[dict[str, Any]], names: dict[str, str]) -> dict[str, int]:
-    """Column by participant name, in order of appearance."""
-    lanes: dict[str, int] = {}
-    for row in rows:
-        ends = [row.get("source"), row.get("destination")]
-        if row["kind"] == "rtp":
-            ends = [row["source"], row["destination"]]
-        if row["kind"] == "fetch":
-            ends = [row["client"], "provisioning"]
-        for end in ends:
-            if end:
-                lanes.setdefault(_name(end, names), len(lanes))
-    order = sorted(lanes, key=lambda name: (_rank(name), lanes[name]))
-    return {name: i for i, name in enumerate(order)}
+def _fit(text: str, width: float, char_px: float = _CHAR_PX) -> str:
+    room = max(4, int(width / char_px))
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
-def _rank(name: str) -> int:
-    return {"platform": 1, "mailbox": 2, "provisioning": 3}.get(name, 0)
+def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _name(address: str, names: dict[str, str]) -> str:
-    host = address.rpartition(":")[0]
-    return names.get(address) or names.get(host) or address
+def _text(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
 
-def _scale(
-    rows: list[dict[str, Any]], lamps: dict[str, list[tuple[float, str]]], start: float
-) -> _Scale:
-    instants = sorted(
-        {start, *(r["at"] for r in rows), *(at for track in lamps.values() for at, _ in track)}
-    )
-    pixels, y = [float(TOP)], float(TOP)
-    drawn = sorted(r["at"] for r in rows)
-    for before, at in itertools.pairwise(instants):
-        gap = at - before
-        many = sum(1 for d in drawn if d == at)
-        step = ROW * max(1, many) if at in drawn else 5
-        y += step + 14 * math.log1p(gap * 4)
-        pixels.append(y)
-    return _Scale(tuple(instants), tuple(pixels))
-
-
-def _x(lane: int) -> float:
-    return LEFT + LANE_W * lane + LANE_W / 2
-
-
-def _draw_lanes(lanes: dict[str, int], height: float) -> list[str]:
-    out = []
-    for name, lane in lanes.items():
-        x = _x(lane)
-        out.append(f'<line class="lane" x1="{x}" y1="{TOP - 22}" x2="{x}" y2="{height - 20}"/>')
-        out.append(f'<text class="who" x="{x}" y="{TOP - 32}">{escape(name)}</text>')
-    return out
-
-
-def _draw_axis(
-    rows: list[dict[str, Any]], scale: _Scale, start: float, ladder_w: float
-) -> list[str]:
-    out, last = [], -100.0
-    for row in rows:
-        y = scale.y(row["at"])
-        if y - last < 16:
-            continue
-        last = y
-        out.append(
-            f'<line class="tick" x1="{LEFT - 8}" y1="{y:.1f}" x2="{ladder_w}" y2="{y:.1f}"/>'
-        )
-        out.append(
-            f'<text class="time" x="{LEFT - 12}" y="{y + 4:.1f}">{row["at"] - start:.3f} s</text>'
-        )
-    return out
-
-
-def _draw_rows(
-    rows: list[dict[str, Any]],
-    lanes: dict[str, int],
-    scale: _Scale,
-    scenario: ScenarioRecord,
-    proofs: frozenset[int],
-) -> list[str]:
-    out: list[str] = []
-    taken: dict[float, int] = {}
-    for row in rows:
-        nth = taken.get(row["at"], 0)
-        taken[row["at"]] = nth + 1
-        y = scale.y(row["at"]) - nth * ROW
-        match row["kind"]:
-            case "sip":
-                out += _arrow(row, lanes, y, scenario, proofs)
-            case "fetch":
-                out += _fetch(row, lanes, y, scenario)
-            case "rtp":
-                out += _rtp(row, lanes, y, scale, scenario)
-            case _:
-                out += _remark(row, lanes, y)
-    return out
-
-
-def _arrow(
-    row: dict[str, Any],
-    lanes: dict[str, int],
-    y: float,
-    scenario: ScenarioRecord,
-    proofs: frozenset[int],
-) -> list[str]:
-    here = _x(lanes[_name(row["source"], scenario.participants)])
-    there = _x(lanes[_name(row["destination"], scenario.participants)])
-    if here == there:
-        there = here + LANE_W * 0.42
-    sign = 1 if there > here else -1
-    kind = "request" if row["request"] else "response"
-    marks = " again" if row["retransmission"] else ""
-    marks += " proof" if row["number"] in proofs else ""
-    number = row["number"]
-    middle = (here + there) / 2
-    label = f"{number} {row['short']}"
+def _marked_rows(layout: Layout, proofs: frozenset[int]) -> list[str]:
+    width = f"{layout.width:.0f}"
     return [
-        f'<a href="#{scenario.name}-{number}"><g class="{kind}{marks}">',
-        f"<title>{escape(row['label'])}</title>",
-        f'<line x1="{here}" y1="{y:.1f}" x2="{there - 7 * sign}" y2="{y:.1f}"/>',
-        f'<path d="M{there},{y:.1f} l{-9 * sign},-4 v8 z"/>',
-        f'<text x="{middle}" y="{y - 5:.1f}">{escape(label)}</text>',
+        f'<rect class="proofrow" x="0" y="{row.y - 18:.1f}" width="{width}" height="24"/>'
+        for row in layout.rows
+        if row.event["kind"] in {"sip", "bad_sip"} and row.event["number"] in proofs
+    ]
+
+
+def _lane_lines(layout: Layout) -> list[str]:
+    out = []
+    room = layout.lane_w - 16
+    for name, x in layout.lanes.items():
+        address = layout.addresses.get(name, "")
+        out += [
+            _line("lane", x, TOP - 20, x, layout.bottom),
+            f'<g class="head"><title>{escape(f"{name} {address}".strip())}</title>',
+            f'<rect x="{x - room / 2:.1f}" y="16" width="{room:.1f}" height="38" rx="7"/>',
+            _text("who", x, 32 if address else 39, _fit(name, room - 10)),
+        ]
+        if address:
+            out.append(_text("where", x, 46, _fit(address, room - 8, 5.6)))
+        out.append("</g>")
+    return out
+
+
+def _time_axis(layout: Layout, started_at: float) -> list[str]:
+    out, last = [], ""
+    for row in layout.rows:
+        text = f"{row.event['at'] - started_at:.3f} s"
+        if text == last:
+            continue
+        last = text
+        out.append(_text("time", TIME_W - 12, row.y + 1, text))
+    for silence in layout.silences:
+        middle = (silence.top + silence.bottom) / 2 + 6
+        text = f"{silence.duration_s:.1f} s"
+        out += [
+            f'<g class="silence"><title>nothing for {text}</title>',
+            _line("", layout.left - 4, middle, layout.width - 4, middle),
+            _text("halo", (layout.left + layout.width) / 2, middle + 4, f"{text} pass"),
+            "</g>",
+        ]
+    return out
+
+
+def _lamp_columns(layout: Layout) -> list[str]:
+    out = []
+    for handset, group in groupby(layout.lamps, key=lambda lamp: lamp.handset):
+        columns = list(group)
+        middle = sum(lamp.x for lamp in columns) / len(columns)
+        room = max(LAMP_W * len(columns) + 6, 40)
+        out += [
+            f'<g class="lamphead"><title>lamps of {escape(handset)}</title>',
+            _text("who", middle, 30, _fit(handset, room, 5.8)),
+            "</g>",
+        ]
+    for lamp in layout.lamps:
+        short = "msg" if lamp.lamp == "message" else lamp.lamp.replace("account:", "acc ")
+        full = f"{lamp.handset} {lamp.lamp}"
+        out += [
+            f'<g class="lamphead"><title>{escape(full)}</title>',
+            _text("where", lamp.x, 46, _fit(short, 30, 5.5)),
+            "</g>",
+        ]
+        ends = [y for y, _ in lamp.states[1:]] + [layout.bottom]
+        for (y, state), end in zip(lamp.states, ends, strict=True):
+            kind = "lit" if state in LIT else ("unknown" if state == "unknown" else "dark")
+            size = f'y="{y:.1f}" width="14" height="{max(2.0, end - y):.1f}"'
+            out += [
+                f'<rect class="lamp {kind}" x="{lamp.x - 7:.1f}" {size} rx="2">',
+                f"<title>{escape(full)}: {escape(state)}</title></rect>",
+            ]
+            if state in BLINKING:
+                stripes = f"blink {escape(state)}"
+                out.append(_line(stripes, lamp.x, y + 2, lamp.x, max(y + 2, end - 2)))
+    return out
+
+
+def _arrow(here: float, there: float, y: float, *, lost: bool = False) -> list[str]:
+    """A shaft with a head; from a lane to itself a hook; a cross where a packet got lost."""
+    if here == there:
+        shaft = f"M{here},{y - 5:.1f} h{_SELF_PX} v9 h{8 - _SELF_PX}"
+        head = f"M{here + 1},{y + 4:.1f} l9,-4 v8 z"
+        return [f'<path class="shaft" d="{shaft}"/>', f'<path class="tip" d="{head}"/>']
+    sign = 1 if there > here else -1
+    if lost:
+        end = here + 0.8 * (there - here)
+        cross = f"M{end - 5},{y - 5:.1f} l10,10 m0,-10 l-10,10"
+        return [
+            f'<path class="shaft" d="M{here},{y:.1f} H{end}"/>',
+            f'<path class="cross" d="{cross}"/>',
+        ]
+    return [
+        f'<path class="shaft" d="M{here},{y:.1f} H{there - 8 * sign}"/>',
+        f'<path class="tip" d="M{there - sign},{y:.1f} l{-10 * sign},-4.5 v9 z"/>',
+    ]
+
+
+def _label(here: float, there: float, y: float, text: str, lane_w: float) -> str:
+    if here == there:
+        shown = _fit(text, lane_w - _SELF_PX - 8)
+        return _text("halo start", here + _SELF_PX + 5, y + 4, shown)
+    return _text("halo", (here + there) / 2, y - 5, _fit(text, abs(there - here) - 22))
+
+
+def _between(row: Row, layout: Layout, scenario: ScenarioRecord) -> tuple[float, float]:
+    names = scenario.participants
+    here, there = (name_of(row.event[end], names) for end in ("source", "destination"))
+    return layout.lanes[here], layout.lanes[there]
+
+
+def _message(
+    row: Row,
+    layout: Layout,
+    scenario: ScenarioRecord,
+    proofs: frozenset[int],
+    known: set[str],
+) -> list[str]:
+    event = row.event
+    here, there = _between(row, layout, scenario)
+    if event["kind"] == "bad_sip":
+        kinds, label, title = ["bad"], "not SIP", event["error"]
+        lost = False
+    else:
+        status = event.get("status") or 0
+        kinds = ["request" if event["request"] else "refusal" if status >= 300 else "response"]
+        kinds += ["again"] if event["retransmission"] else []
+        label = " ".join(filter(None, (event["short"], event.get("detail", ""))))
+        title = event["label"]
+        gone = event.get("sent_seen") is True and event.get("arrival_seen") is False
+        lost = gone and (event["destination"] in known)
+        if event["retransmission"]:
+            label, title = f"{label} again", f"{title} (retransmission)"
+        if lost:
+            label, title = f"{label} lost", f"{title} (seen leaving, never seen arriving)"
+    if event["number"] in proofs:
+        kinds.append("proof")
+    text = f"{event['number']} {label}"
+    return [
+        f'<a href="#{escape(scenario.name)}-{row.anchor}"><g class="{" ".join(kinds)}">',
+        f"<title>packet {event['number']}: {escape(title)}</title>",
+        *_arrow(here, there, row.y, lost=lost),
+        _label(here, there, row.y, text, layout.lane_w),
         "</g></a>",
     ]
 
 
-def _fetch(
-    row: dict[str, Any], lanes: dict[str, int], y: float, scenario: ScenarioRecord
-) -> list[str]:
-    here = _x(lanes[_name(row["client"], scenario.participants)])
-    there = _x(lanes["provisioning"])
-    sign = 1 if there > here else -1
-    label = f"{row['transport']} {row['path']} → {row['status']}"
+def _fetch(row: Row, layout: Layout, scenario: ScenarioRecord) -> list[str]:
+    event = row.event
+    here = layout.lanes[name_of(event["client"], scenario.participants)]
+    there = layout.lanes["provisioning"]
+    label = f"{event['transport']} {event['path']} → {event['status']}"
     return [
-        '<g class="fetch">',
-        f'<line x1="{here}" y1="{y:.1f}" x2="{there - 7 * sign}" y2="{y:.1f}"/>',
-        f'<path d="M{there},{y:.1f} l{-9 * sign},-4 v8 z"/>',
-        f'<text x="{(here + there) / 2}" y="{y - 5:.1f}">{escape(label)}</text>',
+        f'<g class="fetch"><title>{escape(label)}, {event["octets"]} octets</title>',
+        *_arrow(here, there, row.y),
+        _label(here, there, row.y, label, layout.lane_w),
         "</g>",
     ]
 
 
-def _rtp(
-    row: dict[str, Any],
-    lanes: dict[str, int],
-    y: float,
-    scale: _Scale,
-    scenario: ScenarioRecord,
-) -> list[str]:
-    here = _x(lanes[_name(row["source"], scenario.participants)])
-    there = _x(lanes[_name(row["destination"], scenario.participants)])
-    end = max(scale.y(row["ended_at"]), y + 6)
-    rail = there - (7 if there > here else -7)
-    heard = ", ".join(row["prompts"]) or "audio"
-    digits = f", {len(row['digits'])} digits" if row["digits"] else ""
-    sign = 1 if there > here else -1
+def _stream(row: Row, layout: Layout, scenario: ScenarioRecord) -> list[str]:
+    event = row.event
+    here, there = _between(row, layout, scenario)
+    end = max(layout.y(event["ended_at"]), row.y + 6)
+    heard = ", ".join(event["prompts"]) or "audio"
+    pressed = f"{len(event['digits'])} digits pressed" if event["digits"] else ""
+    label = ", ".join(filter(None, (heard, pressed)))
+    duration_s = event["ended_at"] - event["at"]
+    title = (
+        f"RTP for {duration_s:.1f} s: {label}; {event['packets']} packets, {event['lost']} lost"
+    )
+    rail = there + (5 if there < here else -5)
     return [
-        '<g class="rtp">',
-        f"<title>{escape(heard)}: {row['packets']} packets, {row['lost']} lost</title>",
-        f'<line class="rail" x1="{rail}" y1="{y:.1f}" x2="{rail}" y2="{end:.1f}"/>',
-        f'<line x1="{here}" y1="{y:.1f}" x2="{there - 7 * sign}" y2="{y:.1f}"/>',
-        f'<path d="M{there},{y:.1f} l{-9 * sign},-4 v8 z"/>',
-        f'<text x="{(here + there) / 2}" y="{y - 5:.1f}">RTP {escape(heard)}{digits}</text>',
+        f'<g class="rtp"><title>{escape(title)}</title>',
+        _line("rail", rail, row.y, rail, end),
+        *_arrow(here, there, row.y),
+        _label(here, there, row.y, f"RTP {label}", layout.lane_w),
         "</g>",
     ]
 
 
-def _remark(row: dict[str, Any], lanes: dict[str, int], y: float) -> list[str]:
-    if row["kind"] == "mailbox":
-        text = f"mailbox {row['mailbox']}: {row['new']} new, {row['saved']} saved"
-        lane = lanes.get("mailbox", lanes.get("platform", 0))
+def _edge(row: Row, layout: Layout) -> list[str]:
+    """A lamp's change: a line from its column to its handset's lane, on the edge's own row."""
+    event = row.event
+    state = event["state"]
+    column = next(
+        lamp.x
+        for lamp in layout.lamps
+        if (lamp.handset, lamp.lamp) == (event["handset"], event["lamp"])
+    )
+    x = layout.lanes.get(event["handset"], layout.left + 8)
+    text = f"{event['lamp']} lamp {state}"
+    kind = "lit" if state in LIT else "dark"
+    room = layout.width - x - 16
+    return [
+        f'<g class="edge {kind}"><title>{escape(event["handset"])}: {escape(text)}</title>',
+        _line("", column + 7, row.y, x - 6, row.y),
+        f'<circle cx="{x:.1f}" cy="{row.y:.1f}" r="5"/>',
+        _text("halo start", x + 10, row.y + 4, _fit(text, room, _SMALL_CHAR_PX)),
+        "</g>",
+    ]
+
+
+def _remark(row: Row, layout: Layout) -> list[str]:
+    event = row.event
+    if event["kind"] == "mailbox":
+        whole = text = f"mailbox {event['mailbox']}: {event['new']} new, {event['saved']} saved"
+        middle = layout.lanes.get("mailbox", layout.lanes.get("platform", layout.left))
     else:
-        text = f"{row['actor']} {row['what']}"
-        lane = lanes.get(row["actor"], 0)
-    short = text if len(text) <= 64 else text[:63] + "…"
-    w = 7.0 * len(short) + 14
-    x = max(LEFT, _x(lane) - w / 2)
+        whole = f"{event['actor']} {event['what']}"
+        text = event["what"] if event["actor"] in layout.lanes else whole
+        middle = layout.lanes.get(event["actor"], layout.left)
+    shown = _fit(text, min(2.2 * layout.lane_w, layout.width - layout.left) - 20, _SMALL_CHAR_PX)
+    width = _SMALL_CHAR_PX * len(shown) + 20
+    x = min(max(layout.left + 2, middle - width / 2), max(layout.left, layout.width - width - 4))
     return [
-        f'<g class="remark {row["kind"]}"><title>{escape(text)}</title>',
-        f'<rect x="{x:.1f}" y="{y - 13:.1f}" width="{w:.1f}" height="18" rx="9"/>',
-        f'<text x="{x + w / 2:.1f}" y="{y:.1f}">{escape(short)}</text></g>',
+        f'<g class="remark {event["kind"]}"><title>{escape(whole)}</title>',
+        f'<rect x="{x:.1f}" y="{row.y - 14:.1f}" width="{width:.1f}" height="19" rx="9.5"/>',
+        _text("", x + width / 2, row.y - 0.5, shown),
+        "</g>",
     ]
-
-
-def _lamp_tracks(scenario: ScenarioRecord) -> dict[str, list[tuple[float, str]]]:
-    """State changes by lamp, the state at the start first; only lamps that matter."""
-    changed = {f"{e['handset']} {e['lamp']}" for e in scenario.events if e["kind"] == "lamp"}
-    judged = {
-        name
-        for m in scenario.measurements
-        if m["name"].startswith("lamp_state[")
-        for name in [m["name"][11:-1].replace(".", " ", 1)]
-    }
-    tracks: dict[str, list[tuple[float, str]]] = {}
-    for name in sorted(changed | judged):
-        first = scenario.lamps_at_start.get(name, "unknown")
-        tracks[name] = [(scenario.started_at, first)]
-    for event in scenario.events:
-        if event["kind"] == "lamp":
-            tracks[f"{event['handset']} {event['lamp']}"].append((event["at"], event["state"]))
-    return tracks
-
-
-def _draw_lamps(
-    lamps: dict[str, list[tuple[float, str]]], scale: _Scale, left: float, height: float
-) -> list[str]:
-    out = []
-    for i, (name, track) in enumerate(lamps.items()):
-        x = left + LAMP_W * i + LAMP_W / 2
-        handset, _, lamp = name.partition(" ")
-        out.append(f'<text class="who lampname" x="{x}" y="{TOP - 46}">{escape(handset)}</text>')
-        out.append(f'<text class="who lampname" x="{x}" y="{TOP - 32}">{escape(lamp)}</text>')
-        ends = [scale.y(at) for at, _ in track[1:]] + [height - 20]
-        for (at, state), end in zip(track, ends, strict=True):
-            y = scale.y(at) if at > track[0][0] else TOP - 22.0
-            kind = "lit" if state in LIT else ("unknown" if state == "unknown" else "dark")
-            out.append(
-                f'<rect class="lamp {kind}" x="{x - 9}" y="{y:.1f}" width="18" '
-                f'height="{max(2.0, end - y):.1f}"><title>{escape(name)}: {state}</title></rect>'
-            )
-            out.append(f'<text class="lampstate" x="{x + 13}" y="{y + 11:.1f}">{state}</text>')
-    return out

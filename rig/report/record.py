@@ -5,12 +5,15 @@ Writers take a record and nothing else, so a report can be written again from it
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from rig.errors import ProtocolError
 from rig.redact import redact_text
-from rig.sip.message import Request
+from rig.sip.diversion import parse_diversions
+from rig.sip.message import Request, Response
+from rig.sip.message_summary import parse_summary
 from rig.timeline import (
     ActionDone,
     BadSipSeen,
@@ -26,6 +29,7 @@ from rig.verdict.finding import Verdict
 from rig.verdict.outcome import Outcome, worst
 
 SCHEMA = 1
+_SECRET_FIELD = re.compile(r"password|secret|pin\b|credential", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -116,7 +120,7 @@ def scenario_record(
         title=title,
         requirements=requirements,
         outcome=verdict.outcome,
-        sentence=verdict.sentence,
+        sentence=redact_text(verdict.sentence),
         started_at=evidence.started_at,
         duration_s=evidence.ended_at - evidence.started_at,
         measurements=[
@@ -142,7 +146,7 @@ def scenario_record(
                 "class": f.fault_class.value,
                 "title": f.fault_class.slug,
                 "component": f.component.value,
-                "sentence": f.sentence,
+                "sentence": redact_text(f.sentence),
                 "remedy": f.remedy,
                 "rule": f.rule,
                 "handset": f.handset,
@@ -161,7 +165,8 @@ def scenario_record(
             for f in verdict.findings
         ],
         rig_faults=[
-            {"outcome": f.outcome.value, "sentence": f.sentence} for f in verdict.rig_faults
+            {"outcome": f.outcome.value, "sentence": redact_text(f.sentence)}
+            for f in verdict.rig_faults
         ],
         events=[
             data
@@ -173,8 +178,8 @@ def scenario_record(
             {
                 "handset": facts.name,
                 "field": d.field,
-                "wanted": d.wanted,
-                "got": d.got,
+                "wanted": _setting(d.field, d.wanted),
+                "got": _setting(d.field, d.got),
                 "file": d.file,
                 "line": d.line,
                 "key": d.key,
@@ -184,6 +189,11 @@ def scenario_record(
         ],
         lamps_at_start=_lamps_at(evidence, evidence.started_at),
     )
+
+
+def _setting(field_name: str, value: str) -> str:
+    """A value to show; nothing of one whose name says that it is secret."""
+    return "***" if _SECRET_FIELD.search(field_name) else redact_text(value)
 
 
 def _lamps_at(evidence: Evidence, at: float) -> dict[str, str]:
@@ -204,7 +214,8 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
             observation = event.observation
             return base | {
                 "kind": "bad_sip",
-                "error": event.error,
+                "error": redact_text(event.error),
+                "text": redact_text(event.raw.decode("utf-8", "replace")),
                 "number": observation.number,
                 "source": _address(observation.source),
                 "destination": _address(observation.destination),
@@ -249,40 +260,54 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "cause": event.cause,
             }
         case ActionDone():
-            return base | {"kind": "action", "actor": event.actor, "what": event.what}
+            return base | {"kind": "action", "actor": event.actor, "what": redact_text(event.what)}
         case _:
             return {}
 
 
 def _sip(event: SipSeen) -> dict[str, Any]:
     message = event.message
-    if isinstance(message, Request):
-        label = f"{message.method} {message.uri}"
-        short = message.method
-    else:
-        label = f"{message.status} {message.reason}"
-        short = label
-    try:
-        package = message.event
-        call_id = message.call_id or ""
-    except ProtocolError:
-        package, call_id = None, ""
-    if isinstance(message, Request) and package:
-        short = f"{message.method} ({package[0]})"
+    request = isinstance(message, Request)
+    line = f"{message.method} {message.uri}" if isinstance(message, Request) else _status(message)
+    directions = {o.outbound for o in event.observations}
     return {
         "kind": "sip",
         "number": event.number,
-        "label": label,
-        "short": short,
-        "request": isinstance(message, Request),
+        "label": redact_text(line),
+        "short": message.method if isinstance(message, Request) else _status(message),
+        "detail": _detail(message) if isinstance(message, Request) else "",
+        "status": None if isinstance(message, Request) else message.status,
+        "request": request,
         "retransmission": event.retransmission,
         "transport": event.transport,
         "source": _address(event.source),
         "destination": _address(event.destination),
-        "call_id": call_id,
+        "sent_seen": True in directions,
+        "arrival_seen": False in directions or None in directions,
+        "call_id": message.headers.get("Call-ID") or "",
         "text": redact_text(event.raw.decode("utf-8", "replace")),
         "taps": sorted({o.tap.value for o in event.observations}),
     }
+
+
+def _status(message: Response) -> str:
+    return f"{message.status} {message.reason}"
+
+
+def _detail(request: Request) -> str:
+    """What a reader wants to know of a request without opening it."""
+    try:
+        package = request.event[0] if request.event else ""
+        if request.method == "NOTIFY" and package == "message-summary" and request.body:
+            summary = parse_summary(request.body)
+            counts = f" {summary.voice.new}/{summary.voice.saved}" if summary.voice else ""
+            return f"MWI {'yes' if summary.waiting else 'no'}{counts}"
+        diversions = parse_diversions(request.headers) if request.method == "INVITE" else []
+    except ProtocolError:
+        return ""
+    if diversions:
+        return f"↪ {diversions[0].reason}"
+    return package
 
 
 def _address(address: tuple[str, int]) -> str:
