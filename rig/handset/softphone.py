@@ -18,7 +18,7 @@ from rig.handset.base import AnswerMode, HandsetCapability
 from rig.handset.emulated.lamp_rule import LampRules, account_lamp, lamp_states, voice_waiting
 from rig.handset.softphone_call import SoftphoneCall
 from rig.handset.softphone_control import Event
-from rig.handset.softphone_ear import SoftphoneEar
+from rig.handset.softphone_ear import SoftphoneEar, own_second
 from rig.handset.softphone_program import SoftphoneProgram
 from rig.lamp.virtual import VirtualLamp
 from rig.sip.message_summary import parse_summary
@@ -84,6 +84,7 @@ class SoftphoneHandset:
         self._lamp = VirtualLamp(
             name, ("message", account_lamp(1)), name="baresip-event", clock=clock
         )
+        self._clock = clock
         self._rules = LampRules()
         self._waiting: bool | None = None
         self._registered = asyncio.Event()
@@ -174,6 +175,7 @@ class SoftphoneHandset:
             RigError: no such account, or the program refuses.
         """
         self._check_account(account)
+        await own_second(self._program.heard_folder, self._clock)
         call = SoftphoneCall(self._name, self.command, outgoing=True, ear=self._new_ear())
         self._calls.append(call)
         target = number.replace("#", "%23")

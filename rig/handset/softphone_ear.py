@@ -7,14 +7,31 @@ file is read while it grows; its header is fixed, its length field is not looked
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
+from rig.clock import Clock
 from rig.errors import RigError
 from rig.media.prompt_detector import PromptDetector
 
 _PATTERN = "*-dec.wav"
+_NAME = "dump-%Y-%m-%d-%H-%M-%S-dec.wav"
 _WAV_HEADER_BYTES = 44
 _POLL_S = 0.1
+
+
+async def own_second(folder: Path, clock: Clock) -> None:
+    """Wait until a new recording will not be given the name of one that is there.
+
+    The program names them by the second, and writes over what is there.
+
+    Args:
+        folder: where the program writes its recordings.
+        clock: gives the seconds since the epoch by which it names them.
+    """
+    at = clock()
+    if (folder / time.strftime(_NAME, time.localtime(at))).exists():
+        await asyncio.sleep(1.0 - at % 1.0 + _POLL_S)
 
 
 class SoftphoneEar:
