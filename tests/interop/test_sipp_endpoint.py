@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
 from peers import require_peer
+
 from rig.sip.message import Request
 from rig.sip_transport.call import Call, CallState, place_call
 from rig.sip_transport.stack import IncomingRequest, SipStack
