@@ -8,23 +8,24 @@ from __future__ import annotations
 import functools
 import re
 from html import escape
-from pathlib import Path
 
 from rig.report import html_report
 from rig.report.ladder_svg import draw
 from rig.report.record import ScenarioRecord
 
-_PAGES = Path(html_report.__file__).parent / "pages"
 _COLOURS = re.compile(r":root *\{([^{}]*)\}")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _LINK = re.compile(r' href="#[^"]*"')
-_CARD = "color-scheme:light; background:var(--card); color:var(--fg); padding:.6em 1em; border-radius:6px"
+_CARD = (
+    "color-scheme:light; background:var(--card); color:var(--fg); padding:.6em 1em; "
+    "border-radius:6px"
+)
 
 
 @functools.cache
 def style() -> str:
     """The report's drawing rules in its light colours, for what is inside the card only."""
-    sheet = (_PAGES / "style.css").read_text(encoding="utf-8")
+    sheet = (html_report.PAGES / "style.css").read_text(encoding="utf-8")
     colours = _COLOURS.search(sheet)
     rules = [f".phonerig {{ {colours[1] if colours else ''}; {_CARD} }}"]
     for selectors, body in _RULE.findall(sheet):
