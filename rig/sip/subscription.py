@@ -8,8 +8,6 @@ termination) and RFC 3261 22. The notifier's side is :mod:`rig.sip.notification`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from provisioning.secret import Secret
 from rig.sip.back_off import BackOff, refresh_after_s, retry_after_s
@@ -17,73 +15,28 @@ from rig.sip.dialog import Dialog
 from rig.sip.digest_client import DigestClient
 from rig.sip.errors import MessageError
 from rig.sip.grammar import MAX_UINT32
-from rig.sip.header import Headers
 from rig.sip.message import Request, Response
 from rig.sip.subscription_state import (
     SUBSCRIPTION_ENDING_STATUSES,
     AfterEnd,
     SubscriptionStateValue,
 )
+from rig.sip.subscription_usage import (
+    NotifyVerdict,
+    SubscribeForm,
+    SubscriptionState,
+    Usage,
+)
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
+
+__all__ = ["DEFAULT_BACK_OFF", "NotifyVerdict", "Subscriber", "SubscriptionState", "Usage"]
 
 MAX_PROMPT_RESTARTS = 3
 """How often in a row a subscription is made anew at once before the back-off applies."""
 
 MAX_INTERVAL_ROUNDS = 3
 DEFAULT_BACK_OFF = BackOff(base_s=30.0, max_s=3600.0)
-
-
-class SubscriptionState(StrEnum):
-    """Where a subscription stands."""
-
-    IDLE = "idle"
-    SUBSCRIBING = "subscribing"
-    PENDING = "pending"
-    ACTIVE = "active"
-    WAITING = "waiting"
-    """It failed or ended; a new attempt follows."""
-    ENDING = "ending"
-    ENDED = "ended"
-    """Stopped by us, or refused for good; only a start makes a new one."""
-
-
-@dataclass(slots=True)
-class NotifyVerdict:
-    """How to answer a NOTIFY.
-
-    Attributes:
-        status: status of the answer.
-        headers: headers of the answer.
-        accepted: it belongs to this subscription and its body counts.
-        terminated: it was the last one of its dialog.
-    """
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    accepted: bool = False
-    terminated: bool = False
-
-
-@dataclass(slots=True)
-class Usage:
-    """One dialog of the subscription; a forked SUBSCRIBE can make several.
-
-    Attributes:
-        dialog: the dialog.
-        expires_at: instant at which the notifier's side ends; None while unknown.
-        refresh_at: instant of the next refresh; None while one is under way.
-        notified: a NOTIFY has come.
-        state: of the last NOTIFY.
-        fetched: granted for zero seconds: one NOTIFY, then over.
-    """
-
-    dialog: Dialog
-    expires_at: float | None = None
-    refresh_at: float | None = None
-    notified: bool = False
-    state: str = ""
-    fetched: bool = False
 
 
 _MAY_FORK = frozenset(
@@ -118,27 +71,22 @@ class Subscriber:
     """
 
     __slots__ = (
-        "_accept",
-        "_aor",
         "_back_off",
         "_changes",
-        "_contact",
         "_cseq",
         "_expires_s",
-        "_extra",
         "_failures",
         "_forks_until",
+        "_form",
         "_interval_rounds",
         "_prompt_restarts",
         "_queue",
         "_retry_at",
-        "_target_uri",
         "_timer_n_at",
         "_timers",
         "_tokens",
         "call_id",
         "digest",
-        "event",
         "last_status",
         "local_tag",
         "state",
@@ -161,17 +109,12 @@ class Subscriber:
         back_off: BackOff = DEFAULT_BACK_OFF,
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
-        self._target_uri = target_uri
-        self._aor = aor
-        self._contact = contact
+        self._form = SubscribeForm(target_uri, aor, contact, event, tuple(accept), tuple(headers))
         self._tokens = tokens
-        self.event = event
-        self._accept = tuple(accept)
         self._expires_s = expires_s
         self.digest = None if password is None else DigestClient(username, password, tokens)
         self._timers = timers
         self._back_off = back_off
-        self._extra = tuple(headers)
         self.state = SubscriptionState.IDLE
         self.last_status: int | None = None
         self.call_id = ""
@@ -264,10 +207,9 @@ class Subscriber:
         """
         if notify.call_id != self.call_id or notify.to.tag != self.local_tag:
             return NotifyVerdict(481)
-        package = self.event.partition(";")[0].strip().lower()
         event = notify.event
-        if event is None or event[0].lower() != package:
-            return NotifyVerdict(489, (("Allow-Events", package),))
+        if event is None or event[0].lower() != self._form.package:
+            return NotifyVerdict(489, (("Allow-Events", self._form.package),))
         try:
             value = SubscriptionStateValue.of(notify)
         except MessageError:
@@ -281,8 +223,9 @@ class Subscriber:
         if not usage.dialog.in_order(notify):
             return NotifyVerdict(500)
         usage.dialog.refresh_target(notify)
-        if notify.body and self._accept and notify.content_type not in self._accept:
-            return NotifyVerdict(415, (("Accept", ", ".join(self._accept)),))
+        accept = self._form.accept
+        if notify.body and accept and notify.content_type not in accept:
+            return NotifyVerdict(415, (("Accept", ", ".join(accept)),))
         self._noted(tag, usage, value, now)
         return NotifyVerdict(200, accepted=True, terminated=value.terminated)
 
@@ -334,7 +277,7 @@ class Subscriber:
 
     def _dialog_of(self, notify: Request) -> Dialog:
         """The dialog that a NOTIFY makes. Source: RFC 6665 4.4.1."""
-        dialog = Dialog.as_callee(notify, self.local_tag, self._contact)
+        dialog = Dialog.as_callee(notify, self.local_tag, self._form.contact)
         dialog.remote_cseq = None
         dialog.local_cseq = self._cseq
         return dialog
@@ -486,21 +429,13 @@ class Subscriber:
         self._retry_at = None
         self._timer_n_at = self._forks_until = now + self._timers.give_up_s
         self._change(SubscriptionState.SUBSCRIBING)
-        rows = [
-            ("From", f"<{self._aor}>;tag={self.local_tag}"),
-            ("To", f"<{self._target_uri}>"),
-            ("Call-ID", self.call_id),
-            ("CSeq", "1 SUBSCRIBE"),
-            ("Contact", self._contact),
-            *self._common(self._expires_s),
-        ]
-        request = Request("SUBSCRIBE", self._target_uri, Headers(rows))
+        request = self._form.first(self.call_id, self.local_tag, self._expires_s)
         if self.digest is not None:
             self.digest.authorise(request)
         self._queue.append(request)
 
     def _again(self, usage: Usage, expires_s: int) -> Request:
-        request = usage.dialog.make_request("SUBSCRIBE", headers=self._common(expires_s))
+        request = self._form.inside(usage.dialog, expires_s)
         if self.digest is not None:
             self.digest.authorise(request)
         return request
@@ -514,12 +449,6 @@ class Subscriber:
             if tag in (None, usage.dialog.remote_tag):
                 usage.dialog.local_cseq = max(usage.dialog.local_cseq, request.cseq.number)
         self._queue.append(request)
-
-    def _common(self, expires_s: int) -> list[tuple[str, str]]:
-        rows = [("Event", self.event), ("Expires", str(expires_s))]
-        if self._accept:
-            rows.append(("Accept", ", ".join(self._accept)))
-        return [*rows, *self._extra]
 
     def _change(self, state: SubscriptionState) -> None:
         if state is not self.state:

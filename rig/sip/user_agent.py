@@ -23,12 +23,8 @@ from rig.sip.parser import parse_message
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
 from rig.sip.transaction import Input, Kind, State, response_input
-from rig.sip.transaction_layer import (
-    ANSWERED,
-    OutgoingFilter,
-    Transaction,
-    TransactionLayer,
-)
+from rig.sip.transaction_layer import OutgoingFilter, TransactionLayer
+from rig.sip.transaction_record import ANSWERED, Transaction
 
 __all__ = ["OutgoingFilter", "UserAgentCore"]
 
