@@ -14,8 +14,10 @@ from rig.report.record import ScenarioRecord
 
 BLINKING = {"slow", "fast", "pattern"}
 LIT = {"steady", *BLINKING}
-_CHAR_PX, _SMALL_CHAR_PX = 6.6, 6.0
+_CHAR_PX, _SMALL_CHAR_PX = 6.6, 6.2
 _SELF_PX = 44.0
+RELAY = "network"
+"""Participant that only passes packets on: what ends there is lost."""
 
 
 def draw(scenario: ScenarioRecord, *, proofs: frozenset[int] = frozenset()) -> str:
@@ -183,7 +185,7 @@ def _label(here: float, there: float, y: float, text: str, lane_w: float) -> str
     if here == there:
         shown = _fit(text, lane_w - _SELF_PX - 8)
         return _text("halo start", here + _SELF_PX + 5, y + 4, shown)
-    return _text("halo", (here + there) / 2, y - 5, _fit(text, abs(there - here) - 22))
+    return _text("halo", (here + there) / 2, y - 5, _fit(text, abs(there - here) - 14))
 
 
 def _between(row: Row, layout: Layout, scenario: ScenarioRecord) -> tuple[float, float]:
@@ -211,11 +213,12 @@ def _message(
         label = " ".join(filter(None, (event["short"], event.get("detail", ""))))
         title = event["label"]
         gone = event.get("sent_seen") is True and event.get("arrival_seen") is False
-        lost = gone and (event["destination"] in known)
+        watched = event["destination"] in known
+        lost = gone and (watched or name_of(event["destination"], scenario.participants) == RELAY)
         if event["retransmission"]:
-            label, title = f"{label} again", f"{title} (retransmission)"
+            label, title = f"↻ {label}", f"{title} (retransmission)"
         if lost:
-            label, title = f"{label} lost", f"{title} (seen leaving, never seen arriving)"
+            title = f"{title} (seen leaving, never seen arriving)"
     if event["number"] in proofs:
         kinds.append("proof")
     text = f"{event['number']} {label}"
