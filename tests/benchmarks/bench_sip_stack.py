@@ -1,11 +1,16 @@
-"""How much of a core the endpoint needs, as ratios against named references of the same run.
+"""How much of a core does an endpoint need to receive a NOTIFY and answer 200?
 
-Run it: ``python tests/benchmarks/bench_sip_stack.py``. Figures:
+Processor time, as ratios of speed against a bare loop of the same run that parses the same bytes
+and writes a 200, without transactions, timers or sockets:
 
-- ``receive NOTIFY, answer 200`` through parser, screening, transaction layer and dispatch,
-  without sockets, against a bare loop that parses the same bytes and writes a 200;
-- the same over loopback UDP, with a plain socket as the peer;
-- memory of one endpoint with its registration and subscription.
+- the core: parser, screening, matching, server transaction with its timer, response;
+- the whole stack over loopback UDP: socket, core, dispatch, owner's callback, answer, with a
+  plain socket as the peer, whose time is included.
+
+And what one endpoint with its registration and subscription holds in memory, its share of the
+notifier included, by tracemalloc.
+
+Run: ``python tests/benchmarks/bench_sip_stack.py [--quick]``
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
+
+from figures import arguments, report, report_median
 
 from rig.sip.event import Flow, RequestReceived
 from rig.sip.message import Request, Response
@@ -171,19 +178,21 @@ async def endpoint_bytes(endpoints: int) -> float:
 
 def main() -> None:
     """Print the figures; medians of interleaved rounds."""
-    messages = [notify(n) for n in range(MESSAGES)]
+    quick = arguments(__doc__).parse_args().quick
+    rounds, count, endpoints = (2, 200, 10) if quick else (ROUNDS, MESSAGES, ENDPOINTS)
+    messages = [notify(number) for number in range(count)]
     bare, core, stack = [], [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         bare.append(rate(bare_loop, messages))
         core.append(rate(core_loop, messages))
-        stack.append(asyncio.run(stack_rate(MESSAGES)))
-    reference = statistics.median(bare)
-    print(f"bare parse and answer      {reference:9.0f}/s  1.00 (reference)")
-    for name, figures in (("core", core), ("stack over loopback UDP", stack)):
-        figure = statistics.median(figures)
-        print(f"{name:26} {figure:9.0f}/s  {figure / reference:.2f}")
-    size = asyncio.run(endpoint_bytes(ENDPOINTS))
-    print(f"one endpoint, registered and subscribed (both sides): {size / 1024:.1f} KiB")
+        stack.append(asyncio.run(stack_rate(count)))
+    report("bare_loop_per_s", statistics.median(bare), "messages/s", note="the reference")
+    report("core_per_s", statistics.median(core), "messages/s")
+    report("stack_per_s", statistics.median(stack), "messages/s")
+    report_median("core_vs_bare", [a / b for a, b in zip(core, bare, strict=True)], "x")
+    report_median("stack_vs_bare", [a / b for a, b in zip(stack, bare, strict=True)], "x")
+    size = asyncio.run(endpoint_bytes(endpoints))
+    report("endpoint_kb", size / 1000, "KB", note="registered and subscribed, both sides")
 
 
 if __name__ == "__main__":
