@@ -49,6 +49,11 @@ from rig.verdict.evidence import Evidence, Expectation
 
 LAMP_MARGIN_S = 0.6
 SETTLE_S = 0.25
+_NATURE = {
+    "emulated": "a desk phone in software, booted from its files",
+    "softphone": "baresip, a real program",
+    "sipp": "SIPp, a real program",
+}
 
 Progress = Callable[[str], None]
 
@@ -312,7 +317,9 @@ class Bench:
         """What is emulated and what is real, by part."""
         drivers = sorted({self.config.driver_of(n) for n in self._handsets})
         return {
-            "handsets": f"driver {', '.join(drivers)}; no real desk phone was at hand",
+            "handsets": ", ".join(
+                f"{name} ({_NATURE.get(name, 'own driver')})" for name in drivers
+            ),
             "mailbox platform": f"{self.platform.name}: emulated, over real SIP and RTP sockets",
             "provisioning": f"real files by real {self.config.fetch_by.upper()}",
             "lamps": ", ".join(sorted({h.lamp.name for h in self._handsets.values()})),

@@ -211,7 +211,8 @@ def read_site(site: str) -> Site:
     """Load an inventory, or the demo site.
 
     Args:
-        site: path of the YAML file or of its folder, or ``demo``.
+        site: path of the YAML file or of its folder; ``demo`` is always the built-in site, and
+            a folder of that name is ``./demo``.
 
     Raises:
         InputErrors: all faults of the inventory at once.
@@ -219,7 +220,7 @@ def read_site(site: str) -> Site:
     from provisioning.inventory import load_site
     from provisioning.resources import demo_site_dir
 
-    path = demo_site_dir() if site == DEMO and not Path(site).exists() else Path(site)
+    path = demo_site_dir() if site == DEMO else Path(site)
     if path.is_dir():
         path /= "site.yaml"
     return load_site(path, models=model_limits(profiles()))
