@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from peers import require_peer, require_root
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 LINE = re.compile(r"([a-z][a-z0-9_]*) (-?[0-9.]+(?:e[+-]?[0-9]+)?) ([A-Za-z/]+)(?: \((.*)\))?")
 
@@ -55,3 +57,53 @@ async def test_forty_handsets_boot_together_and_every_lamp_is_right():
     assert 0 < figures["together_vs_alone"].value < 5
     assert 5 < figures["objects_per_handset_kb"].value < 200
     assert "target <= 100" in figures["memory_per_handset_kb"].told
+
+
+async def test_rendering_with_proof_is_compared_with_bare_templates():
+    figures = await figures_of("bench_render.py", "--handsets", "20")
+    assert figures["handsets"].value == 20
+    assert figures["render_proven_ms"].value > 0
+    assert figures["render_bare_ms"].value > 0
+    assert 0.5 < figures["render_proven_vs_bare"].value < 50
+    assert "target <= 3" in figures["render_proven_vs_bare"].told
+
+
+async def test_parsing_is_compared_with_splitting():
+    figures = await figures_of("bench_sip_parse.py")
+    for name in ("parse_vs_split", "parse_and_views_vs_split"):
+        assert 0.001 < figures[name].value < 5
+    assert figures["parse_us"].value > 0
+    assert figures["notify_bytes"].value > 500
+    assert "target >= 0.3" in figures["parse_vs_split"].told
+
+
+async def test_core_and_stack_are_compared_with_a_bare_loop():
+    figures = await figures_of("bench_sip_stack.py")
+    for name in ("core_vs_bare", "stack_vs_bare"):
+        assert 0.001 < figures[name].value < 5
+    for name in ("bare_loop_per_s", "core_per_s", "stack_per_s"):
+        assert figures[name].value > 0
+    assert 1 < figures["endpoint_kb"].value < 500
+
+
+async def test_every_deposit_lights_a_lamp_and_each_step_takes_time():
+    figures = await figures_of("bench_mwi_latency.py", "--deposits", "4", "--at-once", "2")
+    for span in ("bye_to_notify", "notify_to_lamp", "bye_to_lamp"):
+        assert figures[f"{span}_seen"].value == figures["deposits"].value == 4
+        p50, p99 = figures[f"{span}_p50_ms"], figures[f"{span}_p99_ms"]
+        assert 0 < p50.value <= p99.value <= figures[f"{span}_max_ms"].value
+    assert figures["bye_to_lamp_max_ms"].value > figures["bye_to_notify_max_ms"].value
+    assert "target <= 2" in figures["bye_to_notify_p50_ms"].told
+    assert "target <= 15" in figures["bye_to_notify_p99_ms"].told
+
+
+async def test_both_tftp_servers_serve_every_client():
+    require_peer("dnsmasq")
+    require_root()
+    figures = await figures_of("bench_tftp.py", "--clients", "20", "--rounds", "2")
+    assert figures["clients"].value == figures["at_once"].value == 20
+    for load in ("few", "all", "windows"):
+        assert figures[f"{load}_ours_per_s"].value > 0
+        assert figures[f"{load}_dnsmasq_per_s"].value > 0
+        assert 0.01 < figures[f"{load}_fetches_vs_dnsmasq"].value < 100
+        assert 0.01 < figures[f"{load}_server_cpu_vs_dnsmasq"].value < 100
