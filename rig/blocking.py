@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,6 +23,7 @@ from rig.scenario import Scenario
 T = TypeVar("T")
 
 START_LIMIT_S = 90.0
+KEPT_RECORDS = 32
 
 
 class EventLoopThread:
@@ -60,11 +62,13 @@ class BlockingBench:
 
     Attributes:
         bench: the asynchronous bench behind it.
+        records: the last scenarios that :meth:`run_scenario` ran, for test frameworks to show.
     """
 
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
         self._thread = EventLoopThread()
         self.bench = Bench(config, progress=progress)
+        self.records: deque[ScenarioRecord] = deque(maxlen=KEPT_RECORDS)
         self._open = False
 
     def __enter__(self) -> Self:
@@ -107,7 +111,9 @@ class BlockingBench:
 
     def run_scenario(self, scenario: Scenario) -> ScenarioRecord:
         """Run and judge one scenario."""
-        return self.call(run_scenario(self.bench, scenario))
+        record = self.call(run_scenario(self.bench, scenario))
+        self.records.append(record)
+        return record
 
     def run(self, scenarios: list[Scenario], *, title: str) -> RunRecord:
         """Run and judge scenarios."""

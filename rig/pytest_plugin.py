@@ -3,24 +3,29 @@
 A test module says on which bench it runs by a fixture ``phonerig_bench_config`` of its own; the
 default is the built-in demo site with emulated handsets::
 
-    def test_the_lamp_follows(phonerig_bench):
-        verdict = phonerig_bench.run_scenario(scenarios()["busy"])
-        assert verdict.outcome == "pass", verdict.sentence
+    def test_the_lamp_follows(phonerig_verify):
+        phonerig_verify("busy")
+
+A failed test shows the verdict with its proofs in a section of its own. A bench that cannot do a
+scenario skips it; a fault of the rig is an error of its own kind, never a failed assertion.
 
 Heavy imports happen in the fixtures, so that loading the plugin costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from rig.bench_config import BenchConfig
     from rig.blocking import BlockingBench
+    from rig.report.record import ScenarioRecord
+
+Verify = Callable[..., "ScenarioRecord"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,3 +56,47 @@ def phonerig_bench(phonerig_bench_config: BenchConfig) -> Iterator[BlockingBench
 
     with BlockingBench(phonerig_bench_config) as bench:
         yield bench
+
+
+@pytest.fixture
+def phonerig_verify(phonerig_bench: BlockingBench) -> Verify:
+    """Runs a built-in scenario and demands its verdict.
+
+    Returns:
+        A function of a scenario's name and, to test the rig itself, the expected outcome. It
+        returns the record, skips what the bench cannot do, and raises
+        :class:`rig.assertion.ProductFailure`, :class:`rig.assertion.RigFaultError` or
+        :class:`rig.assertion.InconclusiveError`.
+    """
+    from rig.assertion import demand  # noqa: PLC0415 - see the module docstring
+    from rig.scenarios import scenarios  # noqa: PLC0415 - see the module docstring
+    from rig.verdict.outcome import Outcome  # noqa: PLC0415 - see the module docstring
+
+    def verify(name: str, expected: str = "pass") -> ScenarioRecord:
+        record = phonerig_bench.run_scenario(scenarios()[name])
+        if record.outcome is Outcome.SKIPPED:
+            pytest.skip(f"{name}: {record.sentence}")
+        demand(record, Outcome(expected))
+        return record
+
+    return verify
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the verdicts of a failed test, and put each sentence into the JUnit file."""
+    report = yield
+    bench: Any = getattr(item, "funcargs", {}).get("phonerig_bench")
+    if call.when != "call" or bench is None:
+        return report
+    from rig.assertion import describe  # noqa: PLC0415 - see the module docstring
+
+    while bench.records:
+        record = bench.records.popleft()
+        text = f"{record.outcome.value}: {describe(record)}"
+        item.user_properties.append((f"phonerig {record.name}", record.sentence))
+        if report.failed:
+            report.sections.append((f"phonerig verdict of {record.name}", text))
+    return report

@@ -64,4 +64,4 @@ def attachment(record: ScenarioRecord) -> str:
         drawing = _LINK.sub("", draw(record, proofs=html_report.proof_packets(record)))
         parts.append(f'<div style="overflow-x:auto">{drawing}</div>')
     parts.append("</div>")
-    return "\n".join(parts)
+    return "".join(parts)

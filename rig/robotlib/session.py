@@ -9,7 +9,7 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -148,8 +148,7 @@ class Session:
             raise SkipExecution(f"{record.name}: {record.sentence}")
         self.record, self.asserted = record, False
         logger.info(f"{record.name}: {record.outcome.value}: {record.sentence}")
-        for measurement in record.measurements:
-            logger.debug(f"{measurement['name']} = {measurement['value']} {measurement['unit']}")
+        _log(record, logger.debug)
         return record
 
     def verdict(self) -> ScenarioRecord:
@@ -161,8 +160,7 @@ class Session:
 
     def demand(self, record: ScenarioRecord) -> None:
         """Pass on a judged expectation: log what was measured, raise what is wrong."""
-        for measurement in record.measurements:
-            logger.info(f"{measurement['name']} = {measurement['value']} {measurement['unit']}")
+        _log(record, logger.info)
         demand(record)
 
     # -- what the listener writes -------------------------------------------------------
@@ -189,6 +187,12 @@ class Session:
         path.parent.mkdir(parents=True, exist_ok=True)
         export_packets(path, packets)
         return path
+
+
+def _log(record: ScenarioRecord, write: Callable[[str], None]) -> None:
+    for measurement in record.measurements:
+        value = "missing" if measurement["value"] is None else measurement["value"]
+        write(f"{measurement['name']} = {value} {measurement['unit']}".rstrip())
 
 
 def output_dir() -> Path | None:
