@@ -1,4 +1,4 @@
-"""The run record as JSON: the report that programs read, and from which others are written again."""
+"""The run record as JSON: the report that programs read, and that others are written from."""
 
 from __future__ import annotations
 
