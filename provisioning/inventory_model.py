@@ -109,6 +109,8 @@ class MailboxSettings:
         transfer_on_zero: where a caller gets by pressing 0; None for nowhere.
         email_notify: address told of a new message; None for none.
         email_copy: address that gets a copy of the message; None for none.
+        email_redirect: address that gets the messages instead of the mailbox; None when they
+            stay in the mailbox.
     """
 
     pin: Secret
@@ -123,6 +125,7 @@ class MailboxSettings:
     transfer_on_zero: str | None = None
     email_notify: str | None = None
     email_copy: str | None = None
+    email_redirect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from provisioning.email_address import check_email
 from provisioning.errors import Position
 from provisioning.inventory_fields import FieldReader, parse_text
 from provisioning.inventory_model import (
@@ -31,7 +32,6 @@ from provisioning.phone_number import (
 )
 from provisioning.yaml_source import YamlNode
 
-_EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 _MAX_DELAY_S = 120
 
 
@@ -123,8 +123,9 @@ def _mailbox(
             aliases_at.append(item.position)
     transfer_at.append(reader.position_of("transfer_on_zero"))
     email = reader.part("email", "email part")
-    notify = email.text("notify", pattern=_EMAIL, form="an address") if email else ""
-    copy = email.text("copy", pattern=_EMAIL, form="an address") if email else ""
+    notify = email.parsed("notify", check_email) if email else None
+    copy = email.parsed("copy", check_email) if email else None
+    redirect = email.parsed("redirect", check_email) if email else None
     if email:
         email.finish()
     mailbox = MailboxSettings(
@@ -141,8 +142,9 @@ def _mailbox(
             "transfer_on_zero",
             lambda text: parse_transfer_number(text, reading.country_code, reading.trunk_prefix),
         ),
-        email_notify=notify or None,
-        email_copy=copy or None,
+        email_notify=notify,
+        email_copy=copy,
+        email_redirect=redirect,
     )
     reader.finish()
     return mailbox

@@ -21,6 +21,10 @@ class MailboxOptions:
         rings: rings before "unanswered" (R30): 0 or 2 to 20.
         mwi: tell the phone about waiting messages (R32).
         auto_login: no PIN from the owner's own phones (R16).
+        email_notify: address told of a new message (R33); None for off.
+        email_copy: address that gets the message as an attachment (R34); None for off.
+        email_redirect: address that gets the messages instead of the mailbox (R35); None for
+            "unified" processing: they stay in the mailbox (R31).
     """
 
     active: bool = True
@@ -30,6 +34,9 @@ class MailboxOptions:
     rings: int = 3
     mwi: bool = True
     auto_login: bool = False
+    email_notify: str | None = None
+    email_copy: str | None = None
+    email_redirect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ restart of the platform. Forwarding that the inventory leaves to the handset is 
 
 from __future__ import annotations
 
+from provisioning.email_address import check_email
 from provisioning.inventory_model import Forward, ForwardPlace, MailboxSettings, User
 from provisioning.inventory_site import Site
 from rig.errors import UsageError
@@ -59,10 +60,14 @@ class Settings:
         """Replace the options of a mailbox; gives back the former ones.
 
         Raises:
-            rig.errors.UsageError: no such mailbox, or a ring count nobody can set.
+            rig.errors.UsageError: no such mailbox, a ring count nobody can set, or something
+                that is no mail address.
         """
         former = self.require_options(mailbox)
         check_rings(options.rings, f"mailbox {mailbox}")
+        for address in (options.email_notify, options.email_copy, options.email_redirect):
+            if address is not None:
+                check_email(address)
         self._options[mailbox] = options
         return former
 
@@ -111,6 +116,9 @@ def _options(mailbox: MailboxSettings) -> MailboxOptions:
         rings=mailbox.rings,
         mwi=mailbox.mwi,
         auto_login=mailbox.auto_login,
+        email_notify=mailbox.email_notify,
+        email_copy=mailbox.email_copy,
+        email_redirect=mailbox.email_redirect,
     )
 
 

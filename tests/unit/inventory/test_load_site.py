@@ -112,7 +112,7 @@ users:
       mwi: false
       auto_login: true
       transfer_on_zero: 59
-      email: {notify: a@t.example, copy: b@t.example}
+      email: {notify: a@t.example, copy: b@t.example, redirect: c@t.example}
     forwarding:
       always: {target: 59}
       no_answer: {target: '*62', seconds: 20}
@@ -138,6 +138,7 @@ handsets:
     assert mailbox.aliases == ("58860", "+436601234")
     assert (mailbox.active, mailbox.all_calls, mailbox.busy) == (False, True, False)
     assert (mailbox.email_notify, mailbox.email_copy) == ("a@t.example", "b@t.example")
+    assert mailbox.email_redirect == "c@t.example"
     assert user.services.do_not_disturb
     assert user.services.always is not None
     assert user.services.always.target == "+43158859"
@@ -206,7 +207,17 @@ handsets:
         ("demo:135791", "demo:13579", "at least 6 digits"),
         ("demo:135791", "demo:abcdef", "digits only"),
         ("demo:135791\n", "demo:135791\n      rings: 1\n", "0 (at once) or 2 to 20 rings"),
-        ("demo:135791\n", "demo:135791\n      email: {notify: a b@c}\n", "expected an address"),
+        (
+            "demo:135791\n",
+            "demo:135791\n      email: {notify: a b@c}\n",
+            "'notify' of the email part: this is no address; got 'a b@c'",
+        ),
+        (
+            "demo:135791\n",
+            f"demo:135791\n      email: {{redirect: {'a' * 60}@{'b' * 20}.example}}\n",
+            "'redirect' of the email part: it has 89 characters",
+        ),
+        ("demo:135791\n", "demo:135791\n      email: {cpoy: a@b.c}\n", "Did you mean 'copy'?"),
         # two of a kind
         ("23125 102", "23125 101", "s.yaml:16:13: two users have the number +493023125101"),
         ("extension: 0102", "extension: 101", "two users have the extension 101"),
