@@ -307,7 +307,7 @@ def _detail(request: Request) -> str:
         return ""
     if diversions:
         return f"↪ {diversions[0].reason}"
-    return package
+    return "MWI" if package == "message-summary" else package
 
 
 def _address(address: tuple[str, int]) -> str:
