@@ -9,6 +9,8 @@ from rig.assertion import ProductFailure
 from rig.robotlib.arguments import PortalPrompt
 from rig.robotlib.component import Component
 
+NO_PIN = Secret("")
+
 
 class PortalKeywords(Component):
     """PINs come from the inventory; no keyword logs one."""
@@ -22,7 +24,7 @@ class PortalKeywords(Component):
 
     @keyword(tags=["portal"])
     def portal_should_say(
-        self, prompt: PortalPrompt, role: str = "callee", pin: Secret | None = None
+        self, prompt: PortalPrompt, role: str = "callee", pin: Secret = NO_PIN
     ) -> None:
         """Presses the message key and asserts the prompt: the first, or the one after the PIN.
 
@@ -31,7 +33,7 @@ class PortalKeywords(Component):
         | `Portal Should Say` | enter_pin |                   |
         | `Portal Should Say` | bad_pin   | pin=env:WRONG_PIN |
         """
-        seen = self.session.run(self.trial.portal_answer(role, pin=pin))
+        seen = self.session.run(self.trial.portal_answer(role, pin=pin or None))
         if seen != prompt.value:
             raise ProductFailure(
                 f"{role} at the portal: expected {prompt.value}, heard {seen or 'nothing'}"
