@@ -47,6 +47,7 @@ from rig.timeline import Address, LampSeen
 DEPOSITS, QUICK_DEPOSITS = 1000, 6
 AT_ONCE, QUICK_AT_ONCE = 20, 3
 SPEAK_S = 1.1
+PAUSE_S = 0.4
 EMPTIED_AFTER_S = 0.3
 TARGET_P50_MS = 2.0
 TARGET_P99_MS = 15.0
@@ -166,6 +167,7 @@ def call_all(sip_address: Address, deposits: int, at_once: int) -> None:
         await asyncio.sleep(index * 0.13)  # not in step: real callers are not either
         for _ in range(index, deposits, at_once):
             await leave_message(caller, owner_number(index), speak_s=SPEAK_S)
+            await asyncio.sleep(PAUSE_S)
         await caller.close()
 
     async def everybody() -> None:
