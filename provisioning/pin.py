@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -59,8 +60,45 @@ class DigitChooser(Protocol):
         ...
 
 
+class PinFault(StrEnum):
+    """A rule that a PIN breaks."""
+
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NOT_DIGITS = "not_digits"
+    ASCENDING = "ascending"
+    DESCENDING = "descending"
+    REPEATED = "repeated"
+
+
+def pin_faults(pin: str, rules: PinRules = GUIDE_RULES) -> list[PinFault]:
+    """Name every rule that a PIN breaks, for programs.
+
+    Args:
+        pin: the PIN.
+        rules: what the platform demands.
+
+    Returns:
+        Empty when it is valid; runs are looked for only in what is digits throughout.
+    """
+    faults = []
+    if len(pin) < rules.min_length:
+        faults.append(PinFault.TOO_SHORT)
+    if len(pin) > rules.max_length:
+        faults.append(PinFault.TOO_LONG)
+    if not _DIGITS.fullmatch(pin):
+        return [*faults, PinFault.NOT_DIGITS]
+    if longest_run(pin, 1) > rules.max_ascending:
+        faults.append(PinFault.ASCENDING)
+    if longest_run(pin, -1) > rules.max_descending:
+        faults.append(PinFault.DESCENDING)
+    if rules.max_repeated is not None and longest_run(pin, 0) > rules.max_repeated:
+        faults.append(PinFault.REPEATED)
+    return faults
+
+
 def check_pin(pin: str, rules: PinRules = GUIDE_RULES) -> list[str]:
-    """Name every rule that a PIN breaks.
+    """Name every rule that a PIN breaks, for people.
 
     Args:
         pin: the PIN.
@@ -69,21 +107,17 @@ def check_pin(pin: str, rules: PinRules = GUIDE_RULES) -> list[str]:
     Returns:
         One sentence per broken rule, without the PIN; empty when it is valid.
     """
-    faults = []
-    if len(pin) < rules.min_length:
-        faults.append(f"a PIN has at least {rules.min_length} digits")
-    if len(pin) > rules.max_length:
-        faults.append(f"a PIN has at most {rules.max_length} digits")
-    if not _DIGITS.fullmatch(pin):
-        faults.append("a PIN has digits only")
-        return faults
-    if longest_run(pin, 1) > rules.max_ascending:
-        faults.append(f"a PIN has no ascending run of more than {rules.max_ascending} digits")
-    if longest_run(pin, -1) > rules.max_descending:
-        faults.append(f"a PIN has no descending run of more than {rules.max_descending} digits")
-    if rules.max_repeated is not None and longest_run(pin, 0) > rules.max_repeated:
-        faults.append(f"a PIN repeats no digit more than {rules.max_repeated} times in a row")
-    return faults
+    sentences = {
+        PinFault.TOO_SHORT: f"a PIN has at least {rules.min_length} digits",
+        PinFault.TOO_LONG: f"a PIN has at most {rules.max_length} digits",
+        PinFault.NOT_DIGITS: "a PIN has digits only",
+        PinFault.ASCENDING: f"a PIN has no ascending run of more than {rules.max_ascending} digits",
+        PinFault.DESCENDING: (
+            f"a PIN has no descending run of more than {rules.max_descending} digits"
+        ),
+        PinFault.REPEATED: f"a PIN repeats no digit more than {rules.max_repeated} times in a row",
+    }
+    return [sentences[fault] for fault in pin_faults(pin, rules)]
 
 
 def longest_run(pin: str, step: int) -> int:
