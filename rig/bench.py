@@ -31,7 +31,12 @@ from rig.handset.base import AnswerMode, Handset, HandsetCall
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.lamp.base import LampSensor
 from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
-from rig.mailbox_platform.base import MailboxOptions, UserServices
+from rig.mailbox_platform.base import (
+    MailboxOptions,
+    UserServices,
+    options_in_words,
+    services_in_words,
+)
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
@@ -471,12 +476,12 @@ class Bench:
 
     async def mailbox_options(self, role: str, options: MailboxOptions) -> None:
         """Set the options of a role's first mailbox."""
-        self.note("platform", f"mailbox options of {self.name_of(role)}: {options}")
+        self.note("platform", f"{self.name_of(role)}: {options_in_words(options)}")
         await self.platform.set_mailbox_options(self.mailbox_of(role), options)
 
     async def services(self, role: str, services: UserServices) -> None:
         """Set forwarding and do-not-disturb of a role's first account."""
-        self.note("platform", f"services of {self.name_of(role)}: {services}")
+        self.note("platform", f"{self.name_of(role)}: {services_in_words(services)}")
         await self.platform.set_services(self.number_of(role), services)
 
     def mailbox_changed_at(self, mailbox: str, after: float) -> float:

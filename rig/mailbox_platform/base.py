@@ -56,12 +56,53 @@ class ForwardRule:
 
 @dataclass(frozen=True, slots=True)
 class UserServices:
-    """Forwarding and do-not-disturb of one user, on the platform."""
+    """Forwarding and do-not-disturb of one user, on the platform.
+
+    Attributes:
+        always: every call.
+        busy: calls when busy or do-not-disturb.
+        no_answer: unanswered calls.
+        do_not_disturb: calls do not ring.
+        not_reachable: calls when no phone is registered or reachable.
+    """
 
     always: ForwardRule = field(default_factory=ForwardRule)
     busy: ForwardRule = field(default_factory=ForwardRule)
     no_answer: ForwardRule = field(default_factory=ForwardRule)
     do_not_disturb: bool = False
+    not_reachable: ForwardRule = field(default_factory=ForwardRule)
+
+
+def options_in_words(options: MailboxOptions) -> str:
+    """Say when a mailbox takes calls, for timelines and logs."""
+    if not options.active:
+        return "mailbox off"
+    takes = [
+        word
+        for word, on in (
+            ("all calls", options.all_calls),
+            ("busy", options.busy),
+            (f"unanswered after {options.rings} rings", options.no_answer),
+        )
+        if on
+    ]
+    extras = ("" if options.mwi else ", lamp off") + (", no PIN" if options.auto_login else "")
+    return f"mailbox takes {', '.join(takes) or 'no call'}{extras}"
+
+
+def services_in_words(services: UserServices) -> str:
+    """Say what a user forwards, for timelines and logs."""
+    rules = [
+        f"{word} to {rule.target}"
+        for word, rule in (
+            ("all calls", services.always),
+            ("busy", services.busy),
+            ("unanswered", services.no_answer),
+        )
+        if rule.active
+    ]
+    disturb = ["do not disturb"] if services.do_not_disturb else []
+    return f"forwards {', '.join(rules)}" if rules else ", ".join(disturb) or "forwards nothing"
 
 
 MailboxListener = Callable[[MailboxSeen], None]
