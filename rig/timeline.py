@@ -254,6 +254,17 @@ class CaptureHealth(TimelineEvent):
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopStalled(TimelineEvent):
+    """The rig's own event loop stood still, so instants around ``at`` are the rig's doing.
+
+    Attributes:
+        blocked_s: how much later than asked for the loop came back; ``at`` is when it did.
+    """
+
+    blocked_s: float
+
+
 @dataclass(slots=True)
 class Timeline:
     """All events of one run, in order of time.

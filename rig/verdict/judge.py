@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from rig.timeline import CaptureHealth, LampState, SipSeen
-from rig.verdict import diversion, diversion_facts, mwi, mwi_rules
+from rig.timeline import LampState
+from rig.verdict import (
+    diversion,
+    diversion_facts,
+    diversion_rules,
+    mwi,
+    mwi_measure,
+    mwi_rules,
+)
 from rig.verdict.evidence import DiversionExpectation, Evidence, LampExpectation
+from rig.verdict.fault_class import FaultClass
 from rig.verdict.finding import Finding, RigFault, Verdict
 from rig.verdict.outcome import Outcome
+from rig.verdict.rig_health import STALL_LIMIT_S, capture_faults, stalled_s
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -24,12 +33,13 @@ def judge(evidence: Evidence) -> Verdict:
             _judge_lamp(evidence, expectation, verdict)
         else:
             _judge_diversion(evidence, expectation, verdict)
+    _doubt_instants(evidence, verdict)
     return verdict
 
 
 def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdict) -> None:
     case = mwi.build_case(evidence, expectation)
-    verdict.measurements += mwi.measure(case)
+    verdict.measurements += mwi_measure.measure(case)
     if case.state is LampState.UNKNOWN:
         verdict.rig_faults.append(
             RigFault(
@@ -40,7 +50,11 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
             )
         )
         return
-    _add(verdict, mwi_rules.diagnose(case))
+    findings = mwi_rules.diagnose(case)
+    if any(f.fault_class is FaultClass.D6 for f in verdict.findings):
+        # A call that never got to the mailbox leaves no message there: that is said already.
+        findings = [f for f in findings if f.rule not in mwi_rules.NO_MESSAGE]
+    _add(verdict, findings)
 
 
 def _judge_diversion(
@@ -57,7 +71,23 @@ def _judge_diversion(
         )
         return
     verdict.measurements += diversion.measure(case)
-    _add(verdict, diversion.diagnose(case))
+    _add(verdict, diversion_rules.diagnose(case))
+
+
+def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:
+    """A rig whose own event loop stood still cannot blame the product for being late."""
+    stall_s = stalled_s(evidence, evidence.started_at)
+    if stall_s < STALL_LIMIT_S or verdict.outcome is not Outcome.FAIL:
+        return
+    unsafe = mwi_rules.TIMING | mwi_rules.ABSENCE
+    if all(finding.rule in unsafe for finding in verdict.findings):
+        verdict.rig_faults.append(
+            RigFault(
+                Outcome.INCONCLUSIVE,
+                f"the rig's own event loop stood still for {stall_s:.1f} s: what came late or "
+                "not at all cannot be put down to the product; run again on an idle machine",
+            )
+        )
 
 
 def _add(verdict: Verdict, findings: list[Finding]) -> None:
@@ -65,44 +95,3 @@ def _add(verdict: Verdict, findings: list[Finding]) -> None:
     verdict.findings += [
         f for f in findings if (f.rule, f.handset, f.proofs[0].where) not in known
     ]
-
-
-def capture_faults(evidence: Evidence) -> list[RigFault]:
-    """Say what the capture missed; empty if it was whole.
-
-    A capture that stopped, lost packets or never saw one cannot support a verdict.
-    """
-    if not evidence.needs_wire:
-        return []
-    health = evidence.events(CaptureHealth)
-    if not health:
-        return [
-            RigFault(Outcome.ERROR, "no capture ran: start one, or run a scenario that needs none")
-        ]
-    faults = []
-    for tap in sorted({h.tap for h in health}):
-        last = [h for h in health if h.tap is tap][-1]
-        if not last.running:
-            faults.append(
-                RigFault(
-                    Outcome.ERROR,
-                    f"the capture ({tap}) stopped before the end: "
-                    f"{last.note or 'no reason given'}",
-                )
-            )
-        elif last.dropped:
-            faults.append(
-                RigFault(
-                    Outcome.INCONCLUSIVE,
-                    f"the capture ({tap}) dropped {last.dropped} packets and kept "
-                    f"{last.packets}: raise its buffer or narrow its filter",
-                )
-            )
-    if not faults and not evidence.events(SipSeen, since=evidence.started_at):
-        faults.append(
-            RigFault(
-                Outcome.ERROR,
-                "the capture saw no SIP message during the scenario: wrong interface or port?",
-            )
-        )
-    return faults

@@ -1,4 +1,4 @@
-"""Judges one lamp expectation: measures it, and gathers the case that the rules look at.
+"""Gathers the case of one lamp: everything that measurements and rules look at.
 
 Source: RFC 3842 and RFC 6665 for what must be on the wire; the inventory for what the
 mailbox, the account and the lamp are meant to be.
@@ -6,12 +6,12 @@ mailbox, the account and the lamp are meant to be.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.sip.message import Request
-from rig.timeline import LampSeen, LampState, MailboxSeen, SipSeen
+from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen, SipSeen
 from rig.verdict.evidence import Evidence, HandsetFacts, LampExpectation
-from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.mwi_facts import (
     AccountStory,
     NotifyStory,
@@ -21,7 +21,12 @@ from rig.verdict.mwi_facts import (
     truths_around,
 )
 
-NOTIFY_LIMIT_S = 1.0
+NEWS_SLACK_S = 0.05
+"""The platform's word about a mailbox may come this much after the NOTIFY about it."""
+
+RING_TAIL_S = 0.05
+"""A lamp may show a call this much longer than it rings; later it is a missed call's doing."""
+
 TRUTH_SLACK_S = 0.25
 """A NOTIFY may speak of the state just before or just after a change that is this close."""
 
@@ -49,11 +54,15 @@ class LampCase:
         handset: facts of the handset.
         account: index of the account behind the lamp.
         story: what was seen of that account.
+        stories: what was seen of every account of the handset, by index.
         state: what the lamp did at the end.
-        edges: its changes after the trigger.
+        edges: what its sensor said after the trigger.
+        changes: where it really changed, since the scenario began.
         trigger_at: when the trigger happened, by the packet if there is one.
         truth: what the mailbox held at the end.
         missed_calls: after the trigger.
+        rings: when the handset rang, from and until.
+        unexpected_lamps: lamps of accounts of the handset that no expectation is about.
     """
 
     evidence: Evidence
@@ -61,11 +70,15 @@ class LampCase:
     handset: HandsetFacts
     account: int
     story: AccountStory
+    stories: Mapping[int, AccountStory]
     state: LampState
     edges: tuple[LampSeen, ...]
+    changes: tuple[LampSeen, ...]
     trigger_at: float
     truth: MailboxSeen | None
     missed_calls: tuple[MissedCall, ...]
+    rings: tuple[tuple[float, float], ...]
+    unexpected_lamps: tuple[str, ...]
 
     @property
     def dark(self) -> bool:
@@ -76,6 +89,68 @@ class LampCase:
     def false_light(self) -> bool:
         """The lamp should be off and is lit."""
         return not self.expectation.lit and self.state.lit
+
+    @property
+    def untold(self) -> bool:
+        """A NOTIFY must have followed the change of the mailbox, and none did."""
+        return self.expectation.notify and not self.news
+
+    @property
+    def ill(self) -> bool:
+        """The lamp is wrong, or right without having been told."""
+        return self.dark or self.false_light or self.untold
+
+    @property
+    def news(self) -> tuple[NotifyStory, ...]:
+        """NOTIFYs after the trigger that can speak of the mailbox as it is in the end."""
+        changed_at = self.truth.at if self.truth else self.expectation.since
+        return tuple(n for n in self.after if n.first.at >= changed_at - NEWS_SLACK_S)
+
+    @property
+    def first_right(self) -> NotifyStory | None:
+        """The first NOTIFY after the trigger that says what the lamp must show."""
+        lit = self.expectation.lit
+        return next((n for n in self.news if n.summary and n.summary.waiting == lit), None)
+
+    @property
+    def asked_at(self) -> float:
+        """The instant from which the platform's haste counts.
+
+        That is the trigger; or, if the mailbox has not changed since, the phone's own last
+        SUBSCRIBE or REGISTER before it was told.
+        """
+        told = self.first_right
+        if told is None or (self.truth is not None and self.truth.at > self.expectation.since):
+            return self.trigger_at
+        story = self.story
+        asked = [s.seen.at for s in story.subscribes] + [r.at for r in story.registers]
+        return max([self.trigger_at, *(at for at in asked if at <= told.first.at)])
+
+    @property
+    def settling(self) -> LampSeen | None:
+        """The change after the trigger that brought the lamp to what it must be, for good."""
+        since = [c for c in self.changes if c.at >= self.expectation.since]
+        return since[-1] if since and since[-1].state.lit == self.expectation.lit else None
+
+    def in_window(self, notify: NotifyStory) -> bool:
+        """Whether a NOTIFY was sent between the trigger and the instant that is judged."""
+        return self.expectation.since <= notify.first.at <= self.expectation.until
+
+    def ringing_at(self, at: float) -> bool:
+        """Whether the handset rang at an instant: many use the same lamp for both."""
+        return any(start <= at <= end + RING_TAIL_S for start, end in self.rings)
+
+    def something_between(self, start: float, end: float) -> bool:
+        """Whether anything between two instants is a reason to tell the phone again."""
+        story = self.story
+        asked = [s.seen.at for s in story.subscribes] + [r.at for r in story.registers]
+        asked += [
+            e.at
+            for e in self.evidence.events(MailboxSeen)
+            if e.mailbox == self.expectation.mailbox and e.cause != "query"
+        ]
+        asked += [e.at for e in self.evidence.events(ActionDone) if e.actor == "platform"]
+        return any(start < at <= end + NEWS_SLACK_S for at in asked)
 
     @property
     def after(self) -> tuple[NotifyStory, ...]:
@@ -90,7 +165,7 @@ class LampCase:
     @property
     def last_arrived(self) -> NotifyStory | None:
         """The last NOTIFY that reached the phone and that it accepted."""
-        taken = [n for n in self.before_end if n.arrived and n.answer_status in {200, 202}]
+        taken = [n for n in self.before_end if n.accepted]
         return taken[-1] if taken else None
 
     def truthful(self, notify: NotifyStory) -> bool:
@@ -123,7 +198,12 @@ def agrees(notify: NotifyStory, truth: MailboxSeen) -> bool:
     if summary.waiting != (truth.new > 0):
         return False
     voice = summary.voice
-    return voice is None or (voice.new == truth.new and voice.saved in {truth.saved, None})
+    if voice is None:
+        return True
+    urgent = voice.urgent_new is None or (
+        (voice.urgent_new, voice.urgent_saved or 0) == (truth.urgent_new, truth.urgent_saved)
+    )
+    return urgent and (voice.new, voice.saved) == (truth.new, truth.saved)
 
 
 def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
@@ -137,124 +217,24 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         and event.lamp == expectation.lamp
         and event.at <= expectation.until
     )
+    indices = {a.index for a in handset.intent.accounts} | {account}
+    stories = {i: account_story(evidence, handset, i) for i in sorted(indices)}
     return LampCase(
         evidence=evidence,
         expectation=expectation,
         handset=handset,
         account=account,
-        story=account_story(evidence, handset, account),
+        story=stories[account],
+        stories=stories,
         state=lamp_state(evidence, handset.name, expectation.lamp, expectation.until),
         edges=edges,
+        changes=_changes(evidence, handset.name, expectation),
         trigger_at=_trigger_at(evidence, expectation),
         truth=mailbox_truth(evidence, expectation.mailbox, expectation.until),
         missed_calls=_missed_calls(evidence, handset, expectation.since),
+        rings=_rings(evidence, handset),
+        unexpected_lamps=_unexpected_lamps(evidence, handset.name),
     )
-
-
-def measure(case: LampCase) -> list[Measurement]:
-    """Measure one lamp expectation.
-
-    Returns:
-        Lamp state, lamp latency, NOTIFY latency and counts, each with its limit.
-    """
-    wanted = case.expectation
-    name = f"{wanted.handset}.{wanted.lamp}"
-    measurements = [_state(case, name)]
-    if case.truth is not None or wanted.new is not None:
-        measurements += _counts(case)
-    if wanted.notify:
-        measurements += [_notify_latency(case), *_signalled(case)]
-    latency = _lamp_latency(case, name)
-    return [*measurements, latency] if latency else measurements
-
-
-def _state(case: LampCase, name: str) -> Measurement:
-    wanted = "lit" if case.expectation.lit else "off"
-    if case.state is LampState.UNKNOWN:
-        value, note = None, f"sensor {case.handset.sensor or 'none'} says nothing"
-    else:
-        value, note = ("lit" if case.state.lit else "off"), f"pattern {case.state}"
-    limit = Limit("==", wanted, f"{case.expectation.mailbox} holds {_new(case)} new")
-    return Measurement(f"lamp_state[{name}]", value, limit=limit, note=note)
-
-
-def _new(case: LampCase) -> str:
-    if case.truth is not None:
-        return str(case.truth.new)
-    return "?" if case.expectation.new is None else str(case.expectation.new)
-
-
-def _lamp_latency(case: LampCase, name: str) -> Measurement | None:
-    wanted = case.expectation
-    before = lamp_state(case.evidence, wanted.handset, wanted.lamp, wanted.since)
-    if before.lit == wanted.lit:
-        return None  # nothing to change: there is no latency
-    edge = next((e for e in case.edges if e.state.lit == wanted.lit), None)
-    word = "on" if wanted.lit else "off"
-    limit = Limit("<=", wanted.within_s, wanted.limit_source)
-    if edge is None:
-        return Measurement(
-            f"lamp_{word}_latency_s[{name}]", None, "s", limit, note="the lamp did not change"
-        )
-    return Measurement(
-        f"lamp_{word}_latency_s[{name}]",
-        round(edge.at - case.trigger_at, 6),
-        "s",
-        limit,
-        where=f"lamp edge at {edge.at:.3f}",
-        note=f"from {wanted.trigger} to the edge, sensor {edge.sensor}",
-    )
-
-
-def _notify_latency(case: LampCase) -> Measurement:
-    wanted = case.expectation
-    limit = Limit("<=", NOTIFY_LIMIT_S, "phonerig default")
-    name = f"notify_latency_s[{wanted.handset}]"
-    right = [n for n in case.after if n.summary is not None and n.summary.waiting == wanted.lit]
-    candidates = right or list(case.after)
-    if not candidates:
-        return Measurement(name, None, "s", limit, note="no NOTIFY after the trigger")
-    return Measurement(
-        name,
-        round(candidates[0].first.at - case.trigger_at, 6),
-        "s",
-        limit,
-        where=f"packet {candidates[0].first.number}",
-        note=f"from {wanted.trigger} to the first transmission",
-    )
-
-
-def _counts(case: LampCase) -> list[Measurement]:
-    wanted, truth = case.expectation, case.truth
-    result = []
-    for word, limit, value in (
-        ("new", wanted.new, truth.new if truth else None),
-        ("saved", wanted.saved, truth.saved if truth else None),
-    ):
-        if limit is not None:
-            result.append(
-                Measurement(
-                    f"mailbox_{word}[{wanted.mailbox}]",
-                    value,
-                    limit=Limit("==", limit, "what was done"),
-                    note="by the platform's own word",
-                )
-            )
-    return result
-
-
-def _signalled(case: LampCase) -> list[Measurement]:
-    last = next((n for n in reversed(case.after) if n.summary is not None), None)
-    if last is None or last.summary is None or last.summary.voice is None or not case.truth:
-        return []
-    return [
-        Measurement(
-            f"signalled_new[{case.handset.name}]",
-            last.summary.voice.new,
-            limit=Limit("==", case.truth.new, f"mailbox {case.expectation.mailbox}"),
-            where=f"packet {last.first.number}",
-        )
-    ]
 
 
 def _trigger_at(evidence: Evidence, expectation: LampExpectation) -> float:
@@ -278,6 +258,49 @@ def _account_of(handset: HandsetFacts, expectation: LampExpectation) -> int:
     return 1
 
 
+def _changes(
+    evidence: Evidence, handset: str, expectation: LampExpectation
+) -> tuple[LampSeen, ...]:
+    """Where a lamp went on or out: readings that repeat it, and other patterns, are none."""
+    lit = lamp_state(evidence, handset, expectation.lamp, evidence.started_at).lit
+    changes = []
+    for event in evidence.events(LampSeen, since=evidence.started_at):
+        if (event.handset, event.lamp) != (handset, expectation.lamp):
+            continue
+        if event.at <= expectation.until and event.state.lit != lit:
+            lit = event.state.lit
+            changes.append(event)
+    return tuple(changes)
+
+
+def _rings(evidence: Evidence, handset: HandsetFacts) -> tuple[tuple[float, float], ...]:
+    """When a handset rang: from INVITE to CANCEL or final response."""
+    began: dict[str, float] = {}
+    rings = []
+    for seen in evidence.events(SipSeen, since=evidence.started_at):
+        message = seen.message
+        if isinstance(message, Request):
+            if message.method == "INVITE" and _towards(seen, handset):
+                began.setdefault(message.call_id, seen.at)
+            elif message.method in {"CANCEL", "ACK"} and message.call_id in began:
+                rings.append((began.pop(message.call_id), seen.at))
+    return (*rings, *((at, evidence.ended_at) for at in began.values()))
+
+
+def _towards(seen: SipSeen, handset: HandsetFacts) -> bool:
+    return any(o.destination in handset.sip_addresses for o in seen.observations)
+
+
+def _unexpected_lamps(evidence: Evidence, handset: str) -> tuple[str, ...]:
+    expected = {
+        e.lamp
+        for e in evidence.expectations
+        if isinstance(e, LampExpectation) and e.handset == handset
+    }
+    seen = {e.lamp for e in evidence.events(LampSeen) if e.handset == handset}
+    return tuple(sorted(lamp for lamp in seen - expected if lamp.startswith("account:")))
+
+
 def _missed_calls(
     evidence: Evidence, handset: HandsetFacts, since: float
 ) -> tuple[MissedCall, ...]:
@@ -286,7 +309,7 @@ def _missed_calls(
     for seen in evidence.events(SipSeen, since=since):
         message = seen.message
         if isinstance(message, Request):
-            if not any(o.destination in handset.sip_addresses for o in seen.observations):
+            if not _towards(seen, handset):
                 continue
             if message.method == "INVITE":
                 calls.setdefault(message.call_id, seen)

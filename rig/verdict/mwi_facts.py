@@ -5,16 +5,20 @@ Covers: RFC 3842 (message summary), RFC 6665 (subscription and NOTIFY).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rig.errors import ProtocolError
 from rig.sip.lint import LintFinding
 from rig.sip.message import Request, Response
-from rig.sip.message_summary import MessageSummary, lint_summary, parse_summary
+from rig.sip.message_summary import MEDIA_TYPE, MessageSummary, lint_summary, parse_summary
 from rig.timeline import LampSeen, LampState, MailboxSeen, SipSeen, Tap
 from rig.verdict.evidence import Evidence, HandsetFacts
 
 PACKAGE = "message-summary"
+
+_PRIVATE_LINE = re.compile(rb"^X-[^\r\n]*\r?\n", re.MULTILINE | re.IGNORECASE)
+"""A line that says of itself that it is private: tolerated, unlike others that have no place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class NotifyStory:
         faults: grammar faults of the body.
         arrived: whether it was seen at the phone's port; None if nobody looked there.
         answer: final response, or None.
+        subscribe: the SUBSCRIBE that opened its dialog, or None.
     """
 
     first: SipSeen
@@ -40,6 +45,23 @@ class NotifyStory:
     faults: tuple[LintFinding, ...]
     arrived: bool | None
     answer: SipSeen | None
+    subscribe: SipSeen | None = None
+
+    @property
+    def request(self) -> Request:
+        """The NOTIFY."""
+        return request_of(self.first)
+
+    @property
+    def state(self) -> str:
+        """``active``, ``pending``, ``terminated``, what else was written, or empty."""
+        value = self.request.headers.get("Subscription-State") or ""
+        return value.partition(";")[0].strip().lower()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the phone took it: it arrived and was answered by 200 or 202."""
+        return bool(self.arrived) and self.answer_status in {200, 202}
 
     @property
     def answer_status(self) -> int | None:
@@ -61,18 +83,25 @@ class SubscribeStory:
     status: int | None
     expires_s: int | None
 
+    @property
+    def granted(self) -> bool:
+        """Whether it opened or kept a subscription."""
+        return self.status in {200, 202} and self.expires_s != 0
+
 
 @dataclass(frozen=True, slots=True)
 class AccountStory:
     """Message waiting of one account on one handset, up to the end of the scenario.
 
     Attributes:
+        user: user part of its AOR.
         registered: the last REGISTER was accepted.
         registers: REGISTER requests seen.
         subscribes: SUBSCRIBE requests for message-summary, in order.
         notifies: NOTIFY requests for message-summary, in order.
     """
 
+    user: str
     registered: bool
     registers: tuple[SipSeen, ...]
     subscribes: tuple[SubscribeStory, ...]
@@ -96,16 +125,19 @@ def account_story(evidence: Evidence, handset: HandsetFacts, account: int) -> Ac
         for m in messages
         if _from_handset(m, "SUBSCRIBE", handset, users) and _package(m) == PACKAGE
     ]
-    dialogs = {_request(m).call_id for m in subscribes}
+    dialogs: dict[str, SipSeen] = {}
+    for message in subscribes:
+        dialogs.setdefault(request_of(message).call_id, message)
     stories = tuple(_subscribe_story(m, answers) for m in subscribes if not m.retransmission)
     last = next((m for m in reversed(registers) if not m.retransmission), None)
     accepted = {
-        _request(m).call_id
+        request_of(m).call_id
         for m in registers
         if (answer := answers.get(m.transaction)) and _status(answer) == 200
     }
     return AccountStory(
-        registered=last is not None and _request(last).call_id in accepted,
+        user=next(iter(users), ""),
+        registered=last is not None and request_of(last).call_id in accepted,
         registers=tuple(registers),
         subscribes=stories,
         notifies=_notifies(evidence, handset, users, dialogs, answers),
@@ -116,7 +148,7 @@ def _notifies(
     evidence: Evidence,
     handset: HandsetFacts,
     users: set[str],
-    dialogs: set[str],
+    dialogs: dict[str, SipSeen],
     answers: dict[str, SipSeen],
 ) -> tuple[NotifyStory, ...]:
     groups: dict[str, list[SipSeen]] = {}
@@ -124,10 +156,9 @@ def _notifies(
         request = message.message
         if not isinstance(request, Request) or request.method != "NOTIFY":
             continue
-        if _package(message) != PACKAGE:
+        if not is_summary(message):
             continue
-        solicited = request.call_id in dialogs
-        if solicited or _addressed_to(message, handset, users):
+        if request.call_id in dialogs or _addressed_to(message, handset, users):
             groups.setdefault(message.transaction, []).append(message)
     covered = Tap.WIRE in evidence.taps or (Tap.HANDSET in evidence.taps and handset.own_tap)
     return tuple(
@@ -139,18 +170,18 @@ def _notifies(
 def _notify_story(
     group: list[SipSeen],
     handset: HandsetFacts,
-    dialogs: set[str],
+    dialogs: dict[str, SipSeen],
     answers: dict[str, SipSeen],
     *,
     covered: bool,
 ) -> NotifyStory:
     first = group[0]
-    request = _request(first)
+    request = request_of(first)
     summary: MessageSummary | None = None
     body_error = ""
     faults: tuple[LintFinding, ...] = ()
     if request.body:
-        faults = tuple(lint_summary(request.body))
+        faults = tuple(lint_summary(_PRIVATE_LINE.sub(b"", request.body)))
         try:
             summary = parse_summary(request.body)
         except ProtocolError as error:
@@ -167,6 +198,17 @@ def _notify_story(
         faults=faults,
         arrived=arrived,
         answer=answer,
+        subscribe=dialogs.get(request.call_id),
+    )
+
+
+def is_summary(message: SipSeen) -> bool:
+    """Whether a NOTIFY is about waiting messages, by its package or else by what it carries."""
+    request = request_of(message)
+    return (
+        _package(message) == PACKAGE
+        or request.content_type == MEDIA_TYPE
+        or request.body[:40].lower().startswith(b"messages-waiting")
     )
 
 
@@ -182,8 +224,11 @@ def _subscribe_story(message: SipSeen, answers: dict[str, SipSeen]) -> Subscribe
     answer = answers.get(message.transaction)
     if answer is None:
         return SubscribeStory(seen=message, status=None, expires_s=None)
+    told = _expires(answer)
     return SubscribeStory(
-        seen=message, status=_status(answer), expires_s=_expires(answer) or _expires(message)
+        seen=message,
+        status=_status(answer),
+        expires_s=_expires(message) if told is None else told,
     )
 
 
@@ -209,12 +254,13 @@ def _from_handset(message: SipSeen, method: str, handset: HandsetFacts, users: s
 
 
 def _addressed_to(message: SipSeen, handset: HandsetFacts, users: set[str]) -> bool:
-    request = _request(message)
+    request = request_of(message)
     try:
         user = request.to.uri.user
     except ProtocolError:
         user = None
-    if user not in users:
+    own = {a.user for a in handset.intent.accounts}
+    if user not in users and (user in own or _user_of(request.uri) not in users):
         return False
     if any(o.destination in handset.sip_addresses for o in message.observations):
         return True
@@ -222,15 +268,24 @@ def _addressed_to(message: SipSeen, handset: HandsetFacts, users: set[str]) -> b
     return any(f"{host}:{port}" == host_port for host, port in handset.sip_addresses)
 
 
+def _user_of(uri: str) -> str:
+    return uri.partition(":")[2].partition("@")[0].partition(";")[0]
+
+
 def _package(message: SipSeen) -> str:
     try:
-        event = _request(message).event
+        event = request_of(message).event
     except ProtocolError:
         return ""
     return event[0] if event else ""
 
 
-def _request(message: SipSeen) -> Request:
+def request_of(message: SipSeen) -> Request:
+    """The request of a sighting that is known to be one.
+
+    Raises:
+        TypeError: it is a response.
+    """
     if not isinstance(message.message, Request):
         raise TypeError(f"packet {message.number} is not a request")
     return message.message

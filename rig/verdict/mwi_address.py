@@ -1,0 +1,152 @@
+"""Whether a NOTIFY is addressed to the phone and dialog that it is meant for.
+
+Source: RFC 3261 sections 12.2.1.1 and 12.2.2, RFC 6665 sections 4.2.2 and 8.2.1.
+"""
+
+from __future__ import annotations
+
+from rig.errors import ProtocolError
+from rig.sip.message import Request
+from rig.sip.uri import Uri
+from rig.timeline import Address, SipSeen
+from rig.verdict.mwi import LampCase
+from rig.verdict.mwi_facts import PACKAGE, NotifyStory, request_of
+
+DEFAULT_PORT = 5060
+
+Misaddress = tuple[str, str]
+"""The header that proves it, and what is wrong with it."""
+
+
+def misaddressed(case: LampCase, notify: NotifyStory) -> Misaddress | None:
+    """Say what is wrong with the address of a NOTIFY.
+
+    Args:
+        case: of the lamp.
+        notify: to look at.
+
+    Returns:
+        The proving header and the fault, or None if it is addressed rightly.
+    """
+    return (
+        _package(notify)
+        or _to(case, notify)
+        or _dialog(case, notify)
+        or _request_uri(case, notify)
+        or _transport(case, notify)
+        or _sequence(case, notify)
+    )
+
+
+def _package(notify: NotifyStory) -> Misaddress | None:
+    request = notify.request
+    written = request.headers.get("Event")
+    line = "no Event" if written is None else f"Event: {written}"
+    try:
+        event = request.event
+        asked = None if notify.subscribe is None else request_of(notify.subscribe).event
+    except ProtocolError as error:
+        return line, f"Event cannot be read ({error})"
+    if event is None or event[0] != PACKAGE:
+        return line, f"its Event is {event[0] if event else 'missing'}, not {PACKAGE}"
+    if asked is not None and asked[1].get("id") != event[1].get("id"):
+        return line, "its event id is not that of the subscription"
+    return None
+
+
+def _to(case: LampCase, notify: NotifyStory) -> Misaddress | None:
+    line = f"To: {notify.request.headers.get('To')}"
+    try:
+        user = notify.request.to.uri.user
+    except ProtocolError as error:
+        return line, f"To cannot be read ({error})"
+    if user is None:
+        return line, "To names no user"
+    if user != case.story.user:
+        return line, f"To names {user}, the account is {case.story.user}"
+    return None
+
+
+def _dialog(case: LampCase, notify: NotifyStory) -> Misaddress | None:
+    request = notify.request
+    if notify.subscribe is None:
+        if request.to.tag and any(s.granted for s in case.story.subscribes):
+            return f"Call-ID: {request.call_id}", "the phone has no dialog with this Call-ID"
+        return None
+    own = request_of(notify.subscribe).from_.tag
+    if request.to.tag != own:
+        return f"To: {request.headers.get('To')}", f"its To tag is not the phone's ({own})"
+    return None
+
+
+def _contact(case: LampCase, notify: NotifyStory) -> SipSeen | None:
+    """The request that told the platform where this phone is."""
+    if notify.subscribe is not None:
+        return notify.subscribe
+    before = [r for r in case.story.registers if r.at <= notify.first.at]
+    return before[-1] if before else None
+
+
+def _request_uri(case: LampCase, notify: NotifyStory) -> Misaddress | None:
+    known = _contact(case, notify)
+    if known is None:
+        return None
+    line = f"NOTIFY {notify.request.uri}"
+    try:
+        contacts = request_of(known).contacts
+        contact = contacts[0].uri if contacts else None
+        uri = Uri.parse(notify.request.uri)
+    except ProtocolError as error:
+        return line, f"its Request-URI cannot be read ({error})"
+    if contact is None:
+        return None
+    if uri.user != contact.user:
+        return line, f"its Request-URI names {uri.user}, the phone's Contact is {contact}"
+    places = {_address(contact), *_came_from(known)}
+    if _address(uri) not in places:
+        return line, f"its Request-URI leads to {uri.host}, the phone's Contact is {contact}"
+    goes_to = {o.destination for o in notify.first.observations}
+    if not goes_to & places and notify.answer is None:
+        host, port = notify.first.observations[0].destination
+        return line, f"it was sent to {host}:{port}, the phone's Contact is {contact}"
+    return None
+
+
+def _address(uri: Uri) -> Address:
+    return uri.host, uri.port or DEFAULT_PORT
+
+
+def _came_from(known: SipSeen) -> set[Address]:
+    return {o.source for o in known.observations}
+
+
+def _transport(case: LampCase, notify: NotifyStory) -> Misaddress | None:
+    known = _contact(case, notify)
+    if known is None or known.transport == notify.first.transport:
+        return None
+    line = f"Via: {notify.request.headers.get('Via')}"
+    return line, f"it came by {notify.first.transport}, the phone asked by {known.transport}"
+
+
+def _sequence(case: LampCase, notify: NotifyStory) -> Misaddress | None:
+    request = notify.request
+    before = [
+        _number(earlier.request)
+        for earlier in case.story.notifies
+        if earlier.first.at < notify.first.at and _same_dialog(earlier.request, request)
+    ]
+    highest = max(before, default=-1)
+    if notify.solicited and _number(request) <= highest:
+        return (
+            f"CSeq: {request.headers.get('CSeq')}",
+            f"its CSeq does not rise; the one before had {highest}",
+        )
+    return None
+
+
+def _same_dialog(one: Request, two: Request) -> bool:
+    return one.call_id == two.call_id and one.from_.tag == two.from_.tag
+
+
+def _number(request: Request) -> int:
+    return request.cseq.number

@@ -1,0 +1,189 @@
+"""Whether the rig's own evidence is whole: taps, holes, clocks, the rig's event loop.
+
+What cannot be seen must not be judged: a blind rig says so and never passes or fails.
+Must not know what a right or wrong message is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rig.sip.message import Request, Response
+from rig.timeline import (
+    ActionDone,
+    BadSipSeen,
+    CaptureHealth,
+    LoopStalled,
+    SipSeen,
+    Tap,
+)
+from rig.verdict.evidence import Evidence
+from rig.verdict.finding import RigFault
+from rig.verdict.outcome import Outcome
+
+CLOCK_SLACK_S = 0.02
+"""A message may seem to arrive this much before it was sent; more, and two clocks disagree."""
+
+FLIGHT_S = 0.25
+"""What happened this shortly before the end may not have been seen everywhere yet."""
+
+ACT_S = 2.0
+"""The rig's own act must be on the wire within this time."""
+
+STALL_LIMIT_S = 0.5
+"""An event loop that stood still for longer cannot vouch for instants."""
+
+
+def capture_faults(evidence: Evidence) -> list[RigFault]:
+    """Say what the capture missed; empty if it was whole.
+
+    A capture that stopped, lost packets, never saw one, or saw only half of what it should,
+    cannot support a verdict.
+    """
+    if not evidence.needs_wire:
+        return []
+    health = evidence.events(CaptureHealth)
+    if not health:
+        return [
+            RigFault(Outcome.ERROR, "no capture ran: start one, or run a scenario that needs none")
+        ]
+    faults = [*_unhealthy(evidence, health)]
+    if not faults and not evidence.events(SipSeen, since=evidence.started_at):
+        faults.append(
+            RigFault(
+                Outcome.ERROR,
+                "the capture saw no SIP message during the scenario: wrong interface or port?",
+            )
+        )
+    return faults or [*_holes(evidence)]
+
+
+def _unhealthy(evidence: Evidence, health: list[CaptureHealth]) -> Iterator[RigFault]:
+    for tap in sorted(evidence.taps | {h.tap for h in health}):
+        words = [h for h in health if h.tap is tap]
+        if not words:
+            yield RigFault(
+                Outcome.ERROR, f"nobody knows whether the capture ({tap}) ran: it gave no account"
+            )
+        elif not words[-1].running:
+            note = words[-1].note or "no reason given"
+            yield RigFault(Outcome.ERROR, f"the capture ({tap}) stopped before the end: {note}")
+        elif words[-1].dropped:
+            yield RigFault(
+                Outcome.INCONCLUSIVE,
+                f"the capture ({tap}) dropped {words[-1].dropped} packets and kept "
+                f"{words[-1].packets}: raise its buffer or narrow its filter",
+            )
+
+
+def _holes(evidence: Evidence) -> Iterator[RigFault]:
+    """What the packets themselves say about packets that are missing."""
+    window = evidence.events(SipSeen, since=evidence.started_at)
+    checks = (_orphan(evidence, window), _blind_tap(evidence, window), _clocks(window))
+    for sentence in (*checks, _unseen_act(evidence)):
+        if sentence:
+            yield RigFault(Outcome.INCONCLUSIVE, sentence)
+
+
+def _orphan(evidence: Evidence, window: list[SipSeen]) -> str:
+    """A response whose request nobody saw."""
+    if evidence.events(BadSipSeen):
+        return ""  # its request may be among the bytes that are no message
+    asked = {s.transaction for s in evidence.events(SipSeen) if isinstance(s.message, Request)}
+    for seen in window:
+        if isinstance(seen.message, Response) and seen.transaction not in asked:
+            return (
+                f"the capture has a hole: packet {seen.number} answers "
+                f"({seen.message.status}) a request that was not seen"
+            )
+    return ""
+
+
+def _blind_tap(evidence: Evidence, window: list[SipSeen]) -> str:
+    """A message that one endpoint certainly had, and that its own tap did not see."""
+    if not {Tap.PLATFORM, Tap.HANDSET} <= evidence.taps:
+        return ""
+    phones = {a for h in evidence.handsets.values() if h.own_tap for a in h.sip_addresses}
+    answered = {s.transaction for s in window if isinstance(s.message, Response)}
+    for seen in window:
+        if evidence.ended_at - seen.at < FLIGHT_S:
+            continue
+        ends = {o.tap for o in seen.observations}
+        first = seen.observations[0]
+        if not {first.source, first.destination} & phones:
+            continue
+        if Tap.HANDSET not in ends:
+            missed = first.source in phones or (
+                isinstance(seen.message, Request)
+                and seen.transaction in answered
+                and first.destination in phones
+                and not seen.retransmission
+            )
+            if missed:
+                return f"the handsets' tap did not see packet {seen.number}, which passed there"
+        elif Tap.PLATFORM not in ends and first.destination in evidence.platform_addresses:
+            answers = isinstance(seen.message, Request) and seen.transaction in answered
+            if answers and not seen.retransmission:
+                return f"the platform's tap did not see packet {seen.number}, which it answered"
+        elif Tap.PLATFORM not in ends and first.source in evidence.platform_addresses:
+            return f"the platform's tap did not see packet {seen.number}, which it sent"
+    return ""
+
+
+def _clocks(window: list[SipSeen]) -> str:
+    """A message that arrived before it was sent."""
+    for seen in window:
+        sent = [o.at for o in seen.observations if o.outbound]
+        got = [o.at for o in seen.observations if o.outbound is False]
+        if sent and got and min(got) < min(sent) - CLOCK_SLACK_S:
+            return (
+                f"the clocks of two taps disagree: packet {seen.number} arrived "
+                f"{min(sent) - min(got):.3f} s before it was sent"
+            )
+    return ""
+
+
+def _unseen_act(evidence: Evidence) -> str:
+    """An act of the rig itself that left no trace on the wire."""
+    for act in evidence.events(ActionDone, since=evidence.started_at):
+        methods = {"dial": {"INVITE"}, "hang_up": {"BYE", "CANCEL"}}.get(act.key)
+        handset = evidence.handsets.get(act.actor)
+        if methods is None or handset is None or evidence.ended_at - act.at < FLIGHT_S:
+            continue
+        since = act.at - ACT_S
+        if act.key == "hang_up":
+            dials = [
+                a.at
+                for a in evidence.events(ActionDone)
+                if a.key == "dial" and a.actor == act.actor and a.at <= act.at
+            ]
+            since = dials[-1] if dials else evidence.started_at
+        if not any(
+            _fits(seen, methods, handset.sip_addresses, act.key)
+            for seen in evidence.events(SipSeen, since=since)
+            if seen.at <= act.at + ACT_S
+        ):
+            return (
+                f"the capture is blind: {act.actor} {act.what}, and no "
+                f"{' or '.join(sorted(methods))} was seen"
+            )
+    return ""
+
+
+def _fits(
+    seen: SipSeen, methods: set[str], addresses: tuple[tuple[str, int], ...], key: str
+) -> bool:
+    places = {a for o in seen.observations for a in (o.source, o.destination)}
+    if not places & set(addresses):
+        return False
+    message = seen.message
+    if isinstance(message, Request):
+        return message.method in methods
+    # A call that was refused or has ended by itself needs no BYE.
+    return key == "hang_up" and message.status >= 300 and message.status not in {401, 407}
+
+
+def stalled_s(evidence: Evidence, since: float) -> float:
+    """Longest time, in seconds, for which the rig's own event loop stood still."""
+    stalls = evidence.events(LoopStalled, since=since)
+    return max((stall.blocked_s for stall in stalls), default=0.0)
