@@ -45,6 +45,7 @@ from rig.timeline import (
     Address,
     FetchSeen,
     LampSeen,
+    LoopStalled,
     MailboxSeen,
     Tap,
     Timeline,
@@ -54,6 +55,11 @@ from rig.verdict.evidence import Evidence, Expectation
 
 LAMP_MARGIN_S = 0.6
 SETTLE_S = 0.25
+
+HEARTBEAT_S = 0.1
+STALL_S = 0.2
+"""An event loop that comes back this much late is noted: instants near it are the rig's doing."""
+
 _NATURE = {
     "emulated": "a desk phone in software, booted from its files",
     "softphone": "baresip, a real program",
@@ -123,6 +129,8 @@ class Bench:
 
     async def _open(self) -> None:
         self.config.out_dir.mkdir(parents=True, exist_ok=True)
+        heart = asyncio.get_running_loop().create_task(self._beat())
+        self._stack.callback(heart.cancel)
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
             own = "" if self._plan.prefix == "127.0.0" else f"net {self._plan.prefix}.0/24"
@@ -134,6 +142,15 @@ class Bench:
         await self._open_platform()
         await self._open_provisioning()
         await self._open_handsets()
+
+    async def _beat(self) -> None:
+        """Note when the rig's own event loop stood still, so that no product is blamed for it."""
+        while True:
+            due_at = self.clock() + HEARTBEAT_S
+            await asyncio.sleep(HEARTBEAT_S)
+            at = self.clock()
+            if at - due_at >= STALL_S:
+                self.events.append(LoopStalled(at=at, blocked_s=round(at - due_at, 3)))
 
     async def _open_platform(self) -> None:
         self._progress("mailbox platform")

@@ -69,6 +69,7 @@ async def retrieve(bench: Bench, role: str, *, account: int = 1) -> None:
         await call.send_digits("1")
         await call.wait_prompt("portal.end_of_messages", timeout_s=30)
         bench.note(handset.name, "has heard all new messages", key="heard")
+    bench.note(handset.name, "hangs up", key="hang_up")
     await call.hang_up()
 
 

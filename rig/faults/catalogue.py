@@ -18,12 +18,11 @@ from rig.timeline import LampState
 from rig.verdict.fault_class import Component, FaultClass
 
 _MWI_SUBSCRIBE_KEYS = re.compile(
-    rb"^account\.\d+\.subscribe_mwi *=.*\n"
-    rb"|^ *<user_mailbox[^\n]*\n"
-    rb'|msg\.mwi\.\d+\.subscribe="[^"]*"'
-    rb"|^ *<item name=\"account\.\d+\.sip\.subscribe\">.*?</item>\n"
-    rb'|^ *<part name="forMwi">[^\n]*\n',
-    re.MULTILINE | re.DOTALL,
+    rb"^account\.\d+\.subscribe_mwi *=[^\n]*\n"  # Yealink
+    rb"|^ *<user_mailbox[^\n]*\n"  # Snom
+    rb'|^ *msg\.mwi\.\d+\.subscribe="[^"]*"'  # Poly
+    rb'|^ *<item name="account\.\d+\.sip\.subscribe\.forMwi">[^\n]*\n',  # Grandstream
+    re.MULTILINE,
 )
 
 

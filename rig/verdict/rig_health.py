@@ -30,6 +30,13 @@ FLIGHT_S = 0.25
 ACT_S = 2.0
 """The rig's own act must be on the wire within this time."""
 
+ACTS = {
+    "dial": frozenset({"INVITE"}),
+    "message_key": frozenset({"INVITE"}),
+    "hang_up": frozenset({"BYE", "CANCEL"}),
+}
+"""What an act of the rig puts on the wire, by its key."""
+
 STALL_LIMIT_S = 0.5
 """An event loop that stood still for longer cannot vouch for instants."""
 
@@ -146,7 +153,7 @@ def _clocks(window: list[SipSeen]) -> str:
 def _unseen_act(evidence: Evidence) -> str:
     """An act of the rig itself that left no trace on the wire."""
     for act in evidence.events(ActionDone, since=evidence.started_at):
-        methods = {"dial": {"INVITE"}, "hang_up": {"BYE", "CANCEL"}}.get(act.key)
+        methods = ACTS.get(act.key)
         handset = evidence.handsets.get(act.actor)
         if methods is None or handset is None or evidence.ended_at - act.at < FLIGHT_S:
             continue
@@ -155,7 +162,7 @@ def _unseen_act(evidence: Evidence) -> str:
             dials = [
                 a.at
                 for a in evidence.events(ActionDone)
-                if a.key == "dial" and a.actor == act.actor and a.at <= act.at
+                if a.key in {"dial", "message_key"} and a.actor == act.actor and a.at <= act.at
             ]
             since = dials[-1] if dials else evidence.started_at
         if not any(
@@ -171,7 +178,7 @@ def _unseen_act(evidence: Evidence) -> str:
 
 
 def _fits(
-    seen: SipSeen, methods: set[str], addresses: tuple[tuple[str, int], ...], key: str
+    seen: SipSeen, methods: frozenset[str], addresses: tuple[tuple[str, int], ...], key: str
 ) -> bool:
     places = {a for o in seen.observations for a in (o.source, o.destination)}
     if not places & set(addresses):
