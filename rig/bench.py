@@ -60,6 +60,11 @@ HEARTBEAT_S = 0.1
 STALL_S = 0.2
 """An event loop that comes back this much late is noted: instants near it are the rig's doing."""
 
+_MODES = {
+    AnswerMode.RING: "rings",
+    AnswerMode.ANSWER: "answers calls",
+    AnswerMode.BUSY: "is busy",
+}
 _NATURE = {
     "emulated": "a desk phone in software, booted from its files",
     "softphone": "baresip, a real program",
@@ -488,7 +493,7 @@ class Bench:
     async def answer_mode(self, role: str, mode: AnswerMode) -> None:
         """Say what a role does with incoming calls."""
         handset = self.role(role)
-        self.note(handset.name, f"will {mode.value}", key="answer_mode")
+        self.note(handset.name, f"{_MODES[mode]} from now on", key="answer_mode")
         await handset.set_answer_mode(mode)
 
     async def mailbox_options(self, role: str, options: MailboxOptions) -> None:
