@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.errors import UsageError
+from rig.mailbox_platform.embedded.mail_config import MailConfig
 from rig.timeline import Address
 
 
@@ -41,6 +42,8 @@ class PlatformConfig:
         durable_store: wait for the disk at every message, so that it survives a power cut of
             this machine too; without it, it survives the end of the process.
         trunk: where numbers outside the site are sent, or None if there is no trunk.
+        mail: where mail about messages is handed in, or None for no mail at all; a mailbox
+            that redirects its messages then keeps them.
 
     Source: RFC 3261 sections 10.3 and 22, RFC 6665 section 4.2.1.1, RFC 3842 section 3.4.
     """
@@ -70,6 +73,7 @@ class PlatformConfig:
     trusted_peers: tuple[Address, ...] = ()
     durable_store: bool = False
     trunk: Address | None = None
+    mail: MailConfig | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that no platform could honour."""

@@ -14,14 +14,16 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.stored_message import StoredMessage
 from rig.media.g711 import SAMPLE_RATE_HZ
 from rig.media.recording import Recording
 from rig.media.rtp import PACKET_S, RtpPacket
 from rig.media.stream import AudioStream
 from rig.media.tones import SILENT_LEVEL, mean_level
+from rig.timeline import MailboxSeen
 
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.1
@@ -62,6 +64,22 @@ class DepositEnd(StrEnum):
     FULL = "full"
 
 
+class DepositPlace(Protocol):
+    """Where a message goes: the store, or whoever stands before it."""
+
+    def counts(self, mailbox: str) -> MailboxSeen:
+        """Count what takes up room there."""
+        ...
+
+    def add(self, mailbox: str, caller: str, pcm: bytes) -> StoredMessage:
+        """Keep a new message.
+
+        Raises:
+            RigError: it was not kept.
+        """
+        ...
+
+
 class Deposit:
     """One caller's message.
 
@@ -82,7 +100,7 @@ class Deposit:
     def __init__(
         self,
         stream: AudioStream,
-        store: MessageStore,
+        store: DepositPlace,
         *,
         mailbox: str,
         caller: str,

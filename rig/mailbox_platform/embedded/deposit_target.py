@@ -107,16 +107,33 @@ def caller_of(request: Request) -> str:
 
     Source: RFC 3325 section 9.1; RFC 3323 section 4.1.
     """
+    party = _calling_party(request)
+    return "" if party is None else _user(party.uri)
+
+
+def caller_name_of(request: Request) -> str:
+    """The calling party's display name, as signalled: it may be anything, of any length.
+
+    Returns:
+        Empty when there is none, or when the caller withholds the number.
+    """
+    party = _calling_party(request)
+    return "" if party is None else party.display_name
+
+
+def _calling_party(request: Request) -> NameAddr | None:
+    """Who calls; None when that is withheld or cannot be read."""
     privacy = (request.headers.get("Privacy") or "").lower().replace(",", ";")
     if {part.strip() for part in privacy.split(";")} & {"id", "user", "header", "full"}:
-        return ""
+        return None
     try:
         asserted = request.headers.get_list("P-Asserted-Identity")
         party = NameAddr.parse(asserted[0]) if asserted else request.from_
     except MessageError:
-        return ""
-    user = party.uri.number if party.uri.is_tel else party.uri.user_unescaped
-    return "" if user.lower() == "anonymous" or party.uri.host.endswith(".invalid") else user
+        return None
+    if _user(party.uri).lower() == "anonymous" or party.uri.host.endswith(".invalid"):
+        return None
+    return party
 
 
 def _parties(

@@ -6,6 +6,7 @@ answers on a SIP endpoint of its own, so that a diverted call is a real INVITE o
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from provisioning.inventory_site import Site
@@ -15,11 +16,14 @@ from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServi
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.mail_queue import MailRecord
 from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import MessageStore
 from rig.sip_transport.stack import PacketTap
 from rig.timeline import Address, MailboxSeen
+
+_LOG = logging.getLogger(__name__)
 
 
 class EmbeddedPlatform:
@@ -64,6 +68,7 @@ class EmbeddedPlatform:
         self._settings = Settings(site)
         self._listeners: list[MailboxListener] = []
         self._running: RunningPlatform | None = None
+        self._warned_of_mail = False
 
     @property
     def name(self) -> str:
@@ -139,6 +144,7 @@ class EmbeddedPlatform:
         """
         if self._running is not None:
             return
+        self._warn_of_mail()
         running = RunningPlatform(
             PlatformParts(
                 directory=self._directory,
@@ -200,9 +206,11 @@ class EmbeddedPlatform:
         Switching MWI tells the phones at once: off sends a closing ``no``.
 
         Raises:
-            rig.errors.UsageError: no such mailbox, or an impossible ring count.
+            rig.errors.UsageError: no such mailbox, an impossible ring count, or something
+                that is no mail address.
         """
         former = self._settings.set_options(mailbox, options)
+        self._warn_of_mail()
         if former.mwi != options.mwi and self._running is not None:
             self._running.mwi.mailbox_changed(mailbox)
 
@@ -225,6 +233,32 @@ class EmbeddedPlatform:
     def subscribe(self, listener: MailboxListener) -> None:
         """Call ``listener`` at every change of a mailbox, after the handsets are told."""
         self._listeners.append(listener)
+
+    def mail_records(self, mailbox: str | None = None) -> tuple[MailRecord, ...]:
+        """What became of the mails about messages; none when there is no mail server.
+
+        Args:
+            mailbox: only this one's; by default all.
+
+        Raises:
+            RigError: the platform is stopped.
+        """
+        mail = self._up.mail
+        return () if mail is None else mail.records(mailbox)
+
+    def _warn_of_mail(self) -> None:
+        """Say once that mailboxes want mail which nobody will send."""
+        if self.config.mail is not None or self._warned_of_mail:
+            return
+        wanting = self._settings.wanting_mail()
+        if wanting:
+            self._warned_of_mail = True
+            _LOG.warning(
+                "platform %r has no mail server, so nothing is mailed for %s; messages stay in "
+                "the mailbox. Give PlatformConfig(mail=...) to send mail.",
+                self.name,
+                ", ".join(wanting),
+            )
 
     @property
     def _up(self) -> RunningPlatform:

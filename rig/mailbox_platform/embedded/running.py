@@ -19,6 +19,7 @@ from rig.mailbox_platform.embedded.access import Door, Refusal
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
 from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects
 from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
 from rig.mailbox_platform.embedded.mwi import PACKAGE, MwiService
 from rig.mailbox_platform.embedded.registrar import Registrar
@@ -84,6 +85,7 @@ class RunningPlatform:
         registrar: who is where.
         mwi: who is told what.
         router: the calls.
+        mail: mails about messages; None when the platform has no mail server.
     """
 
     stack: SipStack
@@ -103,6 +105,7 @@ class RunningPlatform:
         self._cancel_reasons: dict[str, str] = {}
         self.stack = SipStack(product="phonerig-platform", tap=parts.tap, clock=parts.clock)
         self.registrar = Registrar(parts.config)
+        self.mail: MailService | None = None
 
     @property
     def address(self) -> Address:
@@ -129,6 +132,7 @@ class RunningPlatform:
         directory, config, hook = parts.directory, parts.config, parts.hook
         self.store = MessageStore(parts.store_dir, clock=parts.clock, durable=config.durable_store)
         self._opened.append(self._close_store)
+        self._open_mail()
         await self._start_voicemail()
         self.stack.methods = METHODS
         self.stack.outgoing_filter = self._outgoing
@@ -177,7 +181,26 @@ class RunningPlatform:
         self._opened.append(self.router.close)
         self.store.subscribe(self._mailbox_changed)
         self.store.announce(directory.mailboxes())
+        if self.mail is not None:
+            self.mail.start(directory.mailboxes())
+            self._opened.append(self.mail.stop_delivery)
         self.stack.on_request = self._received
+
+    def _open_mail(self) -> None:
+        parts = self._parts
+        if parts.config.mail is None:
+            release_redirects(parts.store_dir, self.store, parts.clock)
+            return
+        self.mail = MailService(
+            site=parts.directory.site,
+            settings=parts.settings,
+            store=self.store,
+            folder=parts.store_dir,
+            config=parts.config.mail,
+            clock=parts.clock,
+            durable=parts.config.durable_store,
+        )
+        self._opened.append(self.mail.close)
 
     async def _start_voicemail(self) -> None:
         parts = self._parts
@@ -191,6 +214,7 @@ class RunningPlatform:
             host=parts.host,
             clock=parts.clock,
             max_calls=parts.config.max_calls,
+            place_for=self.mail.place_for if self.mail is not None else None,
         )
         stack.on_request = self._to_voicemail
         self._opened.append(self._voicemail.close)

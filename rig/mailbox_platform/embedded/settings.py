@@ -11,6 +11,7 @@ from provisioning.inventory_model import Forward, ForwardPlace, MailboxSettings,
 from provisioning.inventory_site import Site
 from rig.errors import UsageError
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
+from rig.mailbox_platform.embedded.mail_rules import mails_for
 
 
 class Settings:
@@ -56,6 +57,10 @@ class Settings:
         options = self._options.get(mailbox)
         return options is not None and options.mwi
 
+    def wanting_mail(self) -> list[str]:
+        """Mailboxes whose options call for a mail at every message."""
+        return [mailbox for mailbox, options in self._options.items() if mails_for(options)]
+
     def set_options(self, mailbox: str, options: MailboxOptions) -> MailboxOptions:
         """Replace the options of a mailbox; gives back the former ones.
 
@@ -84,7 +89,7 @@ class Settings:
                 f"platform: no user {number!r}; users of this site: {known}. "
                 "Use the number in normal form."
             )
-        for name in ("always", "busy", "no_answer"):
+        for name in ("always", "busy", "no_answer", "not_reachable"):
             rule: ForwardRule = getattr(services, name)
             if rule.active and not rule.target:
                 raise UsageError(

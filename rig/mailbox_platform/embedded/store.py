@@ -123,6 +123,7 @@ class MessageStore:
         *,
         urgent: bool = False,
         at: float | None = None,
+        message_id: str = "",
     ) -> StoredMessage:
         """Keep a new message; it is told with cause ``deposit`` before this returns.
 
@@ -132,12 +133,13 @@ class MessageStore:
             pcm: audio, 8 kHz mono 16 bit.
             urgent: marked by the caller.
             at: when it was left; now by default.
+            message_id: for a message that has an identifier already; new by default.
 
         Raises:
             RigError: the disk is full or the like; nothing was kept.
         """
         message = StoredMessage(
-            secrets.token_hex(8),
+            message_id or secrets.token_hex(8),
             mailbox,
             caller,
             self._clock() if at is None else at,

@@ -22,10 +22,11 @@ from typing import Any
 
 from rig.clock import Clock, now
 from rig.errors import ProtocolError, RigError
-from rig.mailbox_platform.embedded.deposit import Deposit, DepositPolicy
+from rig.mailbox_platform.embedded.deposit import Deposit, DepositPlace, DepositPolicy
 from rig.mailbox_platform.embedded.deposit_target import (
     DepositTarget,
     OwnerRule,
+    caller_name_of,
     caller_of,
     deposit_target,
 )
@@ -68,6 +69,8 @@ class VoicemailServer:
         policy: what counts as a message.
         owner_rule: whose mailbox it is when several parties diverted.
         on_deposit: called with every message that was left.
+        place_for: where the message of a call goes, by mailbox and name of the caller; the
+            store by default.
         clock: tells how long a mailbox has been locked.
         max_calls: calls at the same time; more are refused with 486.
     """
@@ -84,6 +87,7 @@ class VoicemailServer:
         policy: DepositPolicy | None = None,
         owner_rule: OwnerRule = OwnerRule.MOST_RECENT,
         on_deposit: Callable[[StoredMessage], None] | None = None,
+        place_for: Callable[[str, str], DepositPlace] | None = None,
         clock: Clock = now,
         max_calls: int = 100,
     ) -> None:
@@ -96,6 +100,7 @@ class VoicemailServer:
         self._policy = DepositPolicy() if policy is None else policy
         self._owner_rule = owner_rule
         self._on_deposit = on_deposit
+        self._place_for = place_for
         self._clock = clock
         self._max_calls = max_calls
         self._sessions: set[_Session] = set()
@@ -185,9 +190,12 @@ class VoicemailServer:
 
     def _serve_deposit(self, session: _Session, target: DepositTarget) -> None:
         caller = caller_of(session.call.request)
+        place: DepositPlace = self._store
+        if self._place_for is not None:
+            place = self._place_for(target.mailbox, caller_name_of(session.call.request))
         deposit = Deposit(
             session.stream,
-            self._store,
+            place,
             mailbox=target.mailbox,
             caller=self._directory.caller_number(caller) if caller else "",
             greeting=self._directory.greeting(target.mailbox, target.greeting),
