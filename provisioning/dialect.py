@@ -6,6 +6,7 @@ escaping follows the format; a value is never rendered a second time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
+    ACCOUNT_SWITCH,
+    LINE_KEY_SWITCH,
     MAP_ADAPTER,
     MapText,
     Plan,
@@ -28,6 +31,7 @@ from provisioning.readback_map import (
     compile_plan,
     secret_keys,
 )
+from provisioning.readback_quick import QuickList, QuickPlan, quick_plan
 from provisioning.resources import templates_dir
 from provisioning.secret import Secret
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
@@ -37,6 +41,10 @@ _RECORDS = frozenset(
     for module in (intent, profile_files, profile_model, template_context)
     for record in vars(module).values()
     if isinstance(record, type) and record.__module__ == module.__name__
+)
+_XML_SPECIAL = re.compile("[&<>\"']")
+_XML_REFERENCES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
 )
 
 
@@ -50,6 +58,9 @@ class ReadbackPlans:
         line_keys: rules for key 1, 2, ...
         null_value: value that stands for the default.
         aliases: other names of settings.
+        quick_handset: the same rules for reading without positions.
+        quick_accounts: the same.
+        quick_line_keys: the same.
     """
 
     handset: Plan
@@ -57,6 +68,9 @@ class ReadbackPlans:
     line_keys: tuple[Plan, ...]
     null_value: str
     aliases: Mapping[str, str]
+    quick_handset: QuickPlan
+    quick_accounts: QuickList
+    quick_line_keys: QuickList
 
     def secret_keys(self) -> frozenset[str]:
         """Names of all settings that hold secrets, aliases too."""
@@ -110,16 +124,18 @@ class Dialect:
         if size not in self._plans:
             account = compile_plan(self._map.accounts, self.tables)
             key = compile_plan(self._map.line_keys, self.tables)
+            handset = bind_plan(compile_plan(self._map.handset, self.tables), {})
+            by_account = [bind_plan(account, _numbers("n", n)) for n in range(1, accounts + 1)]
+            by_key = [bind_plan(key, _numbers("p", p)) for p in range(1, line_keys + 1)]
             self._plans[size] = ReadbackPlans(
-                handset=bind_plan(compile_plan(self._map.handset, self.tables), {}),
-                accounts=tuple(
-                    bind_plan(account, _numbers("n", number)) for number in range(1, accounts + 1)
-                ),
-                line_keys=tuple(
-                    bind_plan(key, _numbers("p", number)) for number in range(1, line_keys + 1)
-                ),
+                handset=handset,
+                accounts=tuple(by_account),
+                line_keys=tuple(by_key),
                 null_value=self._map.null_value,
                 aliases=self._map.aliases,
+                quick_handset=quick_plan(handset),
+                quick_accounts=QuickList(by_account, ACCOUNT_SWITCH),
+                quick_line_keys=QuickList(by_key, LINE_KEY_SWITCH),
             )
         return self._plans[size]
 
@@ -165,7 +181,9 @@ def _environment(folder: Path, form: Format) -> ImmutableSandboxedEnvironment:
     environment = _Sandbox(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
-        autoescape=form.xml,
+        # Escaping is the business of finalize, which no value and no filter can talk out of it.
+        autoescape=False,
+        finalize=_escape_xml if form.xml else None,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -174,6 +192,14 @@ def _environment(folder: Path, form: Format) -> ImmutableSandboxedEnvironment:
     environment.filters["reveal"] = _reveal
     environment.filters["hostport"] = _hostport
     return environment
+
+
+def _escape_xml(value: object) -> object:
+    """Write a value so that XML reads it as text, whatever the value says of itself."""
+    if type(value) is int:
+        return value
+    text = str(value)
+    return text.translate(_XML_REFERENCES) if _XML_SPECIAL.search(text) else text
 
 
 def _reveal(secret: Secret) -> str:

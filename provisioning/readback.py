@@ -7,8 +7,10 @@ finding can point at ``file:line``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter, methodcaller
 
 from provisioning.address import Mac
 from provisioning.compare import Difference, compare
@@ -29,7 +31,15 @@ from provisioning.intent import (
     SipTransport,
 )
 from provisioning.profile_model import FileKind, Profile
-from provisioning.readback_map import Place, Plan, run_plan
+from provisioning.readback_map import (
+    ACCOUNT_SWITCH,
+    LINE_KEY_SWITCH,
+    NOTHING,
+    Place,
+    Plan,
+    run_plan,
+)
+from provisioning.readback_quick import without_null
 from provisioning.secret import Secret
 
 __all__ = [
@@ -41,6 +51,9 @@ __all__ = [
     "read_back_values",
 ]
 
+_NAME = itemgetter(0)
+_ITEMS = methodcaller("items")
+_NO_DIVERT = DivertIntent()
 _HANDSET_PATHS = {
     "language": "locale.language",
     "tone_country": "locale.tone_country",
@@ -172,89 +185,100 @@ def read_back_values(
         dialect: of the vendor.
     """
     plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
-    reader = _Reader(_joined(values, plans.aliases), plans, track=False)
-    return reader.handset(mac, profile.model)
+    joined = without_null(_joined(values, plans.aliases), plans.null_value)
+    return _handset(
+        mac,
+        profile.model,
+        plans.quick_handset.read(joined, {}),
+        [
+            _account(index, scope)
+            for index, scope in plans.quick_accounts.read(joined)
+            if scope[ACCOUNT_SWITCH] == "true"
+        ],
+        [_line_key(position, scope) for position, scope in plans.quick_line_keys.read(joined)],
+    )
 
 
 def _joined(values: Sequence[Mapping[Key, str]], aliases: Mapping[str, str]) -> Mapping[Key, str]:
-    joined = values[0] if len(values) == 1 else {k: v for each in values for k, v in each.items()}
-    if not aliases or aliases.keys().isdisjoint(key for key, _ in joined):
+    joined: Mapping[Key, str] = (
+        values[0] if len(values) == 1 else dict(chain.from_iterable(map(_ITEMS, values)))
+    )
+    if not aliases or aliases.keys().isdisjoint(map(_NAME, joined)):
         return joined
     return {(aliases.get(key, key), index): value for (key, index), value in joined.items()}
 
 
 class _Reader:
-    """Builds intents from settings by the compiled map."""
+    """Builds intents from settings by the compiled map and notes where each field stands."""
 
-    def __init__(
-        self, values: Mapping[Key, str], plans: ReadbackPlans, *, track: bool = True
-    ) -> None:
-        self._track = track
+    def __init__(self, values: Mapping[Key, str], plans: ReadbackPlans) -> None:
         self._values = values
         self._plans = plans
         self.origins: list[FieldOrigins] = []
 
     def handset(self, mac: Mac, model: str) -> HandsetIntent:
         scope = self._run(self._plans.handset, "", _HANDSET_PATHS)
-        return HandsetIntent(
-            name=mac.colons,
-            mac=mac,
-            model=model,
-            accounts=tuple(self._accounts()),
-            line_keys=tuple(self._line_keys()),
-            lamp=LampPolicyIntent(
-                on_message=scope.get("on_message") == "true",
-                on_missed_call=scope.get("on_missed_call") == "true",
-            ),
-            locale=LocaleIntent(
-                language=scope.get("language", ""),
-                tone_country=scope.get("tone_country", ""),
-                time_zone=scope.get("time_zone", ""),
-                ntp_server=scope.get("ntp_server", ""),
-            ),
-            provisioning=ProvisioningIntent(
-                url=scope.get("url", ""), resync_interval_s=_number(scope, "resync_interval_s")
-            ),
-            admin_password=Secret(scope.get("admin_password", "")),
-        )
+        return _handset(mac, model, scope, self._accounts(), self._line_keys())
 
     def _accounts(self) -> Iterator[AccountIntent]:
         for index, plan in enumerate(self._plans.accounts, 1):
-            scope = self._run(plan, f"accounts[{index}].", _ACCOUNT_PATHS, stop_unless="enabled")
-            if scope.get("enabled") == "true":
+            scope = self._run(plan, f"accounts[{index}].", _ACCOUNT_PATHS, ACCOUNT_SWITCH)
+            if scope.get(ACCOUNT_SWITCH) == "true":
                 yield _account(index, scope)
 
     def _line_keys(self) -> Iterator[LineKeyIntent]:
         for position, plan in enumerate(self._plans.line_keys, 1):
-            # Most positions are not used: look at the first field, the kind, alone.
-            name, (rule, *_) = plan[0]
-            kind, key = rule.read({}, self._values, self._plans.null_value)
-            if name == "kind" and not kind:
-                if self._track:
-                    self.origins.append((f"line_keys[{position}].", {}, {name: key}))
-                continue
-            scope = self._run(plan, f"line_keys[{position}].", {}, stop_unless="kind")
-            if scope.get("kind"):
-                yield LineKeyIntent(
-                    position=position,
-                    kind=LineKeyKind(scope["kind"]),
-                    account=_number(scope, "account"),
-                    value=scope.get("value", ""),
-                    label=scope.get("label", ""),
-                )
+            scope = self._run(plan, f"line_keys[{position}].", {}, LINE_KEY_SWITCH)
+            if scope.get(LINE_KEY_SWITCH) not in NOTHING:
+                yield _line_key(position, scope)
 
     def _run(
-        self,
-        plan: Plan,
-        prefix: str,
-        paths: Mapping[str, str],
-        stop_unless: str = "",
+        self, plan: Plan, prefix: str, paths: Mapping[str, str], stop_unless: str = ""
     ) -> dict[str, str]:
-        origins: dict[str, Key] | None = {} if self._track else None
+        origins: dict[str, Key] = {}
         scope = run_plan(plan, self._values, self._plans.null_value, stop_unless, origins)
-        if origins is not None:
-            self.origins.append((prefix, paths, origins))
+        self.origins.append((prefix, paths, origins))
         return scope
+
+
+def _handset(
+    mac: Mac,
+    model: str,
+    scope: Mapping[str, str],
+    accounts: Iterable[AccountIntent],
+    line_keys: Iterable[LineKeyIntent],
+) -> HandsetIntent:
+    return HandsetIntent(
+        name=mac.colons,
+        mac=mac,
+        model=model,
+        accounts=tuple(accounts),
+        line_keys=tuple(line_keys),
+        lamp=LampPolicyIntent(
+            on_message=scope.get("on_message") == "true",
+            on_missed_call=scope.get("on_missed_call") == "true",
+        ),
+        locale=LocaleIntent(
+            language=scope.get("language", ""),
+            tone_country=scope.get("tone_country", ""),
+            time_zone=scope.get("time_zone", ""),
+            ntp_server=scope.get("ntp_server", ""),
+        ),
+        provisioning=ProvisioningIntent(
+            url=scope.get("url", ""), resync_interval_s=_number(scope, "resync_interval_s")
+        ),
+        admin_password=Secret(scope.get("admin_password", "")),
+    )
+
+
+def _line_key(position: int, scope: Mapping[str, str]) -> LineKeyIntent:
+    return LineKeyIntent(
+        position=position,
+        kind=LineKeyKind(scope[LINE_KEY_SWITCH]),
+        account=_number(scope, "account"),
+        value=scope.get("value", ""),
+        label=scope.get("label", ""),
+    )
 
 
 def _account(index: int, scope: Mapping[str, str]) -> AccountIntent:
@@ -289,7 +313,7 @@ def _account(index: int, scope: Mapping[str, str]) -> AccountIntent:
 
 def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
     if scope.get(f"{which}_enabled") != "true":
-        return DivertIntent()
+        return _NO_DIVERT
     return DivertIntent(
         enabled=True,
         target=scope.get(f"{which}_target", ""),

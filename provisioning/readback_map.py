@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
+from provisioning.errors import UsageError
 from provisioning.formats.settings import Key
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
@@ -134,6 +135,29 @@ class Rule:
             lookup=lookup,
         )
 
+    @property
+    def static(self) -> bool:
+        """Whether the field depends on its own setting alone."""
+        return not (self.when or self.dynamic or "{" in self.default) and self.value is None
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Fields that the rule is made of."""
+        texts = (self.key, self.index, self.value or "", self.default)
+        names = {name for text in texts for name in _PLACEHOLDER.findall(text)}
+        return frozenset(names.union(name for name, _ in self.when))
+
+    def applies(self, scope: Mapping[str, str]) -> bool:
+        """Whether the fields read before have the values that the rule is for."""
+        for name, wanted in self.when:  # noqa: SIM110 - a generator costs more than the whole loop
+            if scope.get(name) != wanted:
+                return False
+        return True
+
+    def read_static(self, raw: str | None) -> str:
+        """Read the field of a static rule from its setting; None when that is not there."""
+        return self.default if raw is None else self._convert(raw, {})
+
     def read(
         self, scope: Mapping[str, str], values: Mapping[Key, str], null_value: str
     ) -> tuple[str, Key]:
@@ -169,7 +193,12 @@ class Rule:
         return fill(self.default, scope) if "{" in self.default else self.default
 
 
-_NOTHING = frozenset({None, "", "false"})
+ACCOUNT_SWITCH = "enabled"
+LINE_KEY_SWITCH = "kind"
+"""Field that decides whether there is an account or a key at a position."""
+
+NOTHING = frozenset({None, "", "false"})
+"""What the deciding field of an account or a key is when there is none."""
 
 Plan = tuple[tuple[str, tuple[Rule, ...]], ...]
 """Fields with their rules, in the order in which they are read."""
@@ -199,8 +228,20 @@ def bind_plan(plan: Plan, variables: Mapping[str, str]) -> Plan:
     Args:
         plan: compiled rules.
         variables: ``n`` or ``p``.
+
+    Raises:
+        UsageError: a rule refers to a field that is not read before it.
     """
-    return tuple((name, tuple(rule.bind(variables) for rule in rules)) for name, rules in plan)
+    bound = tuple((name, tuple(rule.bind(variables) for rule in rules)) for name, rules in plan)
+    known: set[str] = set()
+    for name, rules in bound:
+        for other in frozenset[str]().union(*(rule.references for rule in rules)) - known:
+            raise UsageError(
+                f"read-back map: {name} is made of {other}, which is not read before it. "
+                f"Move {other} up, or correct its name."
+            )
+        known.add(name)
+    return bound
 
 
 def run_plan(
@@ -225,23 +266,13 @@ def run_plan(
     scope: dict[str, str] = {}
     for name, rules in plan:
         for rule in rules:
-            if rule.when and any(scope.get(other) != wanted for other, wanted in rule.when):
+            if rule.when and not rule.applies(scope):
                 continue
-            if rule.simple:  # most rules are; this is the short way through
-                raw = values.get(rule.lookup)
-                unset = raw is None or (null_value and raw == null_value)
-                scope[name] = rule.default if raw is None or unset else raw
-                key = rule.lookup
-            elif rule.plain_words is not None:
-                word = rule.plain_words.get(values.get(rule.lookup, null_value))
-                scope[name] = rule.default if word is None else word
-                key = rule.lookup
-            else:
-                scope[name], key = rule.read(scope, values, null_value)
+            scope[name], key = rule.read(scope, values, null_value)
             if origins is not None:
                 origins[name] = key
             break
-        if name == stop_unless and scope.get(name) in _NOTHING:
+        if name == stop_unless and scope.get(name) in NOTHING:
             break
     return scope
 

@@ -223,11 +223,12 @@ def _render_file(
         text = dialect.template(file.template).render(context)
     except TemplateError as error:
         raise RenderError(f"handset {intent.name}: {file.template}: {error}") from error
-    if has_unfit_character(text):
+    content = text.encode("utf-8", "surrogatepass")
+    if has_unfit_character(content):
         raise RenderError(f"handset {intent.name}: {file.template}: writes a control character")
     return RenderedFile(
         path=profile.file_path(file, intent.mac),
-        content=text.encode("utf-8"),
+        content=content,
         media_type=file.media_type,
         secret=file.secret,
         scope=file.scope,

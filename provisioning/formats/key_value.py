@@ -70,20 +70,14 @@ def scan(content: bytes) -> dict[Key, str] | None:
         return None
     if not text.startswith(f"{HEADER}\n") or not text.endswith("\n") or "\r" in text:
         return None
+    lines = [line.partition("=") for line in text.split("\n") if line and line[0] != "#"]
     values: dict[Key, str] = {}
-    count = 0
-    for line in text.split("\n"):
-        if not line or line[0] == "#":
-            continue
-        key, sign, value = line.partition("=")
-        key = key.rstrip()
-        if not sign or not _is_key(key):
+    for key, sign, value in lines:
+        name = key.rstrip()
+        if not sign or not _is_key(name) or ("=" in value and LOOKS_LIKE_SETTING.search(value)):
             return None
-        if "=" in value and LOOKS_LIKE_SETTING.search(value):
-            return None
-        values[key, None] = value.strip()
-        count += 1
-    return values if len(values) == count else None
+        values[name, None] = value.strip()
+    return values if len(values) == len(lines) else None
 
 
 @lru_cache(maxsize=4096)

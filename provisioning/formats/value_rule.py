@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 _NONCHARACTERS = "".join(
     f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17)
@@ -18,6 +19,7 @@ _UNFIT = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufeff" + _NONCHARACTERS + "]"
 )
 _UNFIT_IN_FILE = re.compile(_UNFIT.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ LOOKS_LIKE_SETTING = re.compile(r"(?:^|\s)[a-z_]+(?:\.[A-Za-z0-9_]+)+ ?=")
 _FLAT = ValueRule(reserved=frozenset({"%NULL%"}), one_per_line=True)
 
 
+@lru_cache(maxsize=64)
 def rule_of(format_name: str, max_length: int) -> ValueRule:
     """The rule of a format.
 
@@ -76,12 +79,18 @@ def why_unfit(value: str, rule: ValueRule) -> str:
     return ""
 
 
-def has_unfit_character(text: str) -> bool:
+def has_unfit_character(content: bytes) -> bool:
     """Whether a whole file holds a character that no format can hold.
 
     The last line of defence behind :func:`why_unfit`; line feeds are what files are made of.
+
+    Args:
+        content: in UTF-8; lone surrogates, which are unfit, may be encoded in it.
     """
-    # Whatever is unfit is not printable either, and that is told much faster.
-    if text.replace("\n", "").isprintable():
+    # Hardly anything is left to look at when plain ASCII is taken away first.
+    rest = content.translate(None, _PLAIN)
+    if not rest:
         return False
-    return _UNFIT_IN_FILE.search(text) is not None
+    text = rest.decode("utf-8", "surrogatepass")
+    # Whatever is unfit is not printable either, and that is told much faster.
+    return not text.isprintable() and _UNFIT_IN_FILE.search(text) is not None

@@ -67,9 +67,8 @@ def scan(content: bytes) -> dict[Key, str] | None:
     values: dict[Key, str] = {}
     count = 0
     for element in root.iter():
-        if element.text is not None and element.text.strip():
-            return None
-        if element.tail is not None and element.tail.strip():
+        text, tail = element.text, element.tail
+        if (text and not text.isspace()) or (tail and not tail.isspace()):
             return None
         attributes = element.attrib
         for name, value in attributes.items():

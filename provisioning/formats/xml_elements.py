@@ -79,20 +79,21 @@ def scan(content: bytes) -> dict[Key, str] | None:
         if section.tag not in _SECTIONS:
             return None
         for element in section:
-            tag, attributes = element.tag, element.attrib
             if len(element):
                 return None
+            tag, attributes = element.tag, element.attrib
             text = attributes.get("idx")
-            if text is not None and not (text.isascii() and text.isdigit()):
-                return None
-            index = None if text is None else int(text)
+            index = None
+            if text is not None:
+                if not (text.isascii() and text.isdigit()):
+                    return None
+                index = int(text)
             values[tag, index] = element.text or ""
             count += 1
             if tag == _KEY:
-                for name, value in attributes.items():
-                    if name not in _ATTRIBUTES:
-                        values[f"{tag}@{name}", index] = value
-                        count += 1
+                for name in attributes.keys() - _ATTRIBUTES:
+                    values[f"{_KEY}@{name}", index] = attributes[name]
+                    count += 1
     return values if len(values) == count else None
 
 

@@ -8,6 +8,9 @@ import pytest
 from render_intents import account, diverting, intent
 
 from provisioning.device_profile import load_profiles
+from provisioning.dialect import load_dialect
+from provisioning.errors import UsageError
+from provisioning.formats.settings import FormatError
 from provisioning.intent import (
     LampPolicyIntent,
     LineKeyKind,
@@ -16,7 +19,8 @@ from provisioning.intent import (
     SipTransport,
 )
 from provisioning.profile_model import FileKind
-from provisioning.readback import compare, read_back, read_back_places
+from provisioning.readback import compare, read_back, read_back_places, read_back_values
+from provisioning.readback_map import RuleText, bind_plan, compile_plan
 from provisioning.render import render_handset
 from provisioning.resources import device_profiles_dir
 
@@ -247,3 +251,93 @@ def test_find_says_who_sets_a_key():
     back = read_back_places(settings_files(render_handset(wanted, profile)), profile, wanted.mac)
     assert back.find("features.fwd_mode").file == "y000000000108.cfg"
     assert back.find("nothing.at.all") is None
+
+
+def quick_and_full(profile, files, mac):
+    """One set of files read both ways."""
+    dialect = load_dialect(profile.render.dialect, profile.render.format)
+    values = [dialect.format.read(content, path).values for path, content in files.items()]
+    if profile.boot.precedence == "first":
+        values.reverse()
+    return read_back_values(values, profile, mac, dialect), read_back(files, profile, mac)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("mode", list(MwiMode))
+@pytest.mark.parametrize(
+    "mailbox", [None, "sip:boss@probe.example", "sip:+4930231250@probe.example"]
+)
+def test_reading_without_places_says_the_same(model, mode, mailbox):
+    profile = PROFILES[model]
+    wanted = intent(
+        profile,
+        accounts=(
+            account(1, mwi=MwiIntent(mode, 1800, mailbox), diverts=diverting()),
+            account(2, transport=SipTransport.TCP, registrar_host="2001:db8::1"),
+        ),
+    )
+    rendered = render_handset(wanted, profile)
+    quick, full = quick_and_full(profile, settings_files(rendered), wanted.mac)
+    assert quick == full
+    assert len(quick.accounts) == 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_reading_without_places_says_the_same_of_thinned_out_files(model):
+    """Every line in turn is left out, so that every default is taken once."""
+    profile = PROFILES[model]
+    rendered = render_handset(intent(profile), profile)
+    files = settings_files(rendered)
+    name = list(files)[-1]
+    lines = files[name].splitlines(keepends=True)
+    compared = 0
+    for number in range(len(lines)):
+        thinned = {**files, name: b"".join(lines[:number] + lines[number + 1 :])}
+        try:
+            quick, full = quick_and_full(profile, thinned, rendered.fitted.mac)
+        except FormatError:
+            continue
+        assert quick == full, lines[number]
+        compared += 1
+    assert compared > 50
+
+
+def test_reading_without_places_knows_the_value_that_means_the_default():
+    profile = PROFILES["T46U"]
+    text = (
+        b"#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.user_name = a\n"
+        b"account.1.sip_server.1.expires = %NULL%\n"
+        b"account.1.sip_server.1.transport_type = %NULL%\n"
+        b"account.2.enable = %NULL%\nlinekey.1.type = %NULL%\n"
+    )
+    quick, full = quick_and_full(profile, {"x.cfg": text}, intent(profile).mac)
+    assert quick == full
+    assert (quick.accounts[0].register_expires_s, quick.line_keys) == (3600, ())
+
+
+def test_reading_without_places_knows_other_names_of_settings():
+    profile = PROFILES["GRP2614"]
+    text = (
+        b'<gs_provision><config version="1"><P271>1</P271><P35>anna</P35><P401>0</P401>'
+        b"</config></gs_provision>"
+    )
+    quick, full = quick_and_full(profile, {"x.xml": text}, intent(profile).mac)
+    assert quick == full
+    assert [read.user for read in quick.accounts] == ["anna"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        RuleText(key="a.b", when={"later": "1"}),
+        RuleText(key="a.{later}"),
+        RuleText(key="a.b", index="{later}"),
+        RuleText(key="a.b", default="{later}"),
+        RuleText(value="x{later}"),
+    ],
+)
+def test_a_field_can_only_be_made_of_fields_before_it(rule):
+    rules = {"first": rule, "later": RuleText(key="c")}
+    with pytest.raises(UsageError, match="first is made of later, which is not read before it"):
+        bind_plan(compile_plan(rules, {}), {})
+    bind_plan(compile_plan({"later": rules["later"], "first": rule}, {}), {})

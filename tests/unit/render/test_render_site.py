@@ -152,8 +152,8 @@ BROKEN = [
     (
         "GRP2614",
         "grandstream/_accounts.xml.j2",
-        "{{ account.label }}",
-        "{{ account.label | safe }}",
+        "{{ account.label }}</item>",
+        "{{ account.label }}</itm>",
         "not well-formed XML",
     ),
     (
@@ -173,6 +173,28 @@ def test_a_wrong_template_is_found_by_reading_back(tmp_path, model, file, old, n
     with pytest.raises((RenderError, UsageError)) as caught:
         render_handset(wanted, PROFILES[model], templates=templates)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("claim", ["| safe", "| string | safe", "| replace('x', 'y') | safe"])
+def test_no_filter_talks_a_value_out_of_being_escaped(tmp_path, claim):
+    templates = broken_templates(
+        tmp_path,
+        "grandstream/_accounts.xml.j2",
+        "{{ account.label }}",
+        f"{{{{ account.label {claim} }}}}",
+    )
+    wanted = intent(PROFILES["GRP2614"], accounts=(account(1, label="<A> & 'B'"),))
+    rendered = render_handset(wanted, PROFILES["GRP2614"], templates=templates)
+    assert b">&lt;A&gt; &amp; &#39;B&#39;</item>" in rendered.files[0].content
+    assert rendered.fitted.accounts[0].label == "<A> & 'B'"
+
+
+def test_half_a_character_of_a_template_is_found(tmp_path):
+    templates = broken_templates(
+        tmp_path, "yealink/_phone.cfg.j2", "## Lang", "## {{ '\\ud800' }} Lang"
+    )
+    with pytest.raises(RenderError, match=r"handset.cfg.j2: writes a control character"):
+        render_handset(intent(PROFILES["T46U"]), PROFILES["T46U"], templates=templates)
 
 
 def test_a_secret_that_is_not_revealed_is_found_as_stars(tmp_path):

@@ -1,0 +1,170 @@
+"""Runs the read-back map the short way, when nobody asks where a field stands.
+
+The rules are those of :mod:`provisioning.readback_map` and so is every conversion; only the
+order differs. What depends on no other field is read in one go, and the rest afterwards in
+the map's own order. A rule refers to earlier fields alone, so both ways read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from provisioning.formats.settings import Key
+from provisioning.readback_map import NOTHING, Plan, Rule, run_plan
+
+Words = Mapping[str | None, str]
+"""What words mean; asked for what is not set, it has no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuickPlan:
+    """A bound plan, sorted by how its fields are read.
+
+    Attributes:
+        stop: field that decides whether the rest is read; empty for none.
+        switch: the rule of ``stop``, when it is the first field and depends on no other.
+        head: fields up to ``stop``, when that is not so.
+        names: fields whose value is the setting's own.
+        lookups: their settings.
+        defaults: what they are when the setting is not there.
+        words: fields whose value is looked up in a table: name, setting, table, default.
+        converted: fields whose value is converted without regard to others.
+        rest: fields that depend on others, in order.
+    """
+
+    stop: str
+    switch: Rule | None
+    head: Plan
+    names: tuple[str, ...]
+    lookups: tuple[Key, ...]
+    defaults: tuple[str, ...]
+    words: tuple[tuple[str, Key, Words, str], ...]
+    converted: tuple[tuple[str, Rule], ...]
+    rest: Plan
+
+    def meaning(self, values: Mapping[Key, str]) -> dict[str, str] | None:
+        """Read the head.
+
+        Args:
+            values: what the files say; without values that stand for a default.
+
+        Returns:
+            The fields up to ``stop``; None when it says that there is nothing.
+        """
+        if self.switch is not None:
+            scope = {self.stop: self.switch.read_static(values.get(self.switch.lookup))}
+        else:
+            scope = run_plan(self.head, values, "", self.stop)
+        return None if self.stop and scope.get(self.stop) in NOTHING else scope
+
+    def read(self, values: Mapping[Key, str], scope: dict[str, str]) -> dict[str, str]:
+        """Read the fields after the head.
+
+        Args:
+            values: what the files say; without values that stand for a default.
+            scope: the fields of the head; the others are added to it.
+        """
+        get = values.get
+        scope.update(zip(self.names, map(get, self.lookups, self.defaults), strict=True))
+        for name, lookup, words, default in self.words:
+            scope[name] = words.get(get(lookup), default)
+        for name, rule in self.converted:
+            scope[name] = rule.read_static(get(rule.lookup))
+        for name, rules in self.rest:
+            for rule in rules:
+                if not rule.when or rule.applies(scope):
+                    scope[name] = rule.read(scope, values, "")[0]
+                    break
+        return scope
+
+
+class QuickList:
+    """The plans of all accounts, or of all line keys, of one model.
+
+    Most positions are empty, and their switches say so in the same word; what a word means is
+    found out once in each reading.
+    """
+
+    def __init__(self, plans: Sequence[Plan], stop: str) -> None:
+        """Sort the plans.
+
+        Args:
+            plans: bound, from position 1.
+            stop: field that decides whether there is anything at a position.
+        """
+        self._stop = stop
+        self._plans = tuple(quick_plan(plan, stop) for plan in plans)
+        switches = [plan.switch for plan in self._plans if plan.switch is not None]
+        self._switches = switches if len(switches) == len(self._plans) else []
+        self._lookups = tuple(rule.lookup for rule in self._switches)
+
+    def read(self, values: Mapping[Key, str]) -> Iterator[tuple[int, dict[str, str]]]:
+        """Read all positions.
+
+        Args:
+            values: what the files say; without values that stand for a default.
+
+        Yields:
+            Position and fields of each where there is something.
+        """
+        if not self._switches:
+            for position, plan in enumerate(self._plans, 1):
+                scope = plan.meaning(values)
+                if scope is not None:
+                    yield position, plan.read(values, scope)
+            return
+        known: dict[str | None, str] = {}
+        for number, raw in enumerate(map(values.get, self._lookups)):
+            meaning = known.get(raw)
+            if meaning is None:
+                meaning = known[raw] = self._switches[number].read_static(raw)
+            if meaning not in NOTHING:
+                yield number + 1, self._plans[number].read(values, {self._stop: meaning})
+
+
+def quick_plan(plan: Plan, stop: str = "") -> QuickPlan:
+    """Sort the fields of a bound plan.
+
+    Args:
+        plan: bound rules.
+        stop: field that decides whether the rest is read; empty for none.
+    """
+    count = next((number for number, (name, _) in enumerate(plan, 1) if name == stop), 0)
+    head, tail = plan[:count], plan[count:]
+    alone = len(head) == 1 and len(head[0][1]) == 1 and head[0][1][0].static
+    single = [(name, rules[0]) for name, rules in tail if len(rules) == 1 and rules[0].static]
+    simple = [(name, rule) for name, rule in single if rule.simple]
+    return QuickPlan(
+        stop=stop if count else "",
+        switch=head[0][1][0] if alone else None,
+        head=() if alone else head,
+        names=tuple(name for name, _ in simple),
+        lookups=tuple(rule.lookup for _, rule in simple),
+        defaults=tuple(rule.default for _, rule in simple),
+        words=tuple(
+            (name, rule.lookup, _words(rule.plain_words), rule.default)
+            for name, rule in single
+            if rule.plain_words is not None
+        ),
+        converted=tuple(
+            (name, rule) for name, rule in single if not rule.simple and rule.plain_words is None
+        ),
+        rest=tuple((name, rules) for name, rules in tail if len(rules) > 1 or not rules[0].static),
+    )
+
+
+def _words(words: Mapping[str, str]) -> Words:
+    return dict(words.items())
+
+
+def without_null(values: Mapping[Key, str], null_value: str) -> Mapping[Key, str]:
+    """Leave out settings whose value says no more than that they are not set.
+
+    Args:
+        values: what the files say.
+        null_value: value that stands for the default; empty when the dialect has none.
+    """
+    if not null_value or null_value not in values.values():
+        return values
+    return {key: value for key, value in values.items() if value != null_value}
