@@ -188,9 +188,9 @@ def notify_mutations(r: Recording, nr: int, wanted: LampExpectation) -> Iterator
     solicited = b"active" in payload
     opposite = b"no" if b"Waiting: yes" in payload else b"yes"
     host = next(iter(r.evidence.platform_addresses))[0].encode()
-    for label, old, new, fits in NOTIFY_BODY:
-        new = new.replace(b"FLIP", opposite).replace(b"PLUS", b"8").replace(b"PLATFORM", host)
-        alter = change_body(old, new)
+    for label, old, template, fits in NOTIFY_BODY:
+        new = template.replace(b"FLIP", opposite).replace(b"PLUS", b"8")
+        alter = change_body(old, new.replace(b"PLATFORM", host))
         if alter(payload) == payload:
             continue
         yield Mutation(f"{where} body: {label}", lambda a=alter: r.altered(payload, a), fits)
@@ -415,7 +415,9 @@ def capture_mutations(r: Recording) -> Iterator[Mutation]:
         half = r.started_at + 0.3 * (r.ended_at - r.started_at)
         yield Mutation(
             f"{where}: went silent half-way",
-            lambda t=one.tap: r.judged([p for p in r.packets if p.tap is not t or p.at < half]),
+            lambda t=one.tap, h=half: r.judged(
+                [p for p in r.packets if p.tap is not t or p.at < h]
+            ),
             blind=True,
         )
     yield Mutation(f"{r.name} capture: none", lambda: r.judged(None, others), blind=True)
@@ -452,7 +454,12 @@ DIVERSION: tuple[tuple[str, bytes, bytes, str], ...] = (
     ("history index gap", rb";index=1\.1", b";index=1.3", "D4"),
     ("history index twice", rb";index=1\.1", b";index=1", "D4"),
     ("history starts at 2", rb";index=1(?![.\d])", b";index=2", "D4"),
-    ("history party", rb"(History-Info: <sip:)[^@?;>]+(@[^\r]*?;index=1(?![.\d]))", rb"\1nobody\2", "D3"),
+    (
+        "history party",
+        rb"(History-Info: <sip:)[^@?;>]+(@[^\r]*?;index=1(?![.\d]))",
+        rb"\1nobody\2",
+        "D3",
+    ),
     *(
         (f"history cause={n}", rb"(History-Info: [^\r]*?;cause=)\d+", rb"\g<1>%d" % n, "D2")
         for n in (302, 404, 408, 480, 486, 487, 503)
