@@ -9,7 +9,7 @@ and nothing else:
 - time from the first boot to the last lamp, and per handset as a ratio to handsets that boot
   one after the other in the same run;
 - memory per handset: growth of the resident set after garbage collection, all lamps right,
-  beyond a process in which some handsets have booted already; and the whole resident process,
+  beyond a process in which a tenth of them has booted already; and the whole resident process,
   interpreter and libraries included, divided by all handsets;
 - the growth again in a fresh process by tracemalloc: what Python objects alone hold, at once
   and after SIP's last transaction timer.
@@ -72,6 +72,7 @@ MODELS = ("T46U", "D785", "VVX450", "GRP2614")
 OUIS = ("805ec0", "000413", "64167f", "c074ad")
 FIRST = 1000
 HANDSETS = 1000
+FEWEST = 20
 TARGET_KB = 100.0
 FILES_AT_ONCE = 50
 LAMP_TIMEOUT_S = 120.0
@@ -329,6 +330,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.handsets is None:
         options.handsets = 40 if options.quick else HANDSETS
+    if options.handsets < FEWEST:
+        parser.error(f"--handsets {options.handsets}: expected at least {FEWEST}")
     if options.settle is None:
         options.settle = 0.0 if options.quick else LAST_TIMER_S
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
