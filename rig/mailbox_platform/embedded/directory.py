@@ -5,7 +5,7 @@ Pure look-ups on the site inventory. It must not know SIP dialogs, storage or ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from provisioning.intent import MwiMode
@@ -97,17 +97,67 @@ class Directory:
                 self._by_extension[user.extension] = user
             _claim(self._by_sip_user, user.sip_user, user, "SIP user")
             _claim(self._by_auth_user, user.auth_user, user, "digest user")
-        for user in site.users.values():
-            for alias in user.mailbox.aliases if user.mailbox is not None else ():
-                inside = self._by_extension.get(alias)
-                number = inside.number if inside is not None else alias
-                self._alias_of.setdefault(number, []).append(user.number)
+        self._index_aliases()
         self._unsolicited = {
             account.user
             for handset in site.handsets
             for account in handset.accounts
             if (account.mwi or site.mwi_mode) is MwiMode.UNSOLICITED
         }
+
+    def _index_aliases(self) -> None:
+        self._alias_of.clear()
+        for user in self._by_number.values():
+            for alias in user.mailbox.aliases if user.mailbox is not None else ():
+                number = self.alias_number(alias)
+                self._alias_of.setdefault(number, []).append(user.number)
+
+    def alias_number(self, alias: str) -> str:
+        """The calling number that an alias means: an extension means its user's number."""
+        inside = self._by_extension.get(alias)
+        return inside.number if inside is not None else alias
+
+    def change_mailbox(
+        self,
+        number: str,
+        *,
+        aliases: tuple[str, ...] | None = None,
+        transfer_on_zero: str | None = None,
+    ) -> None:
+        """Give a mailbox other aliases or another number for "0"; holds from now on.
+
+        Args:
+            number: of the mailbox.
+            aliases: all of them, in normal form; None leaves them.
+            transfer_on_zero: where callers get by pressing 0, in normal form; empty for
+                nowhere, None leaves it.
+
+        Raises:
+            rig.errors.UsageError: there is no such mailbox.
+        """
+        user = self._by_number.get(number)
+        if user is None or user.mailbox is None:
+            known = ", ".join(sorted(self.mailboxes())) or "none"
+            raise UsageError(
+                f"platform: no mailbox {number!r}; mailboxes of this site: {known}. "
+                "Use the owner's number in normal form."
+            )
+        mailbox = replace(
+            user.mailbox,
+            aliases=user.mailbox.aliases if aliases is None else aliases,
+            transfer_on_zero=(
+                user.mailbox.transfer_on_zero
+                if transfer_on_zero is None
+                else transfer_on_zero or None
+            ),
+        )
+        changed = replace(user, mailbox=mailbox)
+        self._by_number[number] = changed
+        self._by_sip_user[user.sip_user] = changed
+        self._by_auth_user[user.auth_user] = changed
+        if user.extension:
+            self._by_extension[user.extension] = changed
+        self._index_aliases()
 
     @property
     def domain(self) -> str:

@@ -144,6 +144,7 @@ class Service(StrEnum):
     FORWARD_ALWAYS = "forward_always"
     FORWARD_BUSY = "forward_busy"
     FORWARD_NO_ANSWER = "forward_no_answer"
+    FORWARD_NOT_REACHABLE = "forward_not_reachable"
     MAILBOX_ALL = "mailbox_all"
     MAILBOX_BUSY = "mailbox_busy"
     MAILBOX_NO_ANSWER = "mailbox_no_answer"
@@ -152,6 +153,7 @@ class Service(StrEnum):
 DIVERT_ORDER: tuple[tuple[Condition, Service], ...] = (
     (Condition.ALWAYS, Service.FORWARD_ALWAYS),
     (Condition.ALWAYS, Service.MAILBOX_ALL),
+    (Condition.UNREACHABLE, Service.FORWARD_NOT_REACHABLE),
     (Condition.UNREACHABLE, Service.FORWARD_NO_ANSWER),
     (Condition.UNREACHABLE, Service.MAILBOX_NO_ANSWER),
     (Condition.DO_NOT_DISTURB, Service.FORWARD_BUSY),
@@ -163,13 +165,15 @@ DIVERT_ORDER: tuple[tuple[Condition, Service], ...] = (
 )
 """The first row whose condition holds and whose service is on takes the call.
 
-A phone that is not registered is treated as one that never answers, without the waiting.
+A phone that is not registered has a forwarding of its own; without that it is treated as
+one that never answers, without the waiting.
 """
 
 _FORWARDS: dict[Service, Callable[[UserServices], ForwardRule]] = {
     Service.FORWARD_ALWAYS: lambda services: services.always,
     Service.FORWARD_BUSY: lambda services: services.busy,
     Service.FORWARD_NO_ANSWER: lambda services: services.no_answer,
+    Service.FORWARD_NOT_REACHABLE: lambda services: services.not_reachable,
 }
 _MAILBOX: dict[Service, Callable[[MailboxOptions], bool]] = {
     Service.MAILBOX_ALL: lambda options: options.all_calls,

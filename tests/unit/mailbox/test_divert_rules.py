@@ -124,6 +124,8 @@ def test_service_off_is_no_mailbox(state):
         # The guide's own example: unanswered to a number and to the mailbox.
         (UserServices(no_answer=TO_T), MailboxOptions(), SILENT, "F:+4930999:no-answer"),
         (UserServices(busy=TO_T), MailboxOptions(), BUSY, "F:+4930999:user-busy"),
+        (UserServices(not_reachable=TO_T), MailboxOptions(), GONE, "F:+4930999:unavailable"),
+        (UserServices(not_reachable=TO_T), MailboxOptions(), SILENT, "M:no-answer"),
         (UserServices(busy=TO_T), MailboxOptions(), DND, "F:+4930999:do-not-disturb"),
         (
             UserServices(always=TO_T),
@@ -232,7 +234,8 @@ def test_the_order_names_every_pair_once_and_forwarding_first():
     assert {condition for condition, _ in DIVERT_ORDER} == set(Condition) == set(CONDITIONS)
     for condition in Condition:
         row = [service.split("_")[0] for c, service in DIVERT_ORDER if c is condition]
-        assert row == ["forward", "mailbox"]
+        assert row == sorted(row)
+        assert set(row) == {"forward", "mailbox"}
 
 
 RULES = st.builds(
@@ -242,7 +245,12 @@ RULES = st.builds(
     rings=st.sampled_from([0, 2, 5]),
 )
 SERVICES = st.builds(
-    UserServices, always=RULES, busy=RULES, no_answer=RULES, do_not_disturb=st.booleans()
+    UserServices,
+    always=RULES,
+    busy=RULES,
+    no_answer=RULES,
+    do_not_disturb=st.booleans(),
+    not_reachable=RULES,
 )
 OPTIONS = st.none() | st.builds(
     MailboxOptions,

@@ -1,0 +1,1 @@
+"""The platform's interface for programs: Xsi-Actions, Xsi-Events, and a management API."""
