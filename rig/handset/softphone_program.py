@@ -102,9 +102,12 @@ class SoftphoneProgram:
         self._folder = Path(tempfile.mkdtemp(prefix="phonerig-softphone-"))
         self.heard_folder.mkdir()
         (self._folder / "speech.wav").write_bytes(to_wav(speech(_SPEECH_S)))
-        for _ in range(_START_TRIES):
+        former = self.sip_address[1]
+        for attempt in range(_START_TRIES):
             control = SoftphoneControl(on_event)
-            if await self._try_start(path, self._folder, control):
+            if await self._try_start(
+                path, self._folder, control, sip_port=0 if attempt else former
+            ):
                 self.control = control
                 return
             await self.kill(keep_folder=True)
@@ -112,8 +115,12 @@ class SoftphoneProgram:
         await self.kill()
         raise RigError(f"{self._name}: {path} did not come up in {_START_S:g} s: {printed}")
 
-    async def _try_start(self, path: str, folder: Path, control: SoftphoneControl) -> bool:
-        sip_port, control_port = _free_ports(self._host, 2)
+    async def _try_start(
+        self, path: str, folder: Path, control: SoftphoneControl, *, sip_port: int
+    ) -> bool:
+        free_port, control_port = _free_ports(self._host, 2)
+        # Like a real phone it comes back at its old address: who watches it knows it by that.
+        sip_port = sip_port or free_port
         rtp_first = 16_384 + 64 * (sip_port % 500)
         self.sip_address = (self._host, sip_port)
         config = _CONFIG.format(
