@@ -67,10 +67,12 @@ def compare(
     """
     if _same_fields(intended, read):
         return []
+    if intended.line_keys != read.line_keys:
+        intended, read = _canonical(intended), _canonical(read)
     known = places or {}
     return [
         Difference(path, wanted, got, place.key, place.file, place.line)
-        for path, wanted, got in _differences("", _canonical(intended), _canonical(read))
+        for path, wanted, got in _differences("", intended, read)
         for place in (known.get(path) or _nearest_place(path, known),)
     ]
 

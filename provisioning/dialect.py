@@ -7,7 +7,7 @@ escaping follows the format; a value is never rendered a second time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,8 @@ from pydantic import ValidationError
 from provisioning import intent, profile_files, profile_model, template_context
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
+from provisioning.formats.settings import Key
+from provisioning.profile_model import Profile
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
     ACCOUNT_SWITCH,
@@ -42,6 +44,7 @@ _RECORDS = frozenset(
     for record in vars(module).values()
     if isinstance(record, type) and record.__module__ == module.__name__
 )
+_MOST_SHARED = 64
 _XML_SPECIAL = re.compile("[&<>\"']")
 _XML_REFERENCES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
@@ -81,6 +84,45 @@ class ReadbackPlans:
         return frozenset(names)
 
 
+class SharedFiles:
+    """Files that all handsets of a model share: rendered once, and scanned once.
+
+    What a scan found is kept by the octets that were scanned, so other octets are scanned
+    again; and it takes part in the comparison of every handset.
+    """
+
+    def __init__(self, scan: Callable[[bytes], Mapping[Key, str] | None]) -> None:
+        """Begin with nothing.
+
+        Args:
+            scan: of the format.
+        """
+        self.scan = lru_cache(maxsize=_MOST_SHARED)(scan)
+        self._contents: dict[tuple[str, int], tuple[Profile, bytes]] = {}
+
+    def content_of(self, template: str, profile: Profile) -> bytes | None:
+        """The file of a template for exactly this profile; None when it is not kept.
+
+        Args:
+            template: path below the templates folder.
+            profile: of the model; another one that is equal does not count.
+        """
+        kept = self._contents.get((template, id(profile)))
+        return None if kept is None else kept[1]
+
+    def keep(self, template: str, profile: Profile, content: bytes) -> None:
+        """Keep a file; the profile is kept with it, so that its identity is not used again.
+
+        Args:
+            template: path below the templates folder.
+            profile: of the model.
+            content: octets.
+        """
+        if len(self._contents) >= _MOST_SHARED:
+            self._contents.clear()
+        self._contents[template, id(profile)] = (profile, content)
+
+
 class Dialect:
     """How one vendor's files are written and read."""
 
@@ -100,6 +142,7 @@ class Dialect:
         self.tables: dict[str, dict[str, object]] = _load_tables(folder / name / "tables.yaml")
         self._map = _load_map(folder / name / "readback.yaml")
         self._environment = _environment(folder, self.format)
+        self.shared = SharedFiles(self.format.scan)
         self._templates: dict[str, Template] = {}
         self._plans: dict[tuple[int, int], ReadbackPlans] = {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from provisioning.errors import UsageError
 from provisioning.formats.value_rule import ValueRule, rule_of, why_unfit
@@ -29,6 +30,8 @@ _HOST = re.compile(
 _USER = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-Fa-f]{2})+")
 _NUMBER = re.compile(r"[0-9A-Za-z*#+._\-]{1,64}")
 _URL = re.compile(r"(?:https?|tftp)://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/\-]*)?")
+_NO_HOST = "expected a host name or an IP address without brackets"
+_NO_NUMBER = "expected a number as dialled: up to 64 of 0-9 A-Z a-z * # + . _ -"
 
 Complaint = tuple[str, str]
 """Field and reason."""
@@ -61,9 +64,11 @@ def _complaints(intent: HandsetIntent, profile: Profile, rule: ValueRule) -> Ite
     for position, account in enumerate(intent.accounts, 1):
         if account.index != position:
             yield f"accounts[{position}].index", f"got {account.index}, expected {position}"
-        yield from _account(account, rule)
+        for part, reason in _account(account, rule):
+            yield f"accounts[{account.index}]{part}", reason
     yield from _line_keys(intent, rule)
-    yield from _host("locale.ntp_server", intent.locale.ntp_server)
+    if not _is_host(intent.locale.ntp_server):
+        yield "locale.ntp_server", _NO_HOST
     yield from _texts(
         rule,
         ("locale.language", intent.locale.language),
@@ -80,43 +85,45 @@ def _complaints(intent: HandsetIntent, profile: Profile, rule: ValueRule) -> Ite
 
 
 def _account(account: AccountIntent, rule: ValueRule) -> Iterator[Complaint]:
-    path = f"accounts[{account.index}]"
+    """Complaints of one account; the fields are named from the account on."""
     yield from _texts(
         rule,
-        (f"{path}.label", account.label),
-        (f"{path}.display_name", account.display_name),
-        (f"{path}.auth_user", account.auth_user),
-        (f"{path}.password", account.password.reveal()),
+        (".label", account.label),
+        (".display_name", account.display_name),
+        (".auth_user", account.auth_user),
+        (".password", account.password.reveal()),
     )
     if not account.password:
-        yield f"{path}.password", "is empty"
+        yield ".password", "is empty"
     if not account.auth_user:
-        yield f"{path}.auth_user", "is empty"
+        yield ".auth_user", "is empty"
     if not _USER.fullmatch(account.user) or len(account.user) > rule.max_length:
-        yield f"{path}.user", "expected the user part of a SIP URI (RFC 3261 section 25.1)"
-    if not _HOST.fullmatch(account.domain):
-        yield f"{path}.domain", "expected a host name or an IPv4 address"
-    yield from _host(f"{path}.registrar_host", account.registrar_host)
+        yield ".user", "expected the user part of a SIP URI (RFC 3261 section 25.1)"
+    if not _is_host_name(account.domain):
+        yield ".domain", "expected a host name or an IPv4 address"
+    if not _is_host(account.registrar_host):
+        yield ".registrar_host", _NO_HOST
     if not 1 <= account.registrar_port <= 65535:
-        yield f"{path}.registrar_port", f"got {account.registrar_port}, expected 1 to 65535"
+        yield ".registrar_port", f"got {account.registrar_port}, expected 1 to 65535"
     if account.register_expires_s <= 0:
-        yield f"{path}.register_expires_s", "expected more than 0 seconds"
-    if account.voicemail_number:
-        yield from _number(f"{path}.voicemail_number", account.voicemail_number)
+        yield ".register_expires_s", "expected more than 0 seconds"
+    if account.voicemail_number and not _NUMBER.fullmatch(account.voicemail_number):
+        yield ".voicemail_number", _NO_NUMBER
     if account.mwi.expires_s <= 0:
-        yield f"{path}.mwi.expires_s", "expected more than 0 seconds"
-    if account.mwi.mailbox_uri is not None:
-        yield from _mailbox_uri(f"{path}.mwi.mailbox_uri", account.mwi.mailbox_uri)
+        yield ".mwi.expires_s", "expected more than 0 seconds"
+    if account.mwi.mailbox_uri is not None and not _is_mailbox_uri(account.mwi.mailbox_uri):
+        yield ".mwi.mailbox_uri", "expected sip:user@host"
     diverts = account.diverts
-    yield from _divert(f"{path}.diverts.always", diverts.always)
-    yield from _divert(f"{path}.diverts.busy", diverts.busy)
-    yield from _divert(f"{path}.diverts.no_answer", diverts.no_answer, delayed=True)
+    yield from _divert(".diverts.always", diverts.always)
+    yield from _divert(".diverts.busy", diverts.busy)
+    yield from _divert(".diverts.no_answer", diverts.no_answer, delayed=True)
 
 
 def _divert(path: str, divert: DivertIntent, *, delayed: bool = False) -> Iterator[Complaint]:
     if not divert.enabled:
         return
-    yield from _number(f"{path}.target", divert.target)
+    if not _NUMBER.fullmatch(divert.target):
+        yield f"{path}.target", _NO_NUMBER
     if delayed and divert.delay_s <= 0:
         yield f"{path}.delay_s", "expected more than 0 seconds"
     if not delayed and divert.delay_s:
@@ -126,21 +133,25 @@ def _divert(path: str, divert: DivertIntent, *, delayed: bool = False) -> Iterat
 def _line_keys(intent: HandsetIntent, rule: ValueRule) -> Iterator[Complaint]:
     taken: set[int] = set()
     for key in intent.line_keys:
-        path = f"line_keys[{key.position}]"
+        for part, reason in _line_key(key, len(intent.accounts), rule):
+            yield f"line_keys[{key.position}]{part}", reason
         if key.position in taken or key.position < 1:
-            yield path, "position used twice or below 1"
+            yield f"line_keys[{key.position}]", "position used twice or below 1"
         taken.add(key.position)
-        if not 1 <= key.account <= max(len(intent.accounts), 1):
-            yield f"{path}.account", f"there is no account {key.account}"
-        yield from _texts(rule, (f"{path}.label", key.label))
-        yield from _key_value(path, key)
 
 
-def _key_value(path: str, key: LineKeyIntent) -> Iterator[Complaint]:
+def _line_key(key: LineKeyIntent, accounts: int, rule: ValueRule) -> Iterator[Complaint]:
+    """Complaints of one key; the fields are named from the key on."""
+    if not 1 <= key.account <= max(accounts, 1):
+        yield ".account", f"there is no account {key.account}"
+    reason = why_unfit(key.label, rule)
+    if reason:
+        yield ".label", reason
     if key.value:
-        yield from _number(f"{path}.value", key.value)
-    elif key.kind in {LineKeyKind.SPEED_DIAL, LineKeyKind.BLF}:
-        yield f"{path}.value", "is empty"
+        if not _NUMBER.fullmatch(key.value):
+            yield ".value", _NO_NUMBER
+    elif key.kind is LineKeyKind.SPEED_DIAL or key.kind is LineKeyKind.BLF:
+        yield ".value", "is empty"
 
 
 def _admin_password(password: Secret, profile: Profile, rule: ValueRule) -> Iterator[Complaint]:
@@ -159,25 +170,26 @@ def _texts(rule: ValueRule, *pairs: Complaint) -> Iterator[Complaint]:
             yield field, reason
 
 
-def _host(field: str, host: str) -> Iterator[Complaint]:
-    if _HOST.fullmatch(host):
-        return
+@lru_cache(maxsize=1024)
+def _is_host_name(text: str) -> bool:
+    """Hosts are few: all accounts of a site name the same ones."""
+    return _HOST.fullmatch(text) is not None
+
+
+def _is_host(host: str) -> bool:
+    if _is_host_name(host):
+        return True
     try:
         ipaddress.IPv6Address(host)
     except ValueError:
-        yield field, "expected a host name or an IP address without brackets"
+        return False
+    return True
 
 
-def _number(field: str, number: str) -> Iterator[Complaint]:
-    if not _NUMBER.fullmatch(number):
-        yield field, "expected a number as dialled: up to 64 of 0-9 A-Z a-z * # + . _ -"
-
-
-def _mailbox_uri(field: str, uri: str) -> Iterator[Complaint]:
+def _is_mailbox_uri(uri: str) -> bool:
     user, at, host = uri.removeprefix("sip:").rpartition("@")
-    well_formed = uri.startswith("sip:") and at and _USER.fullmatch(user)
-    if not well_formed or not _HOST.fullmatch(host):
-        yield field, "expected sip:user@host"
+    well_formed = uri.startswith("sip:") and bool(at) and _USER.fullmatch(user) is not None
+    return well_formed and _is_host_name(host)
 
 
 def _shown_name(name: str) -> str:

@@ -27,6 +27,8 @@ from provisioning.profile_model import DelayUnit, Interval, MailboxReach, Profil
 
 Tables = Mapping[str, Mapping[str, object]]
 """Words of a dialect: ``languages``, ``tones``, ``time_zones`` and more, by neutral name."""
+_NO_DIVERT = DivertIntent()
+_KEY_PARTS = frozenset({"account", "value", "label"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,21 @@ def fit_to_model(
             f"{profile.limits.accounts}. Remove accounts or choose another model."
         )
     fit = _Fit(profile, tables)
-    accounts = tuple(fit.account(account) for account in intent.accounts)
+    accounts = fit.message_keys(tuple([fit.account(account) for account in intent.accounts]))
+    line_keys = fit.line_keys(intent)
+    lamp = fit.lamp(intent.lamp)
+    locale = fit.locale(intent.locale)
+    provisioning = fit.provisioning(intent.provisioning)
+    before = (intent.accounts, intent.line_keys, intent.lamp, intent.locale, intent.provisioning)
+    if (accounts, line_keys, lamp, locale, provisioning) == before:
+        return intent, tuple(fit.losses)  # most intents fit as they are
     fitted = replace(
         intent,
-        accounts=fit.message_keys(accounts),
-        line_keys=fit.line_keys(intent),
-        lamp=fit.lamp(intent.lamp),
-        locale=fit.locale(intent.locale),
-        provisioning=fit.provisioning(intent.provisioning),
+        accounts=accounts,
+        line_keys=line_keys,
+        lamp=lamp,
+        locale=locale,
+        provisioning=provisioning,
     )
     return fitted, tuple(fit.losses)
 
@@ -167,13 +176,15 @@ class _Fit:
         user, _, host = uri.removeprefix("sip:").rpartition("@")
         in_domain = host == account.domain
         reach = self._profile.mwi.subscribe_mailbox
-        reachable = {
-            MailboxReach.ANY_URI: True,
-            MailboxReach.USER_IN_DOMAIN: in_domain,
-            MailboxReach.VOICEMAIL_NUMBER: in_domain and user == account.voicemail_number,
-            MailboxReach.OWN_ONLY: False,
-        }
-        if reachable[reach]:
+        if (
+            reach is MailboxReach.ANY_URI
+            or (reach is MailboxReach.USER_IN_DOMAIN and in_domain)
+            or (
+                reach is MailboxReach.VOICEMAIL_NUMBER
+                and in_domain
+                and user == account.voicemail_number
+            )
+        ):
             return uri
         reason = {
             MailboxReach.USER_IN_DOMAIN: "the model subscribes to mailboxes of its own domain",
@@ -186,21 +197,22 @@ class _Fit:
 
     def _diverts(self, diverts: DivertsIntent, path: str) -> DivertsIntent:
         able = self._profile.diversion
-        return DivertsIntent(
-            always=self._divert(diverts.always, f"{path}.diverts.always", able=able.always),
-            busy=self._divert(diverts.busy, f"{path}.diverts.busy", able=able.busy),
-            no_answer=self._delayed(diverts.no_answer, f"{path}.diverts.no_answer"),
-        )
+        always = self._divert(diverts.always, f"{path}.diverts.always", able=able.always)
+        busy = self._divert(diverts.busy, f"{path}.diverts.busy", able=able.busy)
+        no_answer = self._delayed(diverts.no_answer, f"{path}.diverts.no_answer")
+        if (always, busy, no_answer) == (diverts.always, diverts.busy, diverts.no_answer):
+            return diverts
+        return DivertsIntent(always, busy, no_answer)
 
     def _divert(self, divert: DivertIntent, path: str, *, able: bool) -> DivertIntent:
         if not divert.enabled:
-            return DivertIntent()
+            return divert if divert == _NO_DIVERT else _NO_DIVERT
         if able:
             return divert
         self._lose(
             path, divert.target, "", f"{self._profile.model} cannot divert this way by itself"
         )
-        return DivertIntent()
+        return _NO_DIVERT
 
     def _delayed(self, divert: DivertIntent, path: str) -> DivertIntent:
         divert = self._divert(divert, path, able=self._profile.diversion.no_answer)
@@ -218,7 +230,8 @@ class _Fit:
                 f"{got_s} s",
                 f"counted in {unit}, {delay.minimum} to {delay.maximum}",
             )
-        return replace(divert, delay_s=got_s)
+            return replace(divert, delay_s=got_s)
+        return divert
 
     def message_keys(self, accounts: tuple[AccountIntent, ...]) -> tuple[AccountIntent, ...]:
         """One message key for the whole handset dials the first account's number."""
@@ -234,46 +247,50 @@ class _Fit:
                     number,
                     "the handset has one message key number, the one of its first account",
                 )
-            fitted.append(replace(account, voicemail_number=number))
+                account = replace(account, voicemail_number=number)  # noqa: PLW2901 - bent to fit
+            fitted.append(account)
         return tuple(fitted)
 
     def line_keys(self, intent: HandsetIntent) -> tuple[LineKeyIntent, ...]:
         fitted = []
         accounts = {account.index: account for account in intent.accounts}
         for key in intent.line_keys:
-            path = f"line_keys[{key.position}]"
             parts = self._profile.line_keys.get(key.kind)
             if key.position > self._profile.limits.line_keys:
                 reason = f"{self._profile.model} has {self._profile.limits.line_keys} keys"
-                self._lose(path, str(key.kind), "", reason)
+                self._lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif parts is None:
                 reason = f"{self._profile.model} has no such kind of key"
-                self._lose(path, str(key.kind), "", reason)
+                self._lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
+            elif _KEY_PARTS.issubset(parts):
+                fitted.append(key)
             else:
-                fitted.append(self._line_key(key, path, parts, accounts.get(key.account)))
+                fitted.append(self._line_key(key, parts, accounts.get(key.account)))
         return tuple(fitted)
 
     def _line_key(
         self,
         key: LineKeyIntent,
-        path: str,
         parts: tuple[str, ...],
         account: AccountIntent | None,
     ) -> LineKeyIntent:
-        reason = f"a {key.kind} key of this model has no such part"
         plain = key if account is None else key.without_defaults(account)
         if "account" not in parts and key.account != 1:
-            self._lose(f"{path}.account", str(key.account), "1", reason)
+            self._lose_part(key, "account", str(key.account), "1")
             key = replace(key, account=1)
         if "value" not in parts and key.value:
             if plain.value:
-                self._lose(f"{path}.value", key.value, "", reason)
+                self._lose_part(key, "value", key.value, "")
             key = replace(key, value="")
         if "label" not in parts and key.label:
             if plain.label:
-                self._lose(f"{path}.label", key.label, "", reason)
+                self._lose_part(key, "label", key.label, "")
             key = replace(key, label="")
         return key
+
+    def _lose_part(self, key: LineKeyIntent, part: str, wanted: str, got: str) -> None:
+        reason = f"a {key.kind} key of this model has no such part"
+        self._lose(f"line_keys[{key.position}].{part}", wanted, got, reason)
 
     def lamp(self, lamp: LampPolicyIntent) -> LampPolicyIntent:
         able = self._profile.lamp_policy
@@ -297,12 +314,16 @@ class _Fit:
         return replace(wanted, resync_interval_s=interval_s)
 
     def locale(self, locale: LocaleIntent) -> LocaleIntent:
-        return LocaleIntent(
-            language=self._word("locale.language", "languages", locale.language),
-            tone_country=self._word("locale.tone_country", "tones", locale.tone_country),
-            time_zone=self._word("locale.time_zone", "time_zones", locale.time_zone),
-            ntp_server=locale.ntp_server,
-        )
+        language = self._word("locale.language", "languages", locale.language)
+        tone_country = self._word("locale.tone_country", "tones", locale.tone_country)
+        time_zone = self._word("locale.time_zone", "time_zones", locale.time_zone)
+        if (language, tone_country, time_zone) == (
+            locale.language,
+            locale.tone_country,
+            locale.time_zone,
+        ):
+            return locale
+        return LocaleIntent(language, tone_country, time_zone, locale.ntp_server)
 
     def _word(self, path: str, table: str, wanted: str) -> str:
         words = self._tables.get(table, {})
@@ -311,7 +332,7 @@ class _Fit:
                 self._lose(path, wanted, "", f"the vendor's table of {table} does not hold it")
             return ""
         # Two neutral names may share one vendor word; the first of them comes back.
-        first = next(name for name, word in words.items() if word == words[wanted])
+        first = list(words)[list(words.values()).index(words[wanted])]
         if first != wanted:
             self._lose(path, wanted, first, "the vendor has one word for both")
         return first

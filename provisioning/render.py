@@ -179,13 +179,8 @@ def render_handset(
     if losses:
         _check_losses(intent, fitted, losses)
     context = template_context(fitted, profile, dialect.tables)
-    shared = {"profile": profile, "tables": dialect.tables}
     files = tuple(
-        # A shared file must not depend on who asks; StrictUndefined makes an attempt an error.
-        _render_file(
-            file, fitted, profile, dialect, shared if file.scope is FileScope.MODEL else context
-        )
-        for file in profile.render.files
+        _render_file(file, fitted, profile, dialect, context) for file in profile.render.files
     )
     _prove(fitted, files, profile, dialect)
     return RenderedSet(intent.name, files, losses, fitted)
@@ -219,13 +214,10 @@ def _render_file(
     dialect: Dialect,
     context: Mapping[str, object],
 ) -> RenderedFile:
-    try:
-        text = dialect.template(file.template).render(context)
-    except TemplateError as error:
-        raise RenderError(f"handset {intent.name}: {file.template}: {error}") from error
-    content = text.encode("utf-8", "surrogatepass")
-    if has_unfit_character(content):
-        raise RenderError(f"handset {intent.name}: {file.template}: writes a control character")
+    if file.scope is FileScope.MODEL:
+        content = _shared_content(file, intent, profile, dialect)
+    else:
+        content = _content(file.template, intent, dialect, context)
     return RenderedFile(
         path=profile.file_path(file, intent.mac),
         content=content,
@@ -235,6 +227,32 @@ def _render_file(
         handset=intent.name if file.scope is FileScope.HANDSET else "",
         kind=file.kind,
     )
+
+
+def _shared_content(
+    file: RenderFile, intent: HandsetIntent, profile: Profile, dialect: Dialect
+) -> bytes:
+    """A file of the model, rendered for its first handset and shared by all."""
+    content = dialect.shared.content_of(file.template, profile)
+    if content is None:
+        # It must not depend on who asks; StrictUndefined makes an attempt an error.
+        context = {"profile": profile, "tables": dialect.tables}
+        content = _content(file.template, intent, dialect, context)
+        dialect.shared.keep(file.template, profile, content)
+    return content
+
+
+def _content(
+    template: str, intent: HandsetIntent, dialect: Dialect, context: Mapping[str, object]
+) -> bytes:
+    try:
+        text = dialect.template(template).render(context)
+    except TemplateError as error:
+        raise RenderError(f"handset {intent.name}: {template}: {error}") from error
+    content = text.encode("utf-8", "surrogatepass")
+    if has_unfit_character(content):
+        raise RenderError(f"handset {intent.name}: {template}: writes a control character")
+    return content
 
 
 def _prove(
@@ -268,10 +286,12 @@ def _reads_back(
     fitted: HandsetIntent, files: tuple[RenderedFile, ...], profile: Profile, dialect: Dialect
 ) -> bool:
     """Whether a quick scan finds nothing odd and nothing but what is intended."""
-    values: list[dict[Key, str]] = []
+    values: list[Mapping[Key, str]] = []
     for file in files:
         if file.kind is FileKind.SETTINGS:
-            scanned = dialect.format.scan(file.content)
+            shared = file.scope is FileScope.MODEL
+            scan = dialect.shared.scan if shared else dialect.format.scan
+            scanned = scan(file.content)
             if scanned is None or any(not scanned.keys().isdisjoint(other) for other in values):
                 return False
             values.append(scanned)

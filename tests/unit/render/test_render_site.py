@@ -10,6 +10,7 @@ import pytest
 from render_intents import account, intent
 
 from provisioning.device_profile import load_profiles
+from provisioning.dialect import SharedFiles
 from provisioning.diff import diff_files, mask_secrets, write_files
 from provisioning.errors import RigError, UsageError
 from provisioning.intent import HandsetIntent
@@ -217,6 +218,51 @@ def test_a_shared_file_cannot_depend_on_the_handset(tmp_path):
     )
     with pytest.raises(RenderError, match=r"yealink/model.cfg.j2: 'intent' is undefined"):
         render_handset(intent(PROFILES["T46U"]), PROFILES["T46U"], templates=templates)
+
+
+def test_a_shared_file_is_rendered_once_for_a_profile_and_scanned_once_for_its_octets():
+    scanned = []
+
+    def scan(content):
+        scanned.append(content)
+        return {(content.decode(), None): "1"}
+
+    shared = SharedFiles(scan)
+    profile, equal = PROFILES["T46U"], replace(PROFILES["T46U"])
+    shared.keep("a.j2", profile, b"x")
+    assert shared.content_of("a.j2", profile) == b"x"
+    assert shared.content_of("a.j2", equal) is None
+    assert shared.content_of("b.j2", profile) is None
+    assert [shared.scan(b"x"), shared.scan(b"y"), shared.scan(b"x")] == [
+        {("x", None): "1"},
+        {("y", None): "1"},
+        {("x", None): "1"},
+    ]
+    assert scanned == [b"x", b"y"]
+
+
+def test_shared_files_are_let_go_of_before_they_are_many():
+    shared = SharedFiles(lambda _: None)
+    for number in range(1000):
+        shared.keep(f"{number}.j2", PROFILES["T46U"], b"x")
+    kept = [n for n in range(1000) if shared.content_of(f"{n}.j2", PROFILES["T46U"])]
+    assert kept[-1] == 999
+    assert len(kept) <= 64
+
+
+def test_two_handsets_with_one_shared_file_are_both_compared(tmp_path):
+    """The second one finds the shared file rendered, and is refused for it all the same."""
+    templates = broken_templates(
+        tmp_path,
+        "yealink/model.cfg.j2",
+        "power_on = 1",
+        "power_on = 1\nlocal_time.ntp_server1 = one.example",
+    )
+    for name in ("first", "second"):
+        with pytest.raises(RenderError, match=f"handset {name}: .*ntp_server1 is also in"):
+            render_handset(
+                intent(PROFILES["T46U"], name=name), PROFILES["T46U"], templates=templates
+            )
 
 
 @pytest.mark.parametrize("model", MODELS)
