@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rig.timeline import LampState
 from rig.verdict import (
+    config_rules,
     diversion,
     diversion_facts,
     diversion_rules,
@@ -40,6 +41,10 @@ def judge(evidence: Evidence) -> Verdict:
 def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdict) -> None:
     case = mwi.build_case(evidence, expectation)
     verdict.measurements += mwi_measure.measure(case)
+    missing = config_rules.account_not_configured(case)
+    if case.state is LampState.UNKNOWN and missing is not None:
+        _add(verdict, [missing])  # a phone without this account has no lamp for it
+        return
     if case.state is LampState.UNKNOWN:
         verdict.rig_faults.append(
             RigFault(

@@ -158,6 +158,18 @@ class LampCase:
         return tuple(n for n in self.before_end if n.first.at >= self.expectation.since)
 
     @property
+    def telling(self) -> tuple[NotifyStory, ...]:
+        """The NOTIFYs that explain why the phone knows or does not know.
+
+        Those after the trigger; if there is none, the last one before it, if the phone refused
+        it: a platform may give a subscription up after that.
+        """
+        if self.after:
+            return self.after
+        before = [n for n in self.before_end if n.first.at < self.expectation.since][-1:]
+        return tuple(n for n in before if n.answer_status and n.answer_status >= 300)
+
+    @property
     def before_end(self) -> tuple[NotifyStory, ...]:
         """NOTIFYs sent before the instant that is judged."""
         return tuple(n for n in self.story.notifies if n.first.at <= self.expectation.until)

@@ -18,7 +18,7 @@ from rig.verdict.proofs import mailbox, packet, summary_line
 
 def body_unreadable(case: LampCase) -> Finding | None:
     """M4: nothing can be learnt from the body: unreadable, empty or of another type."""
-    for notify in case.after:
+    for notify in case.telling:
         request = notify.request
         if notify.body_error:
             return _malformed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rig.timeline import MailboxSeen, SipSeen
 from rig.verdict.fault_class import Component, FaultClass
-from rig.verdict.finding import Finding, Proof, ProofKind
+from rig.verdict.finding import Finding, Proof
 from rig.verdict.mwi import LampCase, agrees
 from rig.verdict.mwi_address import misaddressed
 from rig.verdict.mwi_facts import NotifyStory, account_story, request_of
@@ -19,32 +19,8 @@ REFUSED_BODY = frozenset({400, 406, 415, 422, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
 
 
-def subscription_not_configured(case: LampCase) -> Finding | None:
-    """P4: the file that the phone read does not tell it to subscribe."""
-    wrong = [
-        d for d in case.handset.differences if d.field.startswith(f"accounts[{case.account}].mwi.")
-    ]
-    if not case.ill or not wrong or case.story.subscribes:
-        return None
-    first = wrong[0]
-    line = f":{first.line}" if first.line else ""
-    have = f"reads {first.got}" if first.line else f"key absent, the phone takes {first.got}"
-    registers = case.story.registers[-1:]
-    return Finding(
-        FaultClass.P4,
-        Component.CONFIG,
-        f"{first.file}{line} does not make account {case.account} of {case.handset.name} "
-        f"subscribe to its messages ({first.field}: wanted {first.wanted}, {have}), "
-        "so the phone registered and never sent SUBSCRIBE",
-        "render the file again and make the phone fetch it (resync)",
-        (
-            Proof(ProofKind.FILE, f"{first.file}{line}", f"{first.key or first.field}: {have}"),
-            *(packet(r, "REGISTER, no SUBSCRIBE follows") for r in registers),
-            absence("SUBSCRIBE for message-summary", case.expectation.until),
-        ),
-        "subscription_not_configured",
-        case.handset.name,
-    )
+UNANSWERED_S = 0.5
+"""A request without an answer for so long (T1 of RFC 3261 section 17) is unanswered."""
 
 
 def subscribe_refused(case: LampCase) -> Finding | None:
@@ -62,6 +38,33 @@ def subscribe_refused(case: LampCase) -> Finding | None:
         "allow message-summary for this account on the platform, or provision unsolicited MWI",
         (packet(last.seen, f"SUBSCRIBE answered {last.status}"),),
         "subscribe_refused",
+        case.handset.name,
+    )
+
+
+def subscribe_unanswered(case: LampCase) -> Finding | None:
+    """M8 or M7: the phone asks again and again, and nobody answers."""
+    last = case.story.subscribes[-1] if case.story.subscribes else None
+    if not case.ill or case.after or last is None or last.status is not None:
+        return None
+    if case.expectation.until - last.seen.at < UNANSWERED_S:
+        return None
+    arrived = any(
+        o.destination in case.evidence.platform_addresses for o in last.seen.observations
+    )
+    where = "reached the platform and" if arrived else "never reached the platform, so it"
+    return Finding(
+        FaultClass.M7 if arrived else FaultClass.M8,
+        Component.PLATFORM if arrived else Component.NETWORK,
+        f"the SUBSCRIBE of {case.handset.name} {where} was not answered",
+        "look at the platform's subscription service"
+        if arrived
+        else "look at firewall and proxy between phone and platform: REGISTER passes, this not",
+        (
+            packet(last.seen, "SUBSCRIBE"),
+            absence("an answer to this SUBSCRIBE", last.seen.at),
+        ),
+        "subscribe_unanswered",
         case.handset.name,
     )
 
@@ -245,7 +248,7 @@ def notify_unanswered(case: LampCase) -> Finding | None:
 
 def notify_misaddressed(case: LampCase) -> Finding | None:
     """M3: wrong Request-URI, To, dialog, sequence, package, transport or destination."""
-    for notify in case.after:
+    for notify in case.telling:
         fault = misaddressed(case, notify)
         if fault is None:
             continue
@@ -300,7 +303,7 @@ def _same_news(one: NotifyStory, two: NotifyStory) -> bool:
 
 def notify_refused(case: LampCase) -> Finding | None:
     """M7, M4 or M3: the phone refuses the NOTIFY."""
-    refused = [n for n in case.after if n.answer_status and n.answer_status >= 300]
+    refused = [n for n in case.telling if n.answer_status and n.answer_status >= 300]
     if not refused or any(n.accepted for n in case.after):
         return None
     last = refused[-1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rig.verdict import config_rules as config
 from rig.verdict import lamp_rules as lamp
 from rig.verdict import mwi_content_rules as content
 from rig.verdict import mwi_delivery_rules as delivery
@@ -19,8 +20,11 @@ from rig.verdict.mwi import LampCase
 Rule = Callable[[LampCase], Finding | None]
 
 CHAIN: tuple[Rule, ...] = (
-    delivery.subscription_not_configured,
+    config.account_not_configured,
+    config.subscription_not_configured,
+    config.message_key_wrong,
     delivery.subscribe_refused,
+    delivery.subscribe_unanswered,
     delivery.never_subscribed,
     content.message_not_kept,
     delivery.notify_misaddressed,
@@ -52,7 +56,7 @@ TIMING = frozenset({"notify_late", "lamp_late", "lamp_on_its_own", "wrong_timer"
 
 ABSENCE = frozenset(
     {
-        "notify_missing", "never_subscribed", "notify_lost", "notify_unanswered",
+        "notify_missing", "never_subscribed", "subscribe_unanswered", "notify_lost", "notify_unanswered",
         "lamp_contradicts", "message_not_kept", "not_diverted", "wrong_greeting",
     }
 )  # fmt: skip
