@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from provisioning.errors import Position
 from provisioning.inventory_fields import FaultList, show_value
 from provisioning.inventory_handsets import AccountDraft, HandsetDraft
+from provisioning.inventory_lists import checked_lists
 from provisioning.inventory_model import AccountRef, Forward, InventoryHandset, ModelLimits, User
 from provisioning.inventory_site import Site
 from provisioning.inventory_site_part import SitePart
@@ -54,6 +55,11 @@ class Directory:
         except NumberError:
             return None
         return self._numbers.get(normal)
+
+    def number_of(self, text: str) -> str | None:
+        """Number of the user that a number or an extension names; None for nobody."""
+        user = self.find(text.replace(" ", ""))
+        return user.number if user is not None and user.number else None
 
     def nearest(self, text: str) -> list[str]:
         """Numbers and extensions that look alike."""
@@ -255,7 +261,12 @@ def _with_aliases(
                 expected="another number",
                 fix="Name another number or remove it.",
             )
-    mailbox = dataclasses.replace(user.mailbox, aliases=tuple(aliases), transfer_on_zero=transfer)
+    mailbox = dataclasses.replace(
+        user.mailbox,
+        aliases=tuple(aliases),
+        transfer_on_zero=transfer,
+        distribution_lists=checked_lists(draft.lists, directory.number_of, faults),
+    )
     return dataclasses.replace(user, mailbox=mailbox)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from provisioning.address import Mac
+from provisioning.distribution_list import DistributionList
 from provisioning.errors import Position
 from provisioning.intent import LampPolicyIntent, LineKeyKind, MwiMode, SipTransport
 from provisioning.secret import Secret
@@ -111,6 +112,8 @@ class MailboxSettings:
         email_copy: address that gets a copy of the message; None for none.
         email_redirect: address that gets the messages instead of the mailbox; None when they
             stay in the mailbox.
+        change_pin: the owner must choose a PIN at the first login.
+        distribution_lists: by place, None for a free one; members in normal form.
     """
 
     pin: Secret
@@ -126,6 +129,8 @@ class MailboxSettings:
     email_notify: str | None = None
     email_copy: str | None = None
     email_redirect: str | None = None
+    change_pin: bool = False
+    distribution_lists: tuple[DistributionList | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

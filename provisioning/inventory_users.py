@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from provisioning.email_address import check_email
 from provisioning.errors import Position
 from provisioning.inventory_fields import FieldReader, parse_text
+from provisioning.inventory_lists import ListDraft, read_lists
 from provisioning.inventory_model import (
     DEFAULT_RINGS,
     MAX_RINGS,
@@ -47,6 +48,7 @@ class UserDraft:
         aliases_at: where each alias of the mailbox stands.
         transfer_at: where the transfer number stands.
         forwards_at: where each forwarding target stands, by kind.
+        lists: distribution lists of the mailbox, members as written.
     """
 
     user: User
@@ -56,6 +58,7 @@ class UserDraft:
     aliases_at: tuple[Position, ...] = ()
     transfer_at: Position = field(default=Position(""))
     forwards_at: dict[str, Position] = field(default_factory=dict)
+    lists: tuple[ListDraft | None, ...] = ()
 
 
 def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
@@ -85,6 +88,7 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
         sip.finish()
     aliases_at: list[Position] = []
     transfer_at: list[Position] = []
+    lists: list[ListDraft | None] = []
     forwards_at: dict[str, Position] = {}
     draft = UserDraft(
         user=User(
@@ -94,7 +98,7 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
             sip_user=sip_user,
             auth_user=auth_user or sip_user,
             password=password,
-            mailbox=_mailbox(reader, reading, aliases_at, transfer_at),
+            mailbox=_mailbox(reader, reading, aliases_at, transfer_at, lists),
             services=_services(reader, reading, forwards_at),
             position=node.position,
         ),
@@ -104,13 +108,18 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
         aliases_at=tuple(aliases_at),
         transfer_at=transfer_at[0] if transfer_at else node.position,
         forwards_at=forwards_at,
+        lists=tuple(lists),
     )
     reader.finish()
     return draft
 
 
 def _mailbox(
-    user: FieldReader, reading: Reading, aliases_at: list[Position], transfer_at: list[Position]
+    user: FieldReader,
+    reading: Reading,
+    aliases_at: list[Position],
+    transfer_at: list[Position],
+    lists: list[ListDraft | None],
 ) -> MailboxSettings | None:
     reader = user.part("mailbox", "mailbox")
     if reader is None:
@@ -121,6 +130,7 @@ def _mailbox(
         if alias is not None:
             aliases.append(alias)
             aliases_at.append(item.position)
+    lists += read_lists(reader, reading.faults)
     transfer_at.append(reader.position_of("transfer_on_zero"))
     email = reader.part("email", "email part")
     notify = email.parsed("notify", check_email) if email else None
@@ -145,6 +155,7 @@ def _mailbox(
         email_notify=notify,
         email_copy=copy,
         email_redirect=redirect,
+        change_pin=reader.flag("change_pin", default=False),
     )
     reader.finish()
     return mailbox

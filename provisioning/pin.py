@@ -111,7 +111,9 @@ def check_pin(pin: str, rules: PinRules = GUIDE_RULES) -> list[str]:
         PinFault.TOO_SHORT: f"a PIN has at least {rules.min_length} digits",
         PinFault.TOO_LONG: f"a PIN has at most {rules.max_length} digits",
         PinFault.NOT_DIGITS: "a PIN has digits only",
-        PinFault.ASCENDING: f"a PIN has no ascending run of more than {rules.max_ascending} digits",
+        PinFault.ASCENDING: (
+            f"a PIN has no ascending run of more than {rules.max_ascending} digits"
+        ),
         PinFault.DESCENDING: (
             f"a PIN has no descending run of more than {rules.max_descending} digits"
         ),

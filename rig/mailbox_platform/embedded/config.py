@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail_config import MailConfig
+from rig.mailbox_platform.embedded.portal_menu import PortalMenu
 from rig.timeline import Address
 
 
@@ -44,6 +45,12 @@ class PlatformConfig:
         trunk: where numbers outside the site are sent, or None if there is no trunk.
         mail: where mail about messages is handed in, or None for no mail at all; a mailbox
             that redirects its messages then keeps them.
+        portal_menu: keys and times of the voice portal, or None for those that come with the
+            package (:func:`.portal_menu.load_portal_menu` reads a file of one's own).
+        api_port: TCP port of the HTTP API (Xsi and management), 0 for any free one, None for no
+            API.
+        api_heartbeat_s: between two heartbeats on an event channel of the API, seconds; a
+            client that is silent for four of them loses its channel.
 
     Source: RFC 3261 sections 10.3 and 22, RFC 6665 section 4.2.1.1, RFC 3842 section 3.4.
     """
@@ -74,6 +81,9 @@ class PlatformConfig:
     durable_store: bool = False
     trunk: Address | None = None
     mail: MailConfig | None = None
+    portal_menu: PortalMenu | None = None
+    api_port: int | None = None
+    api_heartbeat_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse settings that no platform could honour."""
@@ -93,6 +103,16 @@ class PlatformConfig:
                 "platform config: subscribe_min_expires_s must be above 0 and not above "
                 f"subscribe_max_expires_s, got {self.subscribe_min_expires_s} and "
                 f"{self.subscribe_max_expires_s}. Swap or correct them."
+            )
+        if self.api_port is not None and not 0 <= self.api_port <= 65535:
+            raise UsageError(
+                f"platform config: api_port is {self.api_port}; expected 0 to 65535, or None "
+                "for no API."
+            )
+        if self.api_heartbeat_s <= 0:
+            raise UsageError(
+                f"platform config: api_heartbeat_s is {self.api_heartbeat_s}; expected more "
+                "than 0. Use 15.0."
             )
         if self.max_diversions < 1:
             raise UsageError(

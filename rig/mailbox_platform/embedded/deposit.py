@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from rig.errors import RigError
+from rig.mailbox_platform.embedded.portal_menu_actions import DepositAction
 from rig.mailbox_platform.embedded.stored_message import StoredMessage
 from rig.media.g711 import SAMPLE_RATE_HZ
 from rig.media.recording import Recording
@@ -62,6 +63,8 @@ class DepositEnd(StrEnum):
     SILENCE = "silence"
     NO_AUDIO = "no_audio"
     FULL = "full"
+    LOGIN = "login"
+    TRANSFER = "transfer"
 
 
 class DepositPlace(Protocol):
@@ -80,6 +83,28 @@ class DepositPlace(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerKeys:
+    """What a caller can do with keys while leaving a message.
+
+    Attributes:
+        actions: by key.
+        transfer: sends the call to the owner's other number; gives back whether somebody
+            there has answered. None when no number is set.
+        mark_urgent: marks the message that was left, by its identifier.
+        urgent_s: how long that can be done after the end of the message, seconds.
+    """
+
+    actions: Mapping[str, DepositAction]
+    transfer: Callable[[], Awaitable[bool]] | None = None
+    mark_urgent: Callable[[str], object] | None = None
+    urgent_s: float = 2.0
+
+
+HASH_ONLY = CallerKeys(actions={"#": DepositAction.END})
+"""A mailbox where callers can only end the greeting and the message."""
+
+
 class Deposit:
     """One caller's message.
 
@@ -91,6 +116,7 @@ class Deposit:
         greeting: prompt or PCM to play.
         policy: what counts as a message.
         on_message: called with the message once it is stored.
+        keys: what the caller can do with keys.
 
     Attributes:
         end: why it ended; None while it runs.
@@ -107,6 +133,7 @@ class Deposit:
         greeting: str | bytes,
         policy: DepositPolicy,
         on_message: Callable[[StoredMessage], None] | None = None,
+        keys: CallerKeys = HASH_ONLY,
     ) -> None:
         self.end: DepositEnd | None = None
         self.message: StoredMessage | None = None
@@ -118,6 +145,8 @@ class Deposit:
         self._policy = policy
         self._on_message = on_message
         self._recording: Recording | None = None
+        self._keys = keys
+        self._asked: DepositAction | None = None
         self._key = asyncio.Event()
         self._sound_s = 0.0
         self._first_s = -1.0
@@ -133,21 +162,56 @@ class Deposit:
         either way.
         """
         counts = self._store.counts(self._mailbox)
-        if counts.new + counts.saved >= self._policy.max_messages:
-            self.end = DepositEnd.FULL
-            await self._stream.play("greeting.mailbox_full")
+        full = counts.new + counts.saved >= self._policy.max_messages
+        await self._stream.play("greeting.mailbox_full" if full else self._greeting)
+        if self._asked is DepositAction.LOGIN:
+            self.end = DepositEnd.LOGIN
             return
-        await self._stream.play(self._greeting)
+        if self._asked is DepositAction.TRANSFER and await self._transferred():
+            self.end = DepositEnd.TRANSFER
+            return
+        if full:
+            self.end = DepositEnd.FULL
+            return
         self._key.clear()
         self._recording = self._stream.record()
         begun = asyncio.get_running_loop().time()
         await self._stream.play("beep")
         end = await self._wait_end(begun)
         self.finish(end)
-        if end is DepositEnd.TOO_LONG:
+        if end is DepositEnd.TRANSFER:
+            await self._transferred()
+        elif end is DepositEnd.TOO_LONG:
             await self._stream.play("deposit.too_long")
         elif self.message is not None:
-            await self._stream.play("deposit.thanks")
+            await self._thank(self.message)
+
+    async def _transferred(self) -> bool:
+        """Send the caller elsewhere; False when there is no elsewhere or nobody answers."""
+        if self._keys.transfer is not None:
+            await self._stream.play("deposit.transfer")
+            if await self._keys.transfer():
+                return True
+        self._asked = None
+        await self._stream.play("deposit.not_available")
+        return False
+
+    async def _thank(self, message: StoredMessage) -> None:
+        """Say that the message is kept, and let the caller mark it as urgent."""
+        self._asked = None
+        self._key.clear()
+        mark = self._keys.mark_urgent
+        await self._stream.play("deposit.thanks")
+        if mark is None or DepositAction.URGENT not in self._keys.actions.values():
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._key.wait(), self._keys.urgent_s)
+        if self._key_meant(DepositAction.URGENT):
+            mark(message.message_id)
+            await self._stream.play("deposit.urgent")
+
+    def _key_meant(self, action: DepositAction) -> bool:
+        return self._asked is action
 
     def finish(self, end: DepositEnd = DepositEnd.CALLER) -> StoredMessage | None:
         """Stop recording and keep the message, at once. Further calls change nothing.
@@ -188,7 +252,8 @@ class Deposit:
                 await asyncio.wait_for(self._key.wait(), _POLL_S)
             elapsed = loop.time() - begun
             if self._key.is_set():
-                return DepositEnd.KEY
+                transfer = self._asked is DepositAction.TRANSFER
+                return DepositEnd.TRANSFER if transfer else DepositEnd.KEY
             if not recording.packets and elapsed >= self._policy.no_audio_s:
                 return DepositEnd.NO_AUDIO
             if elapsed >= self._policy.max_message_s:
@@ -198,11 +263,22 @@ class Deposit:
         return DepositEnd.CALLER
 
     def _digit(self, digit: str) -> None:
-        if digit != "#":
+        action = self._keys.actions.get(digit)
+        if action is None or self._asked is not None:
             return
         if self._recording is None:
-            self._stream.stop_playing()
-        else:
+            if action is not DepositAction.URGENT:
+                self._asked = None if action is DepositAction.END else action
+                self._stream.stop_playing()
+        elif self.end is not None:
+            if action is DepositAction.URGENT:
+                self._asked = action
+            self._key.set()
+        elif action is DepositAction.END or (
+            action is DepositAction.TRANSFER and self._keys.transfer is not None
+        ):
+            # A key that leads nowhere must not cut a message short.
+            self._asked = None if action is DepositAction.END else action
             self._key.set()
 
     def _audio(self, pcm: bytes, _packet: RtpPacket) -> None:

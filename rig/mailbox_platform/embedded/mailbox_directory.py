@@ -9,6 +9,7 @@ from rig.mailbox_platform.embedded.directory import Directory, UserTarget
 from rig.mailbox_platform.embedded.greeting import GreetingKind
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.rules import CallerKind
+from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
 
 
@@ -19,12 +20,20 @@ class PlatformMailboxDirectory:
         directory: whose number is whose.
         settings: what users have switched on.
         hook: may choose another greeting.
+        service: what owners have set themselves; None for nothing.
     """
 
-    def __init__(self, directory: Directory, settings: Settings, hook: PlatformHook) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        settings: Settings,
+        hook: PlatformHook,
+        service: SelfService | None = None,
+    ) -> None:
         self._directory = directory
         self._settings = settings
         self._hook = hook
+        self._service = service
 
     def mailbox_of(self, party: str) -> str | None:
         """The mailbox that a user has; None when there is no such user or it has none.
@@ -64,6 +73,8 @@ class PlatformMailboxDirectory:
 
     def check_pin(self, mailbox: str, pin: str) -> bool:
         """Whether it is the mailbox's PIN; takes as long for a wrong one as for the right one."""
+        if self._service is not None:
+            return self._service.pins.check(mailbox, pin)
         user = self._directory.user(mailbox)
         if user is None or user.mailbox is None:
             return False
@@ -71,6 +82,9 @@ class PlatformMailboxDirectory:
         return hmac.compare_digest(wanted, pin.encode("utf-8", "replace"))
 
     def greeting(self, mailbox: str, kind: GreetingKind) -> str | bytes:
-        """The greeting to play: identifier of a prompt."""
-        del mailbox
-        return self._hook.greeting(kind.value)
+        """The greeting to play: PCM of the owner's own, or identifier of a prompt."""
+        prompt = self._hook.greeting(kind.value)
+        if self._service is None or prompt not in set(GreetingKind):
+            return prompt
+        own = self._service.greetings.chosen(mailbox, GreetingKind(prompt))
+        return prompt if own is None else own

@@ -14,118 +14,47 @@ what); the keys are data, see ``portal_menu.yaml``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
-from rig.mailbox_platform.embedded.portal_menu import MainAction, MessageAction, PortalMenu
+from rig.mailbox_platform.embedded.portal_commands import (
+    Command,
+    Delete,
+    Expunge,
+    HangUp,
+    MarkHeard,
+    MarkNew,
+    MessageSound,
+    NoteLogin,
+    Play,
+    Restore,
+    Sound,
+    Wait,
+)
+from rig.mailbox_platform.embedded.portal_envelope import envelope_prompts
+from rig.mailbox_platform.embedded.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.portal_menu_actions import MainAction, MessageAction
+from rig.mailbox_platform.embedded.portal_questions import PortalQuestions
+from rig.mailbox_platform.embedded.portal_sending import Sending
+from rig.mailbox_platform.embedded.portal_settings import PinChange, SettingsMenu
+from rig.mailbox_platform.embedded.portal_steps import LONGEST_ENTRY, Step
 from rig.mailbox_platform.embedded.rules import LoginNeed
 
-_LONGEST_ENTRY = 30
-
-
-@dataclass(frozen=True, slots=True)
-class MessageSound:
-    """The audio of a stored message, as one thing to play."""
-
-    message_id: str
-
-
-Sound = str | MessageSound
-"""Identifier of a prompt, or a message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """Play these one after the other instead of what plays now; then report ``played``."""
-
-    sounds: tuple[Sound, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Stop playing; report ``timeout`` if no digit comes in so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """End the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoteLogin:
-    """Count a right or wrong PIN for a mailbox."""
-
-    mailbox: str
-    succeeded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MarkHeard:
-    """Turn a new message into a saved one."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class MarkNew:
-    """Turn a saved message into a new one."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete a message; it can be restored."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Undo a deletion."""
-
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Expunge:
-    """Remove deleted messages for good."""
-
-    message_ids: tuple[str, ...]
-
-
-Command = Play | Wait | HangUp | NoteLogin | MarkHeard | MarkNew | Delete | Restore | Expunge
-
-
-class PortalAccess(Protocol):
-    """What the dialogue must be able to ask; answers are immediate."""
-
-    def identify(self, caller: str) -> tuple[str, LoginNeed] | None:
-        """The mailbox that a calling number belongs to and what to ask; None for a stranger."""
-        ...
-
-    def find_mailbox(self, entered: str) -> str | None:
-        """The mailbox of a number that was typed in; None when there is none."""
-        ...
-
-    def check_pin(self, mailbox: str, pin: str) -> bool:
-        """Whether it is the mailbox's PIN."""
-        ...
-
-    def is_locked(self, mailbox: str) -> bool:
-        """Whether there were too many wrong PINs."""
-        ...
-
-    def message_ids(self, mailbox: str, *, saved: bool) -> tuple[str, ...]:
-        """New or saved messages in the order of hearing."""
-        ...
-
-    def is_there(self, message_id: str) -> bool:
-        """Whether a message can be played: another call may have deleted it."""
-        ...
+__all__ = [
+    "Command",
+    "Delete",
+    "Expunge",
+    "HangUp",
+    "MarkHeard",
+    "MarkNew",
+    "MessageSound",
+    "NoteLogin",
+    "Play",
+    "Portal",
+    "PortalState",
+    "Restore",
+    "Sound",
+    "Wait",
+]
 
 
 class PortalState(StrEnum):
@@ -137,6 +66,7 @@ class PortalState(StrEnum):
     MAIN = "main"
     MESSAGE = "message"
     AFTER_MESSAGE = "after_message"
+    STEP = "step"
     LEAVING = "leaving"
     ENDED = "ended"
 
@@ -153,7 +83,7 @@ class Portal:
         mailbox: the mailbox once the caller is in; empty before.
     """
 
-    def __init__(self, menu: PortalMenu, access: PortalAccess) -> None:
+    def __init__(self, menu: PortalMenu, access: PortalQuestions) -> None:
         self.state = PortalState.IDLE
         self.mailbox = ""
         self._menu = menu
@@ -166,19 +96,25 @@ class Portal:
         self._queue: tuple[str, ...] = ()
         self._index = 0
         self._deleted: list[str] = []
+        self._step = Step((), 0)
         self._main_actions: dict[MainAction, Callable[[], list[Command]]] = {
             MainAction.HEAR_NEW: lambda: self._hear(saved=False),
             MainAction.HEAR_SAVED: lambda: self._hear(saved=True),
             MainAction.RESTORE_DELETED: self._restore,
+            MainAction.SETTINGS: self._settings,
             MainAction.LEAVE: self._goodbye,
         }
         self._message_actions: dict[MessageAction, Callable[[str], list[Command]]] = {
             MessageAction.REPEAT: lambda _: self._play_message(),
             MessageAction.PREVIOUS: lambda _: self._move(-1),
             MessageAction.DELETE: self._delete,
+            MessageAction.UNDELETE: lambda _: self._undelete(),
             MessageAction.KEEP_NEW: lambda m: [MarkNew(m), *self._move(1, "portal.kept_new")],
             MessageAction.SAVE: lambda m: [MarkHeard(m), *self._move(1, "portal.saved")],
             MessageAction.SKIP: lambda _: self._move(1),
+            MessageAction.ENVELOPE: self._envelope,
+            MessageAction.REPLY: lambda m: self._sending(m).reply(),
+            MessageAction.FORWARD: lambda m: self._sending(m).forward(),
             MessageAction.MAIN_MENU: lambda _: self._main_menu(),
         }
 
@@ -194,10 +130,18 @@ class Portal:
             return self._ask_mailbox()
         self._candidate, need = known
         if need is LoginNeed.NOTHING:
-            self.mailbox = self._candidate
-            return self._main_menu()
+            return self._enter(self._candidate)
         self._asks_number = need is LoginNeed.NUMBER_AND_PIN
         return self._ask_mailbox() if self._asks_number else self._ask_pin()
+
+    def start_for(self, mailbox: str) -> list[Command]:
+        """A caller who hears the greeting of a mailbox wants to log in to it.
+
+        Args:
+            mailbox: its number; the PIN is asked for, whoever calls.
+        """
+        self._candidate = mailbox
+        return self._ask_pin()
 
     def digit(self, digit: str) -> list[Command]:
         """The caller pressed a key.
@@ -217,6 +161,8 @@ class Portal:
                 if choice is None:
                     return []
                 return self._message_actions[choice](self._queue[self._index])
+            case PortalState.STEP:
+                return self._step.digit(digit)
             case _:
                 return []
 
@@ -233,21 +179,39 @@ class Portal:
                 return [MarkHeard(heard), Play(("portal.after_message",))]
             case PortalState.AFTER_MESSAGE:
                 return [Wait(self._menu.after_message_s)]
+            case PortalState.STEP:
+                return self._step.played()
             case PortalState.LEAVING:
                 self.state = PortalState.ENDED
                 return [HangUp()]
             case _:
                 return []
 
+    def recorded(self, sound_s: float) -> list[Command]:
+        """A recording ended.
+
+        Args:
+            sound_s: how much of it is sound.
+        """
+        return self._step.recorded(sound_s) if self.state is PortalState.STEP else []
+
     def timeout(self) -> list[Command]:
         """No digit came in the time of the last :class:`Wait`."""
         if self.state is PortalState.AFTER_MESSAGE:
             return self._move(1)
-        if self._entered:
+        if self.state is PortalState.STEP:
+            ended = self._step.timeout()
+            if ended is not None:
+                return ended
+        elif self._entered:
             return self._entry_complete()
         self._silences += 1
         if self._silences > self._menu.reminders:
             return self._goodbye()
+        return self._remind()
+
+    def _remind(self) -> list[Command]:
+        """Ask again what a silent caller was asked."""
         match self.state:
             case PortalState.ASK_MAILBOX:
                 return self._ask_mailbox()
@@ -255,6 +219,8 @@ class Portal:
                 return self._ask_pin()
             case PortalState.MAIN:
                 return self._main_menu()
+            case PortalState.STEP:
+                return self._step.begin()
             case _:
                 return []
 
@@ -277,7 +243,7 @@ class Portal:
             return self._entry_complete()
         if digit == "*":
             self._entered = ""
-        elif digit.isdecimal() and len(self._entered) < _LONGEST_ENTRY:
+        elif digit.isdecimal() and len(self._entered) < LONGEST_ENTRY:
             self._entered += digit
         return [Wait(self._menu.next_digit_s)]
 
@@ -289,10 +255,34 @@ class Portal:
         mailbox = self._candidate
         if mailbox is not None and not self._access.is_locked(mailbox):
             if self._access.check_pin(mailbox, entered):
-                self.mailbox = mailbox
-                return [NoteLogin(mailbox, succeeded=True), *self._main_menu()]
+                return [NoteLogin(mailbox, succeeded=True), *self._enter(mailbox)]
             return [NoteLogin(mailbox, succeeded=False), *self._refuse()]
         return self._refuse()
+
+    def _enter(self, mailbox: str) -> list[Command]:
+        """The caller is in; whoever must choose a PIN does nothing else before."""
+        self.mailbox = mailbox
+        if not self._access.must_change_pin(mailbox):
+            return self._main_menu()
+        change = PinChange(
+            self._menu,
+            self._access,
+            mailbox=mailbox,
+            go=self._go,
+            done=self._main_menu,
+            leave=None,
+        )
+        return change.ask("portal.must_change_pin")
+
+    def _go(self, step: Step, *before: Sound) -> list[Command]:
+        self.state, self._step = PortalState.STEP, step
+        return step.begin(*before)
+
+    def _settings(self) -> list[Command]:
+        settings = SettingsMenu(
+            self._menu, self._access, mailbox=self.mailbox, go=self._go, back=self._main_menu
+        )
+        return settings.open()
 
     def _refuse(self) -> list[Command]:
         self._tries += 1
@@ -329,6 +319,42 @@ class Portal:
     def _delete(self, message_id: str) -> list[Command]:
         self._deleted.append(message_id)
         return [Delete(message_id), *self._move(1, "portal.deleted")]
+
+    def _undelete(self) -> list[Command]:
+        """Take the last deletion of this call back, and go to that message."""
+        if not self._deleted:
+            return self._at_message("portal.nothing_deleted")
+        message_id = self._deleted.pop()
+        if message_id in self._queue:
+            self._index = self._queue.index(message_id)
+            self.state = PortalState.MESSAGE
+            sounds = ("portal.undeleted", "portal.message", MessageSound(message_id))
+            return [Restore(message_id), Play(sounds)]
+        return [Restore(message_id), *self._at_message("portal.undeleted")]
+
+    def _envelope(self, message_id: str) -> list[Command]:
+        envelope = self._access.envelope(message_id)
+        return self._at_message(*(envelope_prompts(envelope) if envelope is not None else ()))
+
+    def _at_message(self, *before: Sound) -> list[Command]:
+        """Say something, and go on where we were: in the message or after it."""
+        if self.state is PortalState.MESSAGE:
+            return self._play_message(*before)
+        return self._after_message(*before)
+
+    def _after_message(self, *before: Sound) -> list[Command]:
+        self.state = PortalState.AFTER_MESSAGE
+        return [Play((*before, "portal.after_message"))]
+
+    def _sending(self, message_id: str) -> Sending:
+        return Sending(
+            self._menu,
+            self._access,
+            mailbox=self.mailbox,
+            message_id=message_id,
+            go=self._go,
+            back=self._after_message,
+        )
 
     def _restore(self) -> list[Command]:
         deleted, self._deleted = self._deleted, []

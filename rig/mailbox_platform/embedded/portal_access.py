@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from rig.clock import Clock, now
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.greeting import GreetingKind
+from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.portal_questions import Envelope, Recipients
 from rig.mailbox_platform.embedded.rules import CallerKind, LoginNeed, login_need
+from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.store import MessageState, MessageStore
 
 
@@ -55,12 +60,14 @@ class MailboxDirectory(Protocol):
 
 
 class StoreAccess:
-    """Answers the questions of :class:`.portal.PortalAccess` from directory and store.
+    """Answers the questions of :class:`.portal_questions.PortalQuestions`.
 
     Args:
         directory: who owns what.
         store: messages and wrong PINs.
         menu: for the limits of the login.
+        service: lists, greetings and PINs; None where owners cannot change anything by phone.
+        max_messages: messages that a mailbox can hold.
         clock: tells how long a mailbox has been locked.
     """
 
@@ -70,11 +77,15 @@ class StoreAccess:
         store: MessageStore,
         menu: PortalMenu,
         *,
+        service: SelfService | None = None,
+        max_messages: int = 100,
         clock: Clock = now,
     ) -> None:
         self._directory = directory
         self._store = store
         self._menu = menu
+        self._service = service
+        self._max_messages = max_messages
         self._clock = clock
 
     def identify(self, caller: str) -> tuple[str, LoginNeed] | None:
@@ -110,3 +121,89 @@ class StoreAccess:
         """Whether a message can still be played."""
         message = self._store.message(message_id)
         return message is not None and message.state is not MessageState.DELETED
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether settings can be changed by phone here."""
+        return self._service is not None
+
+    def must_change_pin(self, mailbox: str) -> bool:
+        """Whether the owner must choose a PIN before anything else."""
+        return self._service is not None and self._service.pins.must_change(mailbox)
+
+    def pin_fault(self, mailbox: str, pin: str) -> str:
+        """Prompt that says why a new PIN is refused; empty when it may be taken."""
+        if self._service is None:
+            return "portal.not_available"
+        return self._service.pins.fault(mailbox, pin)
+
+    def envelope(self, message_id: str) -> Envelope | None:
+        """What is said about a message, in the time of the site."""
+        message = self._store.message(message_id)
+        if message is None:
+            return None
+        zone = ZoneInfo("UTC") if self._service is None else self._service.time_zone
+        at = datetime.fromtimestamp(message.at, zone)
+        return Envelope(
+            day=at.day,
+            month=at.month,
+            hour=at.hour,
+            minute=at.minute,
+            caller=message.caller,
+            duration_s=message.duration_s,
+            urgent=message.urgent,
+        )
+
+    def recipients_of_number(self, entered: str) -> Recipients:
+        """Who gets a message that is sent to a number or an extension."""
+        mailbox = self._directory.mailbox_of(entered) if entered else None
+        taking = mailbox is not None and self._takes_messages(mailbox)
+        return Recipients((mailbox,) if mailbox is not None and taking else ())
+
+    def recipients_of_list(self, mailbox: str, entered: str) -> Recipients | None:
+        """Who gets a message that is sent to a list; None when there is no such list.
+
+        Members without a mailbox, and those whose mailbox is off or full, are told apart.
+        """
+        if self._service is None or not (entered.isascii() and entered.isdecimal()):
+            return None
+        found = self._service.lists.get(mailbox).get(int(entered))
+        if found is None:
+            return None
+        taking: list[str] = []
+        without: list[str] = []
+        for member in found.members:
+            box = self._directory.mailbox_of(member)
+            if box is not None and self._takes_messages(box):
+                taking.append(box)
+            else:
+                without.append(self._service.spoken_number(member))
+        return Recipients(tuple(taking), tuple(without))
+
+    def sender_of(self, message_id: str) -> str | None:
+        """The mailbox of whoever left a message; None when there is none that takes one."""
+        message = self._store.message(message_id)
+        if message is None or not message.caller:
+            return None
+        mailbox = self._directory.mailbox_of(message.caller)
+        return mailbox if mailbox is not None and self._takes_messages(mailbox) else None
+
+    def is_urgent(self, message_id: str) -> bool:
+        """Whether a message is marked urgent."""
+        message = self._store.message(message_id)
+        return message is not None and message.urgent
+
+    def has_greeting(self, mailbox: str, slot: GreetingSlot) -> bool:
+        """Whether there is something to hear or use."""
+        return self._service is not None and self._service.greetings.has(mailbox, slot)
+
+    def auto_login(self, mailbox: str) -> bool:
+        """Whether the owner's phones need no PIN."""
+        options = self._directory.options(mailbox)
+        return options is not None and options.auto_login
+
+    def _takes_messages(self, mailbox: str) -> bool:
+        options = self._directory.options(mailbox)
+        counts = self._store.counts(mailbox)
+        room = counts.new + counts.saved < self._max_messages
+        return options is not None and options.active and room

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -11,30 +11,23 @@ from typing import Any, TypeVar
 
 import yaml
 
+from provisioning.distribution_list import FIRST_LIST_NUMBER
 from rig.errors import InputErrors, InputFault, Position
+from rig.mailbox_platform.embedded.portal_menu_actions import (
+    AutoLoginAction,
+    ConfirmAction,
+    DepositAction,
+    ForwardAction,
+    GreetingAction,
+    MainAction,
+    MessageAction,
+    ReviewAction,
+    SettingsAction,
+)
+
+__all__ = ["MainAction", "MessageAction", "PortalMenu", "load_portal_menu", "parse_portal_menu"]
 
 _DIGITS = "0123456789*#"
-
-
-class MainAction(StrEnum):
-    """What a key of the main menu does."""
-
-    HEAR_NEW = "hear_new"
-    HEAR_SAVED = "hear_saved"
-    RESTORE_DELETED = "restore_deleted"
-    LEAVE = "leave"
-
-
-class MessageAction(StrEnum):
-    """What a key does while a message plays, or after it."""
-
-    REPEAT = "repeat"
-    PREVIOUS = "previous"
-    DELETE = "delete"
-    KEEP_NEW = "keep_new"
-    SAVE = "save"
-    SKIP = "skip"
-    MAIN_MENU = "main_menu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +37,14 @@ class PortalMenu:
     Attributes:
         main: action by key of the main menu.
         message: action by key at a message.
+        forward: action by key when a message is forwarded.
+        confirm: action by key when a message is ready to be sent.
+        review: action by key after a recording.
+        settings: action by key of the settings menu.
+        greeting: action by key at one greeting.
+        auto_login: action by key at the automatic login.
+        deposit: action by a caller's key while leaving a message. A menu that is left out
+            (all but main and message may be) does not offer what it would.
         first_digit_s: how long to wait for the first digit of a number or PIN, seconds.
         next_digit_s: how long to wait for each further one.
         menu_s: how long to wait for a key of the main menu.
@@ -52,10 +53,21 @@ class PortalMenu:
         reminders: how often a prompt is repeated to a caller who presses nothing.
         lock_after: wrong PINs in a row, over all calls, before the mailbox is locked.
         lock_s: how long it stays locked, seconds.
+        record_s: longest recording, seconds.
+        min_recording_s: sound that a recording must hold, seconds.
+        urgent_s: how long a caller may mark a message as urgent after its end, seconds.
+        first_list_number: what is typed for the first distribution list.
     """
 
     main: Mapping[str, MainAction]
     message: Mapping[str, MessageAction]
+    forward: Mapping[str, ForwardAction] = field(default_factory=dict)
+    confirm: Mapping[str, ConfirmAction] = field(default_factory=dict)
+    review: Mapping[str, ReviewAction] = field(default_factory=dict)
+    settings: Mapping[str, SettingsAction] = field(default_factory=dict)
+    greeting: Mapping[str, GreetingAction] = field(default_factory=dict)
+    auto_login: Mapping[str, AutoLoginAction] = field(default_factory=dict)
+    deposit: Mapping[str, DepositAction] = field(default_factory=lambda: {"#": DepositAction.END})
     first_digit_s: float = 8
     next_digit_s: float = 4
     menu_s: float = 8
@@ -64,6 +76,22 @@ class PortalMenu:
     reminders: int = 2
     lock_after: int = 10
     lock_s: float = 900
+    record_s: float = 180
+    min_recording_s: float = 0.3
+    urgent_s: float = 2
+    first_list_number: int = FIRST_LIST_NUMBER
+
+
+_REQUIRED: dict[str, type[StrEnum]] = {"main": MainAction, "message": MessageAction}
+_OPTIONAL: dict[str, type[StrEnum]] = {
+    "forward": ForwardAction,
+    "confirm": ConfirmAction,
+    "review": ReviewAction,
+    "settings": SettingsAction,
+    "greeting": GreetingAction,
+    "auto_login": AutoLoginAction,
+    "deposit": DepositAction,
+}
 
 
 def load_portal_menu(path: Path | None = None) -> PortalMenu:
@@ -105,8 +133,9 @@ def parse_portal_menu(text: str, name: str = "portal menu") -> PortalMenu:
         raise _refused(name, "holds no mapping", "start from the file that comes with phonerig")
     faults: list[InputFault] = []
     values: dict[str, Any] = {
-        "main": _keys(data.pop("main", None), MainAction, f"{name}: main", faults),
-        "message": _keys(data.pop("message", None), MessageAction, f"{name}: message", faults),
+        menu: _keys(data.pop(menu, None), actions, f"{name}: {menu}", faults)
+        for menu, actions in (_REQUIRED | _OPTIONAL).items()
+        if menu in _REQUIRED or menu in data
     }
     known = {field.name: field.type for field in fields(PortalMenu)}
     for key, value in data.items():
@@ -123,7 +152,7 @@ def parse_portal_menu(text: str, name: str = "portal menu") -> PortalMenu:
     return PortalMenu(**values)
 
 
-_Action = TypeVar("_Action", MainAction, MessageAction)
+_Action = TypeVar("_Action", bound=StrEnum)
 
 
 def _keys(

@@ -7,26 +7,29 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from rig.errors import RigError
-from rig.mailbox_platform.embedded.portal import (
+from rig.errors import RigError, UsageError
+from rig.mailbox_platform.embedded.portal import Portal
+from rig.mailbox_platform.embedded.portal_commands import (
     Command,
-    Delete,
-    Expunge,
+    GreetingSound,
     HangUp,
-    MarkHeard,
-    MarkNew,
     MessageSound,
-    NoteLogin,
     Play,
-    Portal,
-    Restore,
+    Record,
+    RecordedSound,
     Sound,
+    StopRecording,
     Wait,
 )
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.portal_work import PortalWork
+from rig.media.recording import Recording
 from rig.media.stream import AudioStream
+from rig.media.tones import SILENT_LEVEL, mean_level
 
 _LOG = logging.getLogger(__name__)
+_PIECE_OCTETS = 320
+_PIECE_S = 0.02
+_KEPT_PIECES = 5
 
 
 class PortalSession:
@@ -35,7 +38,7 @@ class PortalSession:
     Args:
         portal: the dialogue.
         stream: audio of the call; its ``on_digit`` is taken.
-        store: where messages are.
+        work: does what the dialogue decides, and knows what is to be played.
         hang_up: ends the call.
     """
 
@@ -43,17 +46,19 @@ class PortalSession:
         self,
         portal: Portal,
         stream: AudioStream,
-        store: MessageStore,
+        work: PortalWork,
         hang_up: Callable[[], None],
     ) -> None:
         self._portal = portal
         self._stream = stream
-        self._store = store
+        self._work = work
         self._hang_up = hang_up
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._sounds: deque[Sound] = deque()
         self._playing: asyncio.Future[bool] | None = None
+        self._recording: Recording | None = None
+        self._recorded = b""
         self._ended = False
         stream.on_digit = self._digit
 
@@ -64,6 +69,10 @@ class PortalSession:
             caller: number in normal form; empty when withheld.
         """
         self._carry_out(self._portal.start(caller))
+
+    def start_for(self, mailbox: str) -> None:
+        """A caller who hears a mailbox's greeting wants to log in to it."""
+        self._carry_out(self._portal.start_for(mailbox))
 
     def finish(self) -> None:
         """The call has ended. Further calls change nothing."""
@@ -94,23 +103,30 @@ class PortalSession:
                 case HangUp():
                     self._stop()
                     self._hang_up()
-                case NoteLogin(mailbox, succeeded):
-                    self._store.note_login(mailbox, succeeded=succeeded)
-                case MarkHeard(message_id):
-                    self._store.mark_heard(message_id)
-                case MarkNew(message_id):
-                    self._store.mark_new(message_id)
-                case Delete(message_id):
-                    self._store.delete(message_id)
-                case Restore(message_id):
-                    self._store.restore(message_id)
-                case Expunge(message_ids):
-                    self._store.expunge(message_ids)
+                case Record(longest_s):
+                    self._stop()
+                    self._recording = self._stream.record()
+                    self._timer = self._loop.call_later(longest_s, self._recording_over)
+                case StopRecording():
+                    self._recording_over()
+                case _:
+                    self._work.do(command, self._recorded)
+
+    def _recording_over(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        self._recorded, sound_s = trimmed(self._stream.stop_recording(recording))
+        self._stop()
+        self._carry_out(self._portal.recorded(sound_s))
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._recording is not None:
+            self._stream.stop_recording(self._recording)
+            self._recording = None
         self._sounds.clear()
         self._playing = None
         self._stream.stop_playing()
@@ -130,10 +146,39 @@ class PortalSession:
             self._carry_out(self._portal.played())
 
     def _audio(self, sound: Sound) -> str | bytes:
-        if not isinstance(sound, MessageSound):
+        if isinstance(sound, str):
             return sound
+        if isinstance(sound, RecordedSound):
+            return self._recorded
         try:
-            return self._store.audio(sound.message_id)
-        except RigError:
-            _LOG.exception("message %s is passed over", sound.message_id)
+            return self._kept(sound)
+        except (RigError, UsageError):
+            _LOG.exception("%s is passed over", sound)
             return b""
+
+    def _kept(self, sound: MessageSound | GreetingSound) -> bytes:
+        if isinstance(sound, MessageSound):
+            return self._work.message_audio(sound.message_id)
+        return self._work.greeting_audio(sound.mailbox, sound.slot)
+
+
+def trimmed(pcm: bytes) -> tuple[bytes, float]:
+    """Cut silence off both ends of a recording.
+
+    Args:
+        pcm: 8 kHz, 16 bit.
+
+    Returns:
+        What is left, with a tenth of a second before and after it; and how much of it is
+        louder than silence, seconds. Silence throughout leaves nothing.
+    """
+    loud = [
+        index
+        for index in range(len(pcm) // _PIECE_OCTETS)
+        if mean_level(pcm[index * _PIECE_OCTETS : (index + 1) * _PIECE_OCTETS]) >= SILENT_LEVEL
+    ]
+    if not loud:
+        return b"", 0.0
+    first = max(0, loud[0] - _KEPT_PIECES)
+    last = loud[-1] + 1 + _KEPT_PIECES
+    return pcm[first * _PIECE_OCTETS : last * _PIECE_OCTETS], len(loud) * _PIECE_S

@@ -22,9 +22,11 @@ from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects
 from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
 from rig.mailbox_platform.embedded.mwi import PACKAGE, MwiService
+from rig.mailbox_platform.embedded.portal_menu import load_portal_menu
 from rig.mailbox_platform.embedded.registrar import Registrar
 from rig.mailbox_platform.embedded.router import Router
 from rig.mailbox_platform.embedded.routing_context import RoutingContext
+from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import MessageStore
 from rig.mailbox_platform.embedded.voicemail import VoicemailServer
@@ -85,6 +87,7 @@ class RunningPlatform:
         registrar: who is where.
         mwi: who is told what.
         router: the calls.
+        self_service: what owners of mailboxes set themselves.
         mail: mails about messages; None when the platform has no mail server.
     """
 
@@ -93,6 +96,7 @@ class RunningPlatform:
     registrar: Registrar
     mwi: MwiService
     router: Router
+    self_service: SelfService
 
     def __init__(self, parts: PlatformParts) -> None:
         self._parts = parts
@@ -205,15 +209,27 @@ class RunningPlatform:
     async def _start_voicemail(self) -> None:
         parts = self._parts
         stack = self._voicemail_stack
+        menu = parts.config.portal_menu or load_portal_menu()
+        self.self_service = SelfService(
+            parts.directory,
+            parts.settings,
+            self.store,
+            parts.store_dir / "greetings",
+            first_list_number=menu.first_list_number,
+        )
         await stack.listen(parts.host, parts.voicemail_port)
         self._opened.append(stack.close)
         self._voicemail = VoicemailServer(
             stack,
             self.store,
-            PlatformMailboxDirectory(parts.directory, parts.settings, parts.hook),
+            PlatformMailboxDirectory(
+                parts.directory, parts.settings, parts.hook, self.self_service
+            ),
             host=parts.host,
             clock=parts.clock,
             max_calls=parts.config.max_calls,
+            menu=menu,
+            service=self.self_service,
             place_for=self.mail.place_for if self.mail is not None else None,
         )
         stack.on_request = self._to_voicemail

@@ -33,6 +33,7 @@ from rig.mailbox_platform.embedded.stored_message import (
     RESTORE,
     SCHEMA,
     SCHEMA_VERSION,
+    URGENT,
     LoginFailures,
     MessageState,
     StoredMessage,
@@ -244,6 +245,14 @@ class MessageStore:
             False when it was not saved.
         """
         return self._change(NEW_AGAIN, message_id, "restored")
+
+    def mark_urgent(self, message_id: str) -> bool:
+        """Mark a message as urgent, as its caller wants; told with cause ``deposit``.
+
+        Returns:
+            False when it was marked before, or is deleted.
+        """
+        return self._change(URGENT, message_id, "deposit")
 
     def delete(self, message_id: str) -> bool:
         """Delete a message; its audio stays until :meth:`expunge`.

@@ -47,6 +47,10 @@ FIND = "SELECT id, mailbox, caller, at, duration_s, urgent, state FROM message W
 COUNT = "SELECT state, COUNT(*), SUM(urgent) FROM message WHERE mailbox = ? GROUP BY state"
 HEARD = "UPDATE message SET state = 'saved' WHERE id = ? AND state = 'new' RETURNING mailbox"
 NEW_AGAIN = "UPDATE message SET state = 'new' WHERE id = ? AND state = 'saved' RETURNING mailbox"
+URGENT = (
+    "UPDATE message SET urgent = 1"
+    " WHERE id = ? AND urgent = 0 AND state <> 'deleted' RETURNING mailbox"
+)
 DELETE = (
     "UPDATE message SET former_state = state, state = 'deleted'"
     " WHERE id = ? AND state <> 'deleted' RETURNING mailbox"

@@ -22,7 +22,13 @@ from typing import Any
 
 from rig.clock import Clock, now
 from rig.errors import ProtocolError, RigError
-from rig.mailbox_platform.embedded.deposit import Deposit, DepositPlace, DepositPolicy
+from rig.mailbox_platform.embedded.deposit import (
+    CallerKeys,
+    Deposit,
+    DepositEnd,
+    DepositPlace,
+    DepositPolicy,
+)
 from rig.mailbox_platform.embedded.deposit_target import (
     DepositTarget,
     OwnerRule,
@@ -34,7 +40,10 @@ from rig.mailbox_platform.embedded.portal import Portal
 from rig.mailbox_platform.embedded.portal_access import MailboxDirectory, StoreAccess
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
 from rig.mailbox_platform.embedded.portal_session import PortalSession
+from rig.mailbox_platform.embedded.portal_work import PortalWork
+from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.voicemail_transfer import CallTransfer
 from rig.media.dtmf import DIGITS
 from rig.media.stream import AudioStream, PacketTap
 from rig.sip.sdp import SessionDescription, make_answer
@@ -53,6 +62,7 @@ class _Session:
     call: Call
     stream: AudioStream
     finish: Callable[[], object]
+    transfer: CallTransfer | None = None
     leading: asyncio.Task[None] | None = None
 
 
@@ -71,6 +81,7 @@ class VoicemailServer:
         on_deposit: called with every message that was left.
         place_for: where the message of a call goes, by mailbox and name of the caller; the
             store by default.
+        service: what owners can set by phone; None for nothing.
         clock: tells how long a mailbox has been locked.
         max_calls: calls at the same time; more are refused with 486.
     """
@@ -88,6 +99,7 @@ class VoicemailServer:
         owner_rule: OwnerRule = OwnerRule.MOST_RECENT,
         on_deposit: Callable[[StoredMessage], None] | None = None,
         place_for: Callable[[str, str], DepositPlace] | None = None,
+        service: SelfService | None = None,
         clock: Clock = now,
         max_calls: int = 100,
     ) -> None:
@@ -101,6 +113,7 @@ class VoicemailServer:
         self._owner_rule = owner_rule
         self._on_deposit = on_deposit
         self._place_for = place_for
+        self._service = service
         self._clock = clock
         self._max_calls = max_calls
         self._sessions: set[_Session] = set()
@@ -176,41 +189,74 @@ class VoicemailServer:
         else:
             self._serve_deposit(session, target)
 
-    def _serve_portal(self, session: _Session) -> None:
-        access = StoreAccess(self._directory, self._store, self._menu, clock=self._clock)
+    def _serve_portal(self, session: _Session, mailbox: str = "") -> None:
+        """Begin the portal's dialogue.
+
+        Args:
+            session: the call.
+            mailbox: that the caller heard the greeting of; empty for a call to the portal.
+        """
+        access = StoreAccess(
+            self._directory,
+            self._store,
+            self._menu,
+            service=self._service,
+            max_messages=self._policy.max_messages,
+            clock=self._clock,
+        )
         portal = PortalSession(
             Portal(self._menu, access),
             session.stream,
-            self._store,
+            PortalWork(self._store, self._service, self._place),
             hang_up=partial(self._hang_up, session.call),
         )
         session.finish = portal.finish
+        if mailbox:
+            portal.start_for(mailbox)
+            return
         caller = caller_of(session.call.request)
         portal.start(self._directory.caller_number(caller) if caller else "")
 
+    def _place(self, mailbox: str, caller_name: str = "") -> DepositPlace:
+        """Where a message for a mailbox goes."""
+        if self._place_for is None:
+            return self._store
+        return self._place_for(mailbox, caller_name)
+
     def _serve_deposit(self, session: _Session, target: DepositTarget) -> None:
         caller = caller_of(session.call.request)
-        place: DepositPlace = self._store
-        if self._place_for is not None:
-            place = self._place_for(target.mailbox, caller_name_of(session.call.request))
         deposit = Deposit(
             session.stream,
-            place,
+            self._place(target.mailbox, caller_name_of(session.call.request)),
             mailbox=target.mailbox,
             caller=self._directory.caller_number(caller) if caller else "",
             greeting=self._directory.greeting(target.mailbox, target.greeting),
             policy=self._policy,
             on_message=self._on_deposit,
+            keys=self._caller_keys(session, target.mailbox),
         )
         session.finish = deposit.finish
-        session.leading = self._spawn(self._lead_deposit(deposit, session.call))
+        session.leading = self._spawn(self._lead_deposit(deposit, session, target.mailbox))
 
-    async def _lead_deposit(self, deposit: Deposit, call: Call) -> None:
+    def _caller_keys(self, session: _Session, mailbox: str) -> CallerKeys:
+        number = "" if self._service is None else self._service.transfer_number(mailbox)
+        session.transfer = CallTransfer(session.call, mailbox) if number else None
+        return CallerKeys(
+            actions=self._menu.deposit,
+            transfer=partial(session.transfer.to, number) if session.transfer else None,
+            mark_urgent=self._store.mark_urgent,
+            urgent_s=self._menu.urgent_s,
+        )
+
+    async def _lead_deposit(self, deposit: Deposit, session: _Session, mailbox: str) -> None:
         try:
             await deposit.run()
         except RigError:
             _LOG.exception("deposit failed")
-        self._hang_up(call)
+        if deposit.end is DepositEnd.LOGIN:
+            self._serve_portal(session, mailbox)
+        else:
+            self._hang_up(session.call)
 
     def _hang_up(self, call: Call) -> None:
         self._spawn(call.hang_up())
@@ -244,6 +290,9 @@ class VoicemailServer:
             digit = _info_digit(request.content_type, request.body)
             if digit and session.stream.on_digit is not None:
                 session.stream.on_digit(digit)
+        elif request.method == "NOTIFY" and session.transfer is not None:
+            session.transfer.notified(incoming)
+            return
         elif request.method in {"INVITE", "UPDATE"} and request.body:
             try:
                 offer = SessionDescription.parse(request.body)

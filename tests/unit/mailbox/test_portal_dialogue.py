@@ -29,6 +29,7 @@ from rig.mailbox_platform.embedded.portal_menu import (
     load_portal_menu,
     parse_portal_menu,
 )
+from rig.mailbox_platform.embedded.portal_questions import Envelope, Recipients
 from rig.mailbox_platform.embedded.rules import LoginNeed
 
 MENU = load_portal_menu()
@@ -63,6 +64,26 @@ class Access:
 
     def is_there(self, message_id):
         return message_id in self.new + self.saved
+
+    has_settings = False
+
+    def must_change_pin(self, mailbox):
+        return False
+
+    def envelope(self, message_id):
+        return Envelope(22, 11, 14, 5, "+4930200", 7.4)
+
+    def is_urgent(self, message_id):
+        return False
+
+    def sender_of(self, message_id):
+        return None
+
+    def recipients_of_number(self, entered):
+        return Recipients(())
+
+    def recipients_of_list(self, mailbox, entered):
+        return None
 
 
 class Caller:
