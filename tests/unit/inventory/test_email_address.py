@@ -50,7 +50,7 @@ def test_r33_a_plain_address_is_taken_as_it_is(address: str) -> None:
     ],
 )
 def test_r33_anything_else_is_refused_in_words(address: str) -> None:
-    with pytest.raises(EmailAddressError, match="mail address: .*; expected .*"):
+    with pytest.raises(EmailAddressError, match=r"mail address: .*; expected .*"):
         check_email(address)
 
 
