@@ -1,4 +1,4 @@
-"""Compares rendered files with a folder, and writes them there without half-written files.
+"""Compares rendered files with a folder, and writes them there all together or not at all.
 
 Secrets never appear in a diff: the settings that hold them are masked on both sides, and
 that one of them changes is said in words.
@@ -6,7 +6,9 @@ that one of them changes is said in words.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -97,7 +99,10 @@ def mask_secrets(content: bytes, profile: Profile) -> str:
 
 
 def write_files(files: Mapping[str, RenderedFile] | Iterable[RenderedFile], folder: Path) -> int:
-    """Write files so that a reader sees each one whole, old or new.
+    """Write files so that a reader sees each one whole, and all of them new or all old.
+
+    Every new file is first written under another name; only when all of them are on the disk
+    do they take their places. A full disk therefore leaves the old set as it was.
 
     Args:
         files: as rendered, by name or as they are.
@@ -108,45 +113,64 @@ def write_files(files: Mapping[str, RenderedFile] | Iterable[RenderedFile], fold
 
     Raises:
         UsageError: a name leads out of the folder; nothing is written then.
-        RigError: the folder cannot be written.
+        RigError: the folder cannot be written; says whether files were replaced already.
     """
     listed = list(files.values()) if isinstance(files, Mapping) else list(files)
-    targets = [(_inside(folder, file.path), file) for file in listed]
-    written = 0
+    targets = {_inside(folder, file.path): file for file in listed}
+    prepared: list[tuple[Path, Path]] = []
     try:
-        for target, file in targets:
-            if target.is_file() and target.read_bytes() == file.content:
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, file.content, secret=file.secret)
-            written += 1
+        for target, file in targets.items():
+            if not _is_there(target, file):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                prepared.append((_write_beside(target, file.content, secret=file.secret), target))
+    except BaseException as error:
+        _remove(prepared)
+        if isinstance(error, OSError):
+            raise RigError(
+                f"{folder}: cannot be written: {error.strerror}. No file was replaced."
+            ) from error
+        raise
+    try:
+        for temporary, target in prepared:
+            temporary.replace(target)
     except OSError as error:
-        raise RigError(f"{folder}: cannot be written: {error.strerror}") from error
-    return written
+        raise RigError(
+            f"{target}: cannot be replaced: {error.strerror}. Files written before it are new, "
+            "it and those after it are old. Mend the cause and write again."
+        ) from error
+    finally:
+        _remove(prepared)
+    return len(prepared)
 
 
-def write_atomically(target: Path, content: bytes, *, secret: bool) -> None:
-    """Replace one file in a single step.
+def _is_there(target: Path, file: RenderedFile) -> bool:
+    """Whether the folder holds the same file already."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, f"{file.path} is a folder")
+    return target.is_file() and target.read_bytes() == file.content
 
-    Args:
-        target: the file; its folder exists.
-        content: octets.
-        secret: readable by the owner only.
 
-    Raises:
-        OSError: as the system says.
-    """
-    descriptor, temporary = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
+def _write_beside(target: Path, content: bytes, *, secret: bool) -> Path:
+    """Write a file under another name in the same folder, down to the disk; gives that name."""
+    descriptor, name = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(_SECRET_MODE if secret else _PLAIN_MODE)
-        Path(temporary).replace(target)
+        temporary.chmod(_SECRET_MODE if secret else _PLAIN_MODE)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    return temporary
+
+
+def _remove(prepared: Iterable[tuple[Path, Path]]) -> None:
+    """Remove what did not take its place; those that did are gone from their other name."""
+    for temporary, _ in prepared:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _inside(folder: Path, name: str) -> Path:

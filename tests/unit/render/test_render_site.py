@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import shutil
 import stat
 from dataclasses import dataclass, replace
@@ -332,3 +334,62 @@ def test_a_folder_that_cannot_be_written_is_a_rig_error(tmp_path):
     good = RenderedFile("ok.cfg", b"x", "text/plain", False, FileScope.HANDSET, "a")
     with pytest.raises(RigError, match="cannot be written"):
         write_files([good], blocker)
+
+
+@contextlib.contextmanager
+def largest_file(size_bytes):
+    """No file may grow beyond a size: writing fails midway, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def plain_file(name, content):
+    return RenderedFile(name, content, "text/plain", False, FileScope.HANDSET, "a")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_disk_that_is_full_midway_leaves_the_old_set(tmp_path):
+    old = [plain_file(name, b"old " + name.encode()) for name in ("a.cfg", "b.cfg", "c.cfg")]
+    assert write_files(old, tmp_path) == 3
+    before = contents(tmp_path)
+    new = [
+        plain_file("a.cfg", b"new a"),
+        plain_file("b.cfg", b"n" * 200_000),
+        plain_file("c.cfg", b"new c"),
+    ]
+    with largest_file(100_000), pytest.raises(RigError, match="No file was replaced"):
+        write_files(new, tmp_path)
+    assert contents(tmp_path) == before
+    assert write_files(new, tmp_path) == 3
+    assert contents(tmp_path) == {file.path: file.content for file in new}
+
+
+def test_a_folder_in_the_place_of_a_file_is_found_before_anything_is_replaced(tmp_path):
+    write_files([plain_file("a.cfg", b"old")], tmp_path)
+    (tmp_path / "b.cfg").mkdir()
+    new = [plain_file("a.cfg", b"new"), plain_file("b.cfg", b"new")]
+    with pytest.raises(RigError, match=r"b\.cfg is a folder\. No file was replaced"):
+        write_files(new, tmp_path)
+    assert (tmp_path / "a.cfg").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.cfg", "b.cfg"]
+
+
+def test_a_set_that_was_replaced_in_part_is_said_to_be(tmp_path):
+    """One name is a file and a folder at once, which shows when the first takes its place."""
+    files = [plain_file("first.cfg", b"1"), plain_file("a", b"2"), plain_file("a/b.cfg", b"3")]
+    with pytest.raises(RigError, match=r"a: cannot be replaced: .*before it are new"):
+        write_files(files, tmp_path)
+    assert (tmp_path / "first.cfg").read_bytes() == b"1"
+    assert [path.name for path in tmp_path.rglob(".phonerig-*")] == []
+
+
+def test_a_file_named_twice_is_written_once(tmp_path):
+    file = plain_file("shared.cfg", b"1")
+    assert write_files([file, file], tmp_path) == 1
