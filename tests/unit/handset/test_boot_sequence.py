@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from provisioning.address import Mac
+from provisioning.device_profile import load_profiles
 from provisioning.profile_model import BootRequest, FileKind
+from provisioning.readback import read_back
+from provisioning.resources import device_profiles_dir
 from rig.errors import RigError
 from rig.handset.emulated.boot_sequence import BootSequence, follow_ups
 
@@ -127,3 +130,73 @@ def test_a_served_group_makes_other_requests_needless():
     included = {"own.boot": b'include:config "x.cfg"\n', "x.cfg": b"a = 1\n"}
     assert walk(steps, included)[0] == ["own.boot", "x.cfg"]
     assert walk(steps, {"own.cfg": b"a = 1\n"})[0] == ["own.boot", "own.cfg"]
+
+
+T46U = load_profiles(device_profiles_dir())["T46U"]
+OWN_BOOT, COMMON_BOOT = "001565123456.boot", "y000000000000.boot"
+MODEL_CFG, OWN_CFG, LOCAL_CFG = (
+    "y000000000108.cfg",
+    "001565123456.cfg",
+    "001565123456-local.cfg",
+)
+ORDINARY = {
+    MODEL_CFG: b"#!version:1.0.0.1\nsip.notify_reboot_enable = 1\n",
+    OWN_CFG: b"#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.label = own\n",
+    LOCAL_CFG: b"#!version:1.0.0.1\naccount.1.label = local\n",
+}
+SITE_CFG = b"#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.label = site\n"
+
+
+def boot_list(*names):
+    lines = [f'include:config "{name}"' for name in names]
+    return "\n".join(["#!version:1.0.0.1", *lines, ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("served", "asked", "label"),
+    [
+        (ORDINARY, [OWN_BOOT, COMMON_BOOT, MODEL_CFG, OWN_CFG, LOCAL_CFG], "local"),
+        (
+            {**ORDINARY, OWN_BOOT: boot_list("site.cfg"), "site.cfg": SITE_CFG},
+            [OWN_BOOT, "site.cfg"],
+            "site",
+        ),
+        (
+            {**ORDINARY, COMMON_BOOT: boot_list("site.cfg"), "site.cfg": SITE_CFG},
+            [OWN_BOOT, COMMON_BOOT, "site.cfg"],
+            "site",
+        ),
+        (
+            {OWN_BOOT: boot_list("site.cfg", OWN_CFG), "site.cfg": SITE_CFG, **ORDINARY},
+            [OWN_BOOT, "site.cfg", OWN_CFG],
+            "own",
+        ),
+        (
+            {
+                **ORDINARY,
+                OWN_BOOT: boot_list("site.cfg"),
+                COMMON_BOOT: boot_list(OWN_CFG),
+                "site.cfg": SITE_CFG,
+            },
+            [OWN_BOOT, "site.cfg"],
+            "site",
+        ),
+    ],
+    ids=["no boot file", "own boot file", "common boot file", "own file in the list", "both"],
+)
+def test_a_yealink_boot_file_takes_the_place_of_the_other_names(served, asked, label):
+    names, sequence = walk(T46U.boot_requests(MAC), served)
+    assert names == asked
+    (account,) = read_back(sequence.files, T46U, MAC).accounts
+    assert account.label == label
+
+
+def test_a_yealink_boot_file_that_names_nothing_leaves_the_handset_without_accounts():
+    names, sequence = walk(T46U.boot_requests(MAC), {**ORDINARY, OWN_BOOT: boot_list()})
+    assert names == [OWN_BOOT]
+    assert read_back(sequence.files, T46U, MAC).accounts == ()
+
+
+def test_a_yealink_without_boot_files_needs_its_own_file():
+    with pytest.raises(RigError, match=rf"{OWN_CFG} is required and not served"):
+        walk(T46U.boot_requests(MAC), {MODEL_CFG: ORDINARY[MODEL_CFG]})
