@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import cast
 
 from lxml import etree
@@ -82,19 +83,25 @@ def scan(content: bytes) -> dict[Key, str] | None:
             if len(element):
                 return None
             tag, attributes = element.tag, element.attrib
-            text = attributes.get("idx")
             index = None
-            if text is not None:
-                if not (text.isascii() and text.isdigit()):
+            if "idx" in attributes:
+                index = _index(attributes["idx"])
+                if index is None:
                     return None
-                index = int(text)
             values[tag, index] = element.text or ""
             count += 1
             if tag == _KEY:
-                for name in attributes.keys() - _ATTRIBUTES:
-                    values[f"{_KEY}@{name}", index] = attributes[name]
-                    count += 1
+                for name in attributes:
+                    if name not in _ATTRIBUTES:
+                        values[f"{_KEY}@{name}", index] = attributes[name]
+                        count += 1
     return values if len(values) == count else None
+
+
+@lru_cache(maxsize=1024)
+def _index(text: str) -> int | None:
+    """The number of an ``idx``; None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _read_setting(
@@ -105,9 +112,8 @@ def _read_setting(
     index: int | None = None
     number = element.get("idx")
     if number is not None:
-        if number.isascii() and number.isdigit():
-            index = int(number)
-        else:
+        index = _index(number)
+        if index is None:
             problems.append(Problem(line, f"idx is not a number in {tag}"))
     further = _further(element) if tag == _KEY else ()
     text = element.text or ""
