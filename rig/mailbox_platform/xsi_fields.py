@@ -328,3 +328,21 @@ def whole_number(element: Element) -> int:
     if element.children or not (text.isascii() and text.isdigit() and len(text) < 10):
         raise FieldError(f"{element.name} is not a whole number.")
     return int(text)
+
+
+def for_put(document: Element) -> Element:
+    """A service document without the switches that this side does not know about.
+
+    Writing them would change an account in ways that nobody asked for.
+    """
+    children = tuple(child for child in document.children if child.name not in _ONLY_FALSE)
+    return replace(document, children=children)
+
+
+def forward_for_put(service: str, rule: ForwardRule) -> Element:
+    """A forwarding service as a PUT states it: no number is written as nil."""
+    document = for_put(forward_document(service, rule))
+    if rule.target:
+        return document
+    nothing = Element("forwardToPhoneNumber", nil=True)
+    return replace(document, children=(*document.children, nothing))

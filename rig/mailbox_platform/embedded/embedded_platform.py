@@ -13,6 +13,7 @@ from provisioning.inventory_site import Site
 from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
+from rig.mailbox_platform.embedded.alias_book import AliasBook
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
@@ -20,6 +21,9 @@ from rig.mailbox_platform.embedded.mail_queue import MailRecord
 from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
+from rig.mailbox_platform.embedded.xsi.backend import Backend
+from rig.mailbox_platform.embedded.xsi.events import EventTimes
 from rig.sip_transport.stack import PacketTap
 from rig.timeline import Address, MailboxSeen
 
@@ -68,6 +72,8 @@ class EmbeddedPlatform:
         self._settings = Settings(site)
         self._listeners: list[MailboxListener] = []
         self._running: RunningPlatform | None = None
+        self._api_port = self.config.api_port
+        self._api: ApiServer | None = None
         self._warned_of_mail = False
 
     @property
@@ -98,6 +104,19 @@ class EmbeddedPlatform:
         return self._host, self._voicemail_port
 
     @property
+    def api_address(self) -> Address:
+        """Where the HTTP API listens.
+
+        Raises:
+            RigError: the platform is stopped, or has no API.
+        """
+        if self._api is None:
+            raise RigError(
+                "the platform has no API now; give PlatformConfig(api_port=0) and await start()"
+            )
+        return self._api.address
+
+    @property
     def running(self) -> bool:
         """Whether it serves."""
         return self._running is not None
@@ -110,6 +129,15 @@ class EmbeddedPlatform:
             RigError: the platform is stopped.
         """
         return self._up.store
+
+    @property
+    def self_service(self) -> SelfService:
+        """PINs, distribution lists and greetings of the mailboxes' owners.
+
+        Raises:
+            RigError: the platform is stopped.
+        """
+        return self._up.self_service
 
     @property
     def subscriptions(self) -> int:
@@ -126,7 +154,8 @@ class EmbeddedPlatform:
         """Exceptions that a request caused inside the platform since the last start."""
         if self._running is None:
             return 0
-        return self._running.internal_errors
+        api = self._api.internal_errors if self._api is not None else 0
+        return self._running.internal_errors + api
 
     def contacts(self, number: str) -> list[str]:
         """Contact URIs that a user's handsets have registered, most preferred first."""
@@ -162,6 +191,9 @@ class EmbeddedPlatform:
         )
         try:
             await running.start()
+            aliases = AliasBook(self._directory, running.store)
+            aliases.restore()
+            await self._start_api(running, aliases)
         except BaseException:
             await running.stop()
             raise
@@ -169,8 +201,31 @@ class EmbeddedPlatform:
         self._port = running.address[1]
         self._voicemail_port = running.voicemail_address[1]
 
+    async def _start_api(self, running: RunningPlatform, aliases: AliasBook) -> None:
+        if self._api_port is None:
+            return
+        backend = Backend(
+            directory=self._directory,
+            settings=self._settings,
+            self_service=running.self_service,
+            aliases=aliases,
+            store=running.store,
+            set_options=self.set_mailbox_options,
+            set_services=self.set_services,
+            clock=self._clock,
+        )
+        beat_s = self.config.api_heartbeat_s
+        times = EventTimes(heartbeat_s=beat_s, client_silence_s=4 * beat_s)
+        api = ApiServer(backend, self._host, self._api_port, times=times)
+        await api.start()
+        self._api = api
+        self._api_port = api.address[1]
+
     async def stop(self) -> None:
         """Stop serving as a crash would: calls and subscriptions are gone, messages stay."""
+        api, self._api = self._api, None
+        if api is not None:
+            await api.close()
         running, self._running = self._running, None
         if running is not None:
             await running.stop()
