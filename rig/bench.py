@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -19,29 +19,19 @@ from provisioning.resources import device_profiles_dir
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
 from provisioning.transport.serve import ProvisioningServer
-from rig import clock
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import handset_facts
+from rig.bench_steps import SETTLE_S, BenchSteps
 from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
-from rig.errors import RigError
 from rig.faults.network import NetworkPath
-from rig.handset.base import AnswerMode, Handset, HandsetCall
 from rig.handset.drivers import HandsetPlace, make_handset
-from rig.lamp.base import LampSensor
 from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
-from rig.mailbox_platform.base import (
-    MailboxOptions,
-    UserServices,
-    options_in_words,
-    services_in_words,
-)
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.timeline import (
-    ActionDone,
     Address,
     FetchSeen,
     LampSeen,
@@ -49,22 +39,13 @@ from rig.timeline import (
     MailboxSeen,
     Tap,
     Timeline,
-    TimelineEvent,
 )
 from rig.verdict.evidence import Evidence, Expectation
-
-LAMP_MARGIN_S = 0.6
-SETTLE_S = 0.25
 
 HEARTBEAT_S = 0.1
 STALL_S = 0.2
 """An event loop that comes back this much late is noted: instants near it are the rig's doing."""
 
-_MODES = {
-    AnswerMode.RING: "rings",
-    AnswerMode.ANSWER: "answers calls",
-    AnswerMode.BUSY: "is busy",
-}
 _NATURE = {
     "emulated": "a desk phone in software, booted from its files",
     "softphone": "baresip, a real program",
@@ -74,7 +55,7 @@ _NATURE = {
 Progress = Callable[[str], None]
 
 
-class Bench:
+class Bench(BenchSteps):
     """One bench; use it as an asynchronous context manager.
 
     Attributes:
@@ -87,16 +68,10 @@ class Bench:
     """
 
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
-        self.config = config
-        self.roles = dict(config.roles)
-        self.events: list[TimelineEvent] = []
+        super().__init__(config)
         self.recorder = PacketRecorder()
-        self.clock = clock.now
-        self.site = config.site
         self.files: SiteFiles
-        self.platform: EmbeddedPlatform
         self._progress = progress or (lambda _: None)
-        self._handsets: dict[str, Handset] = {}
         self._places: dict[str, HandsetPlace] = {}
         self._relays: dict[str, NetworkPath] = {}
         self._log = FetchLog()
@@ -266,27 +241,6 @@ class Bench:
             )
         )
 
-    def cast(self, scenario: str) -> None:
-        """Give the roles to the handsets that play them in a scenario."""
-        self.roles = self.config.roles_for(scenario)
-
-    def note(self, actor: str, what: str, *, key: str = "") -> float:
-        """Put an action of the rig on the timeline.
-
-        Returns:
-            Its instant.
-        """
-        at = self.clock()
-        self.events.append(ActionDone(at=at, actor=actor, what=what, key=key))
-        return at
-
-    @property
-    def taps(self) -> frozenset[Tap]:
-        """Where packets are taken."""
-        if self.config.capture != TAP:
-            return frozenset({Tap.WIRE})
-        return frozenset({Tap.PLATFORM, Tap.HANDSET})
-
     async def evidence(self, started_at: float, expectations: list[Expectation]) -> Evidence:
         """Everything known up to now, ready to be judged.
 
@@ -394,166 +348,3 @@ class Bench:
         """End the capture for good: the rig goes blind, and must say so."""
         for tap in self.taps:
             self.recorder.stop(tap, reason)
-
-    # -- what scenarios ask and do ------------------------------------------------------
-
-    def name_of(self, role: str) -> str:
-        """Name of the handset that plays a role; the name of a handset means itself.
-
-        Raises:
-            RigError: nobody does.
-        """
-        name = self.roles.get(role, role)
-        if name not in self._handsets:
-            raise RigError(
-                f"no handset plays {role}; roles: {', '.join(self.roles)}; "
-                f"handsets: {', '.join(self._handsets)}"
-            )
-        return name
-
-    def role(self, role: str) -> Handset:
-        """The handset that plays a role.
-
-        Raises:
-            RigError: nobody does.
-        """
-        return self._handsets[self.name_of(role)]
-
-    @property
-    def handsets(self) -> tuple[Handset, ...]:
-        """Every handset on the bench."""
-        return tuple(self._handsets.values())
-
-    def number_of(self, role: str, account: int = 1) -> str:
-        """Number of a role's account, in normal form."""
-        return self.site.handset(self.name_of(role)).accounts[account - 1].user
-
-    def names_of(self, role: str, account: int = 1) -> tuple[str, ...]:
-        """User parts that mean a role's account: AOR user, number, extension."""
-        user = self.site.users[self.number_of(role, account)]
-        return tuple(dict.fromkeys(n for n in (user.sip_user, user.number, user.extension) if n))
-
-    def mailbox_of(self, role: str, account: int = 1) -> str:
-        """Number of the mailbox of a role's account, or empty."""
-        number = self.number_of(role, account)
-        return number if self.site.users[number].mailbox is not None else ""
-
-    def pin_of(self, role: str, account: int = 1) -> str:
-        """PIN that opens the mailbox which a role's message key reaches."""
-        number = self.number_of(role, account)
-        owner = self.site.users[number]
-        if owner.mailbox is None:
-            owner = next(
-                u for u in self.site.users.values() if u.mailbox and number in u.mailbox.aliases
-            )
-        if owner.mailbox is None:
-            raise RigError(f"{number} has no mailbox and is nobody's alias")
-        return owner.mailbox.pin.reveal()
-
-    @property
-    def diversion_headers(self) -> tuple[str, ...]:
-        """Which headers the platform is set to write."""
-        config = self.platform.config
-        wanted = (
-            ("Diversion", config.send_diversion),
-            ("History-Info", config.send_history_info),
-        )
-        return tuple(name for name, on in wanted if on)
-
-    def audible(self, greeting: str) -> str:
-        """A greeting that must be heard, or nothing where the caller's audio is not captured."""
-        if Tap.WIRE in self.taps or self.config.driver_of(self.roles["caller"]) == "emulated":
-            return greeting
-        return ""
-
-    async def dial(self, role: str, number: str) -> HandsetCall:
-        """Have a role dial a number."""
-        handset = self.role(role)
-        self.note(handset.name, f"dials {number}", key="dial")
-        return await handset.dial(number)
-
-    async def hang_up(self, role: str, call: HandsetCall) -> float:
-        """Have a role hang up.
-
-        Returns:
-            The instant just before.
-        """
-        at = self.note(self.role(role).name, "hangs up", key="hang_up")
-        await call.hang_up()
-        return at
-
-    @contextlib.contextmanager
-    def product_may_fail(self, role: str) -> Iterator[None]:
-        """Note that a step did not succeed and go on: whether that is a fault is judged later."""
-        try:
-            yield
-        except RigError as error:
-            self.note(self.role(role).name, f"gives up: {error}", key="gave_up")
-
-    async def answer_mode(self, role: str, mode: AnswerMode) -> None:
-        """Say what a role does with incoming calls."""
-        handset = self.role(role)
-        self.note(handset.name, f"{_MODES[mode]} from now on", key="answer_mode")
-        await handset.set_answer_mode(mode)
-
-    async def mailbox_options(self, role: str, options: MailboxOptions) -> None:
-        """Set the options of a role's first mailbox."""
-        self.note("platform", f"{self.name_of(role)}: {options_in_words(options)}")
-        await self.platform.set_mailbox_options(self.mailbox_of(role), options)
-
-    async def services(self, role: str, services: UserServices) -> None:
-        """Set forwarding and do-not-disturb of a role's first account."""
-        self.note("platform", f"{self.name_of(role)}: {services_in_words(services)}")
-        await self.platform.set_services(self.number_of(role), services)
-
-    def mailbox_changed_at(self, mailbox: str, after: float) -> float:
-        """When a mailbox last changed after an instant; that instant if it did not."""
-        changes = [
-            e.at
-            for e in self.events
-            if isinstance(e, MailboxSeen)
-            and e.mailbox == mailbox
-            and e.at > after
-            and e.cause != "query"
-        ]
-        return changes[-1] - 0.005 if changes else after
-
-    async def wait_lamp(
-        self, role: str, *, lit: bool, lamp: str = "message", within_s: float | None = None
-    ) -> bool:
-        """Wait until a lamp is as it must be, at most a little over the limit.
-
-        Args:
-            role: whose lamp.
-            lit: what it must be.
-            lamp: ``message`` or ``account:N``.
-            within_s: limit; None for that of the bench.
-
-        Returns:
-            Whether it got there. Judging is the verdict's business.
-        """
-        sensor: LampSensor = self.role(role).lamp
-        limit_s = self.config.lamp_limit_s if within_s is None else within_s
-        deadline = self.clock() + limit_s + LAMP_MARGIN_S
-        while self.clock() < deadline:
-            if sensor.state(lamp).lit == lit:
-                await asyncio.sleep(SETTLE_S)
-                return True
-            await asyncio.sleep(0.01)
-        return False
-
-    async def sleep(self, duration_s: float) -> None:
-        """Let time pass: the scenario observes that nothing happens."""
-        await asyncio.sleep(duration_s)
-
-    async def reset(self) -> None:
-        """Bring mailboxes, options and answer modes back to the inventory."""
-        for number, user in self.site.users.items():
-            await self.platform.set_services(number, self.platform.default_services(number))
-            if user.mailbox is not None:
-                await self.platform.clear_mailbox(number)
-                options = self.platform.default_options(number)
-                await self.platform.set_mailbox_options(number, options)
-        for handset in self._handsets.values():
-            await handset.set_answer_mode(AnswerMode.RING)
-        await asyncio.sleep(SETTLE_S)

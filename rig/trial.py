@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from provisioning.secret import Secret
-from rig.bench import LAMP_MARGIN_S, Bench
+from rig.bench import Bench
+from rig.bench_steps import LAMP_MARGIN_S
 from rig.errors import RigError
 from rig.handset.base import HandsetCall
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
