@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,16 @@ from peers import require_root
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "verdict"))
 
-from mutations import generate  # found by the line above
+from composed import Composed, composed  # found by the line above
+from mutations import generate
 from recording import record
+
+from provisioning.intent import MwiMode
+from rig.bench import Bench
+from rig.demo_bench import demo_config
+from rig.run import run_scenario
+from rig.scenarios import scenarios
+from rig.verdict.outcome import Outcome
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -41,4 +51,33 @@ def test_no_single_mutation_of_a_clean_run_gets_a_wrong_verdict(
     assert sum(1 for m in mutations if m.legal) >= 200
     assert sum(1 for m in mutations if m.blind) >= 50
     wrong = [f"{m.label}: {c}" for m in mutations if (c := m.complaint())]
+    assert not wrong, "\n".join(wrong)
+
+
+async def run_composed(fault: Composed, folder: Path) -> str:
+    """Run one composed fault; what is wrong with its verdict, or empty."""
+    scenario = scenarios()[fault.seed.scenario]
+    config = replace(demo_config(folder, seeds=(fault.seed,)), seconds_per_ring=0.6)
+    if fault.callee:
+        roles = {**config.scenario_roles, scenario.name: {"callee": fault.callee}}
+        config = replace(config, scenario_roles=roles)
+    if fault.unsolicited:
+        config = replace(config, site=replace(config.site, mwi_mode=MwiMode.UNSOLICITED))
+    async with Bench(config) as bench:
+        record = await run_scenario(bench, scenario)
+    named = [(f["class"], f["component"]) for f in record.findings]
+    if fault.legal:
+        right = record.outcome is Outcome.PASS and not named
+    else:
+        wanted = (fault.seed.fault_class.value, fault.seed.component.value)
+        right = record.outcome is Outcome.FAIL and named[:1] == [wanted]
+    return "" if right else f"{fault.seed.name}: {record.outcome} {named} {record.sentence}"
+
+
+@pytest.mark.parametrize("part", range(6))
+async def test_composed_faults_are_named_from_evidence(part: int, tmp_path: Path) -> None:
+    faults = composed()[part::6]
+    assert len(faults) >= 7
+    runs = (run_composed(fault, tmp_path / str(n)) for n, fault in enumerate(faults))
+    wrong = [complaint for complaint in await asyncio.gather(*runs) if complaint]
     assert not wrong, "\n".join(wrong)
