@@ -211,6 +211,7 @@ class Bench(BenchSteps):
             profile=self._profiles.get(entry.model),
             intent=self.site.intent(name),
             host=self._plan.host(number),
+            own_host=self._plan.prefix != "127.0.0",
             sip_port=0 if self._plan.prefix == "127.0.0" else 5060,
             tap=self._tap(Tap.HANDSET),
             registrar=registrar,

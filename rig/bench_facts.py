@@ -12,7 +12,7 @@ from rig.errors import PhonerigError
 from rig.handset.base import Handset, HandsetCapability
 from rig.handset.drivers import HandsetPlace
 from rig.timeline import FetchSeen
-from rig.verdict.evidence import ConfigDifference, HandsetFacts
+from rig.verdict.evidence import Addresses, ConfigDifference, HandsetFacts
 
 
 def handset_facts(
@@ -42,7 +42,9 @@ def handset_facts(
     applied, differences = read_served(served, place, fitted)
     return HandsetFacts(
         name=place.name,
-        sip_addresses=(handset.sip_address,),
+        sip_addresses=Addresses(
+            (handset.sip_address,), frozenset({place.host}) if place.own_host else frozenset()
+        ),
         intent=fitted,
         applied=applied,
         differences=differences,

@@ -27,6 +27,7 @@ class HandsetPlace:
         intent: what the inventory wants it to be told; an emulated handset must not look at
             anything in it but its MAC and where to fetch.
         host: its own address.
+        own_host: nobody else on the bench uses that address.
         sip_port: its SIP port; 0 for any.
         tap: callback for packets at its port, or None.
         registrar: where to send SIP instead of what the file says (a relay), or None.
@@ -38,6 +39,7 @@ class HandsetPlace:
     profile: Profile
     intent: HandsetIntent
     host: str
+    own_host: bool = False
     sip_port: int = 0
     tap: Callable[..., None] | None = None
     registrar: Address | None = None

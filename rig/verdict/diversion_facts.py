@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rig.errors import ProtocolError
 from rig.sip.message import Request, Response
 from rig.timeline import Address, RtpStreamSeen, SipSeen
-from rig.verdict.evidence import DiversionExpectation, Evidence
+from rig.verdict.evidence import Addresses, DiversionExpectation, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +188,11 @@ def _in_dialog(request: Request) -> bool:
         return False
 
 
-def _sent_by(leg: CallLeg, addresses: tuple[Address, ...]) -> bool:
+def _sent_by(leg: CallLeg, addresses: Addresses) -> bool:
     return any(o.source in addresses for o in leg.invite.observations)
 
 
-def _reaches(leg: CallLeg, addresses: tuple[Address, ...]) -> bool:
+def _reaches(leg: CallLeg, addresses: Addresses) -> bool:
     if any(o.destination in addresses for o in leg.invite.observations):
         return True
     hostport = leg.request.uri.partition("@")[2].partition(";")[0]
@@ -217,7 +217,7 @@ def _user(uri: str) -> str:
 
 
 def _streams_to_caller(
-    evidence: Evidence, leg: CallLeg, addresses: tuple[Address, ...]
+    evidence: Evidence, leg: CallLeg, addresses: Addresses
 ) -> list[RtpStreamSeen]:
     media = media_address(leg.request.body)
     if media is None:

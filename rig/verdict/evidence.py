@@ -6,7 +6,7 @@ see with the same taps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -38,12 +38,36 @@ class ConfigDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """Addresses of one participant; ``in`` also finds other ports of a host of its own.
+
+    A phone opens TCP connections from a port of its own choice, and may take another SIP port
+    after a reboot: on a host that nobody else uses, every port is the phone's.
+
+    Attributes:
+        exact: known addresses, the present one first.
+        hosts: hosts that belong to this participant alone.
+    """
+
+    exact: tuple[Address, ...]
+    hosts: frozenset[str] = frozenset()
+
+    def __contains__(self, address: object) -> bool:
+        return address in self.exact or (
+            isinstance(address, tuple) and bool(address) and address[0] in self.hosts
+        )
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self.exact)
+
+
+@dataclass(frozen=True, slots=True)
 class HandsetFacts:
     """What the bench knows about one handset.
 
     Attributes:
         name: in the inventory.
-        sip_addresses: where it speaks SIP; more than one after a reboot on another port.
+        sip_addresses: where it speaks SIP.
         intent: what the inventory wants it to be told.
         applied: what it really learned from the served files; None if it fetches nothing.
         differences: between the two.
@@ -54,7 +78,7 @@ class HandsetFacts:
     """
 
     name: str
-    sip_addresses: tuple[Address, ...]
+    sip_addresses: Addresses
     intent: HandsetIntent
     applied: HandsetIntent | None = None
     differences: tuple[ConfigDifference, ...] = ()

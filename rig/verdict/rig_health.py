@@ -17,7 +17,7 @@ from rig.timeline import (
     SipSeen,
     Tap,
 )
-from rig.verdict.evidence import Evidence
+from rig.verdict.evidence import Addresses, Evidence
 from rig.verdict.finding import RigFault
 from rig.verdict.outcome import Outcome
 
@@ -177,11 +177,8 @@ def _unseen_act(evidence: Evidence) -> str:
     return ""
 
 
-def _fits(
-    seen: SipSeen, methods: frozenset[str], addresses: tuple[tuple[str, int], ...], key: str
-) -> bool:
-    places = {a for o in seen.observations for a in (o.source, o.destination)}
-    if not places & set(addresses):
+def _fits(seen: SipSeen, methods: frozenset[str], addresses: Addresses, key: str) -> bool:
+    if not any(o.source in addresses or o.destination in addresses for o in seen.observations):
         return False
     message = seen.message
     if isinstance(message, Request):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from peers import require_root
 
+from provisioning.intent import SipTransport
 from rig.blocking import BlockingBench
 from rig.demo_bench import demo_config
 from rig.scenarios import scenarios
@@ -60,3 +62,18 @@ def test_files_by_tftp_make_the_same_handsets(tmp_path: Path) -> None:
         record = bench.run_scenario(scenarios()["busy"])
         assert record.outcome is Outcome.PASS, record.sentence
         assert {e.transport for e in bench.bench.events if isinstance(e, FetchSeen)} == {"tftp"}
+
+
+@pytest.mark.parametrize("capture", ["tap", "lo"])
+def test_phones_that_register_by_tcp(capture: str, tmp_path: Path) -> None:
+    if capture == "lo":
+        require_root()
+    config = demo_config(tmp_path, capture=capture)
+    registrar = replace(config.site.registrar, transport=SipTransport.TCP)
+    config = replace(config, site=replace(config.site, registrar=registrar))
+    with BlockingBench(config) as bench:
+        record = bench.run_scenario(scenarios()["busy"])
+    assert record.outcome is Outcome.PASS, record.sentence
+    notifies = [e for e in record.events if e["kind"] == "sip" and e["label"].startswith("NOTIFY")]
+    assert notifies
+    assert {e["transport"] for e in notifies} == {"TCP"}

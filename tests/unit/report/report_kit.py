@@ -18,7 +18,7 @@ from rig.timeline import (
     Timeline,
     TimelineEvent,
 )
-from rig.verdict.evidence import ConfigDifference, Evidence, HandsetFacts
+from rig.verdict.evidence import Addresses, ConfigDifference, Evidence, HandsetFacts
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.finding import Finding, Proof, ProofKind, RigFault, Verdict
 from rig.verdict.measurement import Limit, Measurement
@@ -85,7 +85,7 @@ class Story:
         timeline.merge(*correlator.events())
         facts = HandsetFacts(
             name="anna",
-            sip_addresses=(PHONE,),
+            sip_addresses=Addresses((PHONE,)),
             intent=None,  # type: ignore[arg-type]  # reports do not look at it
             differences=(
                 ConfigDifference("accounts[1].mwi.mode", "subscribe", "off", "0015.cfg", 31,

@@ -32,7 +32,7 @@ from rig.timeline import (
     Timeline,
     TimelineEvent,
 )
-from rig.verdict.evidence import Evidence, Expectation, HandsetFacts, LampExpectation
+from rig.verdict.evidence import Addresses, Evidence, Expectation, HandsetFacts, LampExpectation
 from rig.verdict.finding import Verdict
 from rig.verdict.judge import judge
 
@@ -87,7 +87,7 @@ class Stage:
     facts: HandsetFacts = field(
         default_factory=lambda: HandsetFacts(
             name="anna",
-            sip_addresses=(PHONE,),
+            sip_addresses=Addresses((PHONE,)),
             intent=intent(),
             applied=intent(),
             files=("001565000001.cfg",),
@@ -96,7 +96,10 @@ class Stage:
     )
     caller: HandsetFacts = field(
         default_factory=lambda: HandsetFacts(
-            name="emil", sip_addresses=(CALLER,), intent=intent("emil", "emil"), mailboxes={}
+            name="emil",
+            sip_addresses=Addresses((CALLER,)),
+            intent=intent("emil", "emil"),
+            mailboxes={},
         )
     )
     end: float = 10.0
