@@ -19,6 +19,7 @@ from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mail_queue import MailRecord
 from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
+from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import MessageStore
 from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
@@ -303,7 +304,8 @@ class EmbeddedPlatform:
 
     def _warn_of_mail(self) -> None:
         """Say once that mailboxes want mail which nobody will send."""
-        if self.config.mail is not None or self._warned_of_mail:
+        silent = self.config.mail is not None or not self.config.warn_without_mail
+        if silent or self._warned_of_mail:
             return
         wanting = self._settings.wanting_mail()
         if wanting:
