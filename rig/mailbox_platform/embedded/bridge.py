@@ -1,7 +1,7 @@
 """Joins two established dialogs: what one side says inside its dialog reaches the other.
 
-Session descriptions, INFO bodies and holds pass through unread. REFER does not: the platform
-does not transfer on somebody's behalf.
+Session descriptions, INFO bodies and holds pass through unread. REFER does not: whoever made
+the bridge may take it (the mailbox transfers callers), otherwise it is refused.
 
 Source: RFC 3261 sections 12.2, 14 and 15; RFC 6086 (INFO).
 """
@@ -15,11 +15,11 @@ from rig.errors import RigError
 from rig.mailbox_platform.embedded.call_leg import (
     ALLOW,
     CalleeLeg,
-    CallerLeg,
     Leg,
     body_rows,
     contact_of,
 )
+from rig.mailbox_platform.embedded.transfer import AnyCallerLeg
 from rig.sip.message import Request, Response
 from rig.sip_transport.stack import IncomingRequest
 
@@ -34,9 +34,19 @@ class Bridge:
         caller: waiting for its answer.
         callee: has answered; its ACK is not sent yet.
         on_bye: called when a BYE has been passed on.
+
+    Attributes:
+        on_refer: takes a REFER of the callee; None refuses it.
+        caller_said: session description that the caller gave last; empty before one.
+        callee_said: the same of the callee.
     """
 
-    def __init__(self, caller: CallerLeg, callee: CalleeLeg, on_bye: Callable[[], None]) -> None:
+    def __init__(
+        self, caller: AnyCallerLeg, callee: CalleeLeg, on_bye: Callable[[], None]
+    ) -> None:
+        self.on_refer: Callable[[IncomingRequest], None] | None = None
+        self.caller_said = b""
+        self.callee_said = b""
         self._on_bye = on_bye
         self._caller = caller
         self._callee = callee
@@ -53,11 +63,12 @@ class Bridge:
             rig.errors.ProtocolError: the caller's INVITE makes no dialog.
         """
         caller, callee = self._caller, self._callee
+        self.caller_said, self.callee_said = invite.body, answer.body
         caller.on_request = lambda incoming: self._relay(incoming, caller, callee)
         callee.on_request = lambda incoming: self._relay(incoming, callee, caller)
         caller.on_lost = self._caller_lost
         if not invite.body:
-            caller.on_ack = callee.acknowledge_answer  # the caller's ACK holds its answer
+            caller.on_ack = self._acknowledged  # the caller's ACK holds its answer
         caller.accept(answer)
         if invite.body:
             callee.acknowledge_answer()
@@ -71,6 +82,20 @@ class Bridge:
         self._caller.close()
         self._callee.close()
         self._ended.set()
+
+    def release(self) -> None:
+        """The caller goes on in another call: forget it without a word."""
+        self._ended.set()
+
+    def _acknowledged(self, ack: Request) -> None:
+        self.caller_said = ack.body or self.caller_said
+        self._callee.acknowledge_answer(ack)
+
+    def _said(self, leg: Leg, body: bytes) -> None:
+        if body and leg is self._caller:
+            self.caller_said = body
+        elif body:
+            self.callee_said = body
 
     def _caller_lost(self) -> None:
         """The caller never acknowledged: there is no call."""
@@ -93,6 +118,8 @@ class Bridge:
             self._relay_invite(incoming, source, destination)
         elif method in RELAYED:
             self._relay_plain(incoming, source, destination)
+        elif method == "REFER" and source is self._callee and self.on_refer is not None:
+            self.on_refer(incoming)
         elif method == "OPTIONS":
             incoming.respond(200, headers=[("Allow", ALLOW)])
         else:
@@ -142,6 +169,8 @@ class Bridge:
         def final(response: Response) -> None:
             rows = body_rows(response)
             if response.is_success:
+                self._said(source, request.body)
+                self._said(destination, response.body)
                 destination.refresh_target(response)
                 rows.append(("Contact", contact_of(source.stack, source.flow)))
                 if request.body or incoming.cancelled:

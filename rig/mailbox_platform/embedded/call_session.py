@@ -10,11 +10,12 @@ and RFC 3326 for reasons.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from provisioning.inventory_model import User
 from rig.errors import ProtocolError, RigError
 from rig.mailbox_platform.embedded.bridge import Bridge
-from rig.mailbox_platform.embedded.call_leg import CalleeLeg, CallerLeg
+from rig.mailbox_platform.embedded.call_leg import CalleeLeg
 from rig.mailbox_platform.embedded.directory import OutsideTarget, PortalTarget, Target, UserTarget
 from rig.mailbox_platform.embedded.diversion_headers import DiversionStep, DiversionTrail
 from rig.mailbox_platform.embedded.invite_builder import (
@@ -32,8 +33,14 @@ from rig.mailbox_platform.embedded.rules import (
     LineState,
     decide,
 )
+from rig.mailbox_platform.embedded.transfer import (
+    AnyCallerLeg,
+    Referral,
+    TransferLeg,
+    transferred_invite,
+)
 from rig.sip.event import Flow
-from rig.sip.message import Response
+from rig.sip.message import Request, Response
 from rig.sip.name_addr import NameAddr
 from rig.sip.uri import Uri
 from rig.sip_transport.stack import IncomingRequest
@@ -55,21 +62,23 @@ class CallSession:
 
     Args:
         context: what it needs of the platform.
-        incoming: the INVITE.
+        request: the INVITE.
         caller: who calls, proven.
+        leg: the dialog with the caller.
     """
 
     def __init__(
-        self, context: RoutingContext, incoming: IncomingRequest, caller: CallerIdentity
+        self, context: RoutingContext, request: Request, caller: CallerIdentity, leg: AnyCallerLeg
     ) -> None:
         self._context = context
-        self._request = incoming.request
+        self._request = request
         self._caller = caller
-        self._caller_leg = CallerLeg(context.stack, incoming)
+        self._caller_leg = leg
         self._caller_leg.on_cancel = self._cancelled
         self._ringing: Ringing | None = None
-        uri = Uri.parse(incoming.request.uri)
-        self._trail = DiversionTrail.of_call(incoming.request.headers, uri)
+        self._transfer: tuple[TransferLeg, asyncio.Task[None]] | None = None
+        uri = Uri.parse(request.uri)
+        self._trail = DiversionTrail.of_call(request.headers, uri)
         self._diverted_from = [
             self._context.directory.normal_form(entry.name_addr.uri.user_unescaped or "")
             for entry in self._trail.received_diversions
@@ -90,6 +99,13 @@ class CallSession:
                 target = await self._portal(target)
             else:
                 target = await self._outside(target)
+
+    async def run_guarded(self) -> None:
+        """Route a call that came of another one; an end by error is an end like others."""
+        try:
+            await self.run()
+        except RigError:
+            self.fail(500)
 
     def fail(self, status: int) -> None:
         """End a call that cannot go on."""
@@ -298,6 +314,8 @@ class CallSession:
             result.leg.bye()
             return
         bridge = Bridge(self._caller_leg, result.leg, self._context.on_bye)
+        if result.leg.flow.remote == self._context.voicemail:
+            bridge.on_refer = partial(self._refer, bridge, result.leg)
         try:
             bridge.join(self._request, result.response)
         except ProtocolError:
@@ -307,9 +325,45 @@ class CallSession:
             return
         try:
             await bridge.wait_ended()
+            await self._transferred()
         except asyncio.CancelledError:
             bridge.drop()
+            if self._transfer is not None:
+                self._transfer[1].cancel()
+                await asyncio.gather(self._transfer[1], return_exceptions=True)
             raise
+
+    # -- from the mailbox to another number ---------------------------------------------
+
+    def _refer(self, bridge: Bridge, mailbox: CalleeLeg, incoming: IncomingRequest) -> None:
+        """Try to reach the number that the mailbox sends its caller to."""
+        referral = Referral(incoming, mailbox)
+        number = referral.target()
+        running = self._transfer is not None and not self._transfer[1].done()
+        if not number or running or not bridge.caller_said:
+            incoming.respond(491 if running else 400)
+            return
+        referral.accept()
+
+        def take_over() -> None:
+            referral.report(200)
+            mailbox.bye()
+            bridge.release()
+
+        leg = TransferLeg(self._caller_leg, bridge.callee_said, referral.report, take_over)
+        uri = f"sip:{number}@{self._domain}"
+        rows = self._trail.plain_rows()
+        request = transferred_invite(self._request, uri, bridge.caller_said, rows)
+        session = CallSession(self._context, request, self._caller, leg)
+        self._transfer = leg, asyncio.get_running_loop().create_task(session.run_guarded())
+
+    async def _transferred(self) -> None:
+        """The call with the mailbox is over: see the other one to its end, if there is one."""
+        if self._transfer is None:
+            return
+        leg, task = self._transfer
+        leg.cancel()
+        await task
 
     def _reject(self, status: int, warning: str) -> None:
         host, port = self._context.stack.address

@@ -107,6 +107,15 @@ class DiversionTrail:
             )
         return entries
 
+    def plain_rows(self) -> list[tuple[str, str]]:
+        """Both headers as they stand, for a call that goes on from this one inside."""
+        if not self.steps and not self.received_diversions and not self.received_history:
+            return []
+        return [
+            *(("Diversion", str(entry)) for entry in self.diversions()),
+            *(("History-Info", str(entry)) for entry in self.history()),
+        ]
+
     def rows(self, config: PlatformConfig, hook: PlatformHook) -> list[tuple[str, str]]:
         """Header rows for the next leg; none when nothing was diverted.
 

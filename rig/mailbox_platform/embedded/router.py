@@ -16,6 +16,7 @@ import logging
 from provisioning.inventory_model import User
 from rig.errors import PhonerigError
 from rig.mailbox_platform.embedded.access import Door, Refusal, Trunk
+from rig.mailbox_platform.embedded.call_leg import CallerLeg
 from rig.mailbox_platform.embedded.call_session import CallSession
 from rig.mailbox_platform.embedded.invite_builder import (
     CallerIdentity,
@@ -62,7 +63,8 @@ class Router:
             incoming.respond(503, headers=[("Retry-After", "10")])
             return
         caller = self._identity(admitted, incoming)
-        session = CallSession(context, incoming, caller)
+        leg = CallerLeg(context.stack, incoming)
+        session = CallSession(context, request, caller, leg)
         task = asyncio.get_running_loop().create_task(session.run())
         self._tasks[task] = session
         task.add_done_callback(self._done)
