@@ -43,8 +43,8 @@ def faults(folder):
     return [str(fault).replace(f"{folder}/", "") for fault in caught.value.faults]
 
 
-def test_the_four_models_are_there_and_claim_no_real_phone():
-    assert MODELS == ["D785", "GRP2614", "T46U", "VVX450"]
+def test_one_model_of_each_first_vendor_is_there_and_none_claims_a_real_phone():
+    assert set(MODELS) >= {"D785", "GRP2614", "T46U", "VVX450"}
     assert {PROFILES[model].maturity for model in MODELS} == {"rendered and read back"}
 
 

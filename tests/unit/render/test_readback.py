@@ -62,7 +62,7 @@ SUBSCRIBE_KEYS = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SUBSCRIBE_KEYS)
 def test_without_the_subscribe_key_the_handset_does_not_subscribe(model):
     old, new, key = SUBSCRIBE_KEYS[model]
     differences, back = read_changed(model, intent(PROFILES[model]), old, new)
