@@ -145,6 +145,7 @@ class Bench(BenchSteps):
             config=PlatformConfig(
                 seconds_per_ring=self.config.seconds_per_ring,
                 algorithms=self.config.digest_algorithms,
+                warn_without_mail=False,
             ),
         )
         self.platform.subscribe(self._mailbox_changed)

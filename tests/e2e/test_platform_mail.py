@@ -425,3 +425,15 @@ def test_the_sink_shows_only_what_it_was_given() -> None:
     mail = TakenMail("a@b.example", ("c@d.example",), b"Subject: x\r\n\r\ny", False, "")
     assert mail.message["Subject"] == "x"
     assert mail.attachments == []
+
+
+async def test_r35_a_bench_without_mail_can_be_silent_about_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform = EmbeddedPlatform(
+        make_site(), store_dir=tmp_path, config=PlatformConfig(warn_without_mail=False)
+    )
+    await platform.set_mailbox_options(CARL, replace(ALL_CALLS, email_redirect=REDIRECT))
+    await platform.start()
+    await platform.stop()
+    assert caplog.records == []

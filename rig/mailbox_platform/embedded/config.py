@@ -45,6 +45,8 @@ class PlatformConfig:
         trunk: where numbers outside the site are sent, or None if there is no trunk.
         mail: where mail about messages is handed in, or None for no mail at all; a mailbox
             that redirects its messages then keeps them.
+        warn_without_mail: log once which mailboxes want mail when there is no mail server;
+            switch it off where mail is no part of the exercise.
         portal_menu: keys and times of the voice portal, or None for those that come with the
             package (:func:`.portal_menu.load_portal_menu` reads a file of one's own).
         api_port: TCP port of the HTTP API (Xsi and management), 0 for any free one, None for no
@@ -81,6 +83,7 @@ class PlatformConfig:
     durable_store: bool = False
     trunk: Address | None = None
     mail: MailConfig | None = None
+    warn_without_mail: bool = True
     portal_menu: PortalMenu | None = None
     api_port: int | None = None
     api_heartbeat_s: float = 15.0
