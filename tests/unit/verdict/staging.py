@@ -41,6 +41,11 @@ VOICEMAIL: Address = ("127.1.1.1", 5062)
 PHONE: Address = ("127.1.1.10", 5060)
 CALLER: Address = ("127.1.1.11", 5060)
 BOX = "+493023125101"
+CONTACT = f"Contact: <sip:anna@{PHONE[0]}:{PHONE[1]}>\n"
+NOTIFY_HEAD = (
+    "Event: message-summary\nSubscription-State: active;expires=3600\n"
+    "Content-Type: application/simple-message-summary\n"
+)
 
 
 def intent(
@@ -168,19 +173,32 @@ class Stage:
             )
 
     def register(self, at: float = 0.0) -> None:
-        self.transaction(at, "REGISTER", PHONE, PLATFORM)
+        self.transaction(at, "REGISTER", PHONE, PLATFORM, headers=CONTACT)
 
-    def subscribe(self, at: float = 0.1, status: int = 200) -> None:
+    def subscribe(
+        self,
+        at: float = 0.1,
+        status: int | None = 200,
+        *,
+        relay: Address | None = None,
+        to: Address = PLATFORM,
+        call_id: str = "sub",
+        expires_s: int = 3600,
+    ) -> None:
+        """The phone subscribes; through a relay its request is seen on both sides of it."""
         self.transaction(
             at,
             "SUBSCRIBE",
             PHONE,
-            PLATFORM,
+            to,
             status=status,
-            call_id="sub",
-            headers="Event: message-summary\nExpires: 3600\n",
-            answer_headers="Expires: 3600\n",
+            call_id=call_id,
+            headers=f"{CONTACT}Event: message-summary\nExpires: {expires_s}\n",
+            answer_headers=f"Expires: {expires_s}\n",
         )
+        if relay is not None:
+            asked = next(p for p in reversed(self.packets) if b"SUBSCRIBE sip" in p.payload)
+            self.packets.append(replace(asked, at=asked.at + 1e-4, source=relay))
 
     def notify(
         self,
@@ -191,6 +209,7 @@ class Stage:
         call_id: str = "sub",
         transmissions: int = 1,
         to: Address = PHONE,
+        **more: str,
     ) -> None:
         self.transaction(
             at,
@@ -201,9 +220,14 @@ class Stage:
             call_id=call_id,
             body=body,
             transmissions=transmissions,
-            to_tag="fSUBSCRIBE",
-            headers="Event: message-summary\nSubscription-State: active;expires=3600\n"
-            "Content-Type: application/simple-message-summary\n",
+            **(
+                {
+                    "uri": f"sip:anna@{PHONE[0]}:{PHONE[1]}",
+                    "to_tag": "fSUBSCRIBE" if call_id == "sub" else "",
+                    "headers": NOTIFY_HEAD,
+                }
+                | more
+            ),
         )
 
     def mailbox(self, at: float, new: int, saved: int = 0, cause: str = "deposit") -> None:
@@ -255,13 +279,13 @@ def summary(new: int, saved: int = 0, *, flag: str | None = None) -> str:
     return f"Messages-Waiting: {word}\r\nVoice-Message: {new}/{saved} (0/0)\r\n"
 
 
-def healthy() -> Stage:
+def healthy(*, relay: Address | None = None) -> Stage:
     """A phone subscribes; a message comes; the lamp goes on."""
     stage = Stage()
     stage.mailbox(-1.0, 0, cause="start")
     stage.lamp(0.0, LampState.OFF)
     stage.register()
-    stage.subscribe()
+    stage.subscribe(relay=relay)
     stage.notify(0.15, summary(0))
     stage.mailbox(5.001, 1)
     stage.notify(5.002, summary(1))

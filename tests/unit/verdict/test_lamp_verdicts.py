@@ -15,6 +15,8 @@ from rig.verdict.finding import ProofKind
 from rig.verdict.judge import judge
 from rig.verdict.outcome import Outcome
 
+RELAY = ("127.1.1.3", 40000)
+
 
 def without_lamp(stage: Stage) -> Stage:
     stage.events = [e for e in stage.events if getattr(e, "state", None) is not LampState.SLOW]
@@ -87,16 +89,15 @@ def test_m1_the_mailbox_changed_and_nobody_was_told() -> None:
 
 
 def test_m11_the_notify_is_sent_again_and_again_and_never_arrives() -> None:
-    stage = without_lamp(drop_notify(healthy()))
-    relay = ("127.1.1.3", 40000)
-    stage.notify(5.002, summary(1), status=None, transmissions=3, to=relay)
+    stage = without_lamp(drop_notify(healthy(relay=RELAY)))
+    stage.notify(5.002, summary(1), status=None, transmissions=3, to=RELAY)
     named(stage, FaultClass.M11, Component.NETWORK)
     assert "3 times" in stage.judge().findings[0].sentence
 
 
 def test_m11_is_not_certain_when_nobody_listens_at_the_phone() -> None:
-    stage = without_lamp(drop_notify(healthy()))
-    stage.notify(5.002, summary(1), status=None, transmissions=3, to=("127.1.1.3", 40000))
+    stage = without_lamp(drop_notify(healthy(relay=RELAY)))
+    stage.notify(5.002, summary(1), status=None, transmissions=3, to=RELAY)
     evidence = stage.evidence()
     evidence.taps = frozenset({Tap.PLATFORM})
     finding = judge(evidence).findings[0]

@@ -1,0 +1,550 @@
+"""Each rule of both chains has a stage that it alone explains: break the rule and this fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from staging import (
+    BOX,
+    CALLER,
+    CONTACT,
+    NOTIFY_HEAD,
+    PHONE,
+    PLATFORM,
+    VOICEMAIL,
+    Stage,
+    healthy,
+    intent,
+    summary,
+)
+from test_diversion_verdicts import (
+    DIVERSION,
+    HISTORY,
+    busy_call,
+    expect,
+    greeting,
+    invite,
+    ringing,
+)
+
+from provisioning.intent import LampPolicyIntent, MwiMode
+from rig.timeline import ActionDone, FetchSeen, LampSeen, LampState, LoopStalled, MailboxSeen
+from rig.verdict import diversion_facts, diversion_rules, mwi, mwi_rules
+from rig.verdict.evidence import ConfigDifference, DiversionExpectation
+from rig.verdict.finding import Finding
+from rig.verdict.outcome import Outcome
+
+RELAY = ("127.1.1.3", 40000)
+Story = Callable[[], Stage]
+
+
+def dark(stage: Stage) -> Stage:
+    stage.events = [e for e in stage.events if not (isinstance(e, LampSeen) and e.at > 5)]
+    return stage
+
+
+def untold(*, relay: bool = False) -> Stage:
+    """Everything is right up to the message; then nothing happens."""
+    stage = dark(healthy(relay=RELAY if relay else None))
+    stage.packets = [p for p in stage.packets if p.at < 5]
+    return stage
+
+
+def told(body: str = "", *, lit: bool = True, **more: object) -> Stage:
+    """The NOTIFY after the message is another one."""
+    stage = untold()
+    stage.notify(5.002, body or summary(1), **more)
+    if lit:
+        stage.lamp(5.01, LampState.SLOW)
+    return stage
+
+
+def without_subscription(status: int | None, *, to: tuple[str, int] = PLATFORM) -> Stage:
+    stage = Stage()
+    stage.lamp(0.0, LampState.OFF)
+    stage.register()
+    if status != 0:
+        stage.subscribe(status=status, to=to)
+    stage.mailbox(5.001, 1)
+    stage.expect_lamp(lit=True)
+    return stage
+
+
+def differs(stage: Stage, field: str, got: str, *, line: int = 0) -> Stage:
+    difference = ConfigDifference(field, "wanted", got, "001565000001.cfg", line)
+    stage.facts = replace(stage.facts, differences=(difference,))
+    return stage
+
+
+def account_missing() -> Stage:
+    stage = differs(without_subscription(0), "accounts[1].enabled", "no", line=7)
+    stage.facts = replace(stage.facts, applied=replace(intent(), accounts=()))
+    return stage
+
+
+def not_heard() -> Stage:
+    stage = healthy()
+    stage.expectations.clear()
+    stage.transaction(6.0, "INVITE", PHONE, PLATFORM, uri="sip:110@beispiel.example", status=404)
+    stage.expect_lamp(lit=False, since=5.9, new=0, saved=1, trigger="the hearing", notify=False)
+    return stage
+
+
+def key_by_file() -> Stage:
+    return differs(not_heard(), "accounts[1].voicemail_number", "110", line=12)
+
+
+def not_kept() -> Stage:
+    stage = untold()
+    stage.events = [e for e in stage.events if not (isinstance(e, MailboxSeen) and e.at > 0)]
+    stage.events.append(MailboxSeen(at=5.0, mailbox=f"{BOX}9", new=1, saved=0, cause="deposit"))
+    return stage
+
+
+def lost() -> Stage:
+    stage = untold(relay=True)
+    stage.notify(5.002, summary(1), status=None, transmissions=3, to=RELAY)
+    return stage
+
+
+def told_other() -> Stage:
+    stage = untold()
+    stage.caller = replace(stage.caller, mailboxes={1: f"{BOX}7"})
+    stage.transaction(
+        5.002, "NOTIFY", PLATFORM, CALLER, user="emil", body=summary(1), headers=NOTIFY_HEAD
+    )
+    return stage
+
+
+def late() -> Stage:
+    stage = untold()
+    stage.notify(7.5, summary(1))
+    stage.lamp(7.51, LampState.SLOW)
+    stage.expectations.clear()
+    stage.expect_lamp(lit=True, within_s=5.0)
+    return stage
+
+
+def slow_lamp() -> Stage:
+    stage = dark(healthy())
+    stage.lamp(8.5, LampState.SLOW)
+    return stage
+
+
+def twice() -> Stage:
+    stage = healthy()
+    stage.notify(5.3, summary(1))
+    return stage
+
+
+def other_count() -> Stage:
+    stage = healthy()
+    stage.expectations.clear()
+    stage.expect_lamp(lit=True, new=1, saved=3)
+    return stage
+
+
+def policy_off() -> Stage:
+    stage = differs(dark(healthy()), "lamp.on_message", "False", line=31)
+    applied = replace(intent(), lamp=LampPolicyIntent(on_message=False))
+    stage.facts = replace(stage.facts, applied=applied)
+    return stage
+
+
+def quiet_phone() -> Stage:
+    stage = untold()
+    stage.events = [e for e in stage.events if e.at < 5]
+    stage.expectations.clear()
+    stage.expect_lamp(lit=False, new=0, notify=False)
+    return stage
+
+
+def lit_by_call() -> Stage:
+    stage = quiet_phone()
+    stage.transaction(5.2, "INVITE", PLATFORM, PHONE, status=None, call_id="missed")
+    stage.transaction(6.0, "CANCEL", PLATFORM, PHONE, call_id="missed")
+    stage.lamp(6.2, LampState.SLOW)
+    return stage
+
+
+def lit_by_nobody() -> Stage:
+    stage = quiet_phone()
+    stage.lamp(8.0, LampState.SLOW)
+    return stage
+
+
+def flickers() -> Stage:
+    stage = healthy()
+    stage.lamp(7.0, LampState.OFF)
+    stage.lamp(7.2, LampState.SLOW)
+    stage.expectations.clear()
+    stage.expect_lamp(lit=True, within_s=5.0)
+    return stage
+
+
+def stale_icon() -> Stage:
+    stage = quiet_phone()
+    stage.lamp(0.0, LampState.STEADY, "account:1")
+    return stage
+
+
+MWI_STAGES: dict[str, Story] = {
+    "account_not_configured": account_missing,
+    "subscription_not_configured": lambda: differs(
+        without_subscription(0), "accounts[1].mwi.mode", "off"
+    ),
+    "message_key_wrong": key_by_file,
+    "subscribe_refused": lambda: without_subscription(404),
+    "subscribe_unanswered": lambda: without_subscription(None, to=RELAY),
+    "never_subscribed": lambda: without_subscription(0),
+    "message_not_kept": not_kept,
+    "notify_misaddressed": lambda: told(uri=f"sip:otto@{PHONE[0]}:{PHONE[1]}"),
+    "notify_lost": lost,
+    "body_unreadable": lambda: told("\t" * 40),
+    "count_wrong": lambda: told(summary(2)),
+    "body_malformed": lambda: told(summary(1) + "Update-Reason: NEW\r\n"),
+    "account_wrong": lambda: told(
+        summary(1).replace("\r\nVoice", "\r\nMessage-Account: sip:emil@b.example\r\nVoice")
+    ),
+    "subscription_ended": lambda: told(
+        headers=NOTIFY_HEAD.replace("active;expires=3600", "terminated;reason=timeout")
+    ),
+    "notify_excess": twice,
+    "notify_refused": lambda: told(lit=False, status=481),
+    "notify_unanswered": lambda: told(lit=False, status=None, transmissions=3),
+    "lamp_by_missed_call": lit_by_call,
+    "told_somebody_else": told_other,
+    "notify_missing": untold,
+    "notify_late": late,
+    "mailbox_differs": other_count,
+    "lamp_policy_off": policy_off,
+    "lamp_without_cause": lit_by_nobody,
+    "lamp_contradicts": lambda: dark(healthy()),
+    "lamp_late": slow_lamp,
+    "lamp_on_its_own": flickers,
+    "other_lamp_wrong": stale_icon,
+}
+
+
+def without_mailbox_leg() -> Stage:
+    stage = busy_call()
+    stage.packets = [p for p in stage.packets if b"leg-c" not in p.payload]
+    return stage
+
+
+def stranger_too() -> Stage:
+    stage = busy_call()
+    invite(stage, 1.06, PLATFORM, ("127.1.1.12", 5060), "leg-d", uri="sip:frida@127.1.1.12:5060")
+    return stage
+
+
+def rang_too_long() -> Stage:
+    stage = ringing(
+        busy_call(DIVERSION.replace("user-busy", "no-answer"), HISTORY.replace("486", "408")), 4.0
+    )
+    greeting(stage, "greeting.unavailable", "beep")
+    expect(stage, reason="no-answer", cause=408, greeting="greeting.unavailable", ring_s=2.0)
+    return stage
+
+
+def diverted_before() -> Stage:
+    stage = busy_call()
+    stage.packets = [p for p in stage.packets if b"leg-b" not in p.payload]
+    invite(stage, 1.02, PLATFORM, PHONE, "leg-b", status=486, headers=DIVERSION)
+    return stage
+
+
+def heard(*prompts: str) -> Stage:
+    stage = busy_call()
+    greeting(stage, *prompts)
+    return stage
+
+
+DIVERSION_STAGES: dict[str, Story] = {
+    "not_diverted": without_mailbox_leg,
+    "called_too_many": stranger_too,
+    "target_refused": lambda: busy_call(status=486),
+    "wrong_timer": rang_too_long,
+    "not_asked_for": diverted_before,
+    "header_malformed": lambda: busy_call('Diversion: "Anna <sip:anna@b>;reason=user-busy\n'),
+    "header_missing": lambda: busy_call(""),
+    "wrong_party": lambda: busy_call(DIVERSION.replace("sip:anna", "sip:otto")),
+    "wrong_reason": lambda: busy_call(DIVERSION.replace("user-busy", "away")),
+    "history_malformed": lambda: busy_call(history=HISTORY.replace("index=1.1", "index=1.4")),
+    "wrong_history_party": lambda: busy_call(history=HISTORY.replace("sip:anna", "sip:otto")),
+    "wrong_greeting": lambda: heard("greeting.unavailable", "beep"),
+}
+
+
+def firing(stage: Stage) -> tuple[str, Finding]:
+    """The first rule that fires on the first expectation, and what it says."""
+    evidence = stage.evidence()
+    wanted = evidence.expectations[0]
+    if isinstance(wanted, DiversionExpectation):
+        call = diversion_facts.build_case(evidence, wanted)
+        fired = ((r.__name__, r(call)) for r in diversion_rules.CHAIN)
+    else:
+        lamp = mwi.build_case(evidence, wanted)
+        fired = ((r.__name__, r(lamp)) for r in mwi_rules.CHAIN)
+    return next((name, finding) for name, finding in fired if finding is not None)
+
+
+def test_every_rule_has_a_stage() -> None:
+    assert list(MWI_STAGES) == [rule.__name__ for rule in mwi_rules.CHAIN]
+    assert list(DIVERSION_STAGES) == [rule.__name__ for rule in diversion_rules.CHAIN]
+
+
+@pytest.mark.parametrize("name", [*MWI_STAGES, *DIVERSION_STAGES])
+def test_the_rule_is_the_first_to_explain_its_stage(name: str) -> None:
+    stage = (MWI_STAGES | DIVERSION_STAGES)[name]()
+    rule, finding = firing(stage)
+    assert rule == name, finding
+    assert finding.proofs
+    assert finding.remedy
+    verdict = stage.judge()
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.findings == [finding]
+
+
+def test_a_blind_spot_beats_no_rule_and_no_rule_fires_on_health() -> None:
+    for story in (healthy, busy_call):
+        with pytest.raises(StopIteration):
+            firing(story())
+
+
+# -- what rules must not say -----------------------------------------------------------------
+
+
+def test_a_message_key_that_follows_its_file_is_not_blamed() -> None:
+    stage = not_heard()
+    stage.transaction(
+        6.5, "INVITE", PHONE, PLATFORM, uri="sip:+493023125900@beispiel.example", status=200
+    )
+    assert firing(stage)[0] == "mailbox_differs"
+
+
+def test_a_message_key_that_dials_what_no_file_says_is_the_phones_fault() -> None:
+    rule, finding = firing(not_heard())
+    assert (rule, finding.fault_class.value, finding.component.value) == (
+        "message_key_wrong",
+        "M6",
+        "handset",
+    )
+
+
+def test_a_number_of_the_other_line_is_an_index_fault() -> None:
+    stage = key_by_file()
+    second = replace(intent().accounts[0], index=2, voicemail_number="110")
+    stage.facts = replace(
+        stage.facts,
+        intent=replace(stage.facts.intent, accounts=(*stage.facts.intent.accounts, second)),
+    )
+    assert firing(stage)[1].fault_class.value == "P5"
+
+
+def test_a_subscribe_that_reached_the_platform_is_the_platforms_to_answer() -> None:
+    finding = firing(without_subscription(None))[1]
+    assert (finding.fault_class.value, finding.component.value) == ("M7", "platform")
+
+
+def test_a_second_notify_for_a_reason_is_no_excess() -> None:
+    stage = twice()
+    stage.mailbox(5.25, 1, cause="restored")
+    assert stage.judge().outcome is Outcome.PASS
+    stage = healthy()
+    stage.subscribe(5.2)
+    stage.notify(5.3, summary(1))
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_two_dialogs_that_tell_one_phone_the_same_are_named() -> None:
+    stage = healthy()
+    stage.subscribe(0.3, call_id="newer")
+    stage.notify(0.31, summary(0), call_id="newer", to_tag="fSUBSCRIBE", headers=NOTIFY_HEAD)
+    stage.notify(5.003, summary(1), call_id="newer", to_tag="fSUBSCRIBE", headers=NOTIFY_HEAD)
+    rule, finding = firing(stage)
+    assert rule == "notify_excess"
+    assert "two dialogs" in finding.sentence
+
+
+def test_a_subscription_that_the_phone_gives_up_may_end() -> None:
+    stage = healthy()
+    stage.subscribe(5.4, expires_s=0)
+    stage.notify(
+        5.41,
+        summary(1),
+        headers=NOTIFY_HEAD.replace("active;expires=3600", "terminated;reason=timeout"),
+    )
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_the_answer_to_an_unsolicited_notify_says_whose_fault_it_is() -> None:
+    for status, fault in ((489, "M7"), (481, "M3"), (415, "M9")):
+        stage = Stage()
+        stage.facts = replace(stage.facts, intent=intent(mode=MwiMode.UNSOLICITED))
+        stage.lamp(0.0, LampState.OFF)
+        stage.register()
+        stage.mailbox(5.001, 1)
+        stage.notify(5.002, summary(1), status=status, call_id="alone")
+        stage.expect_lamp(lit=True)
+        finding = firing(stage)[1]
+        assert (finding.fault_class.value, finding.component.value) == (fault, "handset")
+
+
+def test_a_refusal_before_the_message_explains_the_silence_after_it() -> None:
+    stage = untold()
+    stage.packets = [p for p in stage.packets if b"NOTIFY" not in p.payload]
+    stage.notify(0.15, summary(0), status=481)
+    assert firing(stage)[0] == "notify_refused"
+
+
+def test_a_booting_phone_may_do_with_its_lamp_what_it_likes() -> None:
+    stage = flickers()
+    stage.events.append(ActionDone(at=6.9, actor="anna", what="power cut", key="power_cycle"))
+    assert stage.judge().outcome is Outcome.PASS
+    stage = flickers()
+    stage.events.append(
+        FetchSeen(
+            at=7.1, transport="http", client=PHONE, path="/x.cfg", handset="anna", status=200,
+            octets=1, duration_s=0.1,
+        )
+    )  # fmt: skip
+    stage.lamp(7.3, LampState.OFF)
+    stage.lamp(7.4, LampState.SLOW)
+    assert firing(stage)[0] == "lamp_on_its_own"
+
+
+def test_a_lamp_that_shows_a_ringing_call_is_no_message_lamp_fault() -> None:
+    stage = quiet_phone()
+    stage.transaction(5.2, "INVITE", PLATFORM, PHONE, status=None, call_id="ring")
+    stage.lamp(5.25, LampState.FAST)
+    stage.lamp(6.01, LampState.OFF)
+    stage.transaction(6.0, "CANCEL", PLATFORM, PHONE, call_id="ring")
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_a_lamp_that_is_lit_before_the_notify_is_named() -> None:
+    stage = dark(healthy())
+    stage.lamp(4.0, LampState.SLOW)
+    assert firing(stage)[0] == "lamp_on_its_own"
+
+
+def test_a_boot_counts_from_what_the_phone_asks_not_from_the_power_cut() -> None:
+    stage = healthy()
+    stage.expectations.clear()
+    stage.events.append(ActionDone(at=6.0, actor="anna", what="power cut", key="power_cycle"))
+    stage.lamp(6.0, LampState.OFF)
+    stage.subscribe(8.9, call_id="boot")
+    stage.notify(8.95, summary(1), call_id="boot", to_tag="fSUBSCRIBE", headers=NOTIFY_HEAD)
+    stage.lamp(8.96, LampState.SLOW)
+    stage.expect_lamp(lit=True, since=6.0, within_s=12.0, trigger="the power cut")
+    verdict = stage.judge()
+    assert verdict.outcome is Outcome.PASS, verdict.sentence
+    measured = {m.name.partition("[")[0]: m.value for m in verdict.measurements}
+    assert measured["notify_latency_s"] == pytest.approx(0.05, abs=1e-3)
+    assert measured["lamp_on_latency_s"] == pytest.approx(2.96, abs=1e-3)
+
+
+def test_a_call_that_never_got_there_is_named_once() -> None:
+    stage = without_mailbox_leg()
+    stage.lamp(0.0, LampState.OFF)
+    stage.register()
+    stage.subscribe()
+    stage.notify(0.15, summary(0))
+    stage.mailbox(-1.0, 0, cause="start")
+    stage.expect_lamp(lit=True)
+    assert [f.rule for f in stage.judge().findings] == ["not_diverted"]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "word"),
+    [
+        (("portal.enter_pin",), "owner's"),
+        (("beep", "greeting.busy"), "beep before"),
+        (("greeting.busy", "greeting.unavailable", "beep"), "greeting.unavailable"),
+        ((), "no greeting"),
+    ],
+)
+def test_what_the_caller_heard_is_told(prompts: tuple[str, ...], word: str) -> None:
+    rule, finding = firing(heard(*prompts))
+    assert rule == "wrong_greeting"
+    assert word in finding.sentence
+
+
+def test_misaddressed_by_every_header() -> None:
+    event = NOTIFY_HEAD.partition("\n")[0] + "\n"
+    for label, stage in {
+        "package": told(headers=NOTIFY_HEAD.replace(event, "Event: presence\n")),
+        "Event": told(headers=NOTIFY_HEAD.replace(event, "")),
+        "event id": told(headers=NOTIFY_HEAD.replace(event, "Event: message-summary;id=7\n")),
+        "Call-ID": told(call_id="stranger", to_tag="fSUBSCRIBE", headers=NOTIFY_HEAD),
+        "tag": told(to_tag="another"),
+        "host": told(uri="sip:anna@10.9.8.7"),
+        "destination": told(to=RELAY, status=None),
+        "user": told(user="otto"),
+    }.items():
+        assert firing(stage)[0] == "notify_misaddressed", label
+
+
+def test_a_notify_by_another_transport_is_misaddressed() -> None:
+    stage = healthy()
+    stage.packets = [
+        replace(p, transport="TCP", breaks=False) if b" NOTIFY\r\n" in p.payload else p
+        for p in stage.packets
+    ]
+    rule, finding = firing(stage)
+    assert rule == "notify_misaddressed"
+    assert "TCP" in finding.sentence
+
+
+def test_a_stall_of_the_rig_doubts_absence_and_instants_but_not_content() -> None:
+    stall = LoopStalled(at=6.0, blocked_s=1.4)
+    for story in (untold, late, slow_lamp):
+        stage = story()
+        stage.events.append(stall)
+        verdict = stage.judge()
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "1.4 s" in verdict.sentence
+    wrong = told(summary(2))
+    wrong.events.append(stall)
+    assert wrong.judge().outcome is Outcome.FAIL
+    right = healthy()
+    right.events.append(stall)
+    assert right.judge().outcome is Outcome.PASS
+    brief = untold()
+    brief.events.append(replace(stall, blocked_s=0.3))
+    assert brief.judge().outcome is Outcome.FAIL
+
+
+# -- a rig that is half blind ----------------------------------------------------------------
+
+
+def test_an_answer_to_nothing_means_a_hole_in_the_capture() -> None:
+    stage = healthy()
+    stage.packets = [
+        p for p in stage.packets if not (p.payload.startswith(b"NOTIFY") and p.at > 5)
+    ]
+    verdict = stage.judge()
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "hole" in verdict.sentence
+
+
+def test_the_rigs_own_act_must_be_on_the_wire() -> None:
+    stage = busy_call()
+    stage.events.append(ActionDone(at=0.99, actor="emil", what="dials 101", key="dial"))
+    assert stage.judge().outcome is Outcome.PASS
+    stage.events.append(ActionDone(at=6.0, actor="emil", what="hangs up", key="hang_up"))
+    verdict = stage.judge()
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "emil hangs up" in verdict.sentence
+    stage.transaction(6.01, "BYE", CALLER, PLATFORM, call_id="leg-a")
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_a_contact_is_what_the_phone_said() -> None:
+    assert CONTACT.startswith("Contact: <sip:anna@")
+    assert VOICEMAIL != PLATFORM
+    stage = told(uri=f"sip:anna@{PHONE[0]};line=1")
+    assert stage.judge().outcome is Outcome.PASS
