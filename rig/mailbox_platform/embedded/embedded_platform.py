@@ -174,7 +174,6 @@ class EmbeddedPlatform:
         """
         if self._running is not None:
             return
-        self._warn_of_mail()
         running = RunningPlatform(
             PlatformParts(
                 directory=self._directory,
@@ -201,6 +200,7 @@ class EmbeddedPlatform:
         self._running = running
         self._port = running.address[1]
         self._voicemail_port = running.voicemail_address[1]
+        self._warn_of_mail()
 
     async def _start_api(self, running: RunningPlatform, aliases: AliasBook) -> None:
         if self._api_port is None:

@@ -184,7 +184,10 @@ class MailService:
 
     def _enqueue(self) -> None:
         waiting, self._unqueued = self._unqueued, []
-        for left, options, pcm in waiting:
+        for noted, options, pcm in waiting:
+            # Whoever left it may have marked it urgent since.
+            stored = self._store.message(noted.message_id)
+            left = noted if stored is None else replace(noted, urgent=stored.urgent)
             try:
                 self._queue.enqueue(left, mails_for(options), pcm, self._clock())
             except RigError:

@@ -431,3 +431,14 @@ async def test_r33_heard_before_the_crash_is_not_announced(tmp_path: Path) -> No
     after = Life(crashed)
     assert after.service.records() == ()
     await after.end()
+
+
+async def test_r33_marked_urgent_right_after_it_was_left(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    message_id = life.service.place_for(CARL, "").add(CARL, DORA, PCM).message_id
+    assert life.store.mark_urgent(message_id)
+    await life.end()
+    queue = MailQueue(tmp_path)
+    (mail,) = queue.due(5000.0)
+    assert mail.left.urgent
+    queue.close()
