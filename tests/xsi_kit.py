@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -119,7 +120,9 @@ class Web:
         used = dict(self.headers if headers is None else headers)
         if body is not None:
             used["Content-Type"] = kind
-        async with self.session.request(method, self.base + path, data=body, headers=used) as got:
+        data = body.encode() if isinstance(body, str) else body
+        file = None if data is None else io.BytesIO(data)  # aiohttp wants large bodies as files
+        async with self.session.request(method, self.base + path, data=file, headers=used) as got:
             return Answer(got.status, dict(got.headers), await got.read())
 
     async def actions(self, method: str, path: str, body: str | None = None) -> Answer:
