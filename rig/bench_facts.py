@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from provisioning.intent import HandsetIntent
+from provisioning.intent import DivertIntent, HandsetIntent
 from provisioning.inventory_site import Site
-from provisioning.readback import compare, read_back_places
+from provisioning.readback import ReadBack, compare, read_back_places
 from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
 from rig.handset.base import Handset, HandsetCapability
 from rig.handset.drivers import HandsetPlace
 from rig.timeline import FetchSeen
-from rig.verdict.evidence import Addresses, ConfigDifference, HandsetFacts
+from rig.verdict.evidence import Addresses, ConfigDifference, ConfigLine, HandsetFacts
 
 
 def handset_facts(
@@ -39,15 +40,16 @@ def handset_facts(
         if fetch.status == 200
         and (answer := content.find(fetch.path, fetch.client, fetch.user_agent)) is not None
     }
-    applied, differences = read_served(served, place, fitted)
+    told = read_served(served, place, fitted)
     return HandsetFacts(
         name=place.name,
         sip_addresses=Addresses(
             (handset.sip_address,), frozenset({place.host}) if place.own_host else frozenset()
         ),
         intent=fitted,
-        applied=applied,
-        differences=differences,
+        applied=told.applied,
+        differences=told.differences,
+        settings=told.settings,
         files=tuple(served),
         mailboxes=mailboxes_of(site, place.name),
         sensor=handset.lamp.name,
@@ -55,21 +57,32 @@ def handset_facts(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ServedFacts:
+    """What the files that a handset was served tell it.
+
+    Attributes:
+        applied: what it learns; None if it was served nothing, or nothing readable.
+        differences: where that is not what the inventory wants.
+        settings: the lines that bear on message waiting and diversion.
+    """
+
+    applied: HandsetIntent | None = None
+    differences: tuple[ConfigDifference, ...] = ()
+    settings: tuple[ConfigLine, ...] = ()
+
+
 def read_served(
     served: dict[str, bytes], place: HandsetPlace, intent: HandsetIntent
-) -> tuple[HandsetIntent | None, tuple[ConfigDifference, ...]]:
-    """Read what was served as the handset would, and compare it with the inventory.
-
-    Returns:
-        What the files say, or None if they say nothing, and where that differs.
-    """
+) -> ServedFacts:
+    """Read what was served as the handset would, and compare it with the inventory."""
     if not served:
-        return None, ()
+        return ServedFacts()
     try:
         reading = read_back_places(served, place.profile, intent.mac)
     except PhonerigError as error:
         name = next(iter(served))
-        return None, (ConfigDifference("file", "readable", str(error), name),)
+        return ServedFacts(differences=(ConfigDifference("file", "readable", str(error), name),))
     differences = tuple(
         ConfigDifference(
             field=d.field,
@@ -81,7 +94,30 @@ def read_served(
         )
         for d in compare(intent, reading.intent, reading.places)
     )
-    return reading.intent, differences
+    return ServedFacts(reading.intent, differences, tuple(_settings(reading)))
+
+
+def _settings(reading: ReadBack) -> Iterator[ConfigLine]:
+    for field, value in _bearing(reading.intent):
+        place = reading.places.get(field)
+        if place is not None:
+            yield ConfigLine(field, value, place.file, place.line, place.key)
+
+
+def _bearing(intent: HandsetIntent) -> Iterator[tuple[str, str]]:
+    """Fields that message waiting and diversion hang on, with their values."""
+    for account in intent.accounts:
+        path = f"accounts[{account.index}]"
+        yield f"{path}.voicemail_number", account.voicemail_number
+        yield f"{path}.mwi.mode", account.mwi.mode.value
+        if account.mwi.mailbox_uri:
+            yield f"{path}.mwi.mailbox_uri", account.mwi.mailbox_uri
+        for name in ("always", "busy", "no_answer"):
+            divert: DivertIntent = getattr(account.diverts, name)
+            if divert.enabled:
+                yield f"{path}.diverts.{name}.target", divert.target
+    yield "lamp.on_message", "yes" if intent.lamp.on_message else "no"
+    yield "lamp.on_missed_call", "yes" if intent.lamp.on_missed_call else "no"
 
 
 def mailboxes_of(site: Site, name: str) -> dict[int, str]:

@@ -5,6 +5,7 @@ Writers take a record and nothing else, so a report can be written again from it
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ from rig.timeline import (
     SipSeen,
     TimelineEvent,
 )
-from rig.verdict.evidence import Evidence
+from rig.verdict.evidence import Evidence, LampExpectation
 from rig.verdict.finding import Verdict
 from rig.verdict.outcome import Outcome, worst
 
@@ -49,7 +50,9 @@ class ScenarioRecord:
         rig_faults: what the rig could not see.
         events: the timeline, as dictionaries.
         participants: name by ``host:port``, in order of appearance.
-        config_lines: settings that matter, as dictionaries (file, line, text).
+        config_lines: settings that differ from the inventory, as dictionaries.
+        settings: settings of the handsets under test that bear on message waiting and
+            diversion, as dictionaries (handset, field, value, file, line, key).
         lamps_at_start: state by ``handset lamp`` when the scenario began.
     """
 
@@ -66,6 +69,7 @@ class ScenarioRecord:
     events: list[dict[str, Any]] = field(default_factory=list)
     participants: dict[str, str] = field(default_factory=dict)
     config_lines: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, Any]] = field(default_factory=list)
     lamps_at_start: dict[str, str] = field(default_factory=dict)
 
 
@@ -174,6 +178,11 @@ def scenario_record(
             if evidence.started_at <= event.at <= evidence.ended_at and (data := event_data(event))
         ],
         participants=participants,
+        settings=[
+            {"handset": name, **dataclasses.asdict(line)}
+            for name in _under_test(evidence)
+            for line in evidence.handsets[name].settings
+        ],
         config_lines=[
             {
                 "handset": facts.name,
@@ -194,6 +203,15 @@ def scenario_record(
 def _setting(field_name: str, value: str) -> str:
     """A value to show; nothing of one whose name says that it is secret."""
     return "***" if _SECRET_FIELD.search(field_name) else redact_text(value)
+
+
+def _under_test(evidence: Evidence) -> list[str]:
+    """Handsets that something is expected of, in order."""
+    names = [
+        expectation.handset if isinstance(expectation, LampExpectation) else expectation.callee
+        for expectation in evidence.expectations
+    ]
+    return list(dict.fromkeys(names))
 
 
 def _lamps_at(evidence: Evidence, at: float) -> dict[str, str]:

@@ -38,6 +38,25 @@ class ConfigDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigLine:
+    """A setting that bears on message waiting or diversion, where it stands in a served file.
+
+    Attributes:
+        field: path in the intent, e.g. ``accounts[1].voicemail_number``.
+        value: what the handset reads there.
+        file: name of the served file.
+        line: line in it, or 0 if no line sets it and the default applies.
+        key: vendor's spelling of the setting.
+    """
+
+    field: str
+    value: str
+    file: str
+    line: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Addresses:
     """Addresses of one participant; ``in`` also finds other ports of a host of its own.
 
@@ -71,6 +90,7 @@ class HandsetFacts:
         intent: what the inventory wants it to be told.
         applied: what it really learned from the served files; None if it fetches nothing.
         differences: between the two.
+        settings: lines of its files that bear on message waiting and diversion.
         files: names of the files it was served.
         mailboxes: mailbox number that each account watches, by account index.
         sensor: name of the lamp sensor, or empty when there is none.
@@ -82,6 +102,7 @@ class HandsetFacts:
     intent: HandsetIntent
     applied: HandsetIntent | None = None
     differences: tuple[ConfigDifference, ...] = ()
+    settings: tuple[ConfigLine, ...] = ()
     files: tuple[str, ...] = ()
     mailboxes: Mapping[int, str] = field(default_factory=dict)
     sensor: str = "virtual"
