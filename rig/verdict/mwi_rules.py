@@ -56,10 +56,17 @@ TIMING = frozenset({"notify_late", "lamp_late", "lamp_on_its_own", "wrong_timer"
 
 ABSENCE = frozenset(
     {
-        "notify_missing", "never_subscribed", "subscribe_unanswered", "notify_lost", "notify_unanswered",
-        "lamp_contradicts", "message_not_kept", "not_diverted", "wrong_greeting",
+        "lamp_contradicts",
+        "message_not_kept",
+        "never_subscribed",
+        "not_diverted",
+        "notify_lost",
+        "notify_missing",
+        "notify_unanswered",
+        "subscribe_unanswered",
+        "wrong_greeting",
     }
-)  # fmt: skip
+)
 """Rules about something that did not happen in time."""
 
 NO_MESSAGE = frozenset({"message_not_kept", "notify_missing", "mailbox_differs"})
