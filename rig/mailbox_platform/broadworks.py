@@ -112,6 +112,7 @@ class BroadWorksPlatform:
             account,
             number,
             self._told,
+            counts=self.counts,
             times=self._config.channel_times,
             clock=self._clock,
         )
@@ -230,8 +231,11 @@ class BroadWorksPlatform:
         self._listeners.append(listener)
 
     def _told(self, seen: MailboxSeen) -> None:
-        seen = replace(seen, cause=cause_of(self._last.get(seen.mailbox), seen))
+        former = self._last.get(seen.mailbox)
         self._last[seen.mailbox] = seen
+        if former is not None and replace(seen, at=former.at) == former:
+            return
+        seen = replace(seen, cause=cause_of(former, seen))
         for listener in tuple(self._listeners):
             listener(seen)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -52,6 +52,8 @@ class EventChannel:
         account: whose mailbox.
         mailbox: its number.
         listener: called with every state that the platform reports.
+        counts: asks for the state; the channel tells it at every beginning, because a change
+            may have been missed and not every platform tells the state by itself.
         times: patience.
         clock: tells the time.
 
@@ -67,9 +69,11 @@ class EventChannel:
         mailbox: str,
         listener: Callable[[MailboxSeen], None],
         *,
+        counts: Callable[[str], Awaitable[MailboxSeen]],
         times: ChannelTimes,
         clock: Clock,
     ) -> None:
+        self._counts = counts
         self._client = client
         self._account = account
         self._mailbox = mailbox
@@ -145,6 +149,8 @@ class EventChannel:
             channel_id = first.value("channelId") if first is not None else ""
             if not channel_id:
                 raise RigError("the platform's answer to a new channel has no channelId")
+            # Before subscribing: an event then is never older than what was told before it.
+            self._listener(await self._counts(self._mailbox))
             await self._subscribe(set_id)
             upkeep = asyncio.get_running_loop().create_task(self._keep_up(channel_id))
             self.problem = None

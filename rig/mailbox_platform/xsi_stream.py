@@ -95,7 +95,7 @@ def cause_of(before: MailboxSeen | None, after: MailboxSeen) -> str:
     """What changed a mailbox, as far as two counts of it tell.
 
     Returns:
-        A cause of :class:`rig.timeline.MailboxSeen`; ``query`` when nothing changed.
+        A cause of :class:`rig.timeline.MailboxSeen`; ``query`` when they do not tell.
     """
     if before is None:
         return "start"
