@@ -18,6 +18,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -30,6 +31,7 @@ from rig.mailbox_platform.embedded.mail_text import MailText, text_for
 from rig.media.wav import to_wav
 
 LONGEST_NAME = 64
+_LINE_CHARS = 76
 _SHAPELESS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
 
 
@@ -91,7 +93,7 @@ class MailComposer:
         caller = _caller(left, text)
         mail = EmailMessage(policy=SMTP)
         urgent = text.urgent if left.urgent else ""
-        mail["Subject"] = urgent + text.subject.format(caller=caller)
+        subject = urgent + text.subject.format(caller=caller)
         mail["From"] = Address(text.sender, addr_spec=self._sender)
         mail["To"] = Address(addr_spec=address)
         mail["Date"] = format_datetime(when)
@@ -104,7 +106,7 @@ class MailComposer:
         if purpose.attaches_audio and pcm is not None:
             _attach(mail, to_wav(pcm), file_name(when))
             mail.set_boundary(_boundary(left.message_id, purpose))
-        return mail.as_bytes()
+        return _subject_row(subject) + mail.as_bytes()
 
     def _body(self, left: LeftMessage, purpose: MailPurpose, caller: str, when: datetime) -> str:
         text, site = self._text, self._site
@@ -178,6 +180,17 @@ def _caller(left: LeftMessage, text: MailText) -> str:
     if not number:
         return name or text.withheld
     return f"{name} ({number})" if name and name != number else number
+
+
+def _subject_row(subject: str) -> bytes:
+    """Write the subject, all of it or nothing of it as encoded words.
+
+    The message class encodes word by word, and some versions of it then lose a space between
+    two encoded words, because such a space is no part of the text (RFC 2047 section 6.2).
+    """
+    charset = "us-ascii" if subject.isascii() else "utf-8"
+    header = Header(subject, charset, maxlinelen=_LINE_CHARS, header_name="Subject")
+    return f"Subject: {header.encode(linesep=SMTP.linesep)}{SMTP.linesep}".encode("ascii")
 
 
 def _attach(mail: EmailMessage, content: bytes, name: str) -> None:
