@@ -36,6 +36,14 @@ def run(
     seconds_per_ring: Annotated[
         float | None, typer.Option(min=0.05, help="Length of one ring; the site's if left out.")
     ] = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="TCP port of the HTTP API (Xsi), 0 for any free one; no API if left out.",
+        ),
+    ] = None,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Print SIP passwords and PINs.")
     ] = False,
@@ -55,7 +63,7 @@ def run(
             host=host,
             port=port,
             store_dir=store or Path(work),
-            config=PlatformConfig(seconds_per_ring=seconds_per_ring),
+            config=PlatformConfig(seconds_per_ring=seconds_per_ring, api_port=api_port),
         )
         lines = EventLines(as_json=as_json)
         run_until_stopped(_run(serving, lines, show_secrets=show_secrets, as_json=as_json))
@@ -95,6 +103,9 @@ async def _run(
             voice_portal=platform.site.voice_portal_number,
             users=[_user_data(user, show_secrets=show_secrets) for user in _users(platform.site)],
         )
+        if platform.config.api_port is not None:
+            url = "http://{}:{}".format(*platform.api_address)
+            lines.tell(now(), f"HTTP API {url}", event="api", url=url)
         for user in _users(platform.site):
             if user.mailbox is not None:
                 counts = await platform.counts(user.number)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from ipaddress import ip_address
 
 from aiohttp import hdrs, web
 
@@ -100,6 +101,12 @@ class ApiServer:
         except OSError as error:
             raise listen_error("HTTP", self._host, self._port, error) from error
         self._connections = connections
+        if not ip_address(self._host).is_loopback:
+            logger.warning(
+                "the API at %s:%d is plain HTTP: SIP passwords can be read on the way. Use it in "
+                "a closed laboratory network only, or put a TLS proxy before it.",
+                *self.address,
+            )
 
     async def close(self) -> None:
         """End streams, stop listening, close the connections; safe to call twice."""
