@@ -45,7 +45,7 @@ def account_not_configured(case: LampCase) -> Finding | None:
 def subscription_not_configured(case: LampCase) -> Finding | None:
     """P4: the file that the phone read does not tell it to subscribe."""
     wrong = _differences(case, "mwi.")
-    if not case.ill or not wrong or case.story.subscribes:
+    if not case.deaf or not wrong or case.story.subscribes:
         return None
     first = wrong[0]
     have = f"reads {first.got}" if first.line else f"key absent, the phone takes {first.got}"

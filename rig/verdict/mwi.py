@@ -96,6 +96,11 @@ class LampCase:
         return self.expectation.notify and not self.news
 
     @property
+    def deaf(self) -> bool:
+        """The lamp is dark though it must be lit, or nobody told the phone what it must know."""
+        return self.dark or self.untold
+
+    @property
     def ill(self) -> bool:
         """The lamp is wrong, or right without having been told."""
         return self.dark or self.false_light or self.untold

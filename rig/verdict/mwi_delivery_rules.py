@@ -26,7 +26,7 @@ UNANSWERED_S = 0.5
 def subscribe_refused(case: LampCase) -> Finding | None:
     """M7: the platform refused the subscription and nothing repaired it."""
     stories = [s for s in case.story.subscribes if s.status not in {401, 407}]
-    if not case.ill or not stories or case.after:
+    if not case.deaf or not stories or case.after:
         return None
     last = stories[-1]
     if last.status is None or last.status < 300:
@@ -45,7 +45,7 @@ def subscribe_refused(case: LampCase) -> Finding | None:
 def subscribe_unanswered(case: LampCase) -> Finding | None:
     """M8 or M7: the phone asks again and again, and nobody answers."""
     last = case.story.subscribes[-1] if case.story.subscribes else None
-    if not case.ill or case.after or last is None or last.status is not None:
+    if not case.deaf or case.after or last is None or last.status is not None:
         return None
     if case.expectation.until - last.seen.at < UNANSWERED_S:
         return None
@@ -72,7 +72,7 @@ def subscribe_unanswered(case: LampCase) -> Finding | None:
 def never_subscribed(case: LampCase) -> Finding | None:
     """M8: the file says subscribe, the phone did not."""
     mode = next((a.mwi.mode for a in case.handset.intent.accounts if a.index == case.account), "")
-    if not case.ill or mode != "subscribe" or case.story.subscribes or case.after:
+    if not case.deaf or mode != "subscribe" or case.story.subscribes or case.after:
         return None
     return Finding(
         FaultClass.M8,

@@ -548,3 +548,188 @@ def test_a_contact_is_what_the_phone_said() -> None:
     assert VOICEMAIL != PLATFORM
     stage = told(uri=f"sip:anna@{PHONE[0]};line=1")
     assert stage.judge().outcome is Outcome.PASS
+
+
+# -- the finer points of single rules --------------------------------------------------------
+
+
+def judged_classes(stage: Stage) -> list[str]:
+    return [f.fault_class.value for f in stage.judge().findings]
+
+
+def test_a_file_is_blamed_only_with_a_reason() -> None:
+    stage = differs(healthy(), "accounts[1].mwi.mode", "off")
+    assert stage.judge().outcome is Outcome.PASS  # subscribed all the same
+    stage = differs(dark(healthy()), "accounts[1].mwi.mode", "off")
+    assert firing(stage)[0] == "lamp_contradicts"
+    stage = account_missing()
+    stage.facts = replace(stage.facts, applied=None, differences=())
+    assert firing(stage)[0] == "never_subscribed"
+    stage = policy_off()
+    stage.expectations = [replace(e, lamp="account:1") for e in stage.expectations]
+    stage.lamp(0.0, LampState.OFF, "account:1")
+    assert firing(stage)[0] == "lamp_contradicts"
+    stage = key_by_file()
+    stage.expectations = [replace(e, trigger="the call") for e in stage.expectations]
+    assert firing(stage)[0] == "mailbox_differs"
+
+
+def test_file_findings_point_at_line_and_key() -> None:
+    stage = differs(without_subscription(0), "accounts[1].mwi.mode", "off", line=33)
+    keyed = replace(stage.facts.differences[0], key="account.1.subscribe_mwi")
+    stage.facts = replace(stage.facts, differences=(keyed,))
+    proof = firing(stage)[1].proofs[0]
+    assert proof.where == "001565000001.cfg:33"
+    assert proof.text == "account.1.subscribe_mwi: reads off"
+    stage = key_by_file()
+    keyed = replace(stage.facts.differences[0], key="voice_mail.number.1")
+    stage.facts = replace(stage.facts, differences=(keyed,))
+    finding = firing(stage)[1]
+    assert finding.proofs[0].text == "voice_mail.number.1: 110"
+    assert "number 110 instead of" in finding.sentence
+    stage = account_missing()
+    keyed = replace(stage.facts.differences[0], key="account.1.enable")
+    stage.facts = replace(stage.facts, differences=(keyed,))
+    assert firing(stage)[1].proofs[0].text == "account.1.enable"
+
+
+def test_a_missed_call_is_not_blamed_while_a_message_waits() -> None:
+    stage = lit_by_call()
+    stage.notify(6.1, summary(1))
+    assert firing(stage)[0] != "lamp_by_missed_call"
+
+
+def test_a_lamp_that_stays_lit_after_no_is_the_lamps_fault() -> None:
+    stage = healthy()
+    stage.expectations.clear()
+    stage.mailbox(6.0, 0, saved=1, cause="heard")
+    stage.notify(6.001, summary(0, 1))
+    stage.expect_lamp(lit=False, since=5.9, new=0, saved=1)
+    assert firing(stage)[0] == "lamp_contradicts"
+
+
+def test_light_long_after_no_has_another_source_and_its_edge_is_the_proof() -> None:
+    stage = quiet_phone()
+    stage.lamp(8.0, LampState.SLOW)
+    finding = firing(stage)[1]
+    assert finding.proofs[0].at == pytest.approx(8.0)
+    stage = quiet_phone()
+    stage.lamp(0.2, LampState.SLOW)  # within a breath of the NOTIFY: it does not obey
+    assert firing(stage)[0] == "lamp_contradicts"
+    stage = Stage()
+    stage.register()
+    stage.lamp(0.0, LampState.SLOW)
+    stage.mailbox(-1.0, 0, cause="start")
+    stage.expect_lamp(lit=False, new=0, notify=False)
+    rule, finding = firing(stage)
+    assert rule == "lamp_without_cause"
+    assert finding.proofs[0].text == "slow at the end"
+
+
+def test_a_flicker_points_at_its_edge_and_at_the_last_word() -> None:
+    finding = firing(flickers())[1]
+    assert finding.fault_class.value == "M9"
+    assert finding.proofs[0].at == pytest.approx(7.0)
+    assert "Messages-Waiting: yes" in finding.proofs[1].text
+    early = Stage()
+    early.lamp(0.0, LampState.OFF)
+    early.register()
+    early.mailbox(-1.0, 0, cause="start")
+    early.lamp(3.0, LampState.SLOW)
+    early.lamp(3.5, LampState.OFF)
+    early.expect_lamp(lit=False, new=0, notify=False)
+    finding = firing(early)[1]
+    assert finding.fault_class.value == "M10"
+    assert finding.proofs[1].where == "not seen"
+
+
+def test_only_this_phones_own_boot_excuses_its_lamp() -> None:
+    fetch = FetchSeen(
+        at=7.1, transport="http", client=PHONE, path="/x.cfg", handset="anna", status=200,
+        octets=1, duration_s=0.1,
+    )  # fmt: skip
+    for excuse, right in (
+        (fetch, True),
+        (replace(fetch, handset="emil"), False),
+        (replace(fetch, at=6.5), False),
+        (ActionDone(at=6.9, actor="anna", what="power cut", key="power_cycle"), True),
+        (ActionDone(at=6.9, actor="emil", what="power cut", key="power_cycle"), False),
+        (ActionDone(at=6.9, actor="anna", what="dials", key="answer_mode"), False),
+        (ActionDone(at=7.5, actor="anna", what="power cut", key="power_cycle"), False),
+    ):
+        stage = flickers()
+        stage.events.append(excuse)
+        assert (stage.judge().outcome is Outcome.PASS) is right, excuse
+
+
+def test_fax_lights_no_voice_lamp() -> None:
+    body = "Messages-Waiting: yes\r\nVoice-Message: 0/0\r\nFax-Message: 1/0\r\n"
+    stage = quiet_phone()
+    stage.notify(6.0, body)
+    stage.lamp(6.01, LampState.SLOW)
+    stage.lamp(6.5, LampState.OFF)
+    assert firing(stage)[0] == "count_wrong"
+
+
+def test_icons_of_other_accounts_are_looked_at() -> None:
+    stage = stale_icon()
+    assert "account:1" in firing(stage)[1].sentence
+    stage = quiet_phone()
+    stage.lamp(0.0, LampState.OFF, "account:1")
+    assert stage.judge().outcome is Outcome.PASS
+    stage = stale_icon()
+    stage.notify(9.0, summary(0))  # it may still follow
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_an_empty_last_word_of_a_subscription_is_legal() -> None:
+    stage = healthy()
+    stage.subscribe(5.4, expires_s=0)
+    ended = NOTIFY_HEAD.replace("active;expires=3600", "terminated;reason=timeout")
+    stage.notify(5.41, "", headers=ended.partition("Content-Type")[0])
+    assert stage.judge().outcome is Outcome.PASS
+    stage = healthy()
+    stage.notify(5.41, "", headers=NOTIFY_HEAD.partition("Content-Type")[0])
+    assert firing(stage)[0] == "body_unreadable"
+
+
+def test_counts_of_saved_messages_are_compared_too() -> None:
+    stage = told(summary(1, 4))
+    finding = firing(stage)[1]
+    assert "0 saved" in finding.sentence
+    assert "0 saved" not in firing(told(summary(2)))[1].sentence
+
+
+def test_a_message_account_at_a_deaf_port_is_named() -> None:
+    def account(uri: str) -> Stage:
+        return told(summary(1).replace("\r\nVoice", f"\r\nMessage-Account: {uri}\r\nVoice"))
+
+    host, port = PLATFORM
+    assert judged_classes(account(f"sip:anna@{host}:9")) == ["M3"]
+    assert not judged_classes(account(f"sip:anna@{host}:{port}"))
+    assert not judged_classes(account(f"sip:anna@{host}"))
+    assert not judged_classes(account("sip:anna@elsewhere.example:9"))
+
+
+def test_a_message_in_another_mailbox_is_shown() -> None:
+    assert f"{BOX}9" in firing(not_kept())[1].sentence
+    stage = not_kept()
+    stage.events = [
+        replace(e, cause="query") if isinstance(e, MailboxSeen) and e.at > 0 else e
+        for e in stage.events
+    ]
+    assert "no mailbox has it" in firing(stage)[1].sentence
+
+
+def test_a_mailbox_is_only_measured_by_what_was_asked() -> None:
+    stage = healthy()
+    stage.expectations = [replace(e, new=None, saved=None) for e in stage.expectations]
+    assert stage.judge().outcome is Outcome.PASS
+    stage = healthy()
+    stage.expectations = [replace(e, new=None, saved=2) for e in stage.expectations]
+    rule, finding = firing(stage)
+    assert rule == "mailbox_differs"
+    assert "? new, 2 saved" in finding.sentence
+    stage = healthy()
+    stage.expectations = [replace(e, new=0, saved=None) for e in stage.expectations]
+    assert "0 new" in firing(stage)[1].sentence
