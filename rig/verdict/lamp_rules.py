@@ -218,7 +218,7 @@ def _waiting(case: LampCase, account: int, at: float) -> bool:
     for notify in story.notifies:
         if notify.first.at > at:
             break
-        if notify.accepted:
+        if notify.heeded:
             waiting = _voice(notify, before=waiting)
     return waiting
 

@@ -64,6 +64,11 @@ class NotifyStory:
         return bool(self.arrived) and self.answer_status in {200, 202}
 
     @property
+    def heeded(self) -> bool:
+        """Whether the phone may have taken it: it got there, and was not refused so far."""
+        return self.arrived is not False and (self.answer is None or self.accepted)
+
+    @property
     def answer_status(self) -> int | None:
         """Status of the final response."""
         return None if self.answer is None else _status(self.answer)

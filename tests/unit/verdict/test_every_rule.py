@@ -733,3 +733,73 @@ def test_a_mailbox_is_only_measured_by_what_was_asked() -> None:
     stage = healthy()
     stage.expectations = [replace(e, new=0, saved=None) for e in stage.expectations]
     assert "0 new" in firing(stage)[1].sentence
+
+
+def test_the_end_of_a_replaced_dialog_is_legal() -> None:
+    stage = healthy()
+    stage.subscribe(3.0, call_id="newer")
+    stage.notify(3.01, summary(0), call_id="newer", to_tag="fSUBSCRIBE", headers=NOTIFY_HEAD)
+    ended = NOTIFY_HEAD.replace("active;expires=3600", "terminated;reason=timeout")
+    stage.packets = [p for p in stage.packets if p.at < 5]
+    stage.notify(5.002, summary(1), call_id="newer", to_tag="fSUBSCRIBE", headers=NOTIFY_HEAD)
+    stage.notify(5.1, summary(1), headers=ended)
+    assert firing(stage)[0] == "notify_excess"  # it is told twice, but not cut off
+    stage = told(headers=NOTIFY_HEAD.replace("Subscription-State: active;expires=3600\n", ""))
+    finding = firing(stage)[1]
+    assert finding.fault_class.value == "M8"
+    assert finding.proofs[0].text == "no Subscription-State"
+
+
+def test_a_neighbour_that_was_told_of_its_own_mailbox_is_no_proof() -> None:
+    stage = told_other()
+    stage.events.append(MailboxSeen(at=5.0, mailbox=f"{BOX}7", new=1, saved=0, cause="deposit"))
+    assert firing(stage)[0] == "notify_missing"
+    stage = told_other()
+    stage.events.append(MailboxSeen(at=5.0, mailbox=f"{BOX}7", new=0, saved=0, cause="query"))
+    assert firing(stage)[0] == "told_somebody_else"
+    stage = told_other()
+    stage.notify(5.003, summary(1))
+    stage.lamp(5.01, LampState.SLOW)
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_one_unanswered_notify_that_the_lamp_follows_is_not_yet_a_fault() -> None:
+    assert told(status=None).judge().outcome is Outcome.PASS
+    assert firing(told(status=None, transmissions=2))[0] == "notify_unanswered"
+    assert firing(told(lit=False, status=None))[0] == "notify_unanswered"
+
+
+def test_silence_of_a_mailbox_that_did_not_change_is_not_missed() -> None:
+    stage = untold()
+    stage.events = [e for e in stage.events if not (isinstance(e, MailboxSeen) and e.at > 0)]
+    stage.expectations = [replace(e, trigger="the restart") for e in stage.expectations]
+    assert firing(stage)[0] == "mailbox_differs"
+    stage = lit_by_call()
+    stage.expectations = [replace(e, notify=True) for e in stage.expectations]
+    assert firing(stage)[0] == "lamp_by_missed_call"
+    stage = late()
+    stage.expectations = [replace(e, notify=False) for e in stage.expectations]
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_an_unsolicited_notify_is_measured_by_the_last_register() -> None:
+    stage = Stage()
+    stage.facts = replace(stage.facts, intent=intent(mode=MwiMode.UNSOLICITED))
+    stage.lamp(0.0, LampState.OFF)
+    stage.register()
+    stage.mailbox(5.001, 1)
+    stage.notify(5.002, summary(1), call_id="alone", to_tag="")
+    stage.lamp(5.01, LampState.SLOW)
+    stage.expect_lamp(lit=True)
+    assert stage.judge().outcome is Outcome.PASS
+    stage.notify(5.5, summary(1), call_id="alone2", to_tag="", uri="sip:otto@127.1.1.10")
+    rule, finding = firing(stage)
+    assert rule == "notify_misaddressed"
+    assert finding.proofs[0].text == "NOTIFY sip:otto@127.1.1.10"
+
+
+def test_a_missing_event_is_quoted_as_missing() -> None:
+    event = NOTIFY_HEAD.partition("\n")[0] + "\n"
+    assert firing(told(headers=NOTIFY_HEAD.replace(event, "")))[1].proofs[0].text == "no Event"
+    other = firing(told(headers=NOTIFY_HEAD.replace(event, "Event: presence\n")))[1]
+    assert other.proofs[0].text == "Event: presence"

@@ -1,0 +1,158 @@
+"""A rig that is half blind says so: silent taps, holes, clocks that disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+from staging import CALLER, PHONE, PLATFORM, VOICEMAIL, Stage, healthy, summary
+
+from rig.capture.correlate import Correlator
+from rig.capture.packet import CapturedPacket
+from rig.timeline import CaptureHealth, Tap, Timeline
+from rig.verdict.evidence import Evidence
+from rig.verdict.judge import judge
+from rig.verdict.outcome import Outcome
+from rig.verdict.rig_health import capture_faults
+
+PLATFORMS = {PLATFORM, VOICEMAIL}
+BOTH = frozenset({Tap.PLATFORM, Tap.HANDSET})
+
+
+def both_ends(stage: Stage) -> list[CapturedPacket]:
+    """The same packets, as the taps of both endpoints would have seen them."""
+    found = []
+    for packet in stage.packets:
+        sender = Tap.PLATFORM if packet.source in PLATFORMS else Tap.HANDSET
+        receiver = Tap.PLATFORM if packet.destination in PLATFORMS else Tap.HANDSET
+        found.append(replace(packet, tap=sender, outbound=True))
+        found.append(replace(packet, tap=receiver, outbound=False, at=packet.at + 0.0005))
+    return found
+
+
+def evidence(stage: Stage, packets: Iterable[CapturedPacket], *taps: Tap) -> Evidence:
+    correlator = Correlator()
+    correlator.feed_all(sorted(packets, key=lambda p: p.at))
+    timeline = Timeline(list(stage.events))
+    timeline.merge(
+        *correlator.events(),
+        *(
+            CaptureHealth(at=stage.end, tap=tap, packets=9, dropped=0, running=True)
+            for tap in taps or sorted(BOTH)
+        ),
+    )
+    return replace(stage.evidence(), timeline=timeline, taps=BOTH)
+
+
+def sentence(found: Evidence) -> str:
+    verdict = judge(found)
+    assert verdict.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}
+    return verdict.sentence
+
+
+def test_two_whole_taps_are_believed() -> None:
+    stage = healthy()
+    verdict = judge(evidence(stage, both_ends(stage)))
+    assert verdict.outcome is Outcome.PASS, verdict.sentence
+
+
+@pytest.mark.parametrize("tap", sorted(BOTH))
+def test_a_tap_that_gave_no_account_is_an_error(tap: Tap) -> None:
+    stage = healthy()
+    (other,) = BOTH - {tap}
+    assert f"({tap})" in sentence(evidence(stage, both_ends(stage), other))
+
+
+Keep = Callable[[CapturedPacket], bool]
+BLIND: dict[str, tuple[Keep, str]] = {
+    "handset tap saw nothing": (lambda p: p.tap is not Tap.HANDSET, "handsets' tap"),
+    "platform tap saw nothing": (lambda p: p.tap is not Tap.PLATFORM, "platform's tap"),
+    "handset tap missed what its phone sent": (
+        lambda p: p.tap is not Tap.HANDSET or not p.payload.startswith(b"SUBSCRIBE"),
+        "handsets' tap",
+    ),
+    "handset tap missed what its phone answered": (
+        lambda p: p.tap is not Tap.HANDSET or not p.payload.startswith(b"NOTIFY") or p.at < 5,
+        "handsets' tap",
+    ),
+    "platform tap missed what it sent": (
+        lambda p: p.tap is not Tap.PLATFORM or not p.payload.startswith(b"NOTIFY"),
+        "platform's tap",
+    ),
+    "platform tap missed what it answered": (
+        lambda p: p.tap is not Tap.PLATFORM or not p.payload.startswith(b"REGISTER"),
+        "platform's tap",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_a_blind_tap_is_known_by_what_the_other_saw(name: str) -> None:
+    keep, words = BLIND[name]
+    stage = healthy()
+    assert words in sentence(evidence(stage, filter(keep, both_ends(stage))))
+
+
+def test_a_notify_that_the_network_lost_is_no_blind_tap() -> None:
+    stage = healthy()
+    stage.packets = [p for p in stage.packets if p.at < 5]
+    stage.notify(5.002, summary(1), status=None, transmissions=3)
+    stage.events = [e for e in stage.events if e.at < 5 or type(e).__name__ != "LampSeen"]
+    kept = [
+        p
+        for p in both_ends(stage)
+        if p.tap is Tap.PLATFORM or p.at < 5 or not p.payload.startswith(b"NOTIFY")
+    ]
+    verdict = judge(evidence(stage, kept))
+    assert verdict.outcome is Outcome.FAIL
+    assert [f.fault_class.value for f in verdict.findings] == ["M11"]
+
+
+def test_a_register_that_the_network_lost_is_no_blind_tap() -> None:
+    stage = healthy()
+    stage.transaction(4.0, "REGISTER", PHONE, PLATFORM, status=None)
+    kept = [
+        p
+        for p in both_ends(stage)
+        if p.tap is Tap.HANDSET or p.at < 4 or not p.payload.startswith(b"REGISTER")
+    ]
+    assert not capture_faults(evidence(stage, kept))
+
+
+def test_what_is_still_in_flight_at_the_end_is_not_missed() -> None:
+    stage = healthy()
+    stage.transaction(9.9, "OPTIONS", PHONE, PLATFORM, status=None)
+    kept = [
+        p
+        for p in both_ends(stage)
+        if p.tap is Tap.PLATFORM or not p.payload.startswith(b"OPTIONS")
+    ]
+    assert not capture_faults(evidence(stage, kept))
+
+
+def test_a_phone_without_a_tap_of_its_own_is_not_missed() -> None:
+    stage = healthy()
+    stage.facts = replace(stage.facts, own_tap=False)
+    kept = [p for p in both_ends(stage) if p.tap is Tap.PLATFORM]
+    assert not capture_faults(evidence(stage, kept))
+
+
+@pytest.mark.parametrize(("skew_s", "whole"), [(0.3, False), (-0.3, False), (0.01, True)])
+def test_clocks_that_disagree_are_named(skew_s: float, whole: bool) -> None:
+    stage = healthy()
+    moved = [replace(p, at=p.at + skew_s) if p.tap is Tap.HANDSET else p for p in both_ends(stage)]
+    faults = capture_faults(evidence(stage, moved))
+    assert (not faults) is whole
+    assert whole or "before it was sent" in faults[0].sentence
+
+
+def test_one_wire_needs_no_second_witness() -> None:
+    assert not capture_faults(healthy().evidence())
+
+
+def test_the_caller_is_watched_like_any_phone() -> None:
+    stage = healthy()
+    stage.transaction(6.0, "INVITE", CALLER, PLATFORM, status=486, user="emil", call_id="c")
+    kept = [p for p in both_ends(stage) if p.source != CALLER or p.tap is Tap.PLATFORM]
+    assert "handsets' tap" in sentence(evidence(stage, kept))
