@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioning.distribution_list import DistributionList
 from provisioning.errors import InputErrors
 from provisioning.intent import LineKeyKind, MwiMode, SipTransport
 from provisioning.inventory import ModelLimits, check_site, load_site, parse_site
@@ -254,6 +255,49 @@ def test_each_fault_is_one_clear_error(old: str, new: str, expected: str) -> Non
 )
 def test_mailbox_faults(lines: str, expected: str) -> None:
     fault = only_fault(changed("demo:135791\n", f"demo:135791\n      {lines}\n"))
+    assert expected in fault
+
+
+LISTS = """demo:135791
+      change_pin: true
+      distribution_lists:
+        - {description: Support-Team, members: [0102, 030 23125-101]}
+        - {}
+        - {description: Sales}
+"""
+
+
+def test_distribution_lists_have_a_place_a_name_and_members_of_the_site() -> None:
+    mailbox = load(changed("demo:135791\n", LISTS)).users["+493023125101"].mailbox
+    assert mailbox is not None
+    assert mailbox.change_pin
+    assert mailbox.distribution_lists == (
+        DistributionList("Support-Team", ("+493023125102", "+493023125101")),
+        None,
+        DistributionList("Sales"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ("[{description: x, members: [0171 1234567]}]", "the member is nobody of the company"),
+        ("[{description: x, members: [0102, '030 23125102']}]", "on the list already"),
+        ("[{members: [0102]}]", "the distribution list has no 'description'"),
+        (f"[{{description: {'x' * 81}}}]", "the description has 81 characters"),
+        ("[{description: x, member: [0102]}]", "Did you mean 'members'?"),
+        (f"[{', '.join(['{description: x}'] * 16)}]", "too many distribution lists; got 16"),
+        ("{description: x}", "a list (- item)"),
+        ("[x]", "a mapping"),
+    ],
+)
+def test_r52_r56_r57_faults_of_distribution_lists_name_file_and_line(
+    lists: str, expected: str
+) -> None:
+    fault = only_fault(
+        changed("demo:135791\n", f"demo:135791\n      distribution_lists: {lists}\n")
+    )
+    assert fault.startswith("s.yaml:15:")
     assert expected in fault
 
 
