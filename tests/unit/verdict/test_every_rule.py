@@ -803,3 +803,30 @@ def test_a_missing_event_is_quoted_as_missing() -> None:
     assert firing(told(headers=NOTIFY_HEAD.replace(event, "")))[1].proofs[0].text == "no Event"
     other = firing(told(headers=NOTIFY_HEAD.replace(event, "Event: presence\n")))[1]
     assert other.proofs[0].text == "Event: presence"
+
+
+def test_a_second_phone_of_the_callee_is_no_stranger() -> None:
+    stage = busy_call()
+    invite(stage, 1.06, PLATFORM, ("127.1.1.12", 5060), "leg-d", uri="sip:anna@127.1.1.12:5060")
+    assert stage.judge().outcome is Outcome.PASS
+    stage = busy_call()
+    invite(stage, 0.9, PLATFORM, ("127.1.1.12", 5060), "leg-d", uri="sip:frida@127.1.1.12:5060")
+    assert stage.judge().outcome is Outcome.PASS  # before the diversion: another call's leg
+
+
+def test_a_call_that_came_diverted_may_ring_with_its_diversion() -> None:
+    stage = diverted_before()
+    stage.packets = [p for p in stage.packets if b"leg-a" not in p.payload]
+    invite(
+        stage, 1.0, CALLER, PLATFORM, "leg-a", uri="sip:101@beispiel.example", headers=DIVERSION
+    )
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def test_headers_that_are_switched_off_are_not_judged() -> None:
+    stage = busy_call(DIVERSION.replace("sip:anna", "sip:otto"), HISTORY)
+    expect(stage, headers=("History-Info",))
+    assert stage.judge().outcome is Outcome.PASS
+    stage = busy_call(history=HISTORY.replace("index=1.1", "index=1.4"))
+    expect(stage, headers=("Diversion",))
+    assert stage.judge().outcome is Outcome.PASS

@@ -10,7 +10,7 @@ from staging import CALLER, PHONE, PLATFORM, VOICEMAIL, Stage, healthy, summary
 
 from rig.capture.correlate import Correlator
 from rig.capture.packet import CapturedPacket
-from rig.timeline import CaptureHealth, Tap, Timeline
+from rig.timeline import ActionDone, CaptureHealth, Tap, Timeline
 from rig.verdict.evidence import Evidence
 from rig.verdict.judge import judge
 from rig.verdict.outcome import Outcome
@@ -156,3 +156,42 @@ def test_the_caller_is_watched_like_any_phone() -> None:
     stage.transaction(6.0, "INVITE", CALLER, PLATFORM, status=486, user="emil", call_id="c")
     kept = [p for p in both_ends(stage) if p.source != CALLER or p.tap is Tap.PLATFORM]
     assert "handsets' tap" in sentence(evidence(stage, kept))
+
+
+def acts(*more: tuple[float, str, str]) -> Stage:
+    """The caller dials at 5.9 and is refused, or not."""
+    stage = healthy()
+    stage.events += [ActionDone(at=at, actor=who, what=key, key=key) for at, who, key in more]
+    return stage
+
+
+def test_a_call_that_was_refused_needs_no_goodbye() -> None:
+    stage = acts((5.9, "emil", "dial"), (8.9, "emil", "hang_up"))
+    stage.transaction(6.0, "INVITE", CALLER, PLATFORM, status=486, user="emil", call_id="c")
+    assert not capture_faults(stage.evidence())
+    stage = acts((5.9, "emil", "dial"), (8.9, "emil", "hang_up"))
+    stage.transaction(6.0, "INVITE", CALLER, PLATFORM, status=401, user="emil", call_id="c")
+    assert "emil hang_up" in capture_faults(stage.evidence())[0].sentence
+
+
+def test_the_goodbye_of_an_earlier_call_does_not_count() -> None:
+    stage = acts((3.9, "emil", "dial"), (5.9, "emil", "dial"), (8.9, "emil", "hang_up"))
+    for at, call_id in ((4.0, "a"), (6.0, "b")):
+        stage.transaction(at, "INVITE", CALLER, PLATFORM, user="emil", call_id=call_id)
+    stage.transaction(5.0, "BYE", CALLER, PLATFORM, user="emil", call_id="a")
+    assert "emil hang_up" in capture_faults(stage.evidence())[0].sentence
+    stage.transaction(8.91, "BYE", CALLER, PLATFORM, user="emil", call_id="b")
+    assert not capture_faults(stage.evidence())
+
+
+def test_the_call_of_another_phone_or_a_later_one_sets_no_limit() -> None:
+    stage = acts(
+        (3.9, "emil", "dial"),
+        (5.5, "anna", "message_key"),
+        (6.5, "emil", "hang_up"),
+        (7.5, "emil", "dial"),
+    )
+    for at, source, call_id in ((4.0, CALLER, "a"), (5.6, PHONE, "k"), (7.6, CALLER, "z")):
+        stage.transaction(at, "INVITE", source, PLATFORM, call_id=call_id)
+    stage.transaction(5.0, "BYE", PLATFORM, CALLER, user="emil", call_id="a")
+    assert not capture_faults(stage.evidence())  # the other side had ended it
