@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip with a reason; in CI, where everything must be there, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def require_peer(*names: str) -> str:
@@ -17,16 +25,11 @@ def require_peer(*names: str) -> str:
         path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
         if path:
             return path
-    reason = f"peer program not installed: {' or '.join(names)} (run 'make test-deps')"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    unavailable(f"peer program not installed: {' or '.join(names)} (run 'make test-deps')")
 
 
 def require_root() -> None:
     """Skip (fail in CI) unless the test runs as root."""
     if os.geteuid() == 0:
         return
-    if os.environ.get("CI"):
-        pytest.fail("this test needs root")
-    pytest.skip("needs root (raw sockets or network namespaces)")
+    unavailable("needs root (raw sockets or network namespaces)")

@@ -97,7 +97,7 @@ def open_interface(
         The socket and the LINKTYPE of its frames.
     """
     from scapy.arch.linux import L2ListenSocket  # noqa: PLC0415 - takes a second to import
-    from scapy.config import conf  # noqa: PLC0415
+    from scapy.config import conf  # noqa: PLC0415 - late: only this part needs it
 
     conf.bufsize = buffer_bytes
     conf.sniff_promisc = False

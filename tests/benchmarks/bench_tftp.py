@@ -159,8 +159,8 @@ def cpu_s(pid: int) -> float:
 async def serve() -> None:
     """Be our server until terminated."""
     from provisioning.transport.content import SiteContent  # noqa: PLC0415 - only in this process
-    from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415
-    from provisioning.transport.tftp_server import TftpServer  # noqa: PLC0415
+    from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415 - late: only this part needs it
+    from provisioning.transport.tftp_server import TftpServer  # noqa: PLC0415 - late: only this part needs it
 
     content = SiteContent({NAME: ServedFile(os.urandom(SIZE))})
     server = TftpServer(content, FetchLog(), OURS, 69)

@@ -116,12 +116,12 @@ def inventory(count: int) -> bytes:
 async def serve(count: int, folder: Path) -> None:
     """Be platform and provisioning server until standard input ends; then tell what was seen."""
     # Late imports: the process of the handsets shall not hold the platform's modules.
-    from provisioning.transport.content import SiteContent  # noqa: PLC0415
-    from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415
-    from provisioning.transport.http_server import HttpServer  # noqa: PLC0415
-    from rig.mailbox_platform.embedded.config import PlatformConfig  # noqa: PLC0415
-    from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform  # noqa: PLC0415
-    from rig.media.tones import speech  # noqa: PLC0415
+    from provisioning.transport.content import SiteContent  # noqa: PLC0415 - late: only this part needs it
+    from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415 - late: only this part needs it
+    from provisioning.transport.http_server import HttpServer  # noqa: PLC0415 - late: only this part needs it
+    from rig.mailbox_platform.embedded.config import PlatformConfig  # noqa: PLC0415 - late: only this part needs it
+    from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform  # noqa: PLC0415 - late: only this part needs it
+    from rig.media.tones import speech  # noqa: PLC0415 - late: only this part needs it
 
     wanted = parse_site(inventory(count), folder / "site.yaml")
     async with AsyncExitStack() as stack:
@@ -193,7 +193,7 @@ async def boot_together(places: list[Place]) -> float:
     began = time.perf_counter()
     async with asyncio.timeout(LAMP_TIMEOUT_S):
         await asyncio.gather(*map(boot, places))
-        while not all(place.is_right for place in places):  # noqa: ASYNC110
+        while not all(place.is_right for place in places):  # noqa: ASYNC110 - a state is looked at, no event is told
             await asyncio.sleep(0.005)
     return time.perf_counter() - began
 

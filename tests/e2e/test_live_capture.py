@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
-from peers import require_peer, require_root
+from peers import require_peer, require_root, unavailable
 
 from provisioning.transport.content import Answer
 from provisioning.transport.fetch_log import FetchLog
@@ -280,7 +280,7 @@ def test_an_interface_that_goes_down_ends_the_capture_in_words() -> None:
     name = f"rig{secrets.token_hex(4)}"
     made = subprocess.run([str(ip), "netns", "add", name], capture_output=True, check=False)
     if made.returncode:
-        pytest.skip(f"no network namespace: {made.stderr.decode().strip()}")
+        unavailable(f"no network namespace: {made.stderr.decode().strip()}")
     script = (
         "import asyncio, subprocess\n"
         "from rig.capture.live import WireCapture\n"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from peers import require_peer, require_root
+from peers import require_peer, require_root, unavailable
 
 from rig.capture.analysis import CaptureAnalysis, analyse_capture
 from rig.capture.export import export_packets
@@ -239,7 +239,7 @@ def test_fragments_and_streams_that_the_kernel_made(tmp_path: Path) -> None:
     name, path = f"rig{secrets.token_hex(4)}", tmp_path / "kernel.pcapng"
     made = subprocess.run([ip, "netns", "add", name], capture_output=True, check=False)
     if made.returncode:
-        pytest.skip(f"no network namespace: {made.stderr.decode().strip()}")
+        unavailable(f"no network namespace: {made.stderr.decode().strip()}")
     inside = [ip, "netns", "exec", name]
     try:
         subprocess.run(

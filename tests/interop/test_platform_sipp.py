@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from peers import require_peer
+from peers import require_peer, unavailable
 from platform_kit import ANNA, CARL, DOMAIN, DORA, Phone, make_site
 
 from provisioning.secret import Secret
@@ -64,7 +64,7 @@ async def test_diverted_call_leaves_a_message(platform: EmbeddedPlatform) -> Non
     assert (entry.name_addr.uri.user, entry.reason) == (CARL, "user-busy")
     seen = await platform.counts(CARL)
     if seen.new == 0:
-        pytest.skip("SIPp could send no audio here (needs root and its recordings)")
+        unavailable("SIPp could send no audio here (needs root and its recordings)")
     await carl.until(lambda: len(carl.notifies) == 2)
     assert parse_summary(carl.notifies[1].body).voice == Counts(1, 0, 0, 0)
     await carl.close()
