@@ -249,7 +249,7 @@ class Phone:
         )
 
     async def call(self, number: str, **kwargs: object) -> OutgoingCall:
-        return await OutgoingCall(self, number).start(**kwargs)  # type: ignore[arg-type]
+        return await OutgoingCall(self, number).start(**kwargs)  # type: ignore[arg-type]  # values come by name
 
     async def close(self) -> None:
         await self.stack.close()

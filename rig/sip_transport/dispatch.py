@@ -8,6 +8,7 @@ the stack's owner.
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -31,7 +32,7 @@ DEFAULT_METHODS = frozenset(
 logger = logging.getLogger("phonerig.sip")
 
 
-class EventDispatcher:
+class EventDispatcher(ABC):
     """What a stack does with events; see :class:`rig.sip_transport.stack.SipStack`."""
 
     __slots__ = (
@@ -139,9 +140,9 @@ class EventDispatcher:
             incoming.responded = status
         return response
 
+    @abstractmethod
     def _send_response(self, key: ServerKey, response: Response) -> bool:
         """Give a response to the core and send what comes of it."""
-        raise NotImplementedError
 
     # ---- events -------------------------------------------------------------------------
 
@@ -189,13 +190,13 @@ class EventDispatcher:
     def _response_undeliverable(self, event: ev.ResponseUndeliverable) -> None:
         logger.info("a response of transaction %s could not be delivered", event.key[0])
 
+    @abstractmethod
     def _make_incoming(self, event: ev.RequestReceived) -> IncomingRequest:
         """Wrap a received request for its handler."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _flow_broken(self, event: ev.FlowBroken) -> None:
         """Close a connection that lost its framing."""
-        raise NotImplementedError
 
     def _request_received(self, event: ev.RequestReceived) -> None:
         request = event.request

@@ -59,7 +59,7 @@ def config(platform: EmbeddedPlatform, **changes: object) -> BroadWorksConfig:
         accounts={number: account(platform, number) for number in (ANNA, CARL)},
         channel_times=QUICK,
     )
-    return replace(whole, **changes)  # type: ignore[arg-type]
+    return replace(whole, **changes)  # type: ignore[arg-type]  # values come by name
 
 
 @asynccontextmanager
@@ -210,7 +210,7 @@ async def test_wrong_password_is_found_at_the_start(platform: EmbeddedPlatform) 
     with pytest.raises(RigError, match=rf"\{CARL}.*401.*password") as caught:
         await client.start()
     assert "canary-81" not in str(caught.value)
-    await until(lambda: not platform._api._hub._channels)  # type: ignore[union-attr]
+    await until(lambda: not platform._api._hub._channels)  # type: ignore[union-attr]  # the platform is up: the part is there
 
 
 async def test_user_without_the_service_can_still_be_switched_off(

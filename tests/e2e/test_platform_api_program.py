@@ -51,7 +51,7 @@ async def test_listening_to_the_network_is_warned_of(
 ) -> None:
     async with running(tmp_path) as platform:
         assert "plain HTTP" not in caplog.text
-        backend = platform._api._backend  # type: ignore[union-attr]
+        backend = platform._api._backend  # type: ignore[union-attr]  # the platform is up: the part is there
         everywhere = ApiServer(backend, "0.0.0.0", 0)
         caplog.set_level(logging.WARNING)
         await everywhere.start()

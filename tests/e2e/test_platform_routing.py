@@ -115,7 +115,7 @@ async def make_lab(tmp_path: Path) -> AsyncIterator[Callable[..., object]]:
         registered: tuple[str, ...] = (ANNA, BERT, CARL, DORA),
         **config: object,
     ) -> Lab:
-        settings = PlatformConfig(**{"seconds_per_ring": RING, **config})  # type: ignore[arg-type]
+        settings = PlatformConfig(**{"seconds_per_ring": RING, **config})  # type: ignore[arg-type]  # values come by name
         lab = Lab(tmp_path, settings, hook)
         labs.append(lab)
         return await lab.open(registered=registered)
@@ -127,7 +127,7 @@ async def make_lab(tmp_path: Path) -> AsyncIterator[Callable[..., object]]:
 
 @pytest.fixture
 async def lab(make_lab: Callable[..., object]) -> Lab:
-    return await make_lab()  # type: ignore[misc]
+    return await make_lab()  # type: ignore[misc]  # a factory of the fixture
 
 
 async def hang_up(call: OutgoingCall) -> None:
@@ -345,7 +345,7 @@ async def test_mailbox_answers_and_its_leg_says_why(
     reason: str,
     cause: int,
 ) -> None:
-    lab: Lab = await make_lab(registered=(ANNA, CARL) if registered else (ANNA,))  # type: ignore[misc]
+    lab: Lab = await make_lab(registered=(ANNA, CARL) if registered else (ANNA,))  # type: ignore[misc]  # a factory of the fixture
     carl = lab.phones[CARL]
     carl.answer = answer
     await lab.platform.set_mailbox_options(CARL, options)
@@ -401,7 +401,7 @@ async def test_option_off_means_no_mailbox(
     registered: bool,
     status: int,
 ) -> None:
-    lab: Lab = await make_lab(registered=(ANNA, CARL) if registered else (ANNA,))  # type: ignore[misc]
+    lab: Lab = await make_lab(registered=(ANNA, CARL) if registered else (ANNA,))  # type: ignore[misc]  # a factory of the fixture
     lab.phones[CARL].answer = answer
     await lab.platform.set_mailbox_options(CARL, options)
     call = await lab.phones[ANNA].call(CARL)
@@ -410,7 +410,7 @@ async def test_option_off_means_no_mailbox(
 
 
 async def test_unanswered_without_any_service_rings_out(make_lab: Callable[..., object]) -> None:
-    lab: Lab = await make_lab(default_ring_s=0.5)  # type: ignore[misc]
+    lab: Lab = await make_lab(default_ring_s=0.5)  # type: ignore[misc]  # a factory of the fixture
     call = await lab.phones[ANNA].call(DORA)
     assert (await call.result()).status == 480
     assert lab.phones[DORA].cancels == 1
@@ -471,7 +471,7 @@ async def test_mailbox_endpoint_believes_only_the_platform(lab: Lab) -> None:
 async def test_headers_can_be_switched(
     make_lab: Callable[..., object], diversion: bool, history: bool, expected: tuple[bool, bool]
 ) -> None:
-    lab: Lab = await make_lab(send_diversion=diversion, send_history_info=history)  # type: ignore[misc]
+    lab: Lab = await make_lab(send_diversion=diversion, send_history_info=history)  # type: ignore[misc]  # a factory of the fixture
     lab.phones[CARL].answer = 486
     call = await lab.phones[ANNA].call(CARL)
     await call.result()
@@ -670,7 +670,7 @@ class _Wrong(PlatformHook):
 
 
 async def test_hook_alters_headers_and_ring_time(make_lab: Callable[..., object]) -> None:
-    lab: Lab = await make_lab(hook=_Wrong())  # type: ignore[misc]
+    lab: Lab = await make_lab(hook=_Wrong())  # type: ignore[misc]  # a factory of the fixture
     began = now()
     call = await lab.phones[ANNA].call(CARL)
     await call.result()

@@ -114,7 +114,7 @@ def opened(dom: str) -> list[str]:
     """Packet numbers of the messages that stand open."""
     page = html.document_fromstring(dom)
     found = page.xpath("//div[@class='messages']/details[@open]/summary")
-    return [re.match(r"\S+", summary.text_content())[0] for summary in found]  # type: ignore[index]
+    return [re.match(r"\S+", summary.text_content())[0] for summary in found]  # type: ignore[index]  # the value is a mapping here
 
 
 def test_a_link_of_the_ladder_opens_its_message(report: Path, tmp_path: Path) -> None:

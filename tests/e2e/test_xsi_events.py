@@ -134,7 +134,7 @@ async def test_deleted_channel_ends_the_stream(carl: Web) -> None:
 async def test_client_that_hangs_up_leaves_nothing_behind(
     platform: EmbeddedPlatform, carl: Web
 ) -> None:
-    hub = platform._api._hub  # type: ignore[union-attr]
+    hub = platform._api._hub  # type: ignore[union-attr]  # the platform is up: the part is there
     async with carl.channel() as stream:
         await opened(stream)
         await subscribe(carl)

@@ -148,7 +148,7 @@ def test_arrows_point_from_sender_to_receiver() -> None:
     first, second = (a.find("g/path") for a in svg_of(one).findall("a")[:2])
     assert first is not None
     assert second is not None
-    starts = [float(re.match(r"M([0-9.]+),", p.get("d") or "").group(1))  # type: ignore[union-attr]
+    starts = [float(re.match(r"M([0-9.]+),", p.get("d") or "").group(1))  # type: ignore[union-attr]  # the platform is up: the part is there
               for p in (first, second)]  # fmt: skip
     assert starts == [lanes["emil"], lanes["platform"]]
 
@@ -200,7 +200,7 @@ def test_a_long_silence_is_drawn_short_and_labelled() -> None:
 
 def test_proofs_sent_again_lost_and_bad_are_marked() -> None:
     svg = svg_of(scenario("failing"), frozenset({6}))
-    kinds = [a.find("g").get("class") for a in svg.findall("a")]  # type: ignore[union-attr]
+    kinds = [a.find("g").get("class") for a in svg.findall("a")]  # type: ignore[union-attr]  # the platform is up: the part is there
     assert kinds == [
         "request", "request", "refusal", "request", "bad", "request proof", "response", "request",
         "request again",
@@ -249,7 +249,7 @@ def test_a_message_to_oneself_is_drawn_as_a_hook() -> None:
     told = Story()
     told.send(0.5, PLATFORM, PLATFORM, sip("OPTIONS sip:a@b SIP/2.0", 1))
     (link,) = svg_of(scenario("passing", told)).findall("a")
-    assert " h44" in (link.find("g/path").get("d") or "")  # type: ignore[union-attr]
+    assert " h44" in (link.find("g/path").get("d") or "")  # type: ignore[union-attr]  # the platform is up: the part is there
 
 
 def test_a_lamp_of_a_handset_without_messages_still_has_its_column() -> None:
