@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
-from provisioning.transport.listen_error import listen_error
+from rig.mailbox_platform.embedded.http_listener import HttpListener
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.comet import Comet
 from rig.mailbox_platform.embedded.xsi.events import EventHub, EventTimes
@@ -33,9 +33,6 @@ from rig.mailbox_platform.embedded.xsi.sign_in import SignIn
 from rig.timeline import Address
 
 logger = logging.getLogger(__name__)
-
-_SHUTDOWN_S = 1.0
-_MOST_CONNECTIONS = 500
 
 
 class ApiServer:
@@ -60,7 +57,6 @@ class ApiServer:
     ) -> None:
         self._backend = backend
         self._host = host
-        self._port = port
         self._deadline_s = request_deadline_s
         self._sign_in = SignIn(backend)
         self._hub = EventHub(backend, times or EventTimes())
@@ -71,16 +67,12 @@ class ApiServer:
             *management_routes(),
         )
         self.internal_errors = 0
-        self._server: asyncio.Server | None = None
-        self._connections: web.Server | None = None
+        self._listener = HttpListener(self._handle, host, port, deadline_s=request_deadline_s)
 
     @property
     def address(self) -> Address:
         """Where it listens; the real port after :meth:`start`."""
-        if self._server is None:
-            return self._host, self._port
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return host, port
+        return self._listener.address
 
     async def start(self) -> None:
         """Listen.
@@ -88,19 +80,7 @@ class ApiServer:
         Raises:
             RigError: the port is in use, needs privilege, or the address is not ours.
         """
-        loop = asyncio.get_running_loop()
-        connections = web.Server(self._handle)
-
-        def connect() -> asyncio.Protocol:
-            if len(connections.connections) >= _MOST_CONNECTIONS:
-                return _Refused()
-            return _Connection(connections, self._deadline_s, loop)
-
-        try:
-            self._server = await loop.create_server(connect, self._host, self._port)
-        except OSError as error:
-            raise listen_error("HTTP", self._host, self._port, error) from error
-        self._connections = connections
+        await self._listener.start()
         if not ip_address(self._host).is_loopback:
             logger.warning(
                 "the API at %s:%d is plain HTTP: SIP passwords can be read on the way. Use it in "
@@ -110,19 +90,10 @@ class ApiServer:
 
     async def close(self) -> None:
         """End streams, stop listening, close the connections; safe to call twice."""
-        server, connections = self._server, self._connections
-        self._server = self._connections = None
         self._hub.close()
-        if server is None or connections is None:
-            return
-        server.close()
-        connections.pre_shutdown()
-        await connections.shutdown(_SHUTDOWN_S)
-        await server.wait_closed()
+        await self._listener.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if isinstance(request.protocol, _Connection):
-            request.protocol.has_request()
         path = split_path(request.raw_path)
         try:
             return await self._answer(request, path)
@@ -166,38 +137,3 @@ def _refusal(
     return document_response(
         error_document(fault), fault.status, as_json=as_json, headers=fault.headers
     )
-
-
-class _Refused(asyncio.Protocol):
-    """A connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
-class _Connection(web.RequestHandler):
-    """A connection that is closed unless its first request comes soon."""
-
-    __slots__ = ("_deadline", "_deadline_s")
-
-    def __init__(
-        self, manager: web.Server, deadline_s: float, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        super().__init__(manager, loop=loop, keepalive_timeout=30.0, access_log=None)  # type: ignore[arg-type]  # None switches it off
-        self._deadline_s = deadline_s
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._deadline_s, self.force_close)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.has_request()
-        super().connection_lost(exc)
-
-    def has_request(self) -> None:
-        """The first request has come."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None

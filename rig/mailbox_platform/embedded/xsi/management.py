@@ -12,16 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from provisioning.phone_number import NumberError, alias_notes, parse_alias
+from provisioning.phone_number import alias_notes
 from provisioning.pin import check_pin, generate_pin
 from provisioning.secret import Secret
+from rig.mailbox_platform.embedded.alias_book import AliasConflictError
 from rig.mailbox_platform.embedded.store import StoredMessage
 from rig.mailbox_platform.embedded.xsi.faults import ApiFault
 from rig.mailbox_platform.embedded.xsi.route import MANAGEMENT, Call, Route, read_body
 from rig.mailbox_platform.embedded.xsi.services import require_options
-
-MOST_ALIASES = 50
-"""Aliases of one mailbox; the guide names no limit, a program that runs away needs one."""
 
 _NUMBER_CHARS = 64
 
@@ -98,20 +96,10 @@ def _facts(message: StoredMessage) -> dict[str, object]:
 # -- aliases -----------------------------------------------------------------------------
 
 
-def _alias(call: Call, text: str) -> str:
-    """Normal form of an alias.
-
-    Raises:
-        ApiFault: 400, with the rule that is broken (R22 to R25).
-    """
+def _short(text: str) -> str:
     if len(text) > _NUMBER_CHARS:
         raise ApiFault(400, f"The alias is longer than {_NUMBER_CHARS} characters.")
-    site = call.backend.directory.site
-    try:
-        alias = parse_alias(text, site.country_code, site.trunk_prefix)
-    except NumberError as error:
-        raise ApiFault(400, str(error)) from error
-    return call.backend.directory.alias_number(alias)
+    return text
 
 
 async def _get_aliases(call: Call) -> web.StreamResponse:
@@ -122,35 +110,19 @@ async def _get_aliases(call: Call) -> web.StreamResponse:
 
 async def _add_alias(call: Call) -> web.StreamResponse:
     require_options(call)
-    aliases = call.backend.aliases.get(call.user.number)
-    text = (await _json(call, "alias"))["alias"]
-    alias = _alias(call, text)
-    directory = call.backend.directory
-    known = {directory.alias_number(one) for one in aliases}
-    owner = directory.user(alias)
-    if alias == call.user.number:
-        raise ApiFault(409, "The alias is the mailbox's own number.")
-    if alias in known:
-        raise ApiFault(409, f"{alias} is an alias of this mailbox already.")
-    if owner is not None and owner.mailbox is not None:
-        raise ApiFault(409, f"{alias} has a mailbox of its own; one number opens one mailbox.")
-    if directory.mailboxes_with_alias(alias):
-        raise ApiFault(409, f"{alias} is an alias of another mailbox.")
-    if len(aliases) >= MOST_ALIASES:
-        raise ApiFault(409, f"There are {MOST_ALIASES} aliases; remove one first.")
-    call.backend.aliases.set(call.user.number, (*aliases, alias))
+    text = _short((await _json(call, "alias"))["alias"])
+    try:
+        alias = call.backend.aliases.add(call.user.number, text)
+    except AliasConflictError as error:
+        raise ApiFault(409, str(error)) from error
     return json_response({"alias": alias, "notes": list(alias_notes(text))}, 201)
 
 
 async def _delete_alias(call: Call) -> web.StreamResponse:
     require_options(call)
-    aliases = call.backend.aliases.get(call.user.number)
-    directory = call.backend.directory
-    wanted = _alias(call, call.params["alias"])
-    left = tuple(one for one in aliases if directory.alias_number(one) != wanted)
-    if len(left) == len(aliases):
-        raise ApiFault(404, f"{wanted} is no alias of this mailbox.")
-    call.backend.aliases.set(call.user.number, left)
+    text = _short(call.params["alias"])
+    if not call.backend.aliases.remove(call.user.number, text):
+        raise ApiFault(404, f"{call.backend.aliases.read(text)} is no alias of this mailbox.")
     return web.Response(status=204)
 
 
