@@ -29,6 +29,9 @@ STATIC_PAYLOADS: dict[int, str] = {
 }
 """Payload types that need no rtpmap. Source: RFC 3551 6."""
 
+PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+"""Transports of audio that are answered; SRTP is not among them. Source: RFC 3551, RFC 4585."""
+
 _DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 _MIRRORED: dict[Direction, Direction] = {
     "sendrecv": "sendrecv",
@@ -291,7 +294,7 @@ def make_answer(
         direction: own wish; by default the mirror of the offer.
 
     Raises:
-        MessageError: no audio or no common codec; status_hint 488.
+        MessageError: no audio over plain RTP, or no common codec; status_hint 488.
 
     Source: RFC 3264 6; RFC 4733 2.4 (events use the offerer's payload type).
     """
@@ -300,7 +303,8 @@ def make_answer(
     taken = False
     for section in offer.sections:
         audio = None
-        if not taken and section.kind == "audio" and section.port:
+        plain = section.protocol.upper() in PROTOCOLS
+        if not taken and section.kind == "audio" and section.port and plain:
             audio = _audio(offer.lines, section)
         rtpmap = audio.rtpmap if audio is not None else ()
         common = [item for item in rtpmap if item[1].lower().partition("/")[0] in wanted]
@@ -309,7 +313,8 @@ def make_answer(
             continue
         events = [item for item in audio.rtpmap if _is_dtmf(item[1])]
         own = _MIRRORED[audio.direction] if direction is None else direction
-        sections.append(_audio_section(port, common + events, ptime_ms, own))
+        answer = _audio_section(port, common + events, ptime_ms, own)
+        sections.append(replace(answer, protocol=section.protocol.upper()))
         taken = True
     if not taken:
         raise MessageError(
@@ -318,3 +323,29 @@ def make_answer(
     return SessionDescription(
         _session_lines(address, session_id, session_version), tuple(sections)
     )
+
+
+def agreed_audio(
+    offer: SessionDescription, answer: SessionDescription
+) -> tuple[AudioMedia, AudioMedia]:
+    """The audio part that an answer took, as both sides describe it.
+
+    An offer may hold several; those that were refused stand in the answer with port 0, in the
+    same places.
+
+    Args:
+        offer: as offered.
+        answer: from :func:`make_answer`, or a peer's.
+
+    Returns:
+        The offerer's description of it, and the answerer's.
+
+    Raises:
+        MessageError: none was taken; status_hint 488.
+
+    Source: RFC 3264 6.
+    """
+    for theirs, ours in zip(offer.sections, answer.sections, strict=False):
+        if theirs.kind == ours.kind == "audio" and theirs.port and ours.port:
+            return _audio(offer.lines, theirs), _audio(answer.lines, ours)
+    raise MessageError("SDP: the answer takes no audio part of the offer", status_hint=488)

@@ -46,7 +46,7 @@ from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
 from rig.mailbox_platform.embedded.voicemail_transfer import CallTransfer
 from rig.media.dtmf import DIGITS
 from rig.media.stream import AudioStream, PacketTap
-from rig.sip.sdp import SessionDescription, make_answer
+from rig.sip.sdp import SessionDescription, agreed_audio, make_answer
 from rig.sip_transport.call import Call, CallState
 from rig.sip_transport.stack import IncomingRequest, SipStack
 
@@ -310,14 +310,13 @@ def _answer_to(offer: SessionDescription, stream: AudioStream) -> bytes:
         MessageError: no audio that we speak.
     """
     answer = make_answer(offer, stream.host, stream.local_port, session_id=secrets.randbits(31))
-    agreed, theirs = answer.audio, offer.audio
-    if agreed is not None and theirs is not None:
-        held = theirs.direction in {"sendonly", "inactive"} or not _is_host(theirs.address)
-        stream.set_remote(
-            None if held else (theirs.address, theirs.port),
-            agreed.payload_types[0],
-            event_payload_type=agreed.dtmf_payload,
-        )
+    theirs, agreed = agreed_audio(offer, answer)
+    held = theirs.direction in {"sendonly", "inactive"} or not _is_host(theirs.address)
+    stream.set_remote(
+        None if held else (theirs.address, theirs.port),
+        agreed.payload_types[0],
+        event_payload_type=agreed.dtmf_payload,
+    )
     return answer.to_bytes()
 
 

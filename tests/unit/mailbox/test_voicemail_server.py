@@ -377,12 +377,32 @@ async def test_hold_stops_the_sound_and_resume_goes_on(bench):
     await phone.hear("beep")
 
 
+ENCRYPTED = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=audio 40000 RTP/SAVP 8\r\n"
+)
+
+
+async def test_the_second_audio_of_an_offer_is_spoken_to(bench):
+    """The first has no codec that is known: it is refused, and nothing is sent there."""
+    stream = AudioStream()
+    two = ENCRYPTED.replace(b"RTP/SAVP 8", b"RTP/AVP x 999") + (
+        b"m=audio %d RTP/AVP 8\r\n" % stream.local_port
+    )
+    phone = await bench.dial(BUSY, sdp=two)
+    await phone.call.wait_answered(3)
+    await stream.wait_prompt("greeting.busy", 4)
+    stream.close()
+    assert bench.stack.internal_errors == 0
+
+
 @pytest.mark.parametrize(
     ("headers", "sdp", "status"),
     [
         ([("Diversion", "<sip:+498@example.com>;reason=user-busy")], None, 404),
         ([BUSY], b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 488),
         ([BUSY], b"nonsense", 400),
+        ([BUSY], ENCRYPTED, 488),
     ],
 )
 async def test_calls_that_cannot_be_served_are_refused(bench, headers, sdp, status):

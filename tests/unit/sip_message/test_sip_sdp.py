@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rig.sip.errors import MessageError
-from rig.sip.sdp import SessionDescription, make_answer, make_offer
+from rig.sip.sdp import SessionDescription, agreed_audio, make_answer, make_offer
 
 PHONE = (
     "v=0\r\n"
@@ -123,3 +123,39 @@ def test_no_common_codec_is_488() -> None:
     refused = PHONE.replace("audio 11780", "audio 0")
     with pytest.raises(MessageError):
         make_answer(SessionDescription.parse(refused), "h", 1, session_id=1)
+
+
+TWO_AUDIOS = (
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+    "m=audio 7000 {first}\r\nm=audio 7002 RTP/AVP 0\r\na=sendonly\r\n"
+)
+
+
+@pytest.mark.parametrize("first", ["RTP/AVP 18", "RTP/AVP 999 x", "RTP/SAVP 8", "udp 8"])
+def test_the_second_audio_is_taken_when_the_first_cannot_be(first: str) -> None:
+    offer = SessionDescription.parse(TWO_AUDIOS.format(first=first))
+    answer = make_answer(offer, "192.0.2.2", 6000, session_id=1)
+    assert [section.port for section in answer.sections] == [0, 6000]
+    theirs, ours = agreed_audio(offer, answer)
+    assert (theirs.address, theirs.port, theirs.direction) == ("192.0.2.1", 7002, "sendonly")
+    assert (ours.port, ours.payload_types, ours.direction) == (6000, (0,), "recvonly")
+
+
+@pytest.mark.parametrize("protocol", ["RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVPF", "udp"])
+def test_encrypted_audio_is_refused_and_never_answered_as_plain(protocol: str) -> None:
+    offer = SessionDescription.parse(PHONE.replace("RTP/AVP", protocol))
+    with pytest.raises(MessageError) as caught:
+        make_answer(offer, "192.0.2.2", 1, session_id=1)
+    assert caught.value.status_hint == 488
+
+
+def test_the_protocol_of_an_answer_is_that_of_the_offer() -> None:
+    offer = SessionDescription.parse(PHONE.replace("RTP/AVP", "RTP/AVPF"))
+    assert make_answer(offer, "h", 1, session_id=1).sections[0].protocol == "RTP/AVPF"
+
+
+def test_an_answer_without_audio_agrees_on_nothing() -> None:
+    offer = SessionDescription.parse(PHONE)
+    refused = SessionDescription.parse(PHONE.replace("audio 11780", "audio 0"))
+    with pytest.raises(MessageError, match="takes no audio"):
+        agreed_audio(offer, refused)
