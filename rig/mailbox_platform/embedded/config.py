@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail_config import MailConfig
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
+from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.timeline import Address
 
 
@@ -49,6 +50,8 @@ class PlatformConfig:
             switch it off where mail is no part of the exercise.
         portal_menu: keys and times of the voice portal, or None for those that come with the
             package (:func:`.portal_menu.load_portal_menu` reads a file of one's own).
+        sip_timers: base values of the SIP transaction timers; shorter ones end lost
+            transactions sooner, for a platform and phones on one machine.
         api_port: TCP port of the HTTP API (Xsi and management), 0 for any free one, None for no
             API.
         api_heartbeat_s: between two heartbeats on an event channel of the API, seconds; a
@@ -85,6 +88,7 @@ class PlatformConfig:
     mail: MailConfig | None = None
     warn_without_mail: bool = True
     portal_menu: PortalMenu | None = None
+    sip_timers: TimerValues = DEFAULT_TIMERS
     api_port: int | None = None
     api_heartbeat_s: float = 15.0
 

@@ -102,12 +102,15 @@ class RunningPlatform:
         self._parts = parts
         self._door: Door
         self._voicemail: VoicemailServer
+        timers = parts.config.sip_timers
         self._voicemail_stack = SipStack(
-            product="phonerig-mailbox", tap=parts.tap, clock=parts.clock
+            product="phonerig-mailbox", tap=parts.tap, clock=parts.clock, timers=timers
         )
         self._opened: list[Callable[[], Awaitable[None]]] = []
         self._cancel_reasons: dict[str, str] = {}
-        self.stack = SipStack(product="phonerig-platform", tap=parts.tap, clock=parts.clock)
+        self.stack = SipStack(
+            product="phonerig-platform", tap=parts.tap, clock=parts.clock, timers=timers
+        )
         self.registrar = Registrar(parts.config)
         self.mail: MailService | None = None
 
