@@ -19,7 +19,7 @@ from provisioning.intent import (
 )
 from provisioning.readback_map import Place
 
-_UNNAMED = frozenset({"name"})
+_UNNAMED = frozenset({"name", "expansion_modules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ def _same_fields(one: HandsetIntent, other: HandsetIntent) -> bool:
         and one.provisioning == other.provisioning
         and one.lamp == other.lamp
         and one.admin_password == other.admin_password
+        and one.calls == other.calls
+        and one.vlan == other.vlan
         and (one.mac, one.model) == (other.mac, other.model)
     )
 

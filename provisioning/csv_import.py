@@ -57,6 +57,11 @@ HANDSET_COLUMNS = (
     "accounts",
     "lamp.on_message",
     "lamp.on_missed_call",
+    "lamp.icon",
+    "lamp.stutter_tone",
+    "expansion_modules",
+    "vlan.id",
+    "vlan.priority",
 )
 _LIST_COLUMNS = {"mailbox.aliases", "accounts"}
 _MAX_ROWS = 50_000

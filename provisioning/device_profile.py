@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from provisioning.errors import InputErrors, InputFault, UsageError
+from provisioning.errors import InputErrors, InputFault, Position, UsageError
 from provisioning.profile_model import (
     Boot,
     BootRequest,
@@ -63,14 +63,19 @@ class ProfileSet(Mapping[str, Profile]):
     """All known models, by name."""
 
     def __init__(
-        self, profiles: Mapping[str, Profile], merged: Mapping[str, MergedProfile]
+        self,
+        profiles: Mapping[str, Profile],
+        merged: Mapping[str, MergedProfile],
+        uncited: Mapping[str, Position] | None = None,
     ) -> None:
         """Keep profiles together with the place of every value.
 
         Args:
             profiles: by model name.
             merged: the same profiles as trees with positions.
+            uncited: entries of the catalogue of sources that no profile names.
         """
+        self.uncited = dict(uncited or {})
         self._profiles = dict(profiles)
         self._merged = dict(merged)
 
@@ -120,6 +125,24 @@ class ProfileSet(Mapping[str, Profile]):
         self[model]
         return self._merged[model]
 
+    def models_of(self, user_agent: str) -> tuple[str, ...]:
+        """Models whose requests carry a User-Agent, as their profiles tell.
+
+        Args:
+            user_agent: as sent.
+        """
+        seen: dict[str, str] = {}
+        for profile in self._profiles.values():
+            pattern = profile.identify.user_agent
+            if pattern not in seen:
+                match = re.search(pattern, user_agent)
+                seen[pattern] = match["model"] if match else ""
+        return tuple(
+            name
+            for name, profile in sorted(self._profiles.items())
+            if seen[profile.identify.user_agent] == profile.hardware.name
+        )
+
     def explain(self, model: str, prefix: str = "") -> list[Explained]:
         """Say of every value of a profile which file and line it comes from.
 
@@ -167,9 +190,10 @@ def load_profiles(folder: Path) -> ProfileSet:
     profiles: dict[str, Profile] = {}
     trees: dict[str, MergedProfile] = {}
     faults: list[InputFault] = []
-    for merged in ProfileFiles(folder).concrete():
+    files = ProfileFiles(folder)
+    for merged in files.concrete():
         try:
-            profile = _ADAPTER.validate_python(to_plain(merged.tree))
+            profile = _ADAPTER.validate_python(_plain(merged))
         except ValidationError as error:
             faults.extend(_faults_of(error, merged))
             continue
@@ -188,7 +212,9 @@ def load_profiles(folder: Path) -> ProfileSet:
         trees[profile.model] = merged
     if faults:
         raise InputErrors(sorted(set(faults)))
-    return ProfileSet(profiles, trees)
+    cited = frozenset[tuple[Path, str]]().union(*(tree.cited for tree in trees.values()))
+    uncited = {entry[1]: at for entry, at in files.catalogued().items() if entry not in cited}
+    return ProfileSet(profiles, trees, uncited)
 
 
 def profile_schema() -> dict[str, object]:
@@ -197,6 +223,14 @@ def profile_schema() -> dict[str, object]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "phonerig device profile, joined with its parents"
     return schema
+
+
+def _plain(merged: MergedProfile) -> object:
+    """The tree as data; the word ``none`` takes away the keys that a parent gave."""
+    plain = to_plain(merged.tree)
+    if isinstance(plain, dict) and plain.get("line_keys") == "none":
+        plain["line_keys"] = {}
+    return plain
 
 
 def _faults_of(error: ValidationError, merged: MergedProfile) -> Iterator[InputFault]:

@@ -7,13 +7,14 @@ escaping follows the format; a value is never rendered a second time.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from provisioning import intent, profile_files, profile_model, template_context
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.formats.settings import Key
-from provisioning.profile_model import Profile
+from provisioning.profile_model import Limits, Profile
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
     ACCOUNT_SWITCH,
@@ -58,7 +59,7 @@ class ReadbackPlans:
     Attributes:
         handset: rules for the handset.
         accounts: rules for account 1, 2, ...
-        line_keys: rules for key 1, 2, ...
+        line_keys: rules for key 1, 2, ..., those of expansion modules after the own ones.
         null_value: value that stands for the default.
         aliases: other names of settings.
         quick_handset: the same rules for reading without positions.
@@ -144,7 +145,7 @@ class Dialect:
         self._environment = _environment(folder, self.format)
         self.shared = SharedFiles(self.format.scan)
         self._templates: dict[str, Template] = {}
-        self._plans: dict[tuple[int, int], ReadbackPlans] = {}
+        self._plans: dict[tuple[int, int, int, int], ReadbackPlans] = {}
 
     def template(self, path: str) -> Template:
         """A compiled template.
@@ -156,20 +157,27 @@ class Dialect:
             self._templates[path] = self._environment.get_template(path)
         return self._templates[path]
 
-    def plans(self, accounts: int, line_keys: int) -> ReadbackPlans:
+    def plans(self, limits: Limits) -> ReadbackPlans:
         """The read-back map for a number of accounts and keys.
 
         Args:
-            accounts: most accounts.
-            line_keys: most keys.
+            limits: of the model.
         """
-        size = (accounts, line_keys)
+        accounts, line_keys = limits.accounts, limits.line_keys
+        size = (accounts, line_keys, limits.modules, limits.module_keys)
         if size not in self._plans:
             account = compile_plan(self._map.accounts, self.tables)
             key = compile_plan(self._map.line_keys, self.tables)
             handset = bind_plan(compile_plan(self._map.handset, self.tables), {})
             by_account = [bind_plan(account, _numbers("n", n)) for n in range(1, accounts + 1)]
             by_key = [bind_plan(key, _numbers("p", p)) for p in range(1, line_keys + 1)]
+            module_key = compile_plan(self._map.module_keys, self.tables)
+            by_key += [
+                bind_plan(module_key, _numbers("m", m) | _numbers("k", k))
+                for m in range(1, limits.modules + 1)
+                for k in range(1, limits.module_keys + 1)
+                if module_key
+            ]
             self._plans[size] = ReadbackPlans(
                 handset=handset,
                 accounts=tuple(by_account),
@@ -196,6 +204,16 @@ def load_dialect(name: str, format_name: str, folder: Path | None = None) -> Dia
         InputErrors: a data file is wrong.
     """
     return Dialect(folder or templates_dir(), name, format_name)
+
+
+def template_environment(folder: Path, format_name: str) -> ImmutableSandboxedEnvironment:
+    """Jinja2 as all templates are run by it.
+
+    Args:
+        folder: the templates folder.
+        format_name: syntax of the files.
+    """
+    return _environment(folder, format_named(format_name))
 
 
 def _numbers(name: str, number: int) -> dict[str, str]:
@@ -286,3 +304,23 @@ def _load_map(path: Path) -> MapText:
                 for detail in error.errors(include_input=False, include_url=False)
             ]
         ) from error
+
+
+def template_place(error: TemplateError, template: str) -> str:
+    """File and line of the template at which an error arose.
+
+    Args:
+        error: as raised while rendering.
+        template: the entry template, named when nothing better is known.
+    """
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.name or template}:{error.lineno}"
+    folder = f"{template.partition('/')[0]}/"
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if folder in frame.filename
+    ]
+    frames = [frame for frame in frames if frame.filename.endswith(".j2")]
+    if not frames:
+        return template
+    name = frames[-1].filename
+    return f"{name[name.rindex(f'/{folder}') + 1 :]}:{frames[-1].lineno}"

@@ -37,6 +37,31 @@ class LineKeyKind(StrEnum):
     SPEED_DIAL = "speed_dial"
     BLF = "blf"
     VOICEMAIL = "voicemail"
+    MAILBOX = "mailbox"
+
+
+class SrtpMode(StrEnum):
+    """Whether media is encrypted (RFC 3711, keys by RFC 4568)."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class DtmfMethod(StrEnum):
+    """How digits are sent during a call."""
+
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    INBAND = "inband"
+
+
+class DiversionHeader(StrEnum):
+    """Which header a diverting handset adds (RFC 5806, RFC 7044)."""
+
+    NONE = "none"
+    DIVERSION = "diversion"
+    HISTORY_INFO = "history_info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +105,25 @@ class DivertsIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaIntent:
+    """Media of one account; what is None or empty is left as the firmware has it.
+
+    Attributes:
+        codecs: payload names by preference, e.g. ``("PCMA", "G722")`` (RFC 3551).
+        dtmf: how digits are sent.
+        srtp: whether media is encrypted.
+    """
+
+    codecs: tuple[str, ...] = ()
+    dtmf: DtmfMethod | None = None
+    srtp: SrtpMode | None = None
+
+
+NO_MEDIA = MediaIntent()
+NO_DIVERTS = DivertsIntent()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountIntent:
     """One account on one handset.
 
@@ -91,13 +135,18 @@ class AccountIntent:
         auth_user: user name for digest.
         password: digest secret.
         domain: host part of the AOR.
-        registrar_host: where REGISTER goes.
+        registrar_host: where REGISTER goes, unless there is an outbound proxy.
         registrar_port: its port.
         transport: UDP, TCP or TLS.
         register_expires_s: binding duration to ask for.
         voicemail_number: what the message key dials for this account; empty for none.
         mwi: message waiting.
         diverts: diversion done by the handset.
+        outbound_proxy_host: where all requests go, when that is neither the registrar nor
+            ``registrar_host`` stands for it; empty for no proxy.
+        outbound_proxy_port: its port; 0 for no proxy.
+        media: codecs, digits, encryption.
+        dnd: do not disturb on the handset; None to leave it alone.
     """
 
     index: int
@@ -113,7 +162,18 @@ class AccountIntent:
     register_expires_s: int
     voicemail_number: str
     mwi: MwiIntent
-    diverts: DivertsIntent = field(default_factory=DivertsIntent)
+    diverts: DivertsIntent = NO_DIVERTS
+    outbound_proxy_host: str = ""
+    outbound_proxy_port: int = 0
+    media: MediaIntent = NO_MEDIA
+    dnd: bool | None = None
+
+    @property
+    def next_hop(self) -> tuple[str, int]:
+        """Host and port that requests of this account are sent to."""
+        if self.outbound_proxy_host:
+            return self.outbound_proxy_host, self.outbound_proxy_port
+        return self.registrar_host, self.registrar_port
 
     @property
     def aor(self) -> str:
@@ -157,16 +217,52 @@ class LineKeyIntent:
 
 @dataclass(frozen=True, slots=True)
 class LampPolicyIntent:
-    """What may light the common message lamp.
+    """What may light the common message lamp, and how else a message is told.
 
     Attributes:
         on_message: waiting messages light it.
         on_missed_call: missed calls light it too; phonerig's default is False, because a
             lamp that means two things means nothing.
+        icon: an icon on the display as well; None to leave it alone.
+        stutter_tone: a stuttering dial tone as well; None to leave it alone.
     """
 
     on_message: bool = True
     on_missed_call: bool = False
+    icon: bool | None = None
+    stutter_tone: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicyIntent:
+    """How the handset treats calls; what is None is left as the firmware has it.
+
+    Attributes:
+        call_waiting: a second call knocks instead of being busy.
+        feature_key_sync: diversion and DND keys tell the platform (as-feature-event).
+        diversion_header: what the handset adds when it diverts.
+    """
+
+    call_waiting: bool | None = None
+    feature_key_sync: bool | None = None
+    diversion_header: DiversionHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VlanIntent:
+    """VLAN of the handset's own traffic (IEEE 802.1Q).
+
+    Attributes:
+        vlan_id: 1 to 4094.
+        priority: 0 to 7.
+    """
+
+    vlan_id: int
+    priority: int = 0
+
+
+NO_CALL_POLICY = CallPolicyIntent()
+NO_SECRET = Secret("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +289,14 @@ class ProvisioningIntent:
     Attributes:
         url: base URL (``http``, ``https`` or ``tftp``), without a trailing slash.
         resync_interval_s: seconds between periodic fetches; 0 for never.
+        user: name for HTTP authentication; empty for none.
+        password: of that name; empty for none.
     """
 
     url: str
     resync_interval_s: int = 86_400
+    user: str = ""
+    password: Secret = NO_SECRET
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +308,15 @@ class HandsetIntent:
         mac: its address.
         model: profile name, e.g. ``T46U``.
         accounts: by index, from 1 without gaps.
-        line_keys: by position.
+        line_keys: by position; keys of expansion modules go on where the handset's own end.
+            Empty means one line key per account, as far as the model has keys.
         lamp: what lights the common message lamp.
         locale: language, tones, time zone.
         provisioning: where it fetches.
         admin_password: for its web page; never the vendor's default.
+        calls: call waiting, feature key synchronisation, diversion header.
+        vlan: of its own traffic; None to leave it alone.
+        expansion_modules: how many are plugged in; found out by the handset, in no file.
     """
 
     name: str
@@ -224,3 +328,6 @@ class HandsetIntent:
     locale: LocaleIntent
     provisioning: ProvisioningIntent
     admin_password: Secret
+    calls: CallPolicyIntent = NO_CALL_POLICY
+    vlan: VlanIntent | None = None
+    expansion_modules: int = 0

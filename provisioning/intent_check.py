@@ -79,6 +79,16 @@ def _complaints(intent: HandsetIntent, profile: Profile, rule: ValueRule) -> Ite
     if not _URL.fullmatch(intent.provisioning.url) or intent.provisioning.url.endswith("/"):
         reason = "expected an http, https or tftp URL without a trailing slash"
         yield "provisioning.url", reason
+    yield from _texts(
+        rule,
+        ("provisioning.user", intent.provisioning.user),
+        ("provisioning.password", intent.provisioning.password.reveal()),
+    )
+    if intent.provisioning.password and not intent.provisioning.user:
+        yield "provisioning.user", "is empty, but there is a password"
+    vlan = intent.vlan
+    if vlan is not None and not (1 <= vlan.vlan_id <= 4094 and 0 <= vlan.priority <= 7):
+        yield "vlan", "expected an id from 1 to 4094 and a priority from 0 to 7"
     if intent.provisioning.resync_interval_s < 0:
         yield "provisioning.resync_interval_s", "expected 0 or more seconds"
     yield from _admin_password(intent.admin_password, profile, rule)
@@ -113,10 +123,23 @@ def _account(account: AccountIntent, rule: ValueRule) -> Iterator[Complaint]:
         yield ".mwi.expires_s", "expected more than 0 seconds"
     if account.mwi.mailbox_uri is not None and not _is_mailbox_uri(account.mwi.mailbox_uri):
         yield ".mwi.mailbox_uri", "expected sip:user@host"
+    yield from _optional(account)
     diverts = account.diverts
     yield from _divert(".diverts.always", diverts.always)
     yield from _divert(".diverts.busy", diverts.busy)
     yield from _divert(".diverts.no_answer", diverts.no_answer, delayed=True)
+
+
+def _optional(account: AccountIntent) -> Iterator[Complaint]:
+    """Complaints of what not every account says."""
+    if account.outbound_proxy_host:
+        if not _is_host(account.outbound_proxy_host):
+            yield ".outbound_proxy_host", _NO_HOST
+        if not 1 <= account.outbound_proxy_port <= 65535:
+            got = account.outbound_proxy_port
+            yield ".outbound_proxy_port", f"got {got}, expected 1 to 65535"
+    if len(set(account.media.codecs)) != len(account.media.codecs):
+        yield ".media.codecs", "a codec is named twice"
 
 
 def _divert(path: str, divert: DivertIntent, *, delayed: bool = False) -> Iterator[Complaint]:
@@ -150,7 +173,7 @@ def _line_key(key: LineKeyIntent, accounts: int, rule: ValueRule) -> Iterator[Co
     if key.value:
         if not _NUMBER.fullmatch(key.value):
             yield ".value", _NO_NUMBER
-    elif key.kind is LineKeyKind.SPEED_DIAL or key.kind is LineKeyKind.BLF:
+    elif key.kind not in {LineKeyKind.LINE, LineKeyKind.VOICEMAIL}:
         yield ".value", "is empty"
 
 

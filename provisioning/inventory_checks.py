@@ -45,6 +45,11 @@ class Directory:
         for index in (self._numbers, self._extensions, self._sip_users):
             index.pop("", None)
 
+    @property
+    def has_portal(self) -> bool:
+        """Whether there is a number that opens mailboxes."""
+        return bool(self._site.voice_portal_number)
+
     def find(self, text: str) -> User | None:
         """The user that a number, extension or SIP user names."""
         found = self._numbers.get(text) or self._extensions.get(text) or self._sip_users.get(text)
@@ -143,7 +148,8 @@ def check_handsets(
                 _report_unknown_user(account, directory, faults)
                 continue
             _check_account_use(account, user, draft.name, first_use, faults)
-            accounts.append(dataclasses.replace(account.ref, user=user.number))
+            mailbox = _watched_mailbox(account, directory, faults)
+            accounts.append(dataclasses.replace(account.ref, user=user.number, mailbox=mailbox))
         _check_line_keys(draft, faults)
         if models is not None and draft.model:
             _check_limits(draft, models[draft.model], faults)
@@ -163,7 +169,8 @@ def _handset(draft: HandsetDraft, accounts: list[AccountRef]) -> InventoryHandse
         vendor=draft.vendor,
         accounts=tuple(accounts),
         line_keys=draft.line_keys,
-        lamp=draft.lamp,
+        policy=draft.policy,
+        expansion_modules=draft.expansion_modules,
         position=draft.position,
     )
 
@@ -191,6 +198,13 @@ def _with_forwards(draft: UserDraft, directory: Directory, faults: FaultList) ->
     services = draft.user.services
     for kind, position in draft.forwards_at.items():
         forward: Forward | None = getattr(services, kind)
+        if forward is not None and forward.to_mailbox and not directory.has_portal:
+            faults.add(
+                position,
+                f"{kind} forwarding goes to the mailbox, but the site has no voice portal",
+                expected="'voice_portal_number' in the site part",
+                fix="Add the number that the message key dials.",
+            )
         if forward is not None and directory.resolve(forward.target) == draft.user.number != "":
             faults.add(
                 position,
@@ -306,6 +320,23 @@ def _report_unknown_user(account: AccountDraft, directory: Directory, faults: Fa
     )
 
 
+def _watched_mailbox(account: AccountDraft, directory: Directory, faults: FaultList) -> str:
+    """Number of the user whose mailbox an account watches; empty for its own user's."""
+    if not account.mailbox:
+        return ""
+    owner = directory.find(account.mailbox)
+    if owner is not None and owner.mailbox is not None:
+        return owner.number
+    faults.add(
+        account.mailbox_at,
+        "the account watches a mailbox that is not there",
+        got=show_value(account.mailbox),
+        expected="number or extension of a user with a mailbox",
+        fix="Correct 'mailbox', or give that user a mailbox.",
+    )
+    return ""
+
+
 def _check_account_use(
     account: AccountDraft,
     user: User,
@@ -370,5 +401,8 @@ def _check_limits(draft: HandsetDraft, limits: ModelLimits, faults: FaultList) -
     if draft.accounts:
         last = draft.accounts[-1].position
         check(len(draft.accounts), limits.accounts, last, "more accounts")
+    modules, most = draft.expansion_modules, limits.expansion_modules
+    check(modules, most, draft.modules_at, "more expansion modules")
+    keys = limits.line_keys + min(modules, most) * limits.module_keys
     for key, position in zip(draft.line_keys, draft.line_keys_at, strict=True):
-        check(key.position, limits.line_keys, position, "a higher line key")
+        check(key.position, keys, position, "a higher line key")

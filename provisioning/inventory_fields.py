@@ -222,14 +222,22 @@ class FieldReader:
             key: the key.
             default: used when absent.
         """
+        found = self.switch(key)
+        return default if found is None else found
+
+    def switch(self, key: str) -> bool | None:
+        """A yes or no; None when absent or wrong.
+
+        Args:
+            key: the key.
+        """
 
         def check(value: str) -> bool:
             if value.lower() not in _TRUE:
                 raise ValueError("true or false")
             return _TRUE[value.lower()]
 
-        found = self.parsed(key, check)
-        return default if found is None else found
+        return self.parsed(key, check)
 
     def choice(self, key: str, kinds: type[Choice], *, required: bool = False) -> Choice | None:
         """One of a set of words; None when absent or wrong.
@@ -247,6 +255,17 @@ class FieldReader:
                 raise ValueError(" or ".join(kind.value for kind in kinds)) from None
 
         return self.parsed(key, check, required=required)
+
+    def is_word(self, key: str, word: str) -> bool:
+        """Whether a key has just this word as its value.
+
+        Args:
+            key: the key.
+            word: in lower case.
+        """
+        self._asked.append(key)
+        value = self._values.get(key)
+        return isinstance(value, YamlText) and value.value.strip().lower() == word
 
     def items(self, key: str) -> tuple[YamlNode, ...]:
         """The elements of a list; none when absent or wrong.

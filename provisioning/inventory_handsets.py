@@ -9,18 +9,20 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provisioning.address import Mac
 from provisioning.errors import Position
-from provisioning.intent import LampPolicyIntent, LineKeyKind, MwiMode, SipTransport
+from provisioning.intent import LineKeyKind, MwiMode, SipTransport
 from provisioning.inventory_fields import FaultList, FieldReader, show_value
-from provisioning.inventory_model import AccountRef, LineKey, ModelLimits
+from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, Policy
+from provisioning.inventory_policy import read_policy
 from provisioning.inventory_reading import SIP_USER
 from provisioning.phone_number import NumberError, parse_dial_string
 from provisioning.yaml_source import YamlMap, YamlNode, YamlText
 
 MAX_LINE_KEYS = 512
+MAX_MODULES = 16
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _NAME_FORM = "up to 63 letters, digits and . _ -"
 _WORD = r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,62}"
@@ -34,11 +36,15 @@ class AccountDraft:
         user: the user as written: number in any spelling, extension or SIP user.
         position: where that stands.
         ref: the rest; its ``user`` is not yet resolved.
+        mailbox: whose mailbox it watches, as written; empty for its own.
+        mailbox_at: where that stands.
     """
 
     user: str
     position: Position
     ref: AccountRef
+    mailbox: str = ""
+    mailbox_at: Position = field(default=Position(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,9 @@ class HandsetDraft:
         accounts: as read.
         line_keys: positions given.
         line_keys_at: where each stands, in the same order.
-        lamp: lamp policy.
+        policy: lamp, media, calls, VLAN.
+        expansion_modules: how many are plugged in.
+        modules_at: where that stands.
         position: where the handset stands.
     """
 
@@ -70,12 +78,17 @@ class HandsetDraft:
     accounts: tuple[AccountDraft, ...]
     line_keys: tuple[LineKey, ...]
     line_keys_at: tuple[Position, ...]
-    lamp: LampPolicyIntent
+    policy: Policy
+    expansion_modules: int
+    modules_at: Position
     position: Position
 
 
 def read_handset(
-    node: YamlNode, faults: FaultList, models: Mapping[str, ModelLimits] | None
+    node: YamlNode,
+    faults: FaultList,
+    models: Mapping[str, ModelLimits] | None,
+    policy: Policy,
 ) -> HandsetDraft | None:
     """Read one handset.
 
@@ -83,6 +96,7 @@ def read_handset(
         node: the mapping.
         faults: where faults go.
         models: known models; None accepts any.
+        policy: of the site.
 
     Returns:
         The draft, or None when the node is no mapping.
@@ -112,7 +126,9 @@ def read_handset(
         accounts=accounts,
         line_keys=line_keys,
         line_keys_at=line_keys_at,
-        lamp=_read_lamp(reader),
+        policy=read_policy(reader, policy),
+        expansion_modules=reader.integer("expansion_modules", 0, low=0, high=MAX_MODULES),
+        modules_at=reader.position_of("expansion_modules"),
         position=node.position,
     )
     reader.finish()
@@ -163,7 +179,10 @@ def _read_account(node: YamlNode, faults: FaultList) -> AccountDraft | None:
             transport=reader.choice("transport", SipTransport),
             label=reader.text("label"),
             shared=reader.flag("shared", default=False),
+            dnd=reader.switch("dnd"),
         ),
+        mailbox=reader.text("mailbox"),
+        mailbox_at=reader.position_of("mailbox"),
     )
     reader.finish()
     return draft
@@ -187,9 +206,10 @@ def _read_line_keys(
 
 def _read_line_key(reader: FieldReader, position: int) -> LineKey:
     kind = reader.choice("kind", LineKeyKind, required=True) or LineKeyKind.LINE
-    parse = _parse_watched if kind is LineKeyKind.BLF else parse_dial_string
+    watching = {LineKeyKind.BLF, LineKeyKind.MAILBOX}
+    parse = _parse_watched if kind in watching else parse_dial_string
     value = reader.parsed("value", parse) or ""
-    if kind in {LineKeyKind.SPEED_DIAL, LineKeyKind.BLF}:
+    if kind is LineKeyKind.SPEED_DIAL or kind in watching:
         reader.node("value", required=True)
     elif kind is LineKeyKind.LINE and value:
         reader.faults.add(
@@ -218,15 +238,3 @@ def _parse_watched(text: str) -> str:
         if not re.fullmatch(SIP_USER, text):
             raise
         return text
-
-
-def _read_lamp(handset: FieldReader) -> LampPolicyIntent:
-    reader = handset.part("lamp", "lamp part")
-    if reader is None:
-        return LampPolicyIntent()
-    lamp = LampPolicyIntent(
-        on_message=reader.flag("on_message", default=True),
-        on_missed_call=reader.flag("on_missed_call", default=False),
-    )
-    reader.finish()
-    return lamp

@@ -12,7 +12,17 @@ from enum import StrEnum
 from provisioning.address import Mac
 from provisioning.distribution_list import DistributionList
 from provisioning.errors import Position
-from provisioning.intent import LampPolicyIntent, LineKeyKind, MwiMode, SipTransport
+from provisioning.intent import (
+    NO_CALL_POLICY,
+    NO_MEDIA,
+    CallPolicyIntent,
+    LampPolicyIntent,
+    LineKeyKind,
+    MediaIntent,
+    MwiMode,
+    SipTransport,
+    VlanIntent,
+)
 from provisioning.secret import Secret
 
 DEFAULT_RINGS = 3
@@ -28,10 +38,14 @@ class ModelLimits:
     Attributes:
         accounts: most accounts.
         line_keys: most programmable keys.
+        expansion_modules: most expansion modules.
+        module_keys: keys of one module.
     """
 
     accounts: int
     line_keys: int
+    expansion_modules: int = 0
+    module_keys: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +57,42 @@ class Registrar:
         port: 1 to 65535.
         transport: for accounts that name none.
         expires_s: binding duration to ask for, seconds.
+        proxy_host: outbound proxy, where all requests go; empty for none.
+        proxy_port: its port.
     """
 
     host: str
     port: int = 5060
     transport: SipTransport = SipTransport.UDP
     expires_s: int = 3600
+    proxy_host: str = ""
+    proxy_port: int = 5060
+
+
+class MwiWatch(StrEnum):
+    """What an account subscribes to."""
+
+    MAILBOX = "mailbox"
+    """The own address, or the owner's where the number is an alias of a mailbox."""
+    VOICEMAIL_NUMBER = "voicemail_number"
+    """The number that the message key dials, for platforms that want it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the site says for all handsets and a handset may say otherwise.
+
+    Attributes:
+        lamp: what lights the common message lamp, icon and tone.
+        media: codecs, digits, encryption.
+        calls: call waiting, feature key synchronisation, diversion header.
+        vlan: None to leave it alone.
+    """
+
+    lamp: LampPolicyIntent = field(default_factory=LampPolicyIntent)
+    media: MediaIntent = NO_MEDIA
+    calls: CallPolicyIntent = NO_CALL_POLICY
+    vlan: VlanIntent | None = None
 
 
 class ForwardPlace(StrEnum):
@@ -63,16 +107,19 @@ class Forward:
     """One active forwarding of a user's calls.
 
     Attributes:
-        target: number in normal form, or an extension or code as dialled.
+        target: number in normal form, or an extension or code as dialled; empty when it goes
+            to the mailbox.
         at: the platform forwards, or the handset does (302).
         rings: before a no-answer forwarding, 0 or 2 to 20; 0 for the other two.
         delay_s: the same as seconds, 0 for the other two.
+        to_mailbox: the handset forwards to the number of the voice portal.
     """
 
     target: str
     at: ForwardPlace = ForwardPlace.PLATFORM
     rings: int = 0
     delay_s: int = 0
+    to_mailbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +217,8 @@ class AccountRef:
         transport: overrides the registrar's; None for the registrar's.
         label: beside the line key; empty for the user's name.
         shared: the same account is meant to be on other handsets too.
+        mailbox: number of the user whose mailbox it watches; empty for its own user's.
+        dnd: do not disturb on this handset; None to leave it alone.
     """
 
     user: str
@@ -177,6 +226,8 @@ class AccountRef:
     transport: SipTransport | None = None
     label: str = ""
     shared: bool = False
+    mailbox: str = ""
+    dnd: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +260,8 @@ class InventoryHandset:
         vendor: for people; may be empty.
         accounts: in the order of the handset's account positions.
         line_keys: by position; empty means one line key per account.
-        lamp: what lights the common message lamp.
+        policy: lamp, media, calls, VLAN; the site's where the handset says nothing.
+        expansion_modules: how many are plugged in.
         position: where the inventory says so.
     """
 
@@ -219,5 +271,6 @@ class InventoryHandset:
     vendor: str
     accounts: tuple[AccountRef, ...]
     line_keys: tuple[LineKey, ...] = ()
-    lamp: LampPolicyIntent = field(default_factory=LampPolicyIntent)
+    policy: Policy = field(default_factory=Policy)
+    expansion_modules: int = 0
     position: Position = field(default=Position(""), compare=False)

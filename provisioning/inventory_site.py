@@ -34,6 +34,8 @@ from provisioning.inventory_model import (
     ForwardPlace,
     InventoryHandset,
     LineKey,
+    MwiWatch,
+    Policy,
     Registrar,
     User,
     UserForwarding,
@@ -86,6 +88,8 @@ class Site:
         locale: language, tones, time zone.
         mwi_mode: how accounts learn of messages unless they say otherwise.
         mwi_expires_s: subscription duration to ask for.
+        mwi_watch: what accounts subscribe to.
+        policy: lamp, media, calls and VLAN of handsets that say nothing else.
         seconds_per_ring: ringing cadence, seconds.
         country_code: digits of the own country.
         trunk_prefix: of national numbers.
@@ -105,6 +109,8 @@ class Site:
     locale: LocaleIntent = field(default_factory=LocaleIntent)
     mwi_mode: MwiMode = MwiMode.SUBSCRIBE
     mwi_expires_s: int = 3600
+    mwi_watch: MwiWatch = MwiWatch.MAILBOX
+    policy: Policy = field(default_factory=Policy)
     seconds_per_ring: float = DEFAULT_SECONDS_PER_RING
     country_code: str = "49"
     trunk_prefix: str = "0"
@@ -217,18 +223,23 @@ class Site:
             mac=handset.mac,
             model=handset.model,
             accounts=tuple(
-                self._account(index, ref) for index, ref in enumerate(handset.accounts, start=1)
+                self._account(index, ref, handset.policy)
+                for index, ref in enumerate(handset.accounts, start=1)
             ),
             line_keys=self._line_keys(handset),
-            lamp=handset.lamp,
+            lamp=handset.policy.lamp,
             locale=self.locale,
             provisioning=self.provisioning,
             admin_password=self.admin_password,
+            calls=handset.policy.calls,
+            vlan=handset.policy.vlan,
+            expansion_modules=handset.expansion_modules,
         )
 
-    def _account(self, index: int, ref: AccountRef) -> AccountIntent:
+    def _account(self, index: int, ref: AccountRef, policy: Policy) -> AccountIntent:
         user = self.users[ref.user]
-        owner = self.mailbox_owner(user.number)
+        owner = self.mailbox_owner(ref.mailbox or user.number)
+        host, port, proxy_host, proxy_port = self._route()
         return AccountIntent(
             index=index,
             label=ref.label or user.name,
@@ -237,27 +248,41 @@ class Site:
             auth_user=user.auth_user,
             password=user.password,
             domain=self.domain,
-            registrar_host=self.registrar.host,
-            registrar_port=self.registrar.port,
+            registrar_host=host,
+            registrar_port=port,
             transport=ref.transport or self.registrar.transport,
             register_expires_s=self.registrar.expires_s,
             voicemail_number=self.voice_portal_number if owner else "",
             mwi=self._mwi(ref, user, owner),
-            diverts=_handset_diverts(user.services),
+            diverts=self._diverts(user.services),
+            outbound_proxy_host=proxy_host,
+            outbound_proxy_port=proxy_port,
+            media=policy.media,
+            dnd=ref.dnd,
         )
+
+    def _route(self) -> tuple[str, int, str, int]:
+        """Registrar and outbound proxy.
+
+        A registrar that is the domain itself needs no name of its own: then the proxy is
+        simply where the domain's requests go.
+        """
+        where = self.registrar
+        if not where.proxy_host:
+            return where.host, where.port, "", 0
+        if where.host == self.domain:
+            return where.proxy_host, where.proxy_port, "", 0
+        return where.host, where.port, where.proxy_host, where.proxy_port
 
     def _mwi(self, ref: AccountRef, user: User, owner: User | None) -> MwiIntent:
         if owner is None:
             return MwiIntent(MwiMode.OFF, self.mwi_expires_s)
         foreign = None if owner is user else f"sip:{owner.sip_user}@{self.domain}"
+        if self.mwi_watch is MwiWatch.VOICEMAIL_NUMBER and self.voice_portal_number:
+            foreign = f"sip:{self.voice_portal_number}@{self.domain}"
         return MwiIntent(ref.mwi or self.mwi_mode, self.mwi_expires_s, foreign)
 
     def _line_keys(self, handset: InventoryHandset) -> tuple[LineKeyIntent, ...]:
-        if not handset.line_keys:
-            return tuple(
-                LineKeyIntent(index, LineKeyKind.LINE, index, label=self._label(ref))
-                for index, ref in enumerate(handset.accounts, start=1)
-            )
         return tuple(
             self._line_key(key, handset)
             for key in sorted(handset.line_keys, key=lambda key: key.position)
@@ -269,28 +294,27 @@ class Site:
             label = label or self._label(handset.accounts[key.account - 1])
         elif key.kind is LineKeyKind.VOICEMAIL:
             value = value or self.voice_portal_number
-        elif key.kind is LineKeyKind.BLF:
+        elif key.kind in {LineKeyKind.BLF, LineKeyKind.MAILBOX}:
             watched = self._find_user(value)
             if watched is not None:
                 value, label = watched.sip_user, label or watched.name
         return LineKeyIntent(key.position, key.kind, key.account, value, label)
 
+    def _diverts(self, services: UserForwarding) -> DivertsIntent:
+        return DivertsIntent(
+            always=self._divert(services.always),
+            busy=self._divert(services.busy),
+            no_answer=self._divert(services.no_answer),
+        )
+
+    def _divert(self, forward: Forward | None) -> DivertIntent:
+        if forward is None or forward.at is not ForwardPlace.HANDSET:
+            return DivertIntent()
+        target = self.voice_portal_number if forward.to_mailbox else forward.target
+        return DivertIntent(enabled=True, target=target, delay_s=forward.delay_s)
+
     def _label(self, ref: AccountRef) -> str:
         return ref.label or self.users[ref.user].name
-
-
-def _handset_diverts(services: UserForwarding) -> DivertsIntent:
-    return DivertsIntent(
-        always=_handset_divert(services.always),
-        busy=_handset_divert(services.busy),
-        no_answer=_handset_divert(services.no_answer),
-    )
-
-
-def _handset_divert(forward: Forward | None) -> DivertIntent:
-    if forward is None or forward.at is not ForwardPlace.HANDSET:
-        return DivertIntent()
-    return DivertIntent(enabled=True, target=forward.target, delay_s=forward.delay_s)
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> UsageError:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from provisioning.errors import Position
 from provisioning.intent import LocaleIntent, MwiMode, ProvisioningIntent, SipTransport
 from provisioning.inventory_fields import FaultList, FieldReader
-from provisioning.inventory_model import DEFAULT_SECONDS_PER_RING, Registrar
+from provisioning.inventory_model import DEFAULT_SECONDS_PER_RING, MwiWatch, Policy, Registrar
+from provisioning.inventory_policy import read_policy
 from provisioning.inventory_reading import HOST, HOST_FORM, NO_SECRET, Reading
 from provisioning.inventory_site import Site
 from provisioning.secret import SecretResolver
@@ -62,12 +63,14 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         domain=domain,
         registrar=_registrar(reader, domain),
         voice_portal_number=reader.parsed("voice_portal_number", reading.service_number) or "",
-        provisioning=_provisioning(reader),
+        provisioning=_provisioning(reader, reading),
         admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
         users={},
         handsets=(),
         locale=_locale(reader),
         mwi_mode=mwi_mode,
+        mwi_watch=reader.choice("mwi_watch", MwiWatch) or MwiWatch.MAILBOX,
+        policy=read_policy(reader, Policy()),
         mwi_expires_s=reader.integer("mwi_expires_s", 3600, low=60, high=604_800),
         seconds_per_ring=reader.number(
             "seconds_per_ring", DEFAULT_SECONDS_PER_RING, low=1, high=12
@@ -87,17 +90,25 @@ def _registrar(site: FieldReader, domain: str) -> Registrar:
     reader = site.part("registrar", "registrar part")
     if reader is None:
         return Registrar(domain)
+    proxy = reader.part("outbound_proxy", "outbound proxy")
+    proxy_host, proxy_port = "", 5060
+    if proxy:
+        proxy_host = proxy.text("host", required=True, pattern=HOST, form=HOST_FORM)
+        proxy_port = proxy.integer("port", 5060, low=1, high=65535)
+        proxy.finish()
     registrar = Registrar(
         host=reader.text("host", pattern=HOST, form=HOST_FORM) or domain,
         port=reader.integer("port", 5060, low=1, high=65535),
         transport=reader.choice("transport", SipTransport) or SipTransport.UDP,
         expires_s=reader.integer("expires_s", 3600, low=60, high=604_800),
+        proxy_host=proxy_host,
+        proxy_port=proxy_port,
     )
     reader.finish()
     return registrar
 
 
-def _provisioning(site: FieldReader) -> ProvisioningIntent:
+def _provisioning(site: FieldReader, reading: Reading) -> ProvisioningIntent:
     site.node("provisioning", required=True)
     reader = site.part("provisioning", "provisioning part")
     if reader is None:
@@ -105,8 +116,14 @@ def _provisioning(site: FieldReader) -> ProvisioningIntent:
     # A wrong URL is not shown: it may hold a user name and password.
     url = reader.parsed("url", _parse_url, required=True, secret=True) or ""
     interval_s = reader.integer("resync_interval_s", 86_400, low=0, high=31_536_000)
+    user = reader.text(
+        "user", pattern="[!-9;-~]{1,64}", form="up to 64 ASCII characters, no colon"
+    )
+    password = reading.secret(reader, "password", required=bool(user))
+    if password and not user:
+        reader.node("user", required=True)
     reader.finish()
-    return ProvisioningIntent(url, interval_s)
+    return ProvisioningIntent(url, interval_s, user, password or NO_SECRET)
 
 
 def _parse_url(text: str) -> str:

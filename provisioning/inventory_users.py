@@ -194,14 +194,22 @@ def _forward(
     reader = forwarding.part(kind, f"{kind} forwarding")
     if reader is None:
         return None
-    target = reader.parsed("target", reading.service_number, required=True) or ""
+    to_mailbox = reader.is_word("target", "mailbox")
+    target = "" if to_mailbox else reader.parsed("target", reading.service_number, required=True)
     place = reader.choice("at", ForwardPlace) or ForwardPlace.PLATFORM
+    if to_mailbox and place is ForwardPlace.PLATFORM:
+        reading.faults.add(
+            reader.position_of("target"),
+            f"{kind} forwarding to the mailbox is the mailbox's own business on the platform",
+            expected="'at: handset', or a number",
+            fix=f"Use the mailbox's '{kind}' switch, or say 'at: handset'.",
+        )
     rings = delay_s = 0
     if kind == "no_answer":
         rings, delay_s = _ring_time(reader, reading)
     forwards_at[kind] = reader.position_of("target")
     reader.finish()
-    return Forward(target, place, rings, delay_s)
+    return Forward(target or "", place, rings, delay_s, to_mailbox)
 
 
 def _ring_time(reader: FieldReader, reading: Reading) -> tuple[int, int]:

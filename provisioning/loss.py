@@ -18,15 +18,15 @@ from provisioning.intent import (
     HandsetIntent,
     LampPolicyIntent,
     LineKeyIntent,
+    LineKeyKind,
     LocaleIntent,
     MwiIntent,
     MwiMode,
     ProvisioningIntent,
 )
+from provisioning.loss_features import FeatureFit, Tables
 from provisioning.profile_model import DelayUnit, Interval, MailboxReach, Profile
 
-Tables = Mapping[str, Mapping[str, object]]
-"""Words of a dialect: ``languages``, ``tones``, ``time_zones`` and more, by neutral name."""
 _NO_DIVERT = DivertIntent()
 _KEY_PARTS = frozenset({"account", "value", "label"})
 
@@ -93,22 +93,32 @@ def fit_to_model(
     Raises:
         UsageError: more accounts than the model has; leaving one out would cost calls.
     """
+    intent = with_default_keys(intent, profile)
     if len(intent.accounts) > profile.limits.accounts:
         raise UsageError(
             f"handset {intent.name}: {len(intent.accounts)} accounts, {profile.model} has "
             f"{profile.limits.accounts}. Remove accounts or choose another model."
         )
     fit = _Fit(profile, tables)
+    features = FeatureFit(profile, tables, fit.lose)
+    intent = features.rest(intent)
     accounts = fit.message_keys(tuple([fit.account(account) for account in intent.accounts]))
-    line_keys = fit.line_keys(intent)
-    lamp = fit.lamp(intent.lamp)
+    accounts = features.accounts(accounts)
+    modules = fit.modules(intent.expansion_modules)
+    line_keys = fit.line_keys(intent, modules)
+    lamp = features.lamp(fit.lamp(intent.lamp))
+    calls = features.calls(intent.calls)
     locale = fit.locale(intent.locale)
-    provisioning = fit.provisioning(intent.provisioning)
+    provisioning = features.provisioning(fit.provisioning(intent.provisioning))
     before = (intent.accounts, intent.line_keys, intent.lamp, intent.locale, intent.provisioning)
-    if (accounts, line_keys, lamp, locale, provisioning) == before:
+    if (accounts, line_keys, lamp, locale, provisioning) == before and (
+        calls is intent.calls and modules == intent.expansion_modules
+    ):
         return intent, tuple(fit.losses)  # most intents fit as they are
     fitted = replace(
         intent,
+        calls=calls,
+        expansion_modules=modules,
         accounts=accounts,
         line_keys=line_keys,
         lamp=lamp,
@@ -116,6 +126,28 @@ def fit_to_model(
         provisioning=provisioning,
     )
     return fitted, tuple(fit.losses)
+
+
+def with_default_keys(intent: HandsetIntent, profile: Profile) -> HandsetIntent:
+    """Give every account a line key when nobody said what the keys do.
+
+    Args:
+        intent: what is wanted.
+        profile: of the model; one without line keys gets none.
+    """
+    if intent.line_keys or LineKeyKind.LINE not in profile.line_keys:
+        return intent
+    labelled = "label" in profile.line_keys[LineKeyKind.LINE]
+    keys = tuple(
+        LineKeyIntent(
+            account.index,
+            LineKeyKind.LINE,
+            account.index,
+            label=account.label if labelled else "",
+        )
+        for account in intent.accounts[: profile.limits.line_keys]
+    )
+    return replace(intent, line_keys=keys)
 
 
 class _Fit:
@@ -149,14 +181,14 @@ class _Fit:
         mode = mwi.mode
         if mode is MwiMode.SUBSCRIBE and not able.subscribe_account:
             mode = MwiMode.UNSOLICITED if able.unsolicited else MwiMode.OFF
-            self._lose(f"{path}.mwi.mode", mwi.mode, mode, "the model cannot subscribe")
+            self.lose(f"{path}.mwi.mode", mwi.mode, mode, "the model cannot subscribe")
         elif mode is MwiMode.UNSOLICITED and not able.unsolicited:
             mode = MwiMode.SUBSCRIBE
-            self._lose(f"{path}.mwi.mode", mwi.mode, mode, "the model only takes solicited NOTIFY")
+            self.lose(f"{path}.mwi.mode", mwi.mode, mode, "the model only takes solicited NOTIFY")
         elif mode is MwiMode.OFF and not able.off:
             mode = MwiMode.UNSOLICITED
             reason = "message waiting cannot be switched off, only the subscription"
-            self._lose(f"{path}.mwi.mode", mwi.mode, mode, reason)
+            self.lose(f"{path}.mwi.mode", mwi.mode, mode, reason)
         if mode is not MwiMode.SUBSCRIBE:
             return mwi if mode is mwi.mode else replace(mwi, mode=mode)
         expires_s = mwi.expires_s
@@ -192,7 +224,7 @@ class _Fit:
                 "the model subscribes to its own address or to the number of its message key only"
             ),
         }.get(reach, "the model subscribes to its own address only")
-        self._lose(f"{path}.mwi.mailbox_uri", uri, account.aor, reason)
+        self.lose(f"{path}.mwi.mailbox_uri", uri, account.aor, reason)
         return None
 
     def _diverts(self, diverts: DivertsIntent, path: str) -> DivertsIntent:
@@ -209,7 +241,7 @@ class _Fit:
             return divert if divert == _NO_DIVERT else _NO_DIVERT
         if able:
             return divert
-        self._lose(
+        self.lose(
             path, divert.target, "", f"{self._profile.model} cannot divert this way by itself"
         )
         return _NO_DIVERT
@@ -224,7 +256,7 @@ class _Fit:
         got_s = count * length_s
         if got_s != divert.delay_s:
             unit = f"rings of {length_s} s" if delay.unit is DelayUnit.RINGS else "seconds"
-            self._lose(
+            self.lose(
                 f"{path}.delay_s",
                 f"{divert.delay_s} s",
                 f"{got_s} s",
@@ -241,7 +273,7 @@ class _Fit:
         fitted = []
         for account in accounts:
             if account.voicemail_number != number:
-                self._lose(
+                self.lose(
                     f"accounts[{account.index}].voicemail_number",
                     account.voicemail_number,
                     number,
@@ -251,17 +283,29 @@ class _Fit:
             fitted.append(account)
         return tuple(fitted)
 
-    def line_keys(self, intent: HandsetIntent) -> tuple[LineKeyIntent, ...]:
+    def modules(self, wanted: int) -> int:
+        """Expansion modules that are plugged in, as far as the model takes them."""
+        most = self._profile.limits.modules
+        if wanted > most:
+            reason = f"{self._profile.model} takes {most or 'no'} expansion modules"
+            self.lose("expansion_modules", str(wanted), str(most), reason)
+        return min(wanted, most)
+
+    def line_keys(self, intent: HandsetIntent, modules: int) -> tuple[LineKeyIntent, ...]:
+        limits = self._profile.limits
+        most = limits.line_keys + modules * limits.module_keys
         fitted = []
         accounts = {account.index: account for account in intent.accounts}
         for key in intent.line_keys:
             parts = self._profile.line_keys.get(key.kind)
-            if key.position > self._profile.limits.line_keys:
-                reason = f"{self._profile.model} has {self._profile.limits.line_keys} keys"
-                self._lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
+            if key.position > most:
+                reason = f"{self._profile.model} has {most} keys"
+                if modules:
+                    reason += f", those of {modules} expansion modules counted"
+                self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif parts is None:
                 reason = f"{self._profile.model} has no such kind of key"
-                self._lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
+                self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif _KEY_PARTS.issubset(parts):
                 fitted.append(key)
             else:
@@ -290,16 +334,16 @@ class _Fit:
 
     def _lose_part(self, key: LineKeyIntent, part: str, wanted: str, got: str) -> None:
         reason = f"a {key.kind} key of this model has no such part"
-        self._lose(f"line_keys[{key.position}].{part}", wanted, got, reason)
+        self.lose(f"line_keys[{key.position}].{part}", wanted, got, reason)
 
     def lamp(self, lamp: LampPolicyIntent) -> LampPolicyIntent:
         able = self._profile.lamp_policy
         if not lamp.on_message and able.on_message != "configurable":
-            self._lose("lamp.on_message", "false", "true", "cannot be switched off")
+            self.lose("lamp.on_message", "false", "true", "cannot be switched off")
             lamp = replace(lamp, on_message=True)
         if lamp.on_missed_call and able.on_missed_call != "configurable":
             reason = "missed calls never light the message lamp of this model"
-            self._lose("lamp.on_missed_call", "true", "false", reason)
+            self.lose("lamp.on_missed_call", "true", "false", reason)
             lamp = replace(lamp, on_missed_call=False)
         return lamp
 
@@ -329,12 +373,12 @@ class _Fit:
         words = self._tables.get(table, {})
         if wanted not in words:
             if wanted:
-                self._lose(path, wanted, "", f"the vendor's table of {table} does not hold it")
+                self.lose(path, wanted, "", f"the vendor's table of {table} does not hold it")
             return ""
         # Two neutral names may share one vendor word; the first of them comes back.
         first = list(words)[list(words.values()).index(words[wanted])]
         if first != wanted:
-            self._lose(path, wanted, first, "the vendor has one word for both")
+            self.lose(path, wanted, first, "the vendor has one word for both")
         return first
 
     def interval(self, path: str, wanted_s: int, able: Interval) -> int:
@@ -346,10 +390,11 @@ class _Fit:
             reason = (
                 f"counted in steps of {able.step_s} s, from {able.minimum_s} to {able.maximum_s} s"
             )
-            self._lose(path, f"{wanted_s} s", f"{got_s} s", reason)
+            self.lose(path, f"{wanted_s} s", f"{got_s} s", reason)
         return got_s
 
-    def _lose(self, path: str, wanted: str, got: str, reason: str) -> None:
+    def lose(self, path: str, wanted: str, got: str, reason: str) -> None:
+        """Note a loss."""
         self.losses.append(Loss(path, str(wanted), str(got), reason))
 
 

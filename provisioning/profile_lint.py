@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from provisioning.address import Mac
 from provisioning.device_profile import ProfileSet
 from provisioning.errors import Position
+from provisioning.lint_finding import LintFinding, LintLevel
 from provisioning.profile_model import FileKind, FileScope, Mark, Profile
 from provisioning.profile_source import MergedProfile, leaves, position_at
 from provisioning.resources import templates_dir
+from provisioning.template_lint import lint_templates
+
+__all__ = ["LintFinding", "LintLevel", "lint_profiles"]
 
 _FACTS = (
     "firmware",
@@ -29,6 +31,7 @@ _FACTS = (
     "mwi",
     "diversion",
     "line_keys",
+    "features",
     "intervals",
     "admin",
     "identify",
@@ -38,36 +41,6 @@ _FACTS = (
 )
 _OUI = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){2}")
 _TRY_MAC = Mac("000413a1b2c3")
-
-
-class LintLevel(StrEnum):
-    """How bad a finding is."""
-
-    FAULT = "fault"
-    UNVERIFIED = "unverified"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LintFinding:
-    """One finding.
-
-    Attributes:
-        position: file and line.
-        level: a fault, or a fact that nobody has verified.
-        model: profile it concerns.
-        path: dotted path of the value.
-        text: what it is.
-    """
-
-    position: Position
-    level: LintLevel
-    model: str
-    path: str
-    text: str
-
-    def __str__(self) -> str:
-        """One line for people."""
-        return f"{self.position}: {self.level}: {self.model} {self.path}: {self.text}"
 
 
 def lint_profiles(profiles: ProfileSet, templates: Path | None = None) -> list[LintFinding]:
@@ -84,7 +57,25 @@ def lint_profiles(profiles: ProfileSet, templates: Path | None = None) -> list[L
     findings: list[LintFinding] = []
     for model in profiles:
         findings.extend(_Lint(profiles[model], profiles.merged(model), folder).run())
-    return sorted(findings)
+    findings.extend(_alike(profiles))
+    findings.extend(
+        LintFinding(at, LintLevel.FAULT, "-", f"sources.{word}", "no profile names this source")
+        for word, at in profiles.uncited.items()
+    )
+    findings.extend(lint_templates(profiles, folder))
+    return sorted(set(findings))
+
+
+def _alike(profiles: ProfileSet) -> Iterator[LintFinding]:
+    """Models that no request can tell apart."""
+    seen: dict[tuple[str, str], str] = {}
+    for model, profile in profiles.items():
+        key = (profile.identify.user_agent, profile.hardware.name)
+        other = seen.setdefault(key, model)
+        if other != model:
+            at = position_at(profiles.merged(model).tree, ("hardware", "name"))
+            text = f"{key[1]} is also the name of {other}: no request tells them apart"
+            yield LintFinding(at, LintLevel.FAULT, model, "hardware.name", text)
 
 
 class _Lint:
@@ -101,6 +92,14 @@ class _Lint:
         yield from self._identify()
         yield from self._limits()
         yield from self._files()
+        for leaf in self._merged.repeated:
+            yield LintFinding(
+                leaf.position,
+                LintLevel.FAULT,
+                self._profile.model,
+                leaf.path,
+                "says what its parent says already; remove it",
+            )
 
     def _sources(self) -> Iterator[LintFinding]:
         paths = {leaf.path for leaf in leaves(self._merged.tree)}
@@ -138,7 +137,7 @@ class _Lint:
         elif own["firmware"] != self._profile.firmware.sample:
             yield self._fault("boot.user_agent", f"shows firmware {own['firmware']}")
         for oui in identify.mac_oui:
-            if not _OUI.fullmatch(oui):
+            if not _OUI.fullmatch(oui) or int(oui[:2], 16) & 1:
                 yield self._fault("identify.mac_oui", f"{oui} is not like 00:15:65")
 
     def _limits(self) -> Iterator[LintFinding]:
@@ -148,6 +147,9 @@ class _Lint:
         delay = self._profile.diversion.delay
         if not 0 < delay.minimum <= delay.maximum or delay.ring_length_s < 1:
             yield self._fault("diversion.delay", "minimum, maximum or ring length is impossible")
+        if (limits.line_keys == 0) != (not self._profile.line_keys):
+            text = "a model without keys has no kinds of keys, and the other way round"
+            yield self._fault("line_keys", text)
         if "message" not in self._profile.lamps:
             yield self._fault("lamps", "there is no lamp named message")
 

@@ -18,6 +18,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from provisioning.address import Mac
+from provisioning.feature import Feature, Reach
 from provisioning.intent import LineKeyKind
 from provisioning.profile_files import (
     Boot,
@@ -37,6 +38,7 @@ __all__ = [
     "Delay",
     "DelayUnit",
     "DiversionAbilities",
+    "Feature",
     "FileKind",
     "FileScope",
     "Firmware",
@@ -50,8 +52,10 @@ __all__ = [
     "Limits",
     "MailboxReach",
     "Mark",
+    "Maturity",
     "MwiAbilities",
     "Profile",
+    "Reach",
     "Render",
     "RenderFile",
     "Resync",
@@ -89,6 +93,15 @@ class DelayUnit(StrEnum):
     RINGS = "rings"
 
 
+class Maturity(StrEnum):
+    """How far support of a model was tried, each level above the one before."""
+
+    DOCUMENTED = "documented"
+    RENDERED = "rendered and read back"
+    BOOTED = "booted in emulation"
+    SEEN = "seen on a real phone"
+
+
 class Mark(StrEnum):
     """How sure a fact is.
 
@@ -107,10 +120,12 @@ class Source:
     Attributes:
         mark: how sure it is.
         evidence: document, public template or reasoning, in words.
+        where: document with page, or repository with path; may be empty.
     """
 
     mark: Mark
     evidence: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -145,15 +160,23 @@ class Limits:
 
     Attributes:
         accounts: most accounts.
-        line_keys: most programmable keys, pages counted.
+        line_keys: most programmable keys, pages counted; 0 for none, as on a base station.
         value_length: longest value in characters that is rendered.
         expansion_modules: most modules.
+        module_keys: programmable keys of one module, pages counted.
     """
 
     accounts: int
     line_keys: int
     value_length: int
     expansion_modules: int | Unverified
+    module_keys: int = 0
+
+    @property
+    def modules(self) -> int:
+        """Most modules that keys are written for: none unless number and keys are known."""
+        count = self.expansion_modules
+        return count if isinstance(count, int) and self.module_keys else 0
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -297,7 +320,8 @@ class Profile:
         firmware: versions.
         hardware: names in files and User-Agents.
         limits: how much it holds.
-        lamps: by lamp name; ``message`` is the common message lamp.
+        lamps: by lamp name; ``message`` is the common message lamp, ``none`` where there
+            is none.
         lamp_policy: what of it can be provisioned.
         mwi: message waiting.
         diversion: diversion by the handset.
@@ -309,15 +333,16 @@ class Profile:
         render: which files are written.
         resync: how to make it fetch again.
         sources: by dotted path of the value or of a section.
+        features: optional features, and whether each account has its own setting.
     """
 
     model: str
     vendor: str
-    maturity: Literal["rendered and read back"]
+    maturity: Maturity
     firmware: Firmware
     hardware: Hardware
     limits: Limits
-    lamps: Mapping[str, Lamp]
+    lamps: Mapping[str, Lamp | Literal["none"]]
     lamp_policy: LampPolicy
     mwi: MwiAbilities
     diversion: DiversionAbilities
@@ -329,6 +354,13 @@ class Profile:
     render: Render
     resync: Resync
     sources: Mapping[str, Source] = field(default_factory=dict)
+    features: Mapping[Feature, Reach] = field(default_factory=dict)
+
+    @property
+    def message_lamp(self) -> Lamp | None:
+        """The common message lamp; None for a model without one."""
+        lamp = self.lamps.get("message")
+        return lamp if isinstance(lamp, Lamp) else None
 
     def fill(self, text: str, mac: Mac, *, firmware: str = "") -> str:
         """Fill the placeholders of a path or User-Agent.

@@ -1,11 +1,13 @@
 """Reads profile files, joins each with its parents, and remembers where every value stands.
 
 ``extends`` names one parent. Mappings are merged deep, lists are replaced; a cycle is an
-error. Nothing here knows what a profile means.
+error. Under ``sources`` a word stands for an entry of the catalogue: ``_sources.yaml`` of the
+vendor's folder or of the folder above. Nothing here knows what a profile means.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from provisioning.errors import InputErrors, InputFault, Position
 from provisioning.yaml_source import YamlList, YamlMap, YamlNode, YamlText, load_yaml
 
 SCHEMA_VERSION = "1"
+CATALOGUE = "_sources.yaml"
 _HEAD = {"schema", "extends", "abstract"}
 
 
@@ -25,11 +28,17 @@ class MergedProfile:
         path: the file.
         tree: values with the place each one stands at.
         abstract: a parent only, no model.
+        cited: entries of the catalogue that it names, as file and word.
+        repeated: values that say what a parent says already.
+        parent: name of the file that it extends, without its ending; empty for none.
     """
 
     path: Path
     tree: YamlMap
     abstract: bool
+    cited: frozenset[tuple[Path, str]] = frozenset()
+    repeated: tuple[Explained, ...] = ()
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +71,93 @@ class ProfileFiles:
         """
         self._folder = folder
         self._raw: dict[Path, YamlMap] = {}
+        self._catalogues: dict[Path, dict[str, YamlNode]] = {}
 
     def concrete(self) -> list[MergedProfile]:
         """All profiles that describe a model, in order of path.
 
         Raises:
-            InputErrors: unreadable files, cycles, a parent that is not there.
+            InputErrors: everything that is wrong with any file: unreadable, a cycle, a parent
+                or a source that is not there.
         """
-        paths = sorted(self._folder.rglob("*.yaml"))
-        return [merged for path in paths if not (merged := self.merged(path)).abstract]
+        found: list[MergedProfile] = []
+        faults: dict[InputFault, None] = {}
+        for path in sorted(self._folder.rglob("*.yaml")):
+            if path.name == CATALOGUE:
+                continue
+            try:
+                merged = self.merged(path)
+            except InputErrors as error:
+                faults.update(dict.fromkeys(error.faults))
+            else:
+                found += [] if merged.abstract else [merged]
+        if faults:
+            raise InputErrors(sorted(faults))
+        return found
+
+    def catalogued(self) -> dict[tuple[Path, str], Position]:
+        """All entries of all catalogues, as file and word, with their places."""
+        places: dict[tuple[Path, str], Position] = {}
+        for path in sorted(self._folder.rglob(CATALOGUE)):
+            for word, entry in self._catalogue(path.parent).items():
+                places[path.resolve(), word] = entry.position
+        return places
+
+    def _catalogue(self, folder: Path) -> dict[str, YamlNode]:
+        path = (folder / CATALOGUE).resolve()
+        if path not in self._catalogues:
+            entries: dict[str, YamlNode] = {}
+            if path.is_file():
+                listed = self._read(folder / CATALOGUE).get("sources")
+                if isinstance(listed, YamlMap):
+                    entries = {key.value: value for key, value in listed.entries}
+            self._catalogues[path] = entries
+        return self._catalogues[path]
+
+    def _cite(
+        self, word: YamlText, folder: Path, cited: set[tuple[Path, str]]
+    ) -> YamlNode | InputFault:
+        known: list[str] = []
+        while True:
+            entries = self._catalogue(folder)
+            if word.value in entries:
+                cited.add(((folder / CATALOGUE).resolve(), word.value))
+                return entries[word.value]
+            known += entries
+            if folder.resolve() == self._folder.resolve():
+                break
+            folder = folder.parent
+        near = difflib.get_close_matches(word.value[:64], known, n=2, cutoff=0.5)
+        return InputFault(
+            word.position,
+            "no source of this name is in the catalogue",
+            got=word.value,
+            expected=f"an entry of {CATALOGUE}",
+            fix=f"Did you mean {' or '.join(near)}?" if near else f"Add it to {CATALOGUE}.",
+        )
+
+    def _with_sources(
+        self, tree: YamlMap, folder: Path, cited: set[tuple[Path, str]]
+    ) -> tuple[YamlMap, list[InputFault]]:
+        listed = tree.get("sources")
+        if not isinstance(listed, YamlMap):
+            return tree, []
+        faults: list[InputFault] = []
+        entries: list[tuple[YamlText, YamlNode]] = []
+        for key, value in listed.entries:
+            if isinstance(value, YamlText):
+                found = self._cite(value, folder, cited)
+                if isinstance(found, InputFault):
+                    faults.append(found)
+                    continue
+                entries.append((key, found))
+            else:
+                entries.append((key, value))
+        sources = YamlMap(tuple(entries), listed.position)
+        replaced = tuple(
+            (key, sources if key.value == "sources" else value) for key, value in tree.entries
+        )
+        return YamlMap(replaced, tree.position), faults
 
     def merged(self, path: Path) -> MergedProfile:
         """Join one file with its parents.
@@ -84,7 +171,7 @@ class ProfileFiles:
         chain = [path]
         tree = self._read(path)
         abstract = _text(tree, "abstract") == "true"
-        merged = tree
+        trees = [tree]
         while (parent := tree.get("extends")) is not None:
             position = parent.position
             parent_path = (chain[-1].parent / (_text(tree, "extends"))).resolve()
@@ -94,9 +181,25 @@ class ProfileFiles:
                 raise _error(position, "extends a file that does not exist", str(parent_path))
             chain.append(parent_path)
             tree = self._read(parent_path)
-            merged = merge(tree, merged)
+            trees.append(tree)
+        merged = trees.pop()
+        repeated: list[Explained] = []
+        for child in reversed(trees):
+            repeated += repeats(merged, child)
+            merged = merge(merged, child)
+        cited: set[tuple[Path, str]] = set()
+        merged, faults = self._with_sources(merged, path.parent, cited)
+        if faults:
+            raise InputErrors(faults)
         entries = tuple(entry for entry in merged.entries if entry[0].value not in _HEAD)
-        return MergedProfile(path, YamlMap(entries, merged.position), abstract)
+        return MergedProfile(
+            path,
+            YamlMap(entries, merged.position),
+            abstract,
+            frozenset(cited),
+            tuple(repeated),
+            chain[1].stem if len(chain) > 1 else "",
+        )
 
     def _read(self, path: Path) -> YamlMap:
         key = path.resolve()
@@ -133,6 +236,21 @@ def merge(parent: YamlMap, child: YamlMap) -> YamlMap:
             entries.append(mine)
     entries.extend(own.values())
     return YamlMap(tuple(entries), child.position)
+
+
+def repeats(parent: YamlMap, child: YamlMap) -> list[Explained]:
+    """Values of a child that its parent, joined with its own parents, has already.
+
+    Args:
+        parent: joined.
+        child: as written.
+    """
+    had = {leaf.path: leaf.value for leaf in leaves(parent)}
+    return [
+        leaf
+        for leaf in leaves(child)
+        if had.get(leaf.path) == leaf.value and "[" not in leaf.path and leaf.path not in _HEAD
+    ]
 
 
 def leaves(node: YamlNode, path: str = "") -> Iterator[Explained]:

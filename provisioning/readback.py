@@ -17,18 +17,26 @@ from provisioning.compare import Difference, compare
 from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
 from provisioning.formats.settings import FormatError, Key, Setting, SettingsFile
 from provisioning.intent import (
+    NO_CALL_POLICY,
+    NO_MEDIA,
     AccountIntent,
+    CallPolicyIntent,
+    DiversionHeader,
     DivertIntent,
     DivertsIntent,
+    DtmfMethod,
     HandsetIntent,
     LampPolicyIntent,
     LineKeyIntent,
     LineKeyKind,
     LocaleIntent,
+    MediaIntent,
     MwiIntent,
     MwiMode,
     ProvisioningIntent,
     SipTransport,
+    SrtpMode,
+    VlanIntent,
 )
 from provisioning.profile_model import FileKind, Profile
 from provisioning.readback_map import (
@@ -61,6 +69,15 @@ _HANDSET_PATHS = {
     "ntp_server": "locale.ntp_server",
     "on_message": "lamp.on_message",
     "on_missed_call": "lamp.on_missed_call",
+    "mwi_icon": "lamp.icon",
+    "stutter_tone": "lamp.stutter_tone",
+    "call_waiting": "calls.call_waiting",
+    "feature_key_sync": "calls.feature_key_sync",
+    "diversion_header": "calls.diversion_header",
+    "vlan_id": "vlan.vlan_id",
+    "vlan_priority": "vlan.priority",
+    "provisioning_user": "provisioning.user",
+    "provisioning_password": "provisioning.password",
     "url": "provisioning.url",
     "resync_interval_s": "provisioning.resync_interval_s",
 }
@@ -75,6 +92,9 @@ _ACCOUNT_PATHS = {
     "no_answer_enabled": "diverts.no_answer.enabled",
     "no_answer_target": "diverts.no_answer.target",
     "no_answer_delay_s": "diverts.no_answer.delay_s",
+    "codecs": "media.codecs",
+    "dtmf": "media.dtmf",
+    "srtp": "media.srtp",
 }
 
 
@@ -167,7 +187,7 @@ def read_back_places(
             unreadable.append(error)
     if profile.boot.precedence == "first":
         read.reverse()
-    plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
+    plans = dialect.plans(profile.limits)
     reader = _Reader(_joined([file.values for file in read], plans.aliases), plans)
     intent = reader.handset(mac, profile.model)
     return ReadBack(intent, tuple(read), tuple(unreadable), tuple(reader.origins), plans.aliases)
@@ -184,7 +204,7 @@ def read_back_values(
         mac: of the handset.
         dialect: of the vendor.
     """
-    plans = dialect.plans(profile.limits.accounts, profile.limits.line_keys)
+    plans = dialect.plans(profile.limits)
     joined = without_null(_joined(values, plans.aliases), plans.null_value)
     return _handset(
         mac,
@@ -257,6 +277,8 @@ def _handset(
         lamp=LampPolicyIntent(
             on_message=scope.get("on_message") == "true",
             on_missed_call=scope.get("on_missed_call") == "true",
+            icon=_flag(scope, "mwi_icon"),
+            stutter_tone=_flag(scope, "stutter_tone"),
         ),
         locale=LocaleIntent(
             language=scope.get("language", ""),
@@ -265,10 +287,30 @@ def _handset(
             ntp_server=scope.get("ntp_server", ""),
         ),
         provisioning=ProvisioningIntent(
-            url=scope.get("url", ""), resync_interval_s=_number(scope, "resync_interval_s")
+            url=scope.get("url", ""),
+            resync_interval_s=_number(scope, "resync_interval_s"),
+            user=scope.get("provisioning_user", ""),
+            password=Secret(scope.get("provisioning_password", "")),
         ),
         admin_password=Secret(scope.get("admin_password", "")),
+        calls=_calls(scope),
+        vlan=_vlan(scope),
     )
+
+
+def _calls(scope: Mapping[str, str]) -> CallPolicyIntent:
+    header = scope.get("diversion_header")
+    calls = CallPolicyIntent(
+        call_waiting=_flag(scope, "call_waiting"),
+        feature_key_sync=_flag(scope, "feature_key_sync"),
+        diversion_header=DiversionHeader(header) if header else None,
+    )
+    return NO_CALL_POLICY if calls == NO_CALL_POLICY else calls
+
+
+def _vlan(scope: Mapping[str, str]) -> VlanIntent | None:
+    vlan_id = _number(scope, "vlan_id")
+    return VlanIntent(vlan_id, _number(scope, "vlan_priority")) if vlan_id else None
 
 
 def _line_key(position: int, scope: Mapping[str, str]) -> LineKeyIntent:
@@ -308,7 +350,42 @@ def _account(index: int, scope: Mapping[str, str]) -> AccountIntent:
             busy=_divert(scope, "busy"),
             no_answer=_divert(scope, "no_answer"),
         ),
+        outbound_proxy_host=scope.get("outbound_proxy_host", "").strip("[]"),
+        outbound_proxy_port=_number(scope, "outbound_proxy_port"),
+        media=_media(scope),
+        dnd=_flag(scope, "dnd"),
     )
+
+
+def _media(scope: Mapping[str, str]) -> MediaIntent:
+    codecs = _codecs(scope)
+    dtmf, srtp = scope.get("dtmf"), scope.get("srtp")
+    if not (codecs or dtmf or srtp):
+        return NO_MEDIA
+    return MediaIntent(
+        codecs=codecs,
+        dtmf=DtmfMethod(dtmf) if dtmf else None,
+        srtp=SrtpMode(srtp) if srtp else None,
+    )
+
+
+def _codecs(scope: Mapping[str, str]) -> tuple[str, ...]:
+    """A list, or a preference per codec (``codec.PCMA``), or a name per place (``codec_1``).
+
+    A preference of 0 and an empty name mean that the codec is not used.
+    """
+    listed = scope.get("codecs")
+    if listed:
+        return tuple(listed.split(","))
+    ranked: list[tuple[int, str]] = []
+    for name, value in scope.items():
+        if not value or not name.startswith("codec"):
+            continue
+        if name[5:6] == "." and value.isdecimal() and int(value):
+            ranked.append((int(value), name[6:]))
+        elif name[5:6] == "_" and name[6:].isdecimal():
+            ranked.append((int(name[6:]), value))
+    return tuple(name for _, name in sorted(ranked))
 
 
 def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
@@ -319,6 +396,12 @@ def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
         target=scope.get(f"{which}_target", ""),
         delay_s=_number(scope, f"{which}_delay_s"),
     )
+
+
+def _flag(scope: Mapping[str, str], name: str) -> bool | None:
+    """True, False, or None where the files say nothing."""
+    word = scope.get(name)
+    return word == "true" if word in {"true", "false"} else None
 
 
 def _number(scope: Mapping[str, str], name: str) -> int:

@@ -43,6 +43,7 @@ class RuleText:
         value: the value is this text; ``key`` then only says where it stands.
         default: when the setting is not there.
         secret: the setting holds a secret.
+        separator: the value is a list; each part is looked up, and commas join the result.
     """
 
     key: str = ""
@@ -58,6 +59,7 @@ class RuleText:
     value: str | None = None
     default: str = ""
     secret: bool = False
+    separator: str = ""
 
 
 @checked(frozen=True, slots=True, config=_STRICT)
@@ -68,6 +70,7 @@ class MapText:
         handset: rules for the fields of the handset.
         accounts: rules for the fields of an account.
         line_keys: rules for the fields of a line key.
+        module_keys: rules for the fields of a key ``{k}`` of expansion module ``{m}``.
         null_value: value that stands for the default.
         aliases: other names of settings (Grandstream's P-values).
     """
@@ -75,6 +78,7 @@ class MapText:
     handset: dict[str, RuleText | list[RuleText]]
     accounts: dict[str, RuleText | list[RuleText]]
     line_keys: dict[str, RuleText | list[RuleText]]
+    module_keys: dict[str, RuleText | list[RuleText]] = field(default_factory=dict)
     null_value: str = ""
     aliases: dict[str, str] = field(default_factory=dict)
 
@@ -115,6 +119,7 @@ class Rule:
     simple: bool
     plain_words: Mapping[str, str] | None
     secret: bool
+    separator: str = ""
     lookup: Key = ("", None)
 
     def bind(self, variables: Mapping[str, str]) -> Rule:
@@ -179,6 +184,8 @@ class Rule:
             if match is None:
                 return self._default(scope)
             raw = match["value"] or ""
+        if self.separator:
+            return self._list(raw)
         if self.words is not None:
             word = self.words.get(raw)
             return self._default(scope) if word is None else word
@@ -188,6 +195,12 @@ class Rule:
                 return self._default(scope)
             return str(int(number) * self.scale + self.offset)
         return raw
+
+    def _list(self, raw: str) -> str:
+        parts = [part.strip() for part in raw.split(self.separator)]
+        words = self.words
+        known = parts if words is None else [words[part] for part in parts if part in words]
+        return ",".join(part for part in known if part)
 
     def _default(self, scope: Mapping[str, str]) -> str:
         return fill(self.default, scope) if "{" in self.default else self.default
@@ -298,7 +311,10 @@ def _compile(text: RuleText, tables: Mapping[str, Mapping[str, object]]) -> Rule
     words: Mapping[str, str] | None = text.values or None
     if text.table:
         words = reverse_table(tables.get(text.table, {}), text.part)
-    plain = not (text.pattern or text.scale or "{" in text.default) and text.value is None
+    plain = (
+        not (text.pattern or text.scale or text.separator or "{" in text.default)
+        and text.value is None
+    )
     return Rule(
         key=text.key,
         index=text.index,
@@ -314,6 +330,7 @@ def _compile(text: RuleText, tables: Mapping[str, Mapping[str, object]]) -> Rule
         simple=plain and words is None,
         plain_words=words if plain else None,
         secret=text.secret,
+        separator=text.separator,
     )
 
 

@@ -13,13 +13,13 @@ from typing import Protocol
 
 from jinja2 import TemplateError
 
-from provisioning.dialect import Dialect, load_dialect
+from provisioning.dialect import Dialect, load_dialect, template_place
 from provisioning.errors import RigError, UsageError
 from provisioning.formats.settings import Key, SettingsFile
 from provisioning.formats.value_rule import has_unfit_character
 from provisioning.intent import HandsetIntent
 from provisioning.intent_check import check_intent
-from provisioning.loss import Loss, fit_to_model
+from provisioning.loss import Loss, fit_to_model, with_default_keys
 from provisioning.profile_model import FileKind, FileScope, Profile, RenderFile
 from provisioning.readback import Difference, compare, read_back_places, read_back_values
 from provisioning.template_context import template_context
@@ -175,6 +175,7 @@ def render_handset(
     """
     dialect = load_dialect(profile.render.dialect, profile.render.format, templates)
     check_intent(intent, profile)
+    intent = with_default_keys(intent, profile)
     fitted, losses = fit_to_model(intent, profile, dialect.tables)
     if losses:
         _check_losses(intent, fitted, losses)
@@ -248,7 +249,9 @@ def _content(
     try:
         text = dialect.template(template).render(context)
     except TemplateError as error:
-        raise RenderError(f"handset {intent.name}: {template}: {error}") from error
+        raise RenderError(
+            f"handset {intent.name}: {template_place(error, template)}: {error}"
+        ) from error
     content = text.encode("utf-8", "surrogatepass")
     if has_unfit_character(content):
         raise RenderError(f"handset {intent.name}: {template}: writes a control character")

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
-from provisioning.loss import Tables
+from provisioning.loss_features import Tables
 from provisioning.profile_model import Profile
+
+CONTEXT_NAMES = frozenset(
+    {"intent", "profile", "tables", "slots", "key_slots", "module_slots", "files"}
+)
+"""All names that a template may use without defining them."""
 
 
 class Slot(NamedTuple):
@@ -37,6 +42,20 @@ class KeySlot(NamedTuple):
     number: int
 
 
+class ModuleSlot(NamedTuple):
+    """One key position of an expansion module, used or not.
+
+    Attributes:
+        module: from 1.
+        position: key on the module, from 1.
+        slot: what is there; its position counts the handset's own keys too.
+    """
+
+    module: int
+    position: int
+    slot: KeySlot
+
+
 def template_context(intent: HandsetIntent, profile: Profile, tables: Tables) -> dict[str, object]:
     """What a template may use.
 
@@ -47,13 +66,16 @@ def template_context(intent: HandsetIntent, profile: Profile, tables: Tables) ->
 
     Returns:
         ``intent``, ``profile``, ``tables``, ``slots`` (every account position of the
-        model), ``key_slots`` (every key position) and ``files`` (names of the set).
+        model), ``key_slots`` (every key position), ``module_slots`` (every key position of
+        the expansion modules that are plugged in) and ``files`` (names of the set).
     """
     accounts = {account.index: account for account in intent.accounts}
     keys = {key.position: key for key in intent.line_keys}
     counts: dict[str, int] = {}
     key_slots = []
-    for position in range(1, profile.limits.line_keys + 1):
+    limits = profile.limits
+    own = limits.line_keys
+    for position in range(1, own + intent.expansion_modules * limits.module_keys + 1):
         key = keys.get(position)
         number = 0
         if key is not None:
@@ -64,9 +86,17 @@ def template_context(intent: HandsetIntent, profile: Profile, tables: Tables) ->
         "intent": intent,
         "profile": profile,
         "tables": tables,
-        "slots": [
-            Slot(index, accounts.get(index)) for index in range(1, profile.limits.accounts + 1)
+        "slots": [Slot(index, accounts.get(index)) for index in range(1, limits.accounts + 1)],
+        "key_slots": key_slots[:own],
+        "module_slots": [
+            ModuleSlot(*_module_place(slot.position - own, limits.module_keys), slot)
+            for slot in key_slots[own:]
         ],
-        "key_slots": key_slots,
         "files": [profile.file_path(file, intent.mac) for file in profile.render.files],
     }
+
+
+def _module_place(number: int, keys: int) -> tuple[int, int]:
+    """Module and key on it, both from 1, of the n-th key after the handset's own."""
+    module, key = divmod(number - 1, keys)
+    return module + 1, key + 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from provisioning.intent import DivertIntent, HandsetIntent
 from provisioning.inventory_site import Site
+from provisioning.loss import with_default_keys
 from provisioning.readback import ReadBack, compare, read_back_places
 from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
@@ -78,6 +79,7 @@ def read_served(
     """Read what was served as the handset would, and compare it with the inventory."""
     if not served:
         return ServedFacts()
+    wanted = with_default_keys(intent, place.profile)
     try:
         reading = read_back_places(served, place.profile, intent.mac)
     except PhonerigError as error:
@@ -92,7 +94,7 @@ def read_served(
             line=d.line,
             key=d.key,
         )
-        for d in compare(intent, reading.intent, reading.places)
+        for d in compare(wanted, reading.intent, reading.places)
     )
     return ServedFacts(reading.intent, differences, tuple(_settings(reading)))
 

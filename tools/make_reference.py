@@ -175,7 +175,7 @@ def models_page() -> Iterator[str]:
 
 def message_lamp(profile: Profile) -> str:
     """Part, colour and pattern of the common message lamp."""
-    lamp = profile.lamps.get("message")
+    lamp = profile.message_lamp
     return f"{lamp.part}, {lamp.color}, {lamp.mwi}" if lamp else "none"
 
 

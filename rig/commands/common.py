@@ -201,7 +201,10 @@ def model_limits(profile_set: ProfileSet) -> dict[str, ModelLimits]:
 
     return {
         model: ModelLimits(
-            accounts=profile.limits.accounts or 0, line_keys=profile.limits.line_keys or 0
+            accounts=profile.limits.accounts,
+            line_keys=profile.limits.line_keys,
+            expansion_modules=profile.limits.modules,
+            module_keys=profile.limits.module_keys,
         )
         for model, profile in profile_set.items()
     }

@@ -1,68 +1,159 @@
-"""Writes the expected files of the golden cases again, or the first ones of a new model.
+"""Writes what the golden tests expect: one case per series in full, a digest per model.
 
-    .venv/bin/python tests/golden/regenerate.py              every case
-    .venv/bin/python tests/golden/regenerate.py T46U         one model
+    .venv/bin/python tests/golden/regenerate.py              every vendor
+    .venv/bin/python tests/golden/regenerate.py yealink      one vendor
 
-A profile without a case gets one from ``site.yaml.in``. Look at the difference before it is
-committed: it is what handsets will be told.
+A vendor's folder holds ``digests.yaml`` (model, its case, a digest of everything rendered for
+it) and one folder per case: the files of the model that stands for it, and ``case.json`` with
+that model and its losses. A case is named after the file that its models extend. Look at
+the difference before it is committed: it is what handsets will be told.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import sys
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from provisioning.device_profile import ProfileSet, load_profiles
-from provisioning.inventory import load_site
-from provisioning.render import RenderedSet, render_site
+from provisioning.inventory import parse_site
+from provisioning.inventory_site import Site
+from provisioning.profile_model import Profile
+from provisioning.render import RenderedSet, render_handset
 from provisioning.resources import device_profiles_dir
 
 HERE = Path(__file__).parent
+USERS = ("101", "102")
+LINE_KEYS = """\
+    line_keys:
+      - {{kind: line, account: 1}}
+      - {{kind: line, account: {last}}}
+      - {{position: 4, kind: blf, value: 103, label: "Büro \\"Süd\\""}}
+      - {{position: 5, kind: speed_dial, value: +49 30 23125 104, label: "A & B"}}
+      - {{position: 6, kind: voicemail, label: Mailbox}}
+"""
+MODULE_KEY = (
+    '      - {{position: {p}, kind: blf, account: {last}, value: 105, label: "Modul <{p}>"}}\n'
+)
 
 
-def case_dir(model: str) -> Path:
-    """Folder of one case."""
-    return HERE / model
+def case_site(profile: Profile) -> Site:
+    """The site of a model: as much of the common one as the model can hold."""
+    limits = profile.limits
+    accounts = USERS[: limits.accounts]
+    modules = min(limits.modules, 2)
+    keys = ""
+    if limits.line_keys:
+        keys = LINE_KEYS.format(last=len(accounts))
+        places = [limits.line_keys + 1, limits.line_keys + modules * limits.module_keys]
+        for place in places if modules else ():
+            keys += MODULE_KEY.format(p=place, last=len(accounts))
+    text = (HERE / "site.yaml.in").read_text(encoding="utf-8")
+    text = text.format(
+        model=profile.model,
+        mac=profile.identify.mac_oui[0] + ":1a:2b:3c",
+        accounts=", ".join(accounts),
+        modules=modules,
+        line_keys=keys,
+    )
+    return parse_site(text.encode(), HERE / "site.yaml.in")
 
 
-def render_case(model: str, profiles: ProfileSet) -> RenderedSet:
-    """Render the one handset of a case."""
-    site = load_site(case_dir(model) / "site.yaml")
-    (handset,) = site.handsets
-    return render_site(site, profiles).of_handset(handset.name)
+def render_case(profile: Profile) -> RenderedSet:
+    """Render the one handset of a model's site."""
+    return render_handset(case_site(profile).intent("probe"), profile)
 
 
-def losses_text(rendered: RenderedSet) -> str:
+@lru_cache(maxsize=4)
+def shipped() -> ProfileSet:
+    """The profiles, read once."""
+    return load_profiles(device_profiles_dir())
+
+
+def case_name(model: str, profiles: ProfileSet) -> str:
+    """Name of a model's case: the file that its profile extends."""
+    return profiles.merged(model).parent.lstrip("_")
+
+
+def losses_of(rendered: RenderedSet) -> list[dict[str, str]]:
     """The loss report of a case as it is kept."""
-    losses = [loss.to_json() for loss in rendered.losses]
-    return json.dumps(losses, ensure_ascii=False, indent=2) + "\n"
+    return [loss.to_json() for loss in rendered.losses]
 
 
-def regenerate(model: str, profiles: ProfileSet) -> None:
-    """Write one case."""
-    folder = case_dir(model)
-    site = folder / "site.yaml"
-    if not site.exists():
-        mac = profiles[model].identify.mac_oui[0] + ":1a:2b:3c"
-        folder.mkdir()
-        text = (HERE / "site.yaml.in").read_text(encoding="utf-8")
-        site.write_text(text.format(model=model, mac=mac), encoding="utf-8")
-    rendered = render_case(model, profiles)
-    files = folder / "files"
-    for old in files.glob("*"):
-        old.unlink()
-    files.mkdir(exist_ok=True)
+def digest(rendered: RenderedSet) -> str:
+    """One word for everything that was rendered, and for the losses."""
+    state = hashlib.sha256(json.dumps(losses_of(rendered), sort_keys=True).encode())
     for file in rendered.files:
-        (files / file.path).write_bytes(file.content)
-    (folder / "losses.json").write_text(losses_text(rendered), encoding="utf-8")
+        state.update(f"\n{file.path} {len(file.content)}\n".encode())
+        state.update(file.content)
+    return state.hexdigest()[:16]
 
 
-def main(models: list[str]) -> None:
-    """Write the cases of some models, or of all."""
-    profiles = load_profiles(device_profiles_dir())
-    for model in models or list(profiles):
-        regenerate(model, profiles)
+def by_vendor(profiles: ProfileSet) -> dict[str, list[str]]:
+    """Models of each vendor."""
+    vendors: dict[str, list[str]] = {}
+    for model, profile in profiles.items():
+        vendors.setdefault(profile.vendor, []).append(model)
+    return vendors
+
+
+def kept_model(folder: Path) -> str:
+    """The model that stands for a case; empty for a new case."""
+    path = folder / "case.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["model"]) if path.is_file() else ""
+
+
+def regenerate(vendor: str, models: list[str], profiles: ProfileSet) -> None:
+    """Write everything of one vendor."""
+    cases: dict[str, list[str]] = {}
+    for model in models:
+        cases.setdefault(case_name(model, profiles), []).append(model)
+    folder = HERE / vendor
+    for old in folder.glob("*/") if folder.is_dir() else ():
+        if old.name not in cases:
+            shutil.rmtree(old)
+    rendered = {model: render_case(profiles[model]) for model in models}
+    for name, members in sorted(cases.items()):
+        standing = kept_model(folder / name)
+        standing = standing if standing in members else members[0]
+        write_case(folder / name, standing, rendered[standing])
+    (folder / "digests.yaml").write_text(
+        "".join(digest_lines(rendered, profiles)), encoding="utf-8"
+    )
+
+
+def digest_lines(rendered: dict[str, RenderedSet], profiles: ProfileSet) -> Iterator[str]:
+    """One line per model."""
+    yield "# Written by tests/golden/regenerate.py: case and digest of each model.\n"
+    for model, item in rendered.items():
+        case = case_name(model, profiles)
+        yield f'"{model}": {{case: {case}, digest: {digest(item)}}}\n'
+
+
+def write_case(folder: Path, model: str, rendered: RenderedSet) -> None:
+    """Write the files and losses of the model that stands for a case."""
+    files = folder / "files"
+    shutil.rmtree(files, ignore_errors=True)
+    for file in rendered.files:
+        path = files / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+    kept = {"model": model, "losses": losses_of(rendered)}
+    text = json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
+    (folder / "case.json").write_text(text, encoding="utf-8")
+
+
+def main(wanted: list[str]) -> None:
+    """Write what is expected of some vendors, or of all."""
+    vendors = by_vendor(shipped())
+    for vendor in wanted or vendors:
+        if vendor not in vendors:
+            sys.exit(f"no vendor {vendor}; known are {', '.join(vendors)}")
+        regenerate(vendor, vendors[vendor], shipped())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import socket
 from provisioning.address import Mac
 from provisioning.device_profile import Profile
 from provisioning.intent import HandsetIntent, LampPolicyIntent
-from provisioning.profile_model import LampPattern
+from provisioning.profile_model import Lamp, LampPattern
 from provisioning.readback import read_back_places
 from rig.errors import PhonerigError, RigError
 from rig.handset.emulated.boot_sequence import BootSequence
@@ -73,18 +73,19 @@ def lamp_rules(profile: Profile, policy: LampPolicyIntent) -> LampRules:
         profile: of the model.
         policy: as read back from the files.
     """
+    has_lamp = profile.message_lamp is not None
     return LampRules(
         message_pattern=_pattern(profile, COMMON_LAMP),
         account_pattern=_pattern(profile, _ACCOUNT_ICON),
-        on_message=policy.on_message,
-        on_missed_call=policy.on_missed_call,
+        on_message=policy.on_message and has_lamp,
+        on_missed_call=policy.on_missed_call and has_lamp,
     )
 
 
 def _pattern(profile: Profile, lamp: str) -> LampState:
     """A pattern that nobody has verified is shown steadily lit."""
     found = profile.lamps.get(lamp)
-    if found is None or found.mwi is LampPattern.UNVERIFIED:
+    if not isinstance(found, Lamp) or found.mwi is LampPattern.UNVERIFIED:
         return LampState.STEADY
     return LampState(found.mwi.value)
 

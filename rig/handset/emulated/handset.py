@@ -207,7 +207,7 @@ class EmulatedHandset:
     async def _open_account(self, intent: AccountIntent, stack: SipStack) -> None:
         if intent.transport is SipTransport.TLS:
             raise RigError(f"{self._name}: account {intent.index} wants TLS; use udp or tcp")
-        registrar = self._registrar or await resolve(intent.registrar_host, intent.registrar_port)
+        registrar = self._registrar or await resolve(*intent.next_hop)
         account = EmulatedAccount(intent, stack, registrar, self._hook)
         account.on_change = self._learnt
         self._accounts[intent.index] = account

@@ -153,7 +153,7 @@ handsets:
         (1, LineKeyKind.LINE),
         (3, LineKeyKind.SPEED_DIAL),
     ]
-    assert handset.lamp.on_missed_call
+    assert handset.policy.lamp.on_missed_call
 
 
 @pytest.mark.parametrize(

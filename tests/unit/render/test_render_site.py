@@ -218,7 +218,7 @@ def test_a_shared_file_cannot_depend_on_the_handset(tmp_path):
     templates = broken_templates(
         tmp_path, "yealink/model.cfg.j2", "power_on = 1", "power_on = {{ intent.name }}"
     )
-    with pytest.raises(RenderError, match=r"yealink/model.cfg.j2: 'intent' is undefined"):
+    with pytest.raises(RenderError, match=r"yealink/model.cfg.j2:4: 'intent' is undefined"):
         render_handset(intent(PROFILES["T46U"]), PROFILES["T46U"], templates=templates)
 
 
