@@ -1,8 +1,55 @@
-"""Makes ``tests/peers.py`` importable from every test folder."""
+"""Makes ``tests/peers.py`` importable from every test folder, and holds tests to their names.
+
+A test of ``tests/e2e`` or ``tests/interop`` that names a requirement of the mailbox guide
+(``test_r28_...`` or the marker ``requirement``) must send something through a socket while it
+runs: see ``tools/requirement_map.py``.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.append(str(ROOT / "tools"))
+
+from requirement_map import SOCKET_FOLDERS, named  # noqa: E402 - found by the path above
+
+
+class _Sent:
+    """Counts what this process sends: datagrams with an address, and connections."""
+
+    count = 0
+
+    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event in {"socket.sendto", "socket.connect"} and isinstance(arguments[1], tuple):
+            self.count += 1
+
+
+_sent = _Sent()
+sys.addaudithook(_sent.hear)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests of the folders that count the requirements of their names as a marker."""
+    for item in items:
+        if not item.path.is_relative_to(ROOT) or not isinstance(item, pytest.Function):
+            continue
+        if item.path.parent.relative_to(ROOT).as_posix() in SOCKET_FOLDERS:
+            ids = named(item.originalname)
+            if ids:
+                item.add_marker(pytest.mark.requirement(*ids))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that names a requirement and sends nothing."""
+    before = _sent.count
+    result = yield
+    if item.get_closest_marker("requirement") and _sent.count == before:
+        pytest.fail("this test names a requirement of the guide and sent nothing by a socket")
+    return result

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Self
 
 from provisioning.address import Mac
 from provisioning.intent import MwiMode, ProvisioningIntent
@@ -331,8 +332,8 @@ class TalkingCall:
         self.stream = AudioStream("127.0.0.1", detect=detect)
         self.call: OutgoingCall
 
-    async def place(self, number: str) -> TalkingCall:
-        self.call = await self.phone.call(number, body=sdp(self.stream.local_port))
+    async def place(self, number: str, **kwargs: object) -> Self:
+        self.call = await self.phone.call(number, body=sdp(self.stream.local_port), **kwargs)
         final = await self.call.result(15)
         assert final.status == 200, f"{number}: {final.status} {final.reason}"
         answer = SessionDescription.parse(final.body).audio

@@ -89,6 +89,7 @@ async def test_alias_of_another_mailbox_is_refused(platform: EmbeddedPlatform, a
     assert (await anna.manage("POST", "/aliases", {"alias": DORA})).status == 409
 
 
+@pytest.mark.requirement("R20")
 async def test_alias_changes_what_the_portal_asks_for(
     platform: EmbeddedPlatform, anna: Web
 ) -> None:

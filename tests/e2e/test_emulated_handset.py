@@ -64,6 +64,7 @@ async def test_a_snom_follows_its_list_of_setting_files(lab):
     assert handset.intent.accounts[0].user == "anna"
 
 
+@pytest.mark.requirement("R65")
 async def test_the_lamp_follows_the_subscription(lab):
     handset = lab.handset(intent("T46U"))
     events = []

@@ -44,6 +44,7 @@ async def registered(platform: EmbeddedPlatform, number: str) -> Phone:
 @pytest.mark.parametrize(
     ("answer", "greeting"), [(486, "greeting.busy"), ("ring", "greeting.unavailable")]
 )
+@pytest.mark.requirement("R32", "R41", "R42", "R43")
 async def test_message_lights_the_lamp_and_greeting_fits(
     platform: EmbeddedPlatform, answer: int | str, greeting: str
 ) -> None:

@@ -140,6 +140,7 @@ async def bench(tmp_path: Path, sink: MailSink) -> AsyncIterator[Bench]:
 # -- R31, R33, R34, R35 -------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R4")
 async def test_r33_a_new_message_sends_one_notice_without_audio(
     bench: Bench, sink: MailSink
 ) -> None:

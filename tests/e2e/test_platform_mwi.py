@@ -211,6 +211,7 @@ async def test_expiry_ends_the_subscription(platform: EmbeddedPlatform) -> None:
     await phone.close()
 
 
+@pytest.mark.requirement("R32")
 async def test_mwi_off_means_never_yes_and_a_closing_no(platform: EmbeddedPlatform) -> None:
     platform.store.add(ANNA, CARL, AUDIO)
     anna = await watcher(platform, ANNA)

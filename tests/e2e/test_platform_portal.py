@@ -9,27 +9,23 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from platform_kit import (
-    ANNA,
-    BERT,
-    CARL,
-    DORA,
-    PORTAL,
-    Phone,
-    TalkingCall,
-    make_site,
-    with_user,
+from owner_kit import (
+    CARLS_PIN,
+    NEW_PIN,
+    PIN,
+    Owner,
+    greeting_of,
+    leave,
+    registered,
 )
+from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, make_site, with_user
 
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.portal_menu import load_portal_menu
 from rig.media.prompt import marker
-from rig.media.tones import silence
 from rig.sip.message_summary import Counts, parse_summary
-
-PIN, CARLS_PIN, NEW_PIN = "135791", "246802", "975310"
 
 
 @pytest.fixture
@@ -46,53 +42,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[EmbeddedPlatform]:
     await platform.stop()
 
 
-async def registered(platform: EmbeddedPlatform, number: str) -> Phone:
-    phone = await Phone(platform, platform.site.users[number]).open()
-    await phone.register()
-    return phone
-
-
-class Owner(TalkingCall):
-    """A call to the portal, or to a mailbox, that presses keys and listens."""
-
-    async def press(self, keys: str) -> None:
-        await self.stream.send_digits(keys, on_s=0.06, off_s=0.06)
-
-    async def hear(self, *prompts: str) -> None:
-        for prompt in prompts:
-            await self.stream.wait_prompt(prompt, 15)
-
-    async def log_in(self, pin: str = PIN) -> Owner:
-        await self.place(PORTAL)
-        await self.hear("portal.enter_pin")
-        await self.press(pin + "#")
-        await self.hear("portal.main")
-        return self
-
-    async def say(self, sign: str, seconds: float = 0.4) -> None:
-        await self.hear("beep")
-        await self.stream.play(silence(0.3))
-        await self.stream.speak(seconds, marker=sign)
-
-
-async def leave(phone: Phone, number: str, sign: str) -> Owner:
-    """Leave a message that can be found again; the call goes on."""
-    talk = Owner(phone)
-    await talk.place(number)
-    await talk.hear("beep")
-    await talk.stream.speak(1.0, marker=sign)
-    return talk
-
-
-async def greeting_of(anna: Phone, caller: Phone, answer: int | str) -> str:
-    """What a caller of Anna hears first, with Anna's phone busy or ringing out."""
-    anna.answer = answer
-    talk = await Owner(caller).place(ANNA)
-    heard = await talk.stream.wait_prompt("", 10)
-    await talk.hang_up()
-    return heard
-
-
+@pytest.mark.requirement("R7")
 async def test_r51_r53_r54_a_message_is_sent_to_a_list_and_lights_its_members_lamps(
     platform: EmbeddedPlatform,
 ) -> None:

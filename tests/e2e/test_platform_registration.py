@@ -178,6 +178,7 @@ async def test_no_unsolicited_without_successful_register_or_by_other_modes(
 
 
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
+@pytest.mark.requirement("R62")
 async def test_unsolicited_goes_to_every_contact_over_its_own_flow(
     platform: EmbeddedPlatform, transport: str
 ) -> None:

@@ -335,6 +335,7 @@ MAILBOX_CASES = [
 @pytest.mark.parametrize(
     ("answer", "options", "services", "registered", "rings", "reason", "cause"), MAILBOX_CASES
 )
+@pytest.mark.requirement("R27", "R28", "R29")
 async def test_mailbox_answers_and_its_leg_says_why(
     make_lab: Callable[..., object],
     answer: int | str,
@@ -366,6 +367,7 @@ async def test_mailbox_answers_and_its_leg_says_why(
     await hang_up(call)
 
 
+@pytest.mark.requirement("R28")
 async def test_dnd_on_the_platform_and_on_the_phone(lab: Lab) -> None:
     carl = lab.phones[CARL]
     await lab.platform.set_services(CARL, UserServices(do_not_disturb=True))
@@ -394,6 +396,7 @@ async def test_dnd_on_the_platform_and_on_the_phone(lab: Lab) -> None:
         ("ring", MailboxOptions(no_answer=False), False, 480),
     ],
 )
+@pytest.mark.requirement("R26", "R28", "R29")
 async def test_option_off_means_no_mailbox(
     make_lab: Callable[..., object],
     answer: int | str,
@@ -417,6 +420,7 @@ async def test_unanswered_without_any_service_rings_out(make_lab: Callable[..., 
 
 
 @pytest.mark.parametrize("rings", [2, 3, 5])
+@pytest.mark.requirement("R30")
 async def test_ring_time_is_rings_times_seconds_per_ring(lab: Lab, rings: int) -> None:
     carl = lab.phones[CARL]
     await lab.platform.set_mailbox_options(CARL, MailboxOptions(rings=rings))
@@ -502,6 +506,7 @@ def forward(target: str, rings: int = 2) -> ForwardRule:
         ),
     ],
 )
+@pytest.mark.requirement("R30b")
 async def test_forwarding_beats_the_mailbox(
     lab: Lab,
     services: UserServices,

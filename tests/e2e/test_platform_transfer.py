@@ -171,6 +171,7 @@ async def test_r36_the_caller_is_offered_a_session_that_goes_on(
     await bert.close()
 
 
+@pytest.mark.requirement("R5")
 async def test_r36_zero_after_speaking_keeps_what_was_said(platform: EmbeddedPlatform) -> None:
     dora, bert = await phone(platform, DORA), await phone(platform, BERT)
     bert.answer = "answer"
@@ -258,7 +259,7 @@ async def test_r37_without_a_number_that_leads_elsewhere_zero_rings_nobody(
 @pytest.mark.parametrize(
     "written", ["+49 30-2312-5102", "030-23125102", "0049 30 23125102", "03023125102"]
 )
-def test_r38_r39_r40_digits_hyphens_plus_and_zeros_may_be_written(written: str) -> None:
+def test_digits_hyphens_plus_and_zeros_may_be_written(written: str) -> None:
     assert parse_transfer_number(written) == BERT
 
 
