@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from typing import NoReturn
 
 import pytest
@@ -33,3 +34,17 @@ def require_root() -> None:
     if os.geteuid() == 0:
         return
     unavailable("needs root (raw sockets or network namespaces)")
+
+
+def free_sip_port(host: str = "127.0.0.1") -> int:
+    """A port that is free for UDP and TCP at this moment, for a program that wants a number."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind((host, 0))
+            port: int = udp.getsockname()[1]
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+                try:
+                    tcp.bind((host, port))
+                except OSError:
+                    continue
+                return port

@@ -32,6 +32,7 @@ TESTS = Path(__file__).parents[1]
 WINDOW = 16
 ANSWER_S = 20.0
 TCP_EVERY = 10
+NONCE_USES = 5_000
 HOST = "127.0.0.1"
 CHILD_T1_S = 0.02
 """Short timers: a transaction whose answer nobody acknowledges is over after 1.3 s, so that what
@@ -168,7 +169,7 @@ class Campaign:
         """Send ``count`` mutants beginning with number ``first``."""
         for start in range(first, first + count, WINDOW):
             numbers = range(start, min(start + WINDOW, first + count))
-            if self._challenge is None:
+            if self._challenge is None or self._nc > NONCE_USES:
                 self._get_challenge()
             mutants = [mutant(self.seed, number, self.around) for number in numbers]
             for one in mutants:
@@ -235,8 +236,6 @@ class Campaign:
         if message.is_success:
             self.outcome.opened += 1
             self._end(message, cseq.number)
-        elif message.status == 401 and self._nc > 9000:
-            self._challenge = None
 
     def _end(self, answer: Response, cseq: int) -> None:
         """Inside the dialog: a mutant, then a sound BYE."""
