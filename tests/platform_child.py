@@ -35,6 +35,8 @@ def state(platform: EmbeddedPlatform) -> dict[str, object]:
         "bad_messages": sum(stack.bad_messages for stack in stacks),
         "bindings": sum(len(rows) for rows in running.registrar._bindings.values()),
         "tasks": len(asyncio.all_tasks()),
+        "objects": len(gc.get_objects()),
+        "nonces": len(running._door._verifier._nonces),
     }
 
 

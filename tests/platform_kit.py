@@ -184,7 +184,10 @@ class Phone:
     def accept(self, incoming: IncomingRequest) -> None:
         incoming.respond(
             200,
-            headers=[("Contact", self.contact)],
+            headers=[
+                *(("Record-Route", v) for v in incoming.request.headers.get_all("Record-Route")),
+                ("Contact", self.contact),
+            ],
             body=sdp(41000),
             content_type="application/sdp",
         )

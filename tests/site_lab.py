@@ -47,8 +47,15 @@ class SiteLab:
 
 
 @asynccontextmanager
-async def site_lab(store_dir, **config):
-    """The demo site with a platform and a provisioning server of its own."""
+async def site_lab(store_dir, *, through=None, **config):
+    """The demo site with a platform and a provisioning server of its own.
+
+    Args:
+        store_dir: where messages are kept.
+        through: gives an async context manager from the platform's address: a proxy, whose
+            address handsets are told instead.
+        config: of the platform.
+    """
     async with AsyncExitStack() as stack:
         wanted = load_site(demo_site_dir() / "site.yaml")
         platform = EmbeddedPlatform(
@@ -58,12 +65,15 @@ async def site_lab(store_dir, **config):
         )
         await platform.start()
         stack.push_async_callback(platform.stop)
+        registrar = platform.sip_address
+        if through is not None:
+            registrar = (await stack.enter_async_context(through(registrar))).address
         log, content = FetchLog(), SiteContent({})
         server = HttpServer(content, log, port=0)
         await server.start()
         stack.push_async_callback(server.close)
         site = wanted.with_endpoints(
-            registrar=platform.sip_address,
+            registrar=registrar,
             provisioning_url=f"http://127.0.0.1:{server.address[1]}",
         )
         content.replace(render_site(site, profiles()))

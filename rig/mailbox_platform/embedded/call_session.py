@@ -124,8 +124,8 @@ class CallSession:
         decision = self._decide(user, LineState(registered=bool(bindings)))
         if decision.kind is not DecisionKind.RING:
             return await self._carry_out(user, decision, status=None)
-        legs = [self._leg(b.uri, b.flow, number_addr(user.number, user.name, self._domain))
-                for b in bindings]  # fmt: skip
+        to = number_addr(user.number, user.name, self._domain)
+        legs = [self._leg(b.uri, b.flow, to, b.routes) for b in bindings]
         result = await self._ring(legs, self._ring_s(decision.after_rings))
         if result.end is RingEnd.ANSWERED:
             await self._connect(result)
@@ -280,7 +280,9 @@ class CallSession:
     def _diversion_rows(self) -> list[tuple[str, str]]:
         return self._trail.rows(self._context.config, self._context.hook)
 
-    def _leg(self, uri: str, flow: Flow, to: NameAddr) -> CalleeLeg:
+    def _leg(
+        self, uri: str, flow: Flow, to: NameAddr, routes: list[tuple[str, str]] | None = None
+    ) -> CalleeLeg:
         stack = self._context.stack
         invite = make_invite(
             self._request,
@@ -290,6 +292,7 @@ class CallSession:
             stack=stack,
             flow=flow,
             diversion_rows=self._diversion_rows(),
+            routes=routes,
         )
         return CalleeLeg(stack, flow, invite, self._context.cancel_reasons)
 

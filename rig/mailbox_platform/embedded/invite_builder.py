@@ -76,6 +76,7 @@ def make_invite(
     stack: SipStack,
     flow: Flow,
     diversion_rows: list[tuple[str, str]],
+    routes: list[tuple[str, str]] | None = None,
 ) -> Request:
     """Write the INVITE of one leg; the session description passes through untouched.
 
@@ -87,6 +88,7 @@ def make_invite(
         stack: our endpoint.
         flow: where the INVITE goes.
         diversion_rows: Diversion and History-Info rows.
+        routes: Route rows, from the Path of a registration.
     """
     hops = incoming.max_forwards
     rows = [
@@ -98,6 +100,7 @@ def make_invite(
         ("Contact", contact_of(stack, flow)),
         ("Allow", ALLOW),
         ("Supported", "histinfo"),
+        *(routes or ()),
         *diversion_rows,
     ]
     if caller.asserted:

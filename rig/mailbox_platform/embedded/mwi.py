@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from provisioning.inventory_model import User
-from rig.errors import PhonerigError, RigError
+from rig.errors import PhonerigError, ProtocolError, RigError
 from rig.mailbox_platform.embedded.call_leg import contact_of
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory, Watch, WatchRefused
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.registrar import Binding, Registrar
+from rig.mailbox_platform.embedded.registrar import Binding, Place, Registrar, place_of
 from rig.sip.header import Headers
 from rig.sip.message import Request
 from rig.sip.message_summary import MEDIA_TYPE, Counts, MessageSummary
@@ -201,13 +201,13 @@ class MwiService:
         """
         for watching in list(self._watching.values()):
             same = watching.user.number == user.number and watching.watch == watch
-            if same and watching.subscription.flow == newest.flow:
+            if same and _place(watching.subscription) == _place(newest):
                 watching.subscription.drop("replaced")
 
     def _has_subscription(self, user: User, binding: Binding) -> bool:
         """Whether this phone has subscribed with this account."""
         return any(
-            watching.user.number == user.number and watching.subscription.flow == binding.flow
+            watching.user.number == user.number and _place(watching.subscription) == binding.place
             for watching in self._watching.values()
         )
 
@@ -251,6 +251,7 @@ class MwiService:
             [
                 ("From", f"<{watch.account_uri}>"),
                 ("To", f"<{aor}>"),
+                *binding.routes,
                 ("Contact", contact_of(self._stack, binding.flow)),
                 ("Event", PACKAGE),
                 ("Subscription-State", "terminated"),
@@ -259,3 +260,11 @@ class MwiService:
             ]
         )
         return Request("NOTIFY", binding.uri, headers, self.body(watch, user))
+
+
+def _place(subscription: ServerSubscription) -> Place | None:
+    """Which handset has subscribed; None when its Contact cannot be read."""
+    try:
+        return place_of(subscription.flow, Uri.parse(subscription.state.dialog.remote_target))
+    except ProtocolError:
+        return None

@@ -2,9 +2,10 @@
 
 Pure logic with ``now`` as an argument; authentication happened before. Requests to a
 handset go back over the flow its REGISTER came by, with the contact as Request-URI, so
-that handsets behind address translation and on TCP are reached.
+that handsets behind address translation and on TCP are reached; a proxy on the way that
+wants to be passed again says so by Path, which becomes the Route of these requests.
 
-Source: RFC 3261 section 10.3; the idea of the flow is RFC 5626's.
+Source: RFC 3261 section 10.3, RFC 3327 section 5.3; the idea of the flow is RFC 5626's.
 """
 
 from __future__ import annotations
@@ -17,8 +18,24 @@ from rig.sip.errors import MessageError
 from rig.sip.event import Flow
 from rig.sip.message import Request
 from rig.sip.name_addr import NameAddr
+from rig.sip.uri import Uri
 
 _MAX_CONTACTS_IN_REQUEST = 20
+
+
+Place = tuple[Flow, str, int | None]
+"""One handset: the flow to it and the host and port of its contact. A flow alone does not do,
+since a proxy in between gives all handsets behind it the same."""
+
+
+def place_of(flow: Flow, uri: Uri) -> Place:
+    """Where a handset is.
+
+    Args:
+        flow: its requests came by.
+        uri: of its Contact; the user part may change with every boot.
+    """
+    return flow, uri.host.lower(), uri.port
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,7 @@ class Binding:
         q: preference, 0 to 1.
         instance: ``+sip.instance``, or empty.
         user_agent: as sent.
+        path: Path values, the first one nearest to us.
     """
 
     aor: str
@@ -46,11 +64,22 @@ class Binding:
     q: float = 1.0
     instance: str = ""
     user_agent: str = ""
+    path: tuple[str, ...] = ()
 
     @property
     def uri(self) -> str:
         """The contact URI, for the Request-URI."""
         return str(self.contact.uri)
+
+    @property
+    def place(self) -> Place:
+        """Which handset this is, whatever it calls itself."""
+        return place_of(self.flow, self.contact.uri)
+
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Route rows of requests to this contact."""
+        return [("Route", value) for value in self.path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +184,9 @@ class Registrar:
             return RegisterAnswer(403, "Too Many Contacts")
         if rows:
             self._store(aor, updated)
-        return RegisterAnswer(200, headers=tuple(_contact_rows(updated, now)), bound=tuple(bound))
+        kept = [("Path", value) for value in request.headers.get_list("Path")]
+        headers = (*_contact_rows(updated, now), *kept)
+        return RegisterAnswer(200, headers=headers, bound=tuple(bound))
 
     def _duration(self, contact: NameAddr, request: Request) -> int:
         """Requested duration: contact parameter, then Expires, then the default."""
@@ -191,6 +222,7 @@ def _binding(
         q=min(1.0, max(0.0, float(q_text))) if q_text else 1.0,
         instance=(contact.param("+sip.instance") or "").strip('"'),
         user_agent=request.headers.get("User-Agent") or "",
+        path=tuple(request.headers.get_list("Path")),
     )
 
 
@@ -205,10 +237,10 @@ def _same_contact(old: Binding, contact: NameAddr) -> bool:
 
 
 def _replaces(fresh: Binding, old: Binding) -> bool:
-    """A rebooted handset comes back with another contact: same instance or same flow."""
+    """A rebooted handset comes back with another contact: same instance or same place."""
     if fresh.instance and fresh.instance == old.instance:
         return True
-    return fresh.flow == old.flow and fresh.call_id != old.call_id
+    return fresh.place == old.place and fresh.call_id != old.call_id
 
 
 def _contact_rows(bindings: list[Binding], now: float) -> list[tuple[str, str]]:

@@ -142,6 +142,7 @@ class RunningPlatform:
         self._open_mail()
         await self._start_voicemail()
         self.stack.methods = METHODS | {"REFER"}  # of the mailbox, in its dialogs alone
+        self.stack.extensions = frozenset({"path"})
         self.stack.outgoing_filter = self._outgoing
         self.stack.on_connection_lost = self._connection_lost
         await self.stack.listen(parts.host, parts.port)

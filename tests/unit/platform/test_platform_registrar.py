@@ -147,3 +147,27 @@ def test_closed_connection_takes_its_bindings_along(registrar: Registrar) -> Non
     registrar.register(register("<sip:x@127.0.0.1:5071;transport=tcp>"), AOR, tcp, 0.0)
     assert registrar.forget_flow(tcp) == [AOR]
     assert registrar.bindings(AOR, 0.0) == []
+
+
+def test_two_phones_behind_one_proxy_are_two(registrar: Registrar) -> None:
+    """A proxy gives both the same flow; their contacts tell them apart."""
+    registrar.register(register("<sip:anna@192.0.2.1:5060>", call_id="a"), AOR, PHONE, 0)
+    registrar.register(register("<sip:anna@192.0.2.2:5060>", call_id="b"), AOR, PHONE, 1)
+    assert len(registrar.bindings(AOR, 2)) == 2
+    registrar.register(register("<sip:rebooted@192.0.2.2:5060>", call_id="c"), AOR, PHONE, 3)
+    assert {b.uri for b in registrar.bindings(AOR, 4)} == {
+        "sip:anna@192.0.2.1:5060",
+        "sip:rebooted@192.0.2.2:5060",
+    }
+
+
+def test_the_path_is_kept_told_and_becomes_the_route(registrar: Registrar) -> None:
+    """Source: RFC 3327 5.3."""
+    request = register("<sip:anna@192.0.2.1>")
+    request.headers.add("Path", "<sip:edge.example;lr>, <sip:inner.example;lr>")
+    answer = registrar.register(request, AOR, PHONE, 0)
+    values = ["<sip:edge.example;lr>", "<sip:inner.example;lr>"]
+    assert [value for name, value in answer.headers if name == "Path"] == values
+    assert registrar.bindings(AOR, 1)[0].routes == [("Route", value) for value in values]
+    registrar.register(register("<sip:anna@192.0.2.1>", cseq=2), AOR, PHONE, 2)
+    assert registrar.bindings(AOR, 3)[0].routes == []
