@@ -226,10 +226,18 @@ def profile_schema() -> dict[str, object]:
 
 
 def _plain(merged: MergedProfile) -> object:
-    """The tree as data; the word ``none`` takes away the keys that a parent gave."""
+    """The tree as data.
+
+    The word ``none`` takes away the keys that a parent gave, and a model is called in its
+    User-Agent as in the inventory unless its hardware has a name of its own.
+    """
     plain = to_plain(merged.tree)
-    if isinstance(plain, dict) and plain.get("line_keys") == "none":
-        plain["line_keys"] = {}
+    if isinstance(plain, dict):
+        if plain.get("line_keys") == "none":
+            plain["line_keys"] = {}
+        hardware = plain.setdefault("hardware", {})
+        if isinstance(hardware, dict) and "model" in plain:
+            hardware.setdefault("name", plain["model"])
     return plain
 
 

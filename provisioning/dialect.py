@@ -22,7 +22,7 @@ from provisioning import intent, profile_files, profile_model, template_context
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.formats.settings import Key
-from provisioning.profile_model import Limits, Profile
+from provisioning.profile_model import Profile
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
     ACCOUNT_SWITCH,
@@ -35,6 +35,7 @@ from provisioning.readback_map import (
     secret_keys,
 )
 from provisioning.readback_quick import QuickList, QuickPlan, quick_plan
+from provisioning.readback_quirks import with_quirks
 from provisioning.resources import templates_dir
 from provisioning.secret import Secret
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
@@ -145,7 +146,8 @@ class Dialect:
         self._environment = _environment(folder, self.format)
         self.shared = SharedFiles(self.format.scan)
         self._templates: dict[str, Template] = {}
-        self._plans: dict[tuple[int, int, int, int], ReadbackPlans] = {}
+        self._plans: dict[tuple[object, ...], ReadbackPlans] = {}
+        self._by_quirks: dict[tuple[tuple[str, str], ...], MapText] = {}
 
     def template(self, path: str) -> Template:
         """A compiled template.
@@ -157,21 +159,24 @@ class Dialect:
             self._templates[path] = self._environment.get_template(path)
         return self._templates[path]
 
-    def plans(self, limits: Limits) -> ReadbackPlans:
-        """The read-back map for a number of accounts and keys.
+    def plans(self, profile: Profile) -> ReadbackPlans:
+        """The read-back map for a model: its quirks, its number of accounts and keys.
 
         Args:
-            limits: of the model.
+            profile: of the model.
         """
+        limits = profile.limits
         accounts, line_keys = limits.accounts, limits.line_keys
-        size = (accounts, line_keys, limits.modules, limits.module_keys)
+        quirks = tuple(profile.quirks.items())
+        size = (accounts, line_keys, limits.modules, limits.module_keys, quirks)
         if size not in self._plans:
-            account = compile_plan(self._map.accounts, self.tables)
-            key = compile_plan(self._map.line_keys, self.tables)
-            handset = bind_plan(compile_plan(self._map.handset, self.tables), {})
+            written = self._map_for(quirks)
+            account = compile_plan(written.accounts, self.tables)
+            key = compile_plan(written.line_keys, self.tables)
+            handset = bind_plan(compile_plan(written.handset, self.tables), {})
             by_account = [bind_plan(account, _numbers("n", n)) for n in range(1, accounts + 1)]
             by_key = [bind_plan(key, _numbers("p", p)) for p in range(1, line_keys + 1)]
-            module_key = compile_plan(self._map.module_keys, self.tables)
+            module_key = compile_plan(written.module_keys, self.tables)
             by_key += [
                 bind_plan(module_key, _numbers("m", m) | _numbers("k", k))
                 for m in range(1, limits.modules + 1)
@@ -182,13 +187,18 @@ class Dialect:
                 handset=handset,
                 accounts=tuple(by_account),
                 line_keys=tuple(by_key),
-                null_value=self._map.null_value,
-                aliases=self._map.aliases,
+                null_value=written.null_value,
+                aliases=written.aliases,
                 quick_handset=quick_plan(handset),
                 quick_accounts=QuickList(by_account, ACCOUNT_SWITCH),
                 quick_line_keys=QuickList(by_key, LINE_KEY_SWITCH),
             )
         return self._plans[size]
+
+    def _map_for(self, quirks: tuple[tuple[str, str], ...]) -> MapText:
+        if quirks not in self._by_quirks:
+            self._by_quirks[quirks] = with_quirks(self._map, dict(quirks))
+        return self._by_quirks[quirks]
 
 
 @lru_cache(maxsize=32)

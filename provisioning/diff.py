@@ -93,7 +93,7 @@ def mask_secrets(content: bytes, profile: Profile) -> str:
         profile: of the model.
     """
     dialect = load_dialect(profile.render.dialect, profile.render.format)
-    plans = dialect.plans(profile.limits)
+    plans = dialect.plans(profile)
     text = content.decode("utf-8", "backslashreplace")
     return dialect.format.mask(text, plans.secret_keys())
 

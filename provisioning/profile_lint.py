@@ -32,6 +32,7 @@ _FACTS = (
     "diversion",
     "line_keys",
     "features",
+    "quirks",
     "intervals",
     "admin",
     "identify",

@@ -334,6 +334,8 @@ class Profile:
         resync: how to make it fetch again.
         sources: by dotted path of the value or of a section.
         features: optional features, and whether each account has its own setting.
+        quirks: what differs between firmware versions of one dialect, by name; templates and
+            the read-back map ask for it.
     """
 
     model: str
@@ -355,6 +357,7 @@ class Profile:
     resync: Resync
     sources: Mapping[str, Source] = field(default_factory=dict)
     features: Mapping[Feature, Reach] = field(default_factory=dict)
+    quirks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def message_lamp(self) -> Lamp | None:

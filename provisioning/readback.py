@@ -187,7 +187,7 @@ def read_back_places(
             unreadable.append(error)
     if profile.boot.precedence == "first":
         read.reverse()
-    plans = dialect.plans(profile.limits)
+    plans = dialect.plans(profile)
     reader = _Reader(_joined([file.values for file in read], plans.aliases), plans)
     intent = reader.handset(mac, profile.model)
     return ReadBack(intent, tuple(read), tuple(unreadable), tuple(reader.origins), plans.aliases)
@@ -204,7 +204,7 @@ def read_back_values(
         mac: of the handset.
         dialect: of the vendor.
     """
-    plans = dialect.plans(profile.limits)
+    plans = dialect.plans(profile)
     joined = without_null(_joined(values, plans.aliases), plans.null_value)
     return _handset(
         mac,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from provisioning.address import Mac
+from provisioning.device_profile import ProfileSet
 from provisioning.intent import (
     AccountIntent,
     DivertIntent,
@@ -21,6 +22,13 @@ from provisioning.intent import (
 )
 from provisioning.profile_model import Profile
 from provisioning.secret import Secret
+
+ACCOUNTS = 2
+KEYS = (
+    LineKeyIntent(1, LineKeyKind.LINE, 1),
+    LineKeyIntent(2, LineKeyKind.BLF, 1, "103", "Büro"),
+    LineKeyIntent(3, LineKeyKind.SPEED_DIAL, 1, "104", "Kurz"),
+)
 
 
 def account(index: int = 1, **changes: object) -> AccountIntent:
@@ -42,18 +50,40 @@ def account(index: int = 1, **changes: object) -> AccountIntent:
     return replace(base, **changes)
 
 
+def representatives(profiles: ProfileSet) -> list[str]:
+    """One model for each way of writing files, a small one, but not too small."""
+    groups: dict[tuple[object, ...], list[Profile]] = {}
+    for profile in profiles.values():
+        render = profile.render
+        ways = (render.dialect, render.format, render.files, tuple(profile.quirks.items()))
+        groups.setdefault(ways, []).append(profile)
+
+    def rank(profile: Profile) -> tuple[bool, int, str]:
+        limits = profile.limits
+        enough = limits.accounts >= ACCOUNTS and limits.line_keys >= len(KEYS)
+        size = limits.accounts + limits.line_keys
+        return (not enough, size if enough else -size, profile.model)
+
+    return sorted(min(members, key=rank).model for members in groups.values())
+
+
+def keys_for(profile: Profile) -> tuple[LineKeyIntent, ...]:
+    """The usual keys, as far as the model has them."""
+    return tuple(
+        key
+        for key in KEYS
+        if key.position <= profile.limits.line_keys and key.kind in profile.line_keys
+    )
+
+
 def intent(profile: Profile, **changes: object) -> HandsetIntent:
     mac = Mac.parse(profile.identify.mac_oui[0] + ":12:34:56")
     base = HandsetIntent(
         name="probe",
         mac=mac,
         model=profile.model,
-        accounts=(account(1), account(2)),
-        line_keys=(
-            LineKeyIntent(1, LineKeyKind.LINE, 1),
-            LineKeyIntent(2, LineKeyKind.BLF, 1, "103", "Büro"),
-            LineKeyIntent(3, LineKeyKind.SPEED_DIAL, 1, "104", "Kurz"),
-        ),
+        accounts=tuple(account(n) for n in range(1, min(ACCOUNTS, profile.limits.accounts) + 1)),
+        line_keys=keys_for(profile),
         lamp=LampPolicyIntent(),
         locale=LocaleIntent(),
         provisioning=ProvisioningIntent("http://127.0.0.1:8080/prov"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from render_intents import account, intent
+from render_intents import account, intent, representatives
 
 from provisioning.device_profile import load_profiles
 from provisioning.dialect import load_dialect
@@ -21,7 +21,7 @@ from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 
 PROFILES = load_profiles(device_profiles_dir())
-MODELS = list(PROFILES)
+MODELS = representatives(PROFILES)
 
 HELD = [
     "Müller & Söhne",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from render_intents import account, diverting, intent
+from render_intents import account, diverting, intent, representatives
 
 from provisioning.device_profile import load_profiles
 from provisioning.dialect import load_dialect
@@ -25,7 +25,7 @@ from provisioning.render import render_handset
 from provisioning.resources import device_profiles_dir
 
 PROFILES = load_profiles(device_profiles_dir())
-MODELS = list(PROFILES)
+MODELS = representatives(PROFILES)
 
 
 def settings_files(rendered):

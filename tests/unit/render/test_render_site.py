@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass, replace
 
 import pytest
-from render_intents import account, intent
+from render_intents import account, intent, representatives
 
 from provisioning.device_profile import load_profiles
 from provisioning.dialect import SharedFiles
@@ -22,7 +22,7 @@ from provisioning.resources import device_profiles_dir, templates_dir
 from provisioning.secret import Secret
 
 PROFILES = load_profiles(device_profiles_dir())
-MODELS = list(PROFILES)
+MODELS = representatives(PROFILES)
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ BROKEN = [
     (
         "T46U",
         "yealink/_phone.cfg.j2",
-        "static.auto_provision.server.url",
-        "features.fwd_mode = 1\nstatic.auto_provision.server.url",
+        "{{ profile.quirks.static }}auto_provision.server.url",
+        "features.fwd_mode = 1\n{{ profile.quirks.static }}auto_provision.server.url",
         "features.fwd_mode is also in",
     ),
     ("T46U", "yealink/_phone.cfg.j2", "## What lights", "What lights", "neither a setting"),
@@ -216,9 +216,9 @@ def test_a_control_character_of_a_template_is_found(tmp_path):
 
 def test_a_shared_file_cannot_depend_on_the_handset(tmp_path):
     templates = broken_templates(
-        tmp_path, "yealink/model.cfg.j2", "power_on = 1", "power_on = {{ intent.name }}"
+        tmp_path, "yealink/_model.cfg.j2", "power_on = 1", "power_on = {{ intent.name }}"
     )
-    with pytest.raises(RenderError, match=r"yealink/model.cfg.j2:4: 'intent' is undefined"):
+    with pytest.raises(RenderError, match=r"yealink/_model.cfg.j2:3: 'intent' is undefined"):
         render_handset(intent(PROFILES["T46U"]), PROFILES["T46U"], templates=templates)
 
 
@@ -256,7 +256,7 @@ def test_two_handsets_with_one_shared_file_are_both_compared(tmp_path):
     """The second one finds the shared file rendered, and is refused for it all the same."""
     templates = broken_templates(
         tmp_path,
-        "yealink/model.cfg.j2",
+        "yealink/_model.cfg.j2",
         "power_on = 1",
         "power_on = 1\nlocal_time.ntp_server1 = one.example",
     )
