@@ -18,6 +18,11 @@ from pathlib import Path
 
 from provisioning.csv_import import load_handsets_csv, load_users_csv
 from provisioning.errors import InputErrors, InputFault
+from provisioning.inventory_calls import (
+    check_feature_codes,
+    check_hunt_groups,
+    read_hunt_group,
+)
 from provisioning.inventory_checks import Directory, check_handsets, check_users
 from provisioning.inventory_fields import FaultList, FieldReader
 from provisioning.inventory_handsets import read_handset
@@ -107,6 +112,7 @@ def _read(
     )
     user_nodes = list(reader.items("users"))
     handset_nodes = list(reader.items("handsets"))
+    group_nodes = list(reader.items("hunt_groups"))
     tables = reader.part("import", "import part")
     if tables:
         user_nodes += _table(tables, "users", load_users_csv, path.parent)
@@ -118,9 +124,33 @@ def _read(
     users_read = [draft for draft in user_drafts if draft is not None]
     handsets_read = [draft for draft in handset_drafts if draft is not None]
     users = check_users(users_read, part, faults)
-    handsets = check_handsets(handsets_read, Directory(users_read, site), models, faults)
+    directory = Directory(users_read, site)
+    handsets = check_handsets(handsets_read, directory, models, faults)
+    groups_read = [read_hunt_group(node, reading) for node in group_nodes]
+    groups = check_hunt_groups(
+        [draft for draft in groups_read if draft is not None],
+        users.values(),
+        site.voice_portal_number,
+        directory,
+        faults,
+    )
+    check_feature_codes(
+        site.feature_codes,
+        [
+            site.voice_portal_number,
+            *(user.extension for user in users.values()),
+            *(group.extension for group in groups.values()),
+        ],
+        site.trunk_prefix,
+        part.portal_at,
+        faults,
+    )
     return dataclasses.replace(
-        site, users=users, handsets=handsets, warnings=tuple(warnings.as_list())
+        site,
+        users=users,
+        handsets=handsets,
+        hunt_groups=groups,
+        warnings=tuple(warnings.as_list()),
     )
 
 

@@ -224,6 +224,7 @@ def _with_forwards(draft: UserDraft, directory: Directory, faults: FaultList) ->
         always=resolved(services.always),
         busy=resolved(services.busy),
         no_answer=resolved(services.no_answer),
+        not_reachable=resolved(services.not_reachable),
     )
     return dataclasses.replace(draft.user, services=services)
 

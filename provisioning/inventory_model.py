@@ -131,12 +131,16 @@ class UserForwarding:
         busy: calls while busy.
         no_answer: calls not answered in time.
         do_not_disturb: calls do not ring.
+        not_reachable: calls while no phone can be reached.
+        call_waiting: a second call rings while the user is in one; without it, it is busy.
     """
 
     always: Forward | None = None
     busy: Forward | None = None
     no_answer: Forward | None = None
     do_not_disturb: bool = False
+    not_reachable: Forward | None = None
+    call_waiting: bool = True
 
 
 @dataclass(frozen=True, slots=True)

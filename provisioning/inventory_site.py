@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from provisioning.errors import InputFault, UsageError
+from provisioning.feature_code import FeatureCodes
+from provisioning.hunt_group import HuntGroup
 from provisioning.intent import (
     AccountIntent,
     DivertIntent,
@@ -93,6 +95,8 @@ class Site:
         seconds_per_ring: ringing cadence, seconds.
         country_code: digits of the own country.
         trunk_prefix: of national numbers.
+        feature_codes: what a telephone dials to set its user's services, by what it does.
+        hunt_groups: by number in normal form.
         demo: nothing here is secret.
         path: the file read.
         warnings: what is accepted but worth a look.
@@ -114,6 +118,8 @@ class Site:
     seconds_per_ring: float = DEFAULT_SECONDS_PER_RING
     country_code: str = "49"
     trunk_prefix: str = "0"
+    feature_codes: FeatureCodes = field(default_factory=dict)
+    hunt_groups: Mapping[str, HuntGroup] = field(default_factory=dict)
     demo: bool = False
     path: Path | None = None
     warnings: tuple[InputFault, ...] = ()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from provisioning.errors import Position
 from provisioning.intent import LocaleIntent, MwiMode, ProvisioningIntent, SipTransport
+from provisioning.inventory_calls import read_feature_codes
 from provisioning.inventory_fields import FaultList, FieldReader
 from provisioning.inventory_model import DEFAULT_SECONDS_PER_RING, MwiWatch, Policy, Registrar
 from provisioning.inventory_policy import read_policy
@@ -77,6 +78,7 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         ),
         country_code=reading.country_code,
         trunk_prefix=reading.trunk_prefix,
+        feature_codes=read_feature_codes(reader),
         demo=demo or not reader.usable,
         path=path,
         warnings=tuple(warnings.as_list()),

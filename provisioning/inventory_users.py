@@ -175,14 +175,17 @@ def _services(
     user: FieldReader, reading: Reading, forwards_at: dict[str, Position]
 ) -> UserForwarding:
     dnd = user.flag("dnd", default=False)
+    waiting = user.flag("call_waiting", default=True)
     reader = user.part("forwarding", "forwarding part")
     if reader is None:
-        return UserForwarding(do_not_disturb=dnd)
+        return UserForwarding(do_not_disturb=dnd, call_waiting=waiting)
     forwarding = UserForwarding(
         always=_forward(reader, "always", reading, forwards_at),
         busy=_forward(reader, "busy", reading, forwards_at),
         no_answer=_forward(reader, "no_answer", reading, forwards_at),
         do_not_disturb=dnd,
+        not_reachable=_forward(reader, "not_reachable", reading, forwards_at),
+        call_waiting=waiting,
     )
     reader.finish()
     return forwarding
@@ -207,6 +210,13 @@ def _forward(
     rings = delay_s = 0
     if kind == "no_answer":
         rings, delay_s = _ring_time(reader, reading)
+    if kind == "not_reachable" and place is ForwardPlace.HANDSET:
+        reading.faults.add(
+            reader.position_of("at"),
+            "a handset cannot forward while it is not reachable",
+            expected="'at: platform'",
+            fix="Write 'at: platform' or remove 'at'.",
+        )
     forwards_at[kind] = reader.position_of("target")
     reader.finish()
     return Forward(target or "", place, rings, delay_s, to_mailbox)

@@ -64,6 +64,7 @@ class UserServices:
         no_answer: unanswered calls.
         do_not_disturb: calls do not ring.
         not_reachable: calls when no phone is registered or reachable.
+        call_waiting: a second call rings during the first; without it the user is busy then.
     """
 
     always: ForwardRule = field(default_factory=ForwardRule)
@@ -71,6 +72,7 @@ class UserServices:
     no_answer: ForwardRule = field(default_factory=ForwardRule)
     do_not_disturb: bool = False
     not_reachable: ForwardRule = field(default_factory=ForwardRule)
+    call_waiting: bool = True
 
 
 def options_in_words(options: MailboxOptions) -> str:

@@ -286,15 +286,6 @@ async def test_r36_the_digit_may_come_by_info(platform: EmbeddedPlatform) -> Non
     await bert.close()
 
 
-async def test_handsets_may_not_transfer_by_refer(platform: EmbeddedPlatform) -> None:
-    dora = await phone(platform, DORA)
-    talk = await at_the_greeting(dora)
-    response = await talk.call.request("REFER")
-    assert response.status == 405
-    await talk.hang_up()
-    await dora.close()
-
-
 async def test_a_stopped_platform_forgets_a_transfer_that_rings(tmp_path: Path) -> None:
     platform = EmbeddedPlatform(with_zero(BERT, ANNA), store_dir=tmp_path / "store")
     await platform.start()

@@ -1,7 +1,7 @@
 """Joins two established dialogs: what one side says inside its dialog reaches the other.
 
 Session descriptions, INFO bodies and holds pass through unread. REFER does not: whoever made
-the bridge may take it (the mailbox transfers callers), otherwise it is refused.
+the bridge takes it and transfers the other side; without that it is refused.
 
 Source: RFC 3261 sections 12.2, 14 and 15; RFC 6086 (INFO).
 """
@@ -12,14 +12,8 @@ import asyncio
 from collections.abc import Callable
 
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.call_leg import (
-    ALLOW,
-    CalleeLeg,
-    Leg,
-    body_rows,
-    contact_of,
-)
-from rig.mailbox_platform.embedded.transfer import AnyCallerLeg
+from rig.mailbox_platform.embedded.call_leg import ALLOW, Leg, body_rows, contact_of
+from rig.mailbox_platform.embedded.transfer import AnyCalleeLeg, AnyCallerLeg
 from rig.sip.message import Request, Response
 from rig.sip_transport.stack import IncomingRequest
 
@@ -36,15 +30,17 @@ class Bridge:
         on_bye: called when a BYE has been passed on.
 
     Attributes:
-        on_refer: takes a REFER of the callee; None refuses it.
+        on_refer: takes a REFER and the leg it came by; None refuses it.
+        outlives: told of the leg that hangs up; whether the other side goes on without it.
         caller_said: session description that the caller gave last; empty before one.
         callee_said: the same of the callee.
     """
 
     def __init__(
-        self, caller: AnyCallerLeg, callee: CalleeLeg, on_bye: Callable[[], None]
+        self, caller: AnyCallerLeg, callee: AnyCalleeLeg, on_bye: Callable[[], None]
     ) -> None:
-        self.on_refer: Callable[[IncomingRequest], None] | None = None
+        self.on_refer: Callable[[IncomingRequest, Leg], None] | None = None
+        self.outlives: Callable[[Leg], bool] | None = None
         self.caller_said = b""
         self.callee_said = b""
         self._on_bye = on_bye
@@ -84,8 +80,16 @@ class Bridge:
         self._ended.set()
 
     def release(self) -> None:
-        """The caller goes on in another call: forget it without a word."""
+        """What goes on, goes on in another call: forget it without a word."""
         self._ended.set()
+
+    def said_by(self, leg: Leg) -> bytes:
+        """Session description that one side gave last; empty before one."""
+        return self.caller_said if leg is self._caller else self.callee_said
+
+    def said_to(self, leg: Leg) -> bytes:
+        """Session description that one side has seen last; empty before one."""
+        return self.callee_said if leg is self._caller else self.caller_said
 
     def _acknowledged(self, ack: Request) -> None:
         self.caller_said = ack.body or self.caller_said
@@ -107,6 +111,9 @@ class Bridge:
         method = incoming.request.method
         if source.dialog is not None and not source.dialog.in_order(incoming.request):
             incoming.respond(500, "CSeq Out Of Order")
+        elif method == "BYE" and self.outlives is not None and self.outlives(source):
+            incoming.respond(200)
+            source.close()
         elif method == "BYE":
             reason = incoming.request.headers.get("Reason") or ""
             destination.bye(reason)
@@ -118,8 +125,8 @@ class Bridge:
             self._relay_invite(incoming, source, destination)
         elif method in RELAYED:
             self._relay_plain(incoming, source, destination)
-        elif method == "REFER" and source is self._callee and self.on_refer is not None:
-            self.on_refer(incoming)
+        elif method == "REFER" and self.on_refer is not None:
+            self.on_refer(incoming, source)
         elif method == "OPTIONS":
             incoming.respond(200, headers=[("Allow", ALLOW)])
         else:

@@ -20,7 +20,7 @@ from rig.sip_transport.stack import SipStack
 
 Rows = Iterable[tuple[str, str]]
 
-ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS, UPDATE"
+ALLOW = "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS, REFER, UPDATE"
 BODY_HEADERS = ("Content-Type", "Content-Disposition", "Content-Language", "MIME-Version")
 
 
@@ -167,6 +167,11 @@ class CallerLeg(Leg):
         ]
         self._open(Dialog.as_callee(request, self.incoming.to_tag, contact))
         self.incoming.respond(200, headers=rows, body=answer.body)
+
+    def require_ack(self) -> None:
+        """End the call unless the ACK of our 2xx has come by now."""
+        if self.incoming.acked is None:
+            self._ack_missed()
 
     def _cancelled(self) -> None:
         self.close()

@@ -40,6 +40,11 @@ class PlatformConfig:
         max_calls: calls that may be routed at the same time.
         default_ring_s: ringing time when neither mailbox nor forwarding limits it.
         allowed_redirect_prefixes: numbers outside the site that a handset's 302 may name.
+        mailbox_ack_s: how long a caller of the mailbox may leave the 200 without ACK, seconds.
+            RFC 3261 section 13.3.1.4 allows 64*T1 (32 s), which other calls get; a mailbox
+            that is held for that long by a caller who has vanished is busy for others.
+        identify_by_alias: a call to the voice portal from an alias of a mailbox means that
+            mailbox (R19); otherwise only the owner's own number does.
         trusted_peers: source addresses (host, port) that need no digest: a trunk.
         durable_store: wait for the disk at every message, so that it survives a power cut of
             this machine too; without it, it survives the end of the process.
@@ -82,6 +87,8 @@ class PlatformConfig:
     max_calls: int = 200
     default_ring_s: float = 120.0
     allowed_redirect_prefixes: tuple[str, ...] = ()
+    mailbox_ack_s: float = 5.0
+    identify_by_alias: bool = True
     trusted_peers: tuple[Address, ...] = ()
     durable_store: bool = False
     trunk: Address | None = None
@@ -120,6 +127,11 @@ class PlatformConfig:
             raise UsageError(
                 f"platform config: api_heartbeat_s is {self.api_heartbeat_s}; expected more "
                 "than 0. Use 15.0."
+            )
+        if self.mailbox_ack_s <= 0:
+            raise UsageError(
+                f"platform config: mailbox_ack_s is {self.mailbox_ack_s}; expected more than 0. "
+                "Use 5.0."
             )
         if self.max_diversions < 1:
             raise UsageError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
+from provisioning.hunt_group import HuntGroup
 from provisioning.intent import MwiMode
 from provisioning.inventory_model import User
 from provisioning.inventory_site import Site
@@ -46,7 +47,21 @@ class OutsideTarget:
     number: str
 
 
-Target = UserTarget | PortalTarget | OutsideTarget
+@dataclass(frozen=True, slots=True)
+class GroupTarget:
+    """A dialled number that belongs to a hunt group of the site."""
+
+    group: HuntGroup
+
+
+Target = UserTarget | PortalTarget | GroupTarget | OutsideTarget
+
+
+def number_of(target: Target) -> str:
+    """The number that a target stands for, in normal form where it has one."""
+    if isinstance(target, UserTarget):
+        return target.user.number
+    return target.group.number if isinstance(target, GroupTarget) else target.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,9 @@ class Directory:
         self._by_sip_user: dict[str, User] = {}
         self._by_auth_user: dict[str, User] = {}
         self._alias_of: dict[str, list[str]] = {}
+        self._group_by_extension = {
+            group.extension: group for group in site.hunt_groups.values() if group.extension
+        }
         for user in site.users.values():
             if user.extension:
                 self._by_extension[user.extension] = user
@@ -192,7 +210,8 @@ class Directory:
                 user name or the voice portal's number; escapes and visual separators allowed.
 
         Returns:
-            The user, the voice portal, or the number as one the site does not have.
+            The user, the voice portal, the hunt group, or the number as one the site does not
+            have.
         """
         text = unquote(dialled).split(";", 1)[0].strip()
         portal = self.site.voice_portal_number
@@ -205,11 +224,22 @@ class Directory:
         user = self._by_extension.get(plain)
         if user is not None:
             return UserTarget(user)
+        group = self._group_by_extension.get(plain)
+        if group is not None:
+            return GroupTarget(group)
         number = self.normal_form(plain)
+        group = self.site.hunt_groups.get(number)
+        if group is not None:
+            return GroupTarget(group)
         if portal and number == self.normal_form(portal.translate(_VISUAL_SEPARATORS)):
             return PortalTarget(portal)
         user = self._by_number.get(number)
         return UserTarget(user) if user is not None else OutsideTarget(number)
+
+    def portal(self) -> PortalTarget | None:
+        """The voice portal; None when the site has none."""
+        number = self.site.voice_portal_number
+        return PortalTarget(number) if number else None
 
     def normal_form(self, text: str) -> str:
         """Bring a dialled number into normal form; what is no number stays as it is."""

@@ -187,6 +187,8 @@ class EmbeddedPlatform:
                 tap=self._tap,
                 clock=self._clock,
                 listeners=self._listeners,
+                set_options=self.set_mailbox_options,
+                set_services=self.set_services,
             )
         )
         try:

@@ -29,11 +29,13 @@ class CallerIdentity:
         number: in normal form; empty for an unknown caller from a trunk.
         shown: From value for the callee, without tag.
         asserted: P-Asserted-Identity value; empty when the caller withholds the number.
+        user: who that is, proven; None for everybody outside.
     """
 
     number: str
     shown: NameAddr
     asserted: str
+    user: User | None = None
 
 
 def identity_of_user(user: User, request: Request, directory: Directory) -> CallerIdentity:
@@ -46,8 +48,21 @@ def identity_of_user(user: User, request: Request, directory: Directory) -> Call
     """
     shown = number_addr(user.number, user.name, directory.domain)
     if _withheld(request):
-        return CallerIdentity(user.number, ANONYMOUS, "")
-    return CallerIdentity(user.number, shown, str(shown))
+        return CallerIdentity(user.number, ANONYMOUS, "", user)
+    return CallerIdentity(user.number, shown, str(shown), user)
+
+
+def identity_of_number(number: str, name: str, domain: str, user: User | None) -> CallerIdentity:
+    """The identity of somebody who was called and answered.
+
+    Args:
+        number: that was called.
+        name: display name; may be empty.
+        domain: of the site.
+        user: whose number it is, when a phone of theirs answered.
+    """
+    shown = number_addr(number, name, domain)
+    return CallerIdentity(number, shown, str(shown), user)
 
 
 def identity_from_trunk(request: Request, directory: Directory) -> CallerIdentity:
@@ -77,6 +92,7 @@ def make_invite(
     flow: Flow,
     diversion_rows: list[tuple[str, str]],
     routes: list[tuple[str, str]] | None = None,
+    hops: int = 1,
 ) -> Request:
     """Write the INVITE of one leg; the session description passes through untouched.
 
@@ -89,10 +105,11 @@ def make_invite(
         flow: where the INVITE goes.
         diversion_rows: Diversion and History-Info rows.
         routes: Route rows, from the Path of a registration.
+        hops: how many the call has made inside the platform, this one included.
     """
-    hops = incoming.max_forwards
+    left = incoming.max_forwards
     rows = [
-        ("Max-Forwards", str((70 if hops is None else hops) - 1)),
+        ("Max-Forwards", str(max(0, (70 if left is None else left) - hops))),
         ("From", f"{caller.shown};tag={stack.tokens.tag()}"),
         ("To", str(to)),
         ("Call-ID", stack.tokens.call_id()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.directory import Directory, UserTarget
+from rig.mailbox_platform.embedded.directory import Directory, UserTarget, number_of
 from rig.mailbox_platform.embedded.greeting import GreetingKind
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.rules import CallerKind
@@ -21,6 +21,7 @@ class PlatformMailboxDirectory:
         settings: what users have switched on.
         hook: may choose another greeting.
         service: what owners have set themselves; None for nothing.
+        identify_by_alias: an alias's call to the portal means the mailbox that has it.
     """
 
     def __init__(
@@ -29,11 +30,14 @@ class PlatformMailboxDirectory:
         settings: Settings,
         hook: PlatformHook,
         service: SelfService | None = None,
+        *,
+        identify_by_alias: bool = True,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._hook = hook
         self._service = service
+        self._identify_by_alias = identify_by_alias
 
     def mailbox_of(self, party: str) -> str | None:
         """The mailbox that a user has; None when there is no such user or it has none.
@@ -48,10 +52,7 @@ class PlatformMailboxDirectory:
 
     def caller_number(self, party: str) -> str:
         """A calling party's number in normal form; as it is when it has none."""
-        target = self._directory.resolve(party)
-        if isinstance(target, UserTarget):
-            return target.user.number
-        return target.number
+        return number_of(self._directory.resolve(party))
 
     def portal_mailbox(self, caller: str) -> tuple[str, CallerKind] | None:
         """The mailbox that a caller means when it dials the portal.
@@ -64,6 +65,8 @@ class PlatformMailboxDirectory:
         """
         if self._settings.options(caller) is not None:
             return caller, CallerKind.OWN
+        if not self._identify_by_alias:
+            return None
         aliased = self._directory.mailboxes_with_alias(caller)
         return (aliased[0], CallerKind.ALIAS) if len(aliased) == 1 else None
 

@@ -81,6 +81,7 @@ class MwiService:
         self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._again: dict[tuple[str, str], tuple[User, Watch, Binding]] = {}
         self._delayed: dict[str, asyncio.TimerHandle] = {}
+        self._put_out: set[str] = set()
 
     @property
     def subscriptions(self) -> int:
@@ -120,6 +121,7 @@ class MwiService:
 
     def mailbox_changed(self, mailbox: str) -> None:
         """Tell everybody who watches a mailbox, now or after the configured delay."""
+        self._put_out.discard(mailbox)
         if not self._hook.before_notify(mailbox):
             return
         if not self._config.mwi_delay_s:
@@ -129,6 +131,14 @@ class MwiService:
             self._delayed[mailbox] = loop.call_later(
                 self._config.mwi_delay_s, self._tell_delayed, mailbox
             )
+
+    def put_out(self, mailbox: str) -> None:
+        """Say that nothing waits, until the mailbox changes: the messages stay as they are.
+
+        This is what a "clear message waiting" code does to a lamp that is wrong or unwanted.
+        """
+        self._put_out.add(mailbox)
+        self._tell(mailbox)
 
     def registered(self, user: User, bound: tuple[Binding, ...]) -> None:
         """Tell a handset that has just registered, if it relies on unsolicited NOTIFYs."""
@@ -151,7 +161,7 @@ class MwiService:
         With the mailbox's MWI option off nobody is ever told that something waits.
         """
         truth = self._truth(watch.mailbox)
-        shown = self._enabled(watch.mailbox)
+        shown = self._enabled(watch.mailbox) and watch.mailbox not in self._put_out
         urgent = self._config.mwi_send_urgent
         counts = Counts(
             new=truth.new if shown else 0,

@@ -80,14 +80,22 @@ class Ringing:
         legs: not started yet; at least one.
         ring_s: how long they may ring, from the first 180, in seconds; None for no limit.
         on_provisional: called with every 1xx of every leg.
+        one_user: all contacts are one user's, who can refuse (6xx) for all of them; members
+            of a group refuse each for themselves.
     """
 
     def __init__(
-        self, legs: list[CalleeLeg], ring_s: float | None, on_provisional: Provisional
+        self,
+        legs: list[CalleeLeg],
+        ring_s: float | None,
+        on_provisional: Provisional,
+        *,
+        one_user: bool = True,
     ) -> None:
         self._legs = legs
         self._ring_s = ring_s
         self._on_provisional = on_provisional
+        self._one_user = one_user
         self._failures: list[tuple[CalleeLeg, int, Response | None]] = []
         self._result: asyncio.Future[RingResult] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -141,7 +149,7 @@ class Ringing:
 
     def _failed(self, leg: CalleeLeg, status: int, response: Response | None) -> None:
         self._failures.append((leg, status, response))
-        if status >= 600 or len(self._failures) == len(self._legs):
+        if (status >= 600 and self._one_user) or len(self._failures) == len(self._legs):
             leg, status, response = min(self._failures, key=lambda f: _preference(f[1]))
             rang = any(one.rang for one in self._legs)
             self._finish(RingResult(end_of_status(status), status, leg, response, rang=rang))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from rig.clock import Clock, now
+from rig.mailbox_platform.base import MailboxOptions, UserServices
+from rig.mailbox_platform.embedded.call_party import CallRegistry
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
@@ -31,6 +33,10 @@ class RoutingContext:
         on_bye: called when a BYE has been passed on.
         clock: for bindings.
         cancel_reasons: Reason of CANCELs by Call-ID.
+        calls: who is in which call.
+        set_options: replaces the options of a mailbox.
+        set_services: replaces the services of a user.
+        clear_mwi: puts out the lamps of a mailbox, whatever waits there.
     """
 
     stack: SipStack
@@ -42,5 +48,9 @@ class RoutingContext:
     seconds_per_ring: float
     voicemail: Address
     on_bye: Callable[[], None]
+    set_options: Callable[[str, MailboxOptions], Awaitable[None]]
+    set_services: Callable[[str, UserServices], Awaitable[None]]
+    clear_mwi: Callable[[str], None]
     clock: Clock = now
     cancel_reasons: dict[str, str] = field(default_factory=dict)
+    calls: CallRegistry = field(default_factory=CallRegistry)

@@ -14,7 +14,7 @@ from pathlib import Path
 from provisioning.inventory_model import User
 from provisioning.secret import Secret
 from rig.clock import Clock
-from rig.mailbox_platform.base import MailboxListener
+from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.access import Door, Refusal
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
@@ -60,6 +60,8 @@ class PlatformParts:
         tap: sees every SIP packet, or None.
         clock: tells the time.
         listeners: told of every change, after the handsets.
+        set_options: replaces the options of a mailbox, as everybody else does.
+        set_services: replaces the services of a user, as everybody else does.
     """
 
     directory: Directory
@@ -73,6 +75,8 @@ class PlatformParts:
     tap: PacketTap | None
     clock: Clock
     listeners: list[MailboxListener]
+    set_options: Callable[[str, MailboxOptions], Awaitable[None]]
+    set_services: Callable[[str, UserServices], Awaitable[None]]
 
 
 class RunningPlatform:
@@ -141,7 +145,7 @@ class RunningPlatform:
         self._opened.append(self._close_store)
         self._open_mail()
         await self._start_voicemail()
-        self.stack.methods = METHODS | {"REFER"}  # of the mailbox, in its dialogs alone
+        self.stack.methods = METHODS | {"REFER"}  # inside of calls alone
         self.stack.extensions = frozenset({"path"})
         self.stack.outgoing_filter = self._outgoing
         self.stack.on_connection_lost = self._connection_lost
@@ -184,6 +188,9 @@ class RunningPlatform:
             on_bye=self._voicemail_stack.drain,
             clock=parts.clock,
             cancel_reasons=self._cancel_reasons,
+            set_options=parts.set_options,
+            set_services=parts.set_services,
+            clear_mwi=self.mwi.put_out,
         )
         self.router = Router(context, self._door)
         self._opened.append(self.router.close)
@@ -227,7 +234,11 @@ class RunningPlatform:
             stack,
             self.store,
             PlatformMailboxDirectory(
-                parts.directory, parts.settings, parts.hook, self.self_service
+                parts.directory,
+                parts.settings,
+                parts.hook,
+                self.self_service,
+                identify_by_alias=parts.config.identify_by_alias,
             ),
             host=parts.host,
             clock=parts.clock,

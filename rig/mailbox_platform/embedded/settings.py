@@ -134,6 +134,8 @@ def _services(user: User) -> UserServices:
         busy=_rule(wanted.busy),
         no_answer=_rule(wanted.no_answer),
         do_not_disturb=wanted.do_not_disturb,
+        not_reachable=_rule(wanted.not_reachable),
+        call_waiting=wanted.call_waiting,
     )
 
 

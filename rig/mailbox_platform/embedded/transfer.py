@@ -1,10 +1,10 @@
-"""Transfers a caller from the mailbox to another number: the platform's side of a REFER.
+"""Transfers a party of a call to somebody else: the platform's side of a REFER.
 
-The mailbox asks by REFER in its dialog. The platform routes a new call to the number, with
-all services of whoever has it, and offers it the caller's own session description. When
-somebody answers, the caller gets the answer by re-INVITE, so that media flow from end to
-end again, and the mailbox's dialog ends. When nobody does, the mailbox is told and keeps
-the caller.
+The mailbox or a phone (the transferor) asks by REFER in its dialog. The platform routes a new
+call to the number, with all services of whoever has it, and offers it the transferee's own
+session description. When somebody answers, the transferee gets the answer by re-INVITE, so
+that media flow from end to end again, and the transferor's dialog ends. When nobody does, the
+transferor is told and keeps the call.
 
 Source: RFC 3515 section 2.4 (REFER, NOTIFY with message/sipfrag); RFC 5589 section 6
 (a transferor that keeps its call until the outcome is known); RFC 3261 section 14.
@@ -15,11 +15,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from rig.errors import ProtocolError, RigError
-from rig.mailbox_platform.embedded.call_leg import CallerLeg, Leg, Rows, body_rows
+from rig.errors import RigError
+from rig.mailbox_platform.embedded.call_leg import CalleeLeg, CallerLeg, Leg, Rows, body_rows
 from rig.sip.header import Headers
 from rig.sip.message import REASONS, Request, Response
-from rig.sip.name_addr import NameAddr
 from rig.sip_transport.stack import IncomingRequest
 
 _GLARE = 491
@@ -28,11 +27,11 @@ _GLARE_TRIES = 4
 
 
 class TransferLeg(Leg):
-    """A caller who is in a call already and is being offered to somebody else.
+    """A party who is in a call already and is being offered to somebody else.
 
     Args:
-        caller: the leg of the call so far.
-        seen: session description that the caller has seen last.
+        caller: its leg in the call so far.
+        seen: session description that it has seen last.
         report: told of the new call's statuses.
         take_over: lets go of the call so far; called once somebody has answered.
 
@@ -44,7 +43,7 @@ class TransferLeg(Leg):
 
     def __init__(
         self,
-        caller: CallerLeg | TransferLeg,
+        caller: Leg,
         seen: bytes,
         report: Callable[[int], None],
         take_over: Callable[[], None],
@@ -141,41 +140,89 @@ class TransferLeg(Leg):
 
 
 AnyCallerLeg = CallerLeg | TransferLeg
-"""Whoever waits for an answer: a caller from outside, or one who is being transferred."""
+"""Whoever waits for an answer: a caller, or a party that is being transferred."""
+
+
+class OfferedLeg(Leg):
+    """A party of a call that is offered somebody else to talk to, in the dialog it has.
+
+    Args:
+        party: its leg in the call so far; this one takes its dialog over.
+    """
+
+    def __init__(self, party: Leg) -> None:
+        super().__init__(party.stack, party.flow)
+        self._party = party
+        self._sent: Request | None = None
+        self._ack: Request | None = None
+
+    async def offer(self, body: bytes) -> Response | None:
+        """Offer a session description by re-INVITE and wait for the answer.
+
+        Returns:
+            The final response; None when there was none. Refused, the call so far stays as it
+            was (RFC 3261 section 14.1); accepted, :meth:`acknowledge_answer` must follow.
+        """
+        outgoing = self._party.send("INVITE", [("Content-Type", "application/sdp")], body)
+        if outgoing is None:
+            return None
+        self._sent = outgoing.request
+        outgoing.on_repeated_success = lambda _: self._repeat_ack()
+        try:
+            response = await outgoing.final()
+        except RigError:
+            return None
+        if response.is_success and self._party.dialog is not None:
+            self._open(self._party.dialog)
+            self.refresh_target(response)
+        return response
+
+    def acknowledge_answer(self, ack: Request | None = None) -> None:
+        """Acknowledge the answer to the offer."""
+        if self._sent is not None and self._ack is None:
+            self._ack = self.acknowledge(self._sent, ack)
+
+    def _repeat_ack(self) -> None:
+        if self._ack is not None:
+            self.stack.send_ack(self._ack, self.flow)
+
+
+AnyCalleeLeg = CalleeLeg | OfferedLeg
+"""Whoever has answered: a phone that rang, or a party of a call that is being transferred."""
 
 
 class Referral:
-    """One REFER of the mailbox, from its acceptance to its last NOTIFY.
+    """One REFER, from its acceptance to its last NOTIFY.
 
     Args:
         incoming: the REFER.
-        mailbox: the leg it came by.
+        transferor: the leg it came by.
+        reports: whether NOTIFYs are wanted (RFC 4488).
     """
 
-    def __init__(self, incoming: IncomingRequest, mailbox: Leg) -> None:
+    def __init__(
+        self, incoming: IncomingRequest, transferor: Leg, *, reports: bool = True
+    ) -> None:
         self._incoming = incoming
-        self._mailbox = mailbox
-
-    def target(self) -> str:
-        """The user part of whom the caller shall reach; empty when that cannot be read.
-
-        Source: RFC 3515 section 2.1: exactly one Refer-To.
-        """
-        wanted = self._incoming.request.headers.get_all("Refer-To")
-        if len(wanted) != 1:
-            return ""
-        try:
-            return NameAddr.parse(wanted[0]).uri.user_unescaped or ""
-        except ProtocolError:
-            return ""
+        self._transferor = transferor
+        self._reports = reports
+        self.status = 0
 
     def accept(self) -> None:
         """Say that the transfer is being tried."""
-        self._incoming.respond(202)
-        self.report(100)
+        if self._reports:
+            self._incoming.respond(202)
+            self.report(100)
+        else:
+            self._incoming.respond(202, headers=[("Refer-Sub", "false")])
 
     def report(self, status: int) -> None:
         """Tell how it goes; a final status ends the implicit subscription."""
+        if self.status >= 200:
+            return
+        self.status = status
+        if not self._reports or self._transferor.ended:
+            return
         final = status >= 200
         state = "terminated;reason=noresource" if final else "active;expires=180"
         rows = [
@@ -184,7 +231,7 @@ class Referral:
             ("Content-Type", "message/sipfrag;version=2.0"),
         ]
         fragment = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n"
-        self._mailbox.send("NOTIFY", rows, fragment.encode())
+        self._transferor.send("NOTIFY", rows, fragment.encode())
 
 
 def transferred_invite(
@@ -204,6 +251,19 @@ def transferred_invite(
     if not headers.get("Content-Type"):
         headers.set("Content-Type", "application/sdp")
     return Request("INVITE", uri, headers, offer)
+
+
+def without_hold(description: bytes) -> bytes:
+    """Take the direction out of a session description: media flow both ways then.
+
+    A transferee has mostly been put on hold, so what it said last is ``recvonly``; offered to
+    somebody new, that would be a call in which only one is heard.
+
+    Source: RFC 3264 section 5.1: without a direction, ``sendrecv`` is meant.
+    """
+    held = {b"a=sendonly", b"a=recvonly", b"a=inactive"}
+    lines = description.splitlines(keepends=True)
+    return b"".join(line for line in lines if line.strip() not in held)
 
 
 def continued_session(seen: bytes, offer: bytes) -> bytes:

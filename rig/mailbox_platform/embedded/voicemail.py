@@ -22,6 +22,7 @@ from typing import Any
 
 from rig.clock import Clock, now
 from rig.errors import ProtocolError, RigError
+from rig.mailbox_platform.embedded.announcement import announcement_of
 from rig.mailbox_platform.embedded.deposit import (
     CallerKeys,
     Deposit,
@@ -141,8 +142,11 @@ class VoicemailServer:
             incoming.respond(486, "Mailbox Busy")
             return
         try:
-            target = deposit_target(request, self._directory.mailbox_of, rule=self._owner_rule)
-            self._answer(incoming, target)
+            prompts = announcement_of(request.uri)
+            target = None
+            if not prompts:
+                target = deposit_target(request, self._directory.mailbox_of, rule=self._owner_rule)
+            self._answer(incoming, target, prompts)
         except ProtocolError as error:
             _LOG.info("call to the mailbox refused: %s", error)
             incoming.respond(getattr(error, "status_hint", None) or 400)
@@ -160,7 +164,12 @@ class VoicemailServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _answer(self, incoming: IncomingRequest, target: DepositTarget | None) -> None:
+    def _answer(
+        self,
+        incoming: IncomingRequest,
+        target: DepositTarget | None,
+        prompts: tuple[str, ...] = (),
+    ) -> None:
         if target is not None:
             options = self._directory.options(target.mailbox) if target.mailbox else None
             if options is None:
@@ -184,6 +193,8 @@ class VoicemailServer:
         call.accept(answer)
         if not call.established:
             self._end(session)
+        elif prompts:
+            session.leading = self._spawn(self._announce(session, prompts))
         elif target is None:
             self._serve_portal(session)
         else:
@@ -257,6 +268,12 @@ class VoicemailServer:
             self._serve_portal(session, mailbox)
         else:
             self._hang_up(session.call)
+
+    async def _announce(self, session: _Session, prompts: tuple[str, ...]) -> None:
+        """Say something and hang up."""
+        for prompt in prompts:
+            await session.stream.play(prompt)
+        self._hang_up(session.call)
 
     def _hang_up(self, call: Call) -> None:
         self._spawn(call.hang_up())
