@@ -216,9 +216,8 @@ class CallDelivery:
             caller=self._caller,
             stack=stack,
             flow=flow,
-            diversion_rows=self.diversion_rows() if rows is None else list(rows),
+            further_rows=[*(routes or []), *(self.diversion_rows() if rows is None else rows)],
             hops=self._hops,
-            routes=routes,
         )
         return CalleeLeg(stack, flow, invite, self._context.cancel_reasons)
 

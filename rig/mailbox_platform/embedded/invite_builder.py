@@ -90,8 +90,7 @@ def make_invite(
     caller: CallerIdentity,
     stack: SipStack,
     flow: Flow,
-    diversion_rows: list[tuple[str, str]],
-    routes: list[tuple[str, str]] | None = None,
+    further_rows: list[tuple[str, str]],
     hops: int = 1,
 ) -> Request:
     """Write the INVITE of one leg; the session description passes through untouched.
@@ -103,8 +102,7 @@ def make_invite(
         caller: who calls.
         stack: our endpoint.
         flow: where the INVITE goes.
-        diversion_rows: Diversion and History-Info rows.
-        routes: Route rows, from the Path of a registration.
+        further_rows: Route rows from the Path of a registration, Diversion, History-Info.
         hops: how many the call has made inside the platform, this one included.
     """
     left = incoming.max_forwards
@@ -117,8 +115,7 @@ def make_invite(
         ("Contact", contact_of(stack, flow)),
         ("Allow", ALLOW),
         ("Supported", "histinfo"),
-        *(routes or ()),
-        *diversion_rows,
+        *further_rows,
     ]
     if caller.asserted:
         rows.append(("P-Asserted-Identity", caller.asserted))
