@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rig.commands.common import clear_errors, read_site, say, several, show_table
+from rig.commands.platform_options import mail_config, web_config
 from rig.commands.service import EventLines, run_until_stopped
 
 if TYPE_CHECKING:
@@ -44,6 +45,50 @@ def run(
             help="TCP port of the HTTP API (Xsi), 0 for any free one; no API if left out.",
         ),
     ] = None,
+    web_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="TCP port of the settings page, 0 for any free one; no page if left out.",
+        ),
+    ] = None,
+    web_admin_password: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Secret of the page's administrator: env:NAME or file:path; none if left out.",
+        ),
+    ] = None,
+    web_host_name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name that browsers may use for the page; may be given several times."),
+    ] = None,
+    web_behind_tls: Annotated[
+        bool,
+        typer.Option("--web-behind-tls", help="Browsers come by HTTPS through a proxy of yours."),
+    ] = False,
+    web_texts: Annotated[
+        Path | None, typer.Option(help="Folder with de.yaml, en.yaml: texts of your own.")
+    ] = None,
+    smtp: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[:PORT]", help="Mail server; no mail if left out."),
+    ] = None,
+    mail_from: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address that mails come from.")
+    ] = None,
+    smtp_tls: Annotated[
+        str, typer.Option(help="Encryption of mail (STARTTLS): never, if_offered or required.")
+    ] = "if_offered",
+    smtp_ca_file: Annotated[
+        Path | None, typer.Option(help="Certificates to trust instead of the system's.")
+    ] = None,
+    smtp_user: Annotated[str, typer.Option(help="User at the mail server.")] = "",
+    smtp_password: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Secret at the mail server: env:NAME or file:path."),
+    ] = None,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Print SIP passwords and PINs.")
     ] = False,
@@ -63,7 +108,26 @@ def run(
             host=host,
             port=port,
             store_dir=store or Path(work),
-            config=PlatformConfig(seconds_per_ring=seconds_per_ring, api_port=api_port),
+            config=PlatformConfig(
+                seconds_per_ring=seconds_per_ring,
+                api_port=api_port,
+                web_port=web_port,
+                web=web_config(
+                    web_port,
+                    admin_password=web_admin_password,
+                    host_names=web_host_name or (),
+                    behind_tls=web_behind_tls,
+                    texts=web_texts,
+                ),
+                mail=mail_config(
+                    smtp,
+                    mail_from,
+                    smtp_tls,
+                    ca_file=smtp_ca_file,
+                    user=smtp_user,
+                    password=smtp_password,
+                ),
+            ),
         )
         lines = EventLines(as_json=as_json)
         run_until_stopped(_run(serving, lines, show_secrets=show_secrets, as_json=as_json))
@@ -106,6 +170,9 @@ async def _run(
         if platform.config.api_port is not None:
             url = "http://{}:{}".format(*platform.api_address)
             lines.tell(now(), f"HTTP API {url}", event="api", url=url)
+        if platform.config.web_port is not None:
+            url = "http://{}:{}/".format(*platform.web_address)
+            lines.tell(now(), f"settings page {url}", event="web", url=url)
         for user in _users(platform.site):
             if user.mailbox is not None:
                 counts = await platform.counts(user.number)

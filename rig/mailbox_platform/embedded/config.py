@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail_config import MailConfig
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.web.web_config import WebConfig
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.timeline import Address
 
@@ -61,6 +62,9 @@ class PlatformConfig:
             API.
         api_heartbeat_s: between two heartbeats on an event channel of the API, seconds; a
             client that is silent for four of them loses its channel.
+        web_port: TCP port of the settings page for browsers, 0 for any free one, None for no
+            page.
+        web: how the settings page is served.
 
     Source: RFC 3261 sections 10.3 and 22, RFC 6665 section 4.2.1.1, RFC 3842 section 3.4.
     """
@@ -98,6 +102,8 @@ class PlatformConfig:
     sip_timers: TimerValues = DEFAULT_TIMERS
     api_port: int | None = None
     api_heartbeat_s: float = 15.0
+    web_port: int | None = None
+    web: WebConfig = field(default_factory=WebConfig)
 
     def __post_init__(self) -> None:
         """Refuse settings that no platform could honour."""
@@ -122,6 +128,11 @@ class PlatformConfig:
             raise UsageError(
                 f"platform config: api_port is {self.api_port}; expected 0 to 65535, or None "
                 "for no API."
+            )
+        if self.web_port is not None and not 0 <= self.web_port <= 65535:
+            raise UsageError(
+                f"platform config: web_port is {self.web_port}; expected 0 to 65535, or None "
+                "for no settings page."
             )
         if self.api_heartbeat_s <= 0:
             raise UsageError(

@@ -22,6 +22,7 @@ from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
 from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.events import EventTimes
@@ -75,6 +76,8 @@ class EmbeddedPlatform:
         self._running: RunningPlatform | None = None
         self._api_port = self.config.api_port
         self._api: ApiServer | None = None
+        self._web_port = self.config.web_port
+        self._web: SettingsServer | None = None
         self._warned_of_mail = False
 
     @property
@@ -118,6 +121,20 @@ class EmbeddedPlatform:
         return self._api.address
 
     @property
+    def web_address(self) -> Address:
+        """Where the settings page is.
+
+        Raises:
+            RigError: the platform is stopped, or has no settings page.
+        """
+        if self._web is None:
+            raise RigError(
+                "the platform has no settings page now; give PlatformConfig(web_port=0) and "
+                "await start()"
+            )
+        return self._web.address
+
+    @property
     def running(self) -> bool:
         """Whether it serves."""
         return self._running is not None
@@ -156,7 +173,8 @@ class EmbeddedPlatform:
         if self._running is None:
             return 0
         api = self._api.internal_errors if self._api is not None else 0
-        return self._running.internal_errors + api
+        web = self._web.internal_errors if self._web is not None else 0
+        return self._running.internal_errors + api + web
 
     def contacts(self, number: str) -> list[str]:
         """Contact URIs that a user's handsets have registered, most preferred first."""
@@ -195,8 +213,11 @@ class EmbeddedPlatform:
             await running.start()
             aliases = AliasBook(self._directory, running.store)
             aliases.restore()
-            await self._start_api(running, aliases)
+            backend = self._backend(running, aliases)
+            await self._start_api(backend)
+            await self._start_web(backend)
         except BaseException:
+            await self._stop_http()
             await running.stop()
             raise
         self._running = running
@@ -204,10 +225,8 @@ class EmbeddedPlatform:
         self._voicemail_port = running.voicemail_address[1]
         self._warn_of_mail()
 
-    async def _start_api(self, running: RunningPlatform, aliases: AliasBook) -> None:
-        if self._api_port is None:
-            return
-        backend = Backend(
+    def _backend(self, running: RunningPlatform, aliases: AliasBook) -> Backend:
+        return Backend(
             directory=self._directory,
             settings=self._settings,
             self_service=running.self_service,
@@ -217,6 +236,10 @@ class EmbeddedPlatform:
             set_services=self.set_services,
             clock=self._clock,
         )
+
+    async def _start_api(self, backend: Backend) -> None:
+        if self._api_port is None:
+            return
         beat_s = self.config.api_heartbeat_s
         times = EventTimes(heartbeat_s=beat_s, client_silence_s=4 * beat_s)
         api = ApiServer(backend, self._host, self._api_port, times=times)
@@ -224,11 +247,31 @@ class EmbeddedPlatform:
         self._api = api
         self._api_port = api.address[1]
 
-    async def stop(self) -> None:
-        """Stop serving as a crash would: calls and subscriptions are gone, messages stay."""
+    async def _start_web(self, backend: Backend) -> None:
+        if self._web_port is None:
+            return
+        web = SettingsServer(
+            backend,
+            self._host,
+            self._web_port,
+            config=self.config.web,
+            mail=self.config.mail is not None,
+        )
+        await web.start()
+        self._web = web
+        self._web_port = web.address[1]
+
+    async def _stop_http(self) -> None:
+        web, self._web = self._web, None
+        if web is not None:
+            await web.close()
         api, self._api = self._api, None
         if api is not None:
             await api.close()
+
+    async def stop(self) -> None:
+        """Stop serving as a crash would: calls and subscriptions are gone, messages stay."""
+        await self._stop_http()
         running, self._running = self._running, None
         if running is not None:
             await running.stop()
@@ -271,6 +314,8 @@ class EmbeddedPlatform:
         self._warn_of_mail()
         if former.mwi != options.mwi and self._running is not None:
             self._running.mwi.mailbox_changed(mailbox)
+        if self._web is not None:
+            self._web.settings_changed()
 
     async def set_services(self, number: str, services: UserServices) -> None:
         """Replace a user's forwarding and do-not-disturb.

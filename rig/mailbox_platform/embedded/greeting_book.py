@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from rig.media.wav import from_wav, to_wav
 _LOG = logging.getLogger(__name__)
 _SETTING = "greetings"
 _SITE = "site"
+MOST_ANNOUNCEMENTS = 100
+"""Files of one owner; the guide names no limit, a disk has one."""
+
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,38}[A-Za-z0-9_-])?")
 
 
@@ -41,6 +45,10 @@ class Announcement:
 
     name: str
     mailbox: str = ""
+
+
+class AnnouncementError(UsageError):
+    """An announcement that cannot be added or removed; says why."""
 
 
 class GreetingBook:
@@ -64,6 +72,11 @@ class GreetingBook:
         ]
         return tuple(sorted(found))
 
+    @staticmethod
+    def fit_name(name: str) -> bool:
+        """Whether an announcement can be called so."""
+        return _NAME.fullmatch(name) is not None
+
     def add(self, name: str, wav: bytes, *, mailbox: str = "") -> Announcement:
         """Add an announcement, or replace it.
 
@@ -76,13 +89,18 @@ class GreetingBook:
             rig.errors.UsageError: an impossible name, or audio that cannot be played.
             RigError: it cannot be written.
         """
-        if not _NAME.fullmatch(name):
-            raise UsageError(
+        if not self.fit_name(name):
+            raise AnnouncementError(
                 f"announcement {name!r}: impossible name; expected 1 to 40 letters, digits, "
                 "blanks, _ and -, beginning with a letter or digit. Choose another."
             )
         content = to_wav(from_wav(wav, name=f"announcement {name!r}"))
-        path = self._owned(mailbox) / f"{name}.wav"
+        folder = self._owned(mailbox)
+        path = folder / f"{name}.wav"
+        if not path.is_file() and len(list(folder.glob("*.wav"))) >= MOST_ANNOUNCEMENTS:
+            raise AnnouncementError(
+                f"announcement {name!r}: there are {MOST_ANNOUNCEMENTS} already; remove one first."
+            )
         unfinished = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +109,47 @@ class GreetingBook:
         except OSError as error:
             raise RigError(f"announcement {path}: {error}; make room or check the path") from error
         return Announcement(name, mailbox)
+
+    def content(self, announcement: Announcement) -> bytes:
+        """The WAV file of an announcement.
+
+        Raises:
+            RigError: it is not there.
+        """
+        path = self._file(announcement)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise RigError(f"announcement {path}: {error}; add it again") from error
+
+    def remove(self, announcement: Announcement, mailboxes: Iterable[str]) -> None:
+        """Remove an announcement that no greeting uses.
+
+        Args:
+            announcement: which.
+            mailboxes: all that could use it.
+
+        Raises:
+            AnnouncementError: it is a greeting of one of them.
+            RigError: it is not there, or cannot be removed.
+        """
+        held = [announcement.name, announcement.mailbox]
+        for mailbox in mailboxes:
+            if held in self._kept(mailbox)["slots"].values():
+                raise AnnouncementError(
+                    f"announcement {announcement.name!r} is a greeting of {mailbox}; choose "
+                    "another greeting there first."
+                )
+        path = self._file(announcement)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise RigError(f"announcement {path}: {error}; look at the folder") from error
+
+    def assigned(self, mailbox: str, slot: GreetingSlot) -> Announcement | None:
+        """Which announcement stands in a place for a greeting; None for none."""
+        held = self._kept(mailbox)["slots"].get(slot.value)
+        return None if held is None else Announcement(held[0], held[1])
 
     def assign(self, mailbox: str, slot: GreetingSlot, announcement: Announcement) -> None:
         """Put an announcement into a place for a greeting; which greeting is heard stays.
@@ -179,9 +238,12 @@ class GreetingBook:
     def _owned(self, owner: str) -> Path:
         return self._folder / (owner.replace("+", "p") or _SITE)
 
+    def _file(self, announcement: Announcement) -> Path:
+        return self._owned(announcement.mailbox) / f"{announcement.name}.wav"
+
     def _path(self, mailbox: str, slot: GreetingSlot) -> Path | None:
-        held = self._kept(mailbox)["slots"].get(slot.value)
-        return None if held is None else self._owned(held[1]) / f"{held[0]}.wav"
+        held = self.assigned(mailbox, slot)
+        return None if held is None else self._file(held)
 
     def _kept(self, mailbox: str) -> dict[str, Any]:
         text = self._store.setting(mailbox, _SETTING)

@@ -36,6 +36,9 @@ class PinBook:
         directory: the PINs of the inventory.
         store: where chosen ones are kept.
         rules: what the platform demands of a chosen PIN.
+
+    Attributes:
+        rules: what the platform demands of a chosen PIN.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class PinBook:
     ) -> None:
         self._directory = directory
         self._store = store
-        self._rules = rules
+        self.rules = rules
 
     def check(self, mailbox: str, pin: str) -> bool:
         """Whether it is the mailbox's PIN; takes as long for a wrong one as for the right one."""
@@ -68,7 +71,7 @@ class PinBook:
 
         The PIN that the mailbox has now is refused: choosing it would change nothing.
         """
-        faults = pin_faults(pin, self._rules)
+        faults = pin_faults(pin, self.rules)
         if faults:
             return _PROMPTS[faults[0]]
         return "portal.pin_same" if self.check(mailbox, pin) else ""

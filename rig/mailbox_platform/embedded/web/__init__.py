@@ -1,0 +1,1 @@
+"""The settings page: what owners of mailboxes and the administrator set by browser."""
