@@ -125,7 +125,11 @@ class Browser:
 
     async def __aenter__(self) -> Self:
         jar = aiohttp.CookieJar(unsafe=True)
-        self.session = aiohttp.ClientSession(cookie_jar=jar, headers=self._headers)
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True),  # no state of a connection helps
+            cookie_jar=jar,
+            headers=self._headers,
+        )
         return self
 
     async def __aexit__(self, *error: object) -> None:
