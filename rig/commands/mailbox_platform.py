@@ -89,6 +89,9 @@ def run(
         str | None,
         typer.Option(metavar="REF", help="Secret at the mail server: env:NAME or file:path."),
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="What the mailbox speaks: de, en, or tones for programs.")
+    ] = "tones",
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Print SIP passwords and PINs.")
     ] = False,
@@ -127,6 +130,7 @@ def run(
                     user=smtp_user,
                     password=smtp_password,
                 ),
+                prompt_language=language,
             ),
         )
         lines = EventLines(as_json=as_json)

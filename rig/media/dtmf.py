@@ -21,6 +21,12 @@ DIGITS = "0123456789*#ABCD"
 LONGEST_EVENT = 0xFFFF
 """Greatest duration in one packet; a longer event goes on in a new segment."""
 
+MOST_DIGITS_PER_S = 20
+"""Digits per second that a caller can send in the long run: 40 ms each and the pause."""
+
+BURST_DIGITS = 20
+"""Digits that may come at once, after a pause."""
+
 _EVENT = struct.Struct("!BBH")
 _VOLUME_DBM0 = 10
 _END_COPIES = 3
@@ -108,22 +114,46 @@ def schedule(digits: str, *, on_s: float = 0.1, off_s: float = 0.08) -> Iterator
             yield DtmfStep(ended, on + copy) if copy < _END_COPIES else DtmfStep(None)
 
 
+class DigitLimit:
+    """Lets through no more digits than a person can press, whatever arrives."""
+
+    def __init__(self) -> None:
+        self._credit = float(BURST_DIGITS)
+        self._asked_at = 0.0
+
+    def allows(self, at: float) -> bool:
+        """Whether one more digit is believable.
+
+        Args:
+            at: now, seconds.
+        """
+        passed, self._asked_at = max(0.0, at - self._asked_at), at
+        self._credit = min(BURST_DIGITS, self._credit + passed * MOST_DIGITS_PER_S)
+        if self._credit < 1:
+            return False
+        self._credit -= 1
+        return True
+
+
 class DtmfReceiver:
     """Tells each pressed digit once, however many packets speak of it.
 
-    A digit is told at its first packet that arrives; a lost beginning or end does no harm.
+    A digit is told at its first packet that arrives; a lost beginning or end does no harm. Nobody
+    dials faster than :data:`MOST_DIGITS_PER_S`: what is above that is a flood and not told.
     """
 
     def __init__(self) -> None:
         self._begun: int | None = None
         self._last: DtmfEvent | None = None
+        self._limit = DigitLimit()
 
-    def feed(self, payload: bytes, timestamp: int) -> str | None:
+    def feed(self, payload: bytes, timestamp: int, at: float | None = None) -> str | None:
         """Take one event packet.
 
         Args:
             payload: of the packet.
             timestamp: RTP timestamp, the beginning of the event.
+            at: when it came, seconds; None for no limit, e.g. in captures.
 
         Returns:
             The digit if this is news, else None.
@@ -142,7 +172,7 @@ class DtmfReceiver:
                 self._begun, self._last = timestamp, event
                 return None
         self._begun, self._last = timestamp, event
-        return DIGITS[event.code]
+        return DIGITS[event.code] if at is None or self._limit.allows(at) else None
 
     @staticmethod
     def _continues(event: DtmfEvent, last: DtmfEvent, distance: int) -> bool:

@@ -28,7 +28,7 @@ class Law(IntEnum):
     ALAW = 8
 
 
-def decode(payload: bytes, law: Law) -> bytes:
+def decode(payload: bytes | bytearray, law: Law) -> bytes:
     """Turn G.711 octets into PCM.
 
     Args:

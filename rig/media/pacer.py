@@ -55,8 +55,12 @@ class Pacer:
             self._timer.cancel()
             self._timer = None
 
+    def beats(self) -> float:
+        """Beats from the first instant until now, with the part of the one under way."""
+        return (self._loop.time() - self._epoch) / PACKET_S
+
     def _current(self) -> int:
-        return int((self._loop.time() - self._epoch) / PACKET_S)
+        return int(self.beats())
 
     def _schedule(self) -> None:
         self._timer = self._loop.call_at(self._epoch + (self._beat + 1) * PACKET_S, self._wake)

@@ -23,7 +23,9 @@ from rig.media.tones import chime, tone
 
 __all__ = [
     "PROMPTS",
+    "QUIET_AMPLITUDE",
     "PromptDetector",
+    "identifier_pcm",
     "marker",
     "number_of",
     "personal_greeting",
@@ -35,8 +37,11 @@ _PERSONAL_FIRST = 0x100
 _MARKER_FIRST = 0x800
 _LAST = 0x1000
 _AMPLITUDE = 5000
+QUIET_AMPLITUDE = 700
+"""Of the identifier before speech; about 30 dB below full scale."""
+
 _PHRASE_S = 0.24
-_BEEP_HZ = 1000
+_BEEPS = {"beep": 1000.0, "deposit.warning": 1400.0}
 _BEEP_S = 0.2
 _NOTES_HZ = (392.0, 440.0, 494.0, 523.0, 587.0, 659.0, 698.0, 784.0)
 
@@ -66,6 +71,23 @@ def marker(name: str) -> str:
     return prompt_id(_MARKER_FIRST + zlib.crc32(name.encode()) % (_LAST - _MARKER_FIRST))
 
 
+def identifier_pcm(prompt: str, *, amplitude: int = QUIET_AMPLITUDE) -> bytes:
+    """The identifier of a prompt alone, 0.4 s.
+
+    Args:
+        prompt: one of :data:`PROMPTS`, or one of the open-ended families.
+        amplitude: peak of each of the two tones; by default it can be heard but does not
+            disturb.
+
+    Raises:
+        LocalProtocolError: there is no such prompt.
+    """
+    return b"".join(
+        tone((LOW_HZ[symbol >> 2], HIGH_HZ[symbol & 3]), SYMBOL_S, amplitude=amplitude)
+        for symbol in symbols_of(_number(prompt))
+    )
+
+
 @lru_cache(maxsize=256)
 def prompt_pcm(prompt: str) -> bytes:
     """Make the sound of a prompt.
@@ -79,20 +101,22 @@ def prompt_pcm(prompt: str) -> bytes:
     Raises:
         LocalProtocolError: there is no such prompt.
     """
+    number = _number(prompt)
+    identifier = identifier_pcm(prompt, amplitude=_AMPLITUDE)
+    if prompt in _BEEPS:
+        return identifier + tone((_BEEPS[prompt],), _BEEP_S)
+    notes = [_NOTES_HZ[(number * step) % len(_NOTES_HZ)] for step in (1, 3, 5)]
+    return identifier + chime(notes, _PHRASE_S)
+
+
+def _number(prompt: str) -> int:
     number = number_of(prompt)
     if number is None:
         raise LocalProtocolError(
             f"prompt {prompt!r} does not exist; known are {', '.join(sorted(PROMPT_NUMBERS))}, "
             "greeting.personal:xxx and marker:xxx"
         )
-    identifier = b"".join(
-        tone((LOW_HZ[symbol >> 2], HIGH_HZ[symbol & 3]), SYMBOL_S, amplitude=_AMPLITUDE)
-        for symbol in symbols_of(number)
-    )
-    if prompt == "beep":
-        return identifier + tone((_BEEP_HZ,), _BEEP_S)
-    notes = [_NOTES_HZ[(number * step) % len(_NOTES_HZ)] for step in (1, 3, 5)]
-    return identifier + chime(notes, _PHRASE_S)
+    return number
 
 
 class _Prompts(Mapping[str, bytes]):

@@ -51,6 +51,30 @@ def to_wav(pcm: bytes) -> bytes:
     )
 
 
+def law_to_wav(octets: bytes, law: Law) -> bytes:
+    """Wrap G.711 in a WAV file: half the size.
+
+    Args:
+        octets: one per sample, 8 kHz mono.
+        law: which table.
+
+    Returns:
+        The whole file.
+    """
+    kind = next(kind for kind, known in _LAWS.items() if known is law)
+    form = _FORMAT.pack(kind, 1, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ, 1, 8) + b"\0\0"
+    chunks = (
+        _CHUNK.pack(b"fmt ", len(form))
+        + form
+        + _CHUNK.pack(b"fact", 4)
+        + len(octets).to_bytes(4, "little")
+        + _CHUNK.pack(b"data", len(octets))
+        + octets
+        + b"\0" * (len(octets) % 2)
+    )
+    return b"RIFF" + (4 + len(chunks)).to_bytes(4, "little") + b"WAVE" + chunks
+
+
 def from_wav(content: bytes, *, name: str = "WAV data") -> bytes:
     """Take the audio out of a WAV file.
 

@@ -43,6 +43,8 @@ _TELEPHONE_EVENT = "telephone-event/8000"
 _LINE_END = re.compile(r"\r?\n")
 _LINE = re.compile(r"([A-Za-z])\s*=(.*)", re.DOTALL)
 _RTPMAP = re.compile(r"rtpmap:([0-9]{1,3})\s+(\S+)")
+_RTCP = re.compile(r"rtcp:([0-9]{1,5})(?:\s+IN\s+IP[46]\s+(\S+))?")
+_MUX = "rtcp-mux"
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -57,6 +59,8 @@ class AudioMedia:
         rtpmap: payload type and encoding like ``PCMA/8000``, static ones filled in.
         ptime_ms: packet time in milliseconds, or None.
         direction: as seen by the sender of the description.
+        control: where RTCP goes when it is not the port above (RFC 3605), or None.
+        mux: RTCP may share the port of RTP (RFC 5761).
     """
 
     address: str
@@ -65,6 +69,8 @@ class AudioMedia:
     rtpmap: tuple[tuple[int, str], ...]
     ptime_ms: int | None
     direction: Direction
+    control: tuple[str, int] | None = None
+    mux: bool = False
 
     def payload_of(self, encoding: str) -> int | None:
         """Give the payload type of an encoding such as ``PCMA``, in any case; or None."""
@@ -192,7 +198,24 @@ def _audio(session: Sequence[Line], section: MediaSection) -> AudioMedia:
             ptime = int(value)
         direction = next((d for d in _DIRECTIONS if d == name), direction)
     rtpmap = tuple((p, name) for p, name in names.items() if name)
-    return AudioMedia(address, section.port, payloads, rtpmap, ptime, direction)
+    return AudioMedia(
+        address,
+        section.port,
+        payloads,
+        rtpmap,
+        ptime,
+        direction,
+        _control(address, attributes),
+        _MUX in attributes,
+    )
+
+
+def _control(address: str, attributes: Sequence[str]) -> tuple[str, int] | None:
+    """Where RTCP goes by ``a=rtcp``; None when it says nothing that can be used."""
+    for found in map(_RTCP.fullmatch, attributes):
+        if found is not None and 0 < int(found.group(1)) <= 65535:
+            return (found.group(2) or address, int(found.group(1)))
+    return None
 
 
 def _session_lines(address: str, session_id: int, version: int) -> tuple[Line, ...]:
@@ -270,7 +293,7 @@ def _static_payload(codec: str) -> int:
     raise MessageError(f"SDP: codec {codec!r} has no static payload type", status_hint=None)
 
 
-def make_answer(
+def make_answer(  # noqa: PLR0913 - keywords with defaults: one line of the answer each
     offer: SessionDescription,
     address: str,
     port: int,
@@ -280,6 +303,7 @@ def make_answer(
     codecs: Sequence[str] = ("PCMA", "PCMU"),
     ptime_ms: int | None = 20,
     direction: Direction | None = None,
+    mux: bool = False,
 ) -> SessionDescription:
     """Answer an offer: the first audio part is taken, every other part is refused.
 
@@ -292,11 +316,12 @@ def make_answer(
         codecs: what we can do; the offerer's order decides.
         ptime_ms: packet time, in milliseconds.
         direction: own wish; by default the mirror of the offer.
+        mux: take RTCP on the port of RTP when the offer has it so.
 
     Raises:
         MessageError: no audio over plain RTP, or no common codec; status_hint 488.
 
-    Source: RFC 3264 6; RFC 4733 2.4 (events use the offerer's payload type).
+    Source: RFC 3264 6; RFC 5761 5.1.1; RFC 4733 2.4 (events use the offerer's payload type).
     """
     wanted = {codec.lower() for codec in codecs}
     sections: list[MediaSection] = []
@@ -314,6 +339,8 @@ def make_answer(
         events = [item for item in audio.rtpmap if _is_dtmf(item[1])]
         own = _MIRRORED[audio.direction] if direction is None else direction
         answer = _audio_section(port, common + events, ptime_ms, own)
+        if mux and audio.mux:
+            answer = replace(answer, lines=(*answer.lines, ("a", _MUX)))
         sections.append(replace(answer, protocol=section.protocol.upper()))
         taken = True
     if not taken:

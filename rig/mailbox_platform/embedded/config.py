@@ -8,6 +8,7 @@ from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail_config import MailConfig
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
+from rig.media.spoken import TONES, require_language
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.timeline import Address
 
@@ -58,6 +59,8 @@ class PlatformConfig:
             package (:func:`.portal_menu.load_portal_menu` reads a file of one's own).
         sip_timers: base values of the SIP transaction timers; shorter ones end lost
             transactions sooner, for a platform and phones on one machine.
+        prompt_language: of prompts and standard greetings: ``tones`` (short sounds for programs),
+            ``de`` or ``en`` (recorded speech, which begins with the same identifiers).
         api_port: TCP port of the HTTP API (Xsi and management), 0 for any free one, None for no
             API.
         api_heartbeat_s: between two heartbeats on an event channel of the API, seconds; a
@@ -99,6 +102,7 @@ class PlatformConfig:
     mail: MailConfig | None = None
     warn_without_mail: bool = True
     portal_menu: PortalMenu | None = None
+    prompt_language: str = TONES
     sip_timers: TimerValues = DEFAULT_TIMERS
     api_port: int | None = None
     api_heartbeat_s: float = 15.0
@@ -107,6 +111,7 @@ class PlatformConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that no platform could honour."""
+        require_language(self.prompt_language)
         if self.seconds_per_ring is not None and self.seconds_per_ring <= 0:
             raise UsageError(
                 f"platform config: seconds_per_ring is {self.seconds_per_ring}; "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,16 +19,16 @@ from typing import Protocol
 
 from rig.errors import RigError
 from rig.mailbox_platform.embedded.portal_menu_actions import DepositAction
+from rig.mailbox_platform.embedded.sound_watch import SoundWatch
 from rig.mailbox_platform.embedded.stored_message import StoredMessage
 from rig.media.g711 import SAMPLE_RATE_HZ
-from rig.media.recording import Recording
-from rig.media.rtp import PACKET_S, RtpPacket
+from rig.media.inband import without_tone_tail
+from rig.media.rtp import PACKET_S
 from rig.media.stream import AudioStream
-from rig.media.tones import SILENT_LEVEL, mean_level
 from rig.timeline import MailboxSeen
 
 _LOG = logging.getLogger(__name__)
-_POLL_S = 0.1
+_LOOK_S = 0.2
 _LEAD_S = 0.1
 
 
@@ -38,9 +39,11 @@ class DepositPolicy:
     Attributes:
         min_message_s: from the first sound to the end of the call; shorter is no message.
         min_sound_s: how much of it must be louder than silence.
-        max_message_s: the recording is cut there.
+        max_message_s: the recording is cut there, and the caller is told.
+        warn_s: so long before that the caller hears a warning tone; no tone when half of the
+            longest message is shorter.
         silence_s: silence that ends the recording.
-        no_audio_s: time without any RTP after the beep that ends the call.
+        no_audio_s: time without any RTP from the beginning of the beep that ends the call.
         tail_s: how much of the ending silence is kept.
         max_messages: messages that a mailbox can hold.
     """
@@ -48,8 +51,9 @@ class DepositPolicy:
     min_message_s: float = 1.0
     min_sound_s: float = 0.2
     max_message_s: float = 180.0
+    warn_s: float = 10.0
     silence_s: float = 10.0
-    no_audio_s: float = 5.0
+    no_audio_s: float = 4.5
     tail_s: float = 0.5
     max_messages: int = 100
 
@@ -65,6 +69,9 @@ class DepositEnd(StrEnum):
     FULL = "full"
     LOGIN = "login"
     TRANSFER = "transfer"
+
+
+_BY_KEY = frozenset({DepositEnd.KEY, DepositEnd.TRANSFER})
 
 
 class DepositPlace(Protocol):
@@ -109,7 +116,7 @@ class Deposit:
     """One caller's message.
 
     Args:
-        stream: audio of the call; its ``on_digit`` and ``on_audio`` are taken.
+        stream: audio of the call; its ``on_digit`` is taken.
         store: where the message goes.
         mailbox: number of the mailbox.
         caller: number of the caller; empty when withheld.
@@ -144,16 +151,12 @@ class Deposit:
         self._greeting = greeting
         self._policy = policy
         self._on_message = on_message
-        self._recording: Recording | None = None
+        self._watch: SoundWatch | None = None
         self._keys = keys
         self._asked: DepositAction | None = None
         self._key = asyncio.Event()
-        self._sound_s = 0.0
-        self._first_s = -1.0
-        self._last_s = 0.0
-        self._sound_at = 0.0
+        self._woken: asyncio.Future[None] | None = None
         stream.on_digit = self._digit
-        stream.on_audio = self._audio
 
     async def run(self) -> None:
         """Lead the call up to the point where the platform hangs up.
@@ -174,8 +177,8 @@ class Deposit:
             self.end = DepositEnd.FULL
             return
         self._key.clear()
-        self._recording = self._stream.record()
         begun = asyncio.get_running_loop().time()
+        self._watch = SoundWatch(self._stream.record(), begun)
         await self._stream.play("beep")
         end = await self._wait_end(begun)
         self.finish(end)
@@ -225,17 +228,14 @@ class Deposit:
         if self.end is not None:
             return self.message
         self.end = end
-        if self._recording is None:
+        watch = self._watch
+        if watch is None:
             return None
-        pcm = self._stream.stop_recording(self._recording)
-        length_s = self._recording.duration_s - self._first_s
-        policy = self._policy
-        if self._first_s < 0 or self._sound_s < policy.min_sound_s:
+        pcm = self._stream.stop_recording(watch.recording)
+        watch.look(0.0)
+        kept = self._worth_keeping(watch, pcm, by_key=end in _BY_KEY)
+        if not kept:
             return None
-        if length_s + PACKET_S / 2 < policy.min_message_s:
-            return None
-        start = max(0.0, self._first_s - _LEAD_S)
-        kept = pcm[_octets(start) : _octets(self._last_s + policy.tail_s)]
         try:
             self.message = self._store.add(self._mailbox, self._caller, kept)
         except RigError:
@@ -244,52 +244,91 @@ class Deposit:
             self._on_message(self.message)
         return self.message
 
+    def _worth_keeping(self, watch: SoundWatch, pcm: bytes, *, by_key: bool) -> bytes:
+        """What of the recording is the message; empty when there is none.
+
+        The key that ended it is no part of it: neither the time of its event nor its tone.
+        """
+        policy = self._policy
+        end_s = min(len(pcm) / (2 * SAMPLE_RATE_HZ), policy.max_message_s)
+        if by_key and watch.recording.digit_at_s is not None:
+            end_s = min(end_s, watch.recording.digit_at_s)
+            spoken = without_tone_tail(pcm[: _octets(end_s)])
+            end_s = len(spoken) / (2 * SAMPLE_RATE_HZ)
+        if watch.first_s < 0 or watch.sound_s < policy.min_sound_s:
+            return b""
+        if end_s - watch.first_s + PACKET_S / 2 < policy.min_message_s:
+            return b""
+        start = max(0.0, watch.first_s - _LEAD_S)
+        return pcm[_octets(start) : _octets(min(end_s, watch.last_s + policy.tail_s))]
+
     async def _wait_end(self, begun: float) -> DepositEnd:
-        loop = asyncio.get_running_loop()
-        recording = self._recording
-        while recording is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._key.wait(), _POLL_S)
-            elapsed = loop.time() - begun
+        """Look at the recording now and then until something ends it."""
+        loop, policy, watch = asyncio.get_running_loop(), self._policy, self._watch
+        warn_at = begun + policy.max_message_s - policy.warn_s
+        if 2 * policy.warn_s > policy.max_message_s:
+            warn_at = math.inf
+        while watch is not None:
+            at = loop.time()
+            watch.look(at)
             if self._key.is_set():
                 transfer = self._asked is DepositAction.TRANSFER
                 return DepositEnd.TRANSFER if transfer else DepositEnd.KEY
-            if not recording.packets and elapsed >= self._policy.no_audio_s:
+            heard = watch.recording.packets > 0
+            if not heard and at >= begun + policy.no_audio_s:
                 return DepositEnd.NO_AUDIO
-            if elapsed >= self._policy.max_message_s:
+            if at >= begun + policy.max_message_s:
                 return DepositEnd.TOO_LONG
-            if loop.time() - max(begun, self._sound_at) >= self._policy.silence_s:
+            if heard and at >= watch.heard_at + policy.silence_s:
                 return DepositEnd.SILENCE
+            if at >= warn_at:
+                warn_at = math.inf
+                self._stream.start_playing("deposit.warning")
+            limits = [begun + policy.max_message_s, warn_at, at + _LOOK_S]
+            limits.append(begun + policy.no_audio_s if not heard else at + _LOOK_S)
+            await self._key_until(min(limits))
         return DepositEnd.CALLER
+
+    async def _key_until(self, at: float) -> None:
+        """Wait for a key, but no longer; cheap, since a thousand calls do it all the time."""
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        self._woken = woken
+        timer = loop.call_at(at, _wake, woken)
+        try:
+            await woken
+        finally:
+            timer.cancel()
+            self._woken = None
+
+    def _press(self) -> None:
+        self._key.set()
+        if self._woken is not None:
+            _wake(self._woken)
 
     def _digit(self, digit: str) -> None:
         action = self._keys.actions.get(digit)
         if action is None or self._asked is not None:
             return
-        if self._recording is None:
+        if self._watch is None:
             if action is not DepositAction.URGENT:
                 self._asked = None if action is DepositAction.END else action
                 self._stream.stop_playing()
         elif self.end is not None:
             if action is DepositAction.URGENT:
                 self._asked = action
-            self._key.set()
+            self._press()
         elif action is DepositAction.END or (
             action is DepositAction.TRANSFER and self._keys.transfer is not None
         ):
             # A key that leads nowhere must not cut a message short.
             self._asked = None if action is DepositAction.END else action
-            self._key.set()
+            self._press()
 
-    def _audio(self, pcm: bytes, _packet: RtpPacket) -> None:
-        recording = self._recording
-        if recording is None or self.end is not None or mean_level(pcm) < SILENT_LEVEL:
-            return
-        self._last_s = recording.duration_s
-        if self._first_s < 0:
-            self._first_s = self._last_s - PACKET_S
-        self._sound_s += PACKET_S
-        self._sound_at = asyncio.get_running_loop().time()
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)
 
 
 def _octets(seconds: float) -> int:

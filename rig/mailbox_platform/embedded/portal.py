@@ -38,6 +38,7 @@ from rig.mailbox_platform.embedded.portal_sending import Sending
 from rig.mailbox_platform.embedded.portal_settings import PinChange, SettingsMenu
 from rig.mailbox_platform.embedded.portal_steps import LONGEST_ENTRY, Step
 from rig.mailbox_platform.embedded.rules import LoginNeed
+from rig.media.spoken import TONES
 
 __all__ = [
     "Command",
@@ -77,17 +78,21 @@ class Portal:
     Args:
         menu: keys, waiting times, limits.
         access: who is who, PINs, messages.
+        language: of the prompts; it decides how dates, times and lengths are said.
 
     Attributes:
         state: where it is.
         mailbox: the mailbox once the caller is in; empty before.
     """
 
-    def __init__(self, menu: PortalMenu, access: PortalQuestions) -> None:
+    def __init__(
+        self, menu: PortalMenu, access: PortalQuestions, *, language: str = TONES
+    ) -> None:
         self.state = PortalState.IDLE
         self.mailbox = ""
         self._menu = menu
         self._access = access
+        self._language = language
         self._candidate: str | None = None
         self._asks_number = False
         self._entered = ""
@@ -334,7 +339,8 @@ class Portal:
 
     def _envelope(self, message_id: str) -> list[Command]:
         envelope = self._access.envelope(message_id)
-        return self._at_message(*(envelope_prompts(envelope) if envelope is not None else ()))
+        said = () if envelope is None else envelope_prompts(envelope, self._language)
+        return self._at_message(*said)
 
     def _at_message(self, *before: Sound) -> list[Command]:
         """Say something, and go on where we were: in the message or after it."""

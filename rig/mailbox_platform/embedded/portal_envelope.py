@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from rig.mailbox_platform.embedded.portal_questions import Envelope
+from rig.mailbox_platform.embedded.spoken_language import phrases, spoken_digits
+from rig.media.spoken import TONES
+
+__all__ = ["envelope_prompts", "spoken_digits"]
 
 
-def spoken_digits(text: str) -> tuple[str, ...]:
-    """One prompt for every digit of a number, and for its plus; anything else is silent."""
-    return tuple(
-        "spoken.plus" if character == "+" else f"spoken.{character}"
-        for character in text
-        if character == "+" or (character.isascii() and character.isdecimal())
-    )
-
-
-def envelope_prompts(envelope: Envelope) -> tuple[str, ...]:
-    """Say an envelope: day, month, hour and minute in two digits each, caller, seconds.
+def envelope_prompts(envelope: Envelope, language: str = TONES) -> tuple[str, ...]:
+    """Say an envelope: when, from whom, how long.
 
     A number that the caller withheld is not spoken, because it is not known here either.
+
+    Args:
+        envelope: what there is to say.
+        language: of the prompts. In tones, day, month, hour and minute are two digits each and
+            the length is in seconds; a language has words for them.
     """
-    when = f"{envelope.day:02}{envelope.month:02}{envelope.hour:02}{envelope.minute:02}"
+    said = phrases(language)
     caller = (
         ("portal.envelope_caller", *spoken_digits(envelope.caller))
         if spoken_digits(envelope.caller)
@@ -28,8 +28,8 @@ def envelope_prompts(envelope: Envelope) -> tuple[str, ...]:
     return (
         *(("portal.urgent",) if envelope.urgent else ()),
         "portal.envelope",
-        *spoken_digits(when),
+        *said.moment(envelope.day, envelope.month, envelope.hour, envelope.minute),
         *caller,
         "portal.envelope_length",
-        *spoken_digits(str(round(envelope.duration_s))),
+        *said.length(round(envelope.duration_s)),
     )

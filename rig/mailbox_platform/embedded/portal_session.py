@@ -22,14 +22,18 @@ from rig.mailbox_platform.embedded.portal_commands import (
     Wait,
 )
 from rig.mailbox_platform.embedded.portal_work import PortalWork
-from rig.media.recording import Recording
+from rig.mailbox_platform.embedded.sound_watch import SoundWatch
+from rig.media.g711 import SAMPLE_RATE_HZ
+from rig.media.inband import without_tone_tail
+from rig.media.loudness import loud_pcm_frames
 from rig.media.stream import AudioStream
-from rig.media.tones import SILENT_LEVEL, mean_level
 
 _LOG = logging.getLogger(__name__)
 _PIECE_OCTETS = 320
 _PIECE_S = 0.02
 _KEPT_PIECES = 5
+_LOOK_S = 0.2
+_SILENCE_S = 10.0
 
 
 class PortalSession:
@@ -57,7 +61,8 @@ class PortalSession:
         self._timer: asyncio.TimerHandle | None = None
         self._sounds: deque[Sound] = deque()
         self._playing: asyncio.Future[bool] | None = None
-        self._recording: Recording | None = None
+        self._watch: SoundWatch | None = None
+        self._longest_at = 0.0
         self._recorded = b""
         self._ended = False
         stream.on_digit = self._digit
@@ -105,18 +110,35 @@ class PortalSession:
                     self._hang_up()
                 case Record(longest_s):
                     self._stop()
-                    self._recording = self._stream.record()
-                    self._timer = self._loop.call_later(longest_s, self._recording_over)
+                    at = self._loop.time()
+                    self._watch = SoundWatch(self._stream.record(), at)
+                    self._longest_at = at + longest_s
+                    self._look()
                 case StopRecording():
-                    self._recording_over()
+                    self._recording_over(by_key=True)
                 case _:
                     self._work.do(command, self._recorded)
 
-    def _recording_over(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is None:
+    def _look(self) -> None:
+        """Look at the recording now and then: it ends at its limit, or in a long silence."""
+        watch, at = self._watch, self._loop.time()
+        if watch is None:
             return
-        self._recorded, sound_s = trimmed(self._stream.stop_recording(recording))
+        watch.look(at)
+        if at >= min(self._longest_at, watch.heard_at + _SILENCE_S):
+            self._recording_over()
+            return
+        self._timer = self._loop.call_at(min(at + _LOOK_S, self._longest_at), self._look)
+
+    def _recording_over(self, *, by_key: bool = False) -> None:
+        watch, self._watch = self._watch, None
+        if watch is None:
+            return
+        pcm = self._stream.stop_recording(watch.recording)
+        digit_at_s = watch.recording.digit_at_s
+        if by_key and digit_at_s is not None:
+            pcm = without_tone_tail(pcm[: 2 * int(digit_at_s * SAMPLE_RATE_HZ)])
+        self._recorded, sound_s = trimmed(pcm)
         self._stop()
         self._carry_out(self._portal.recorded(sound_s))
 
@@ -124,9 +146,9 @@ class PortalSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._recording is not None:
-            self._stream.stop_recording(self._recording)
-            self._recording = None
+        if self._watch is not None:
+            self._stream.stop_recording(self._watch.recording)
+            self._watch = None
         self._sounds.clear()
         self._playing = None
         self._stream.stop_playing()
@@ -172,11 +194,7 @@ def trimmed(pcm: bytes) -> tuple[bytes, float]:
         What is left, with a tenth of a second before and after it; and how much of it is
         louder than silence, seconds. Silence throughout leaves nothing.
     """
-    loud = [
-        index
-        for index in range(len(pcm) // _PIECE_OCTETS)
-        if mean_level(pcm[index * _PIECE_OCTETS : (index + 1) * _PIECE_OCTETS]) >= SILENT_LEVEL
-    ]
+    loud = [index for index, is_loud in enumerate(loud_pcm_frames(pcm)) if is_loud]
     if not loud:
         return b"", 0.0
     first = max(0, loud[0] - _KEPT_PIECES)

@@ -243,6 +243,7 @@ class RunningPlatform:
             host=parts.host,
             clock=parts.clock,
             max_calls=parts.config.max_calls,
+            language=parts.config.prompt_language,
             menu=menu,
             service=self.self_service,
             place_for=self.mail.place_for if self.mail is not None else None,

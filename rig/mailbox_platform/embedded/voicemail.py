@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 
 from rig.clock import Clock, now
@@ -37,6 +35,11 @@ from rig.mailbox_platform.embedded.deposit_target import (
     caller_of,
     deposit_target,
 )
+from rig.mailbox_platform.embedded.media_answer import (
+    LONGEST_DIGIT_BODY,
+    MediaAnswer,
+    info_digit,
+)
 from rig.mailbox_platform.embedded.portal import Portal
 from rig.mailbox_platform.embedded.portal_access import MailboxDirectory, StoreAccess
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
@@ -45,9 +48,9 @@ from rig.mailbox_platform.embedded.portal_work import PortalWork
 from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
 from rig.mailbox_platform.embedded.voicemail_transfer import CallTransfer
-from rig.media.dtmf import DIGITS
+from rig.media.spoken import TONES
 from rig.media.stream import AudioStream, PacketTap
-from rig.sip.sdp import SessionDescription, agreed_audio, make_answer
+from rig.sip.sdp import SessionDescription
 from rig.sip_transport.call import Call, CallState
 from rig.sip_transport.stack import IncomingRequest, SipStack
 
@@ -62,6 +65,7 @@ class _Session:
 
     call: Call
     stream: AudioStream
+    media: MediaAnswer
     finish: Callable[[], object]
     transfer: CallTransfer | None = None
     leading: asyncio.Task[None] | None = None
@@ -85,6 +89,7 @@ class VoicemailServer:
         service: what owners can set by phone; None for nothing.
         clock: tells how long a mailbox has been locked.
         max_calls: calls at the same time; more are refused with 486.
+        language: of prompts and greetings, see :mod:`rig.media.spoken`.
     """
 
     def __init__(  # noqa: PLR0913 - one place where the mailbox is put together
@@ -103,6 +108,7 @@ class VoicemailServer:
         service: SelfService | None = None,
         clock: Clock = now,
         max_calls: int = 100,
+        language: str = TONES,
     ) -> None:
         self._stack = stack
         self._store = store
@@ -117,6 +123,7 @@ class VoicemailServer:
         self._service = service
         self._clock = clock
         self._max_calls = max_calls
+        self._language = language
         self._sessions: set[_Session] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -179,14 +186,15 @@ class VoicemailServer:
                 incoming.respond(480, "Mailbox Switched Off")
                 return
         offer = SessionDescription.parse(incoming.request.body)
-        stream = AudioStream(self._host, tap=self._tap, detect=False)
+        stream = AudioStream(self._host, tap=self._tap, detect=False, language=self._language)
         try:
-            answer = _answer_to(offer, stream)
+            media = MediaAnswer(stream)
+            answer = media.answer(offer)
             call = Call.incoming(incoming)
         except ProtocolError:
             stream.close()
             raise
-        session = _Session(call, stream, finish=int)
+        session = _Session(call, stream, media, finish=int)
         self._sessions.add(session)
         call.on_state = partial(self._state_changed, session)
         call.on_request = partial(self._inside, session)
@@ -216,7 +224,7 @@ class VoicemailServer:
             clock=self._clock,
         )
         portal = PortalSession(
-            Portal(self._menu, access),
+            Portal(self._menu, access, language=self._language),
             session.stream,
             PortalWork(self._store, self._service, self._place),
             hang_up=partial(self._hang_up, session.call),
@@ -304,54 +312,20 @@ class VoicemailServer:
         """A request inside the dialog: digits by INFO, hold and resume."""
         request = incoming.request
         if request.method == "INFO":
-            digit = _info_digit(request.content_type, request.body)
-            if digit and session.stream.on_digit is not None:
-                session.stream.on_digit(digit)
+            if len(request.body) > LONGEST_DIGIT_BODY:
+                incoming.respond(413)
+                return
+            digit = info_digit(request.content_type, request.body)
+            if digit:
+                session.stream.take_digit(digit)
         elif request.method == "NOTIFY" and session.transfer is not None:
             session.transfer.notified(incoming)
             return
         elif request.method in {"INVITE", "UPDATE"} and request.body:
             try:
                 offer = SessionDescription.parse(request.body)
-                session.call.local_sdp = _answer_to(offer, session.stream)
+                session.call.local_sdp = session.media.answer(offer)
             except ProtocolError as error:
                 incoming.respond(getattr(error, "status_hint", None) or 488)
                 return
         session.call.answer_by_default(incoming)
-
-
-def _answer_to(offer: SessionDescription, stream: AudioStream) -> bytes:
-    """Answer an offer and point the stream to where it says.
-
-    Raises:
-        MessageError: no audio that we speak.
-    """
-    answer = make_answer(offer, stream.host, stream.local_port, session_id=secrets.randbits(31))
-    theirs, agreed = agreed_audio(offer, answer)
-    held = theirs.direction in {"sendonly", "inactive"} or not _is_host(theirs.address)
-    stream.set_remote(
-        None if held else (theirs.address, theirs.port),
-        agreed.payload_types[0],
-        event_payload_type=agreed.dtmf_payload,
-    )
-    return answer.to_bytes()
-
-
-def _is_host(address: str) -> bool:
-    """Whether RTP can go there: 0.0.0.0 is a way to hold, names are not looked up."""
-    try:
-        return not ip_address(address).is_unspecified
-    except ValueError:
-        return False
-
-
-def _info_digit(content_type: str, body: bytes) -> str:
-    """The digit in an INFO, in the two usual spellings; empty for anything else."""
-    text = body.decode("ascii", "replace")
-    if content_type == "application/dtmf-relay":
-        rows = dict(row.split("=", 1) for row in text.splitlines() if "=" in row)
-        text = {key.strip().lower(): value for key, value in rows.items()}.get("signal", "")
-    elif content_type != "application/dtmf":
-        return ""
-    digit = text.strip().upper()
-    return digit if len(digit) == 1 and digit in DIGITS else ""
