@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from provisioning.errors import InputErrors, InputFault, Position, UsageError
+from provisioning.formats.registry import known_formats
 from provisioning.profile_model import (
     Boot,
     BootRequest,
@@ -261,6 +262,13 @@ def _check(profile: Profile, merged: MergedProfile) -> Iterator[InputFault]:
     if merged.path.stem != profile.model:
         yield InputFault(
             at, "the file name is not the model", got=merged.path.name, expected=profile.model
+        )
+    if profile.render.format not in known_formats():
+        yield InputFault(
+            position_at(merged.tree, ("render", "format")),
+            "no module of provisioning.formats reads this format",
+            got=profile.render.format,
+            expected=", ".join(known_formats()),
         )
     try:
         re.compile(profile.identify.user_agent)

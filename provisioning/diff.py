@@ -94,7 +94,7 @@ def mask_secrets(content: bytes, profile: Profile) -> str:
     """
     dialect = load_dialect(profile.render.dialect, profile.render.format)
     plans = dialect.plans(profile)
-    text = content.decode("utf-8", "backslashreplace")
+    text = content.decode(dialect.format.encoding, "backslashreplace")
     return dialect.format.mask(text, plans.secret_keys())
 
 

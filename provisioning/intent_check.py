@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from provisioning.errors import UsageError
-from provisioning.formats.value_rule import ValueRule, rule_of, why_unfit
+from provisioning.formats.registry import rule_of
+from provisioning.formats.value_rule import ValueRule, why_unfit
 from provisioning.intent import (
     AccountIntent,
     DivertIntent,

@@ -110,7 +110,7 @@ class Render:
         files: what is rendered.
     """
 
-    format: Literal["key_value", "xml_elements", "xml_attributes", "grandstream_xml"]
+    format: str
     dialect: str
     files: tuple[RenderFile, ...]
 

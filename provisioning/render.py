@@ -252,10 +252,9 @@ def _content(
         raise RenderError(
             f"handset {intent.name}: {template_place(error, template)}: {error}"
         ) from error
-    content = text.encode("utf-8", "surrogatepass")
-    if has_unfit_character(content):
+    if has_unfit_character(text.encode("utf-8", "surrogatepass")):
         raise RenderError(f"handset {intent.name}: {template}: writes a control character")
-    return content
+    return dialect.format.encode(text)
 
 
 def _prove(

@@ -6,6 +6,7 @@ so that they can be read without installing anything.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import typer
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import load_profiles, profile_schema
 from provisioning.profile_lint import LintLevel, lint_profiles
 from provisioning.profile_model import Profile
 from provisioning.resources import device_profiles_dir
@@ -245,6 +246,12 @@ def main() -> int:
         stale.append(name)
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="utf-8")
+    schema = json.dumps(profile_schema(), indent=2, ensure_ascii=False) + "\n"
+    kept = device_profiles_dir() / "schema.json"
+    if kept.read_text(encoding="utf-8") != schema:
+        stale.append("../../device_profiles/schema.json")
+        if "--check" not in sys.argv[1:]:
+            kept.write_text(schema, encoding="utf-8")
     for name in stale:
         print(f"docs/reference/{name}: ", end="")
         print("is out of date; run make docs" if "--check" in sys.argv[1:] else "written")

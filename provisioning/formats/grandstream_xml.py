@@ -16,6 +16,7 @@ from collections.abc import Collection
 from lxml import etree
 
 from provisioning.errors import Position
+from provisioning.formats.format import Format
 from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
 from provisioning.formats.xml_reading import (
     children,
@@ -119,3 +120,6 @@ def mask(content: str, keys: Collection[str]) -> str:
         return content
     names = "|".join(re.escape(key) for key in keys)
     return mask_elements(content, rf"item\s+name=\"(?:{names})\"\s*|(?:{names})\s*")
+
+
+FORMAT = Format(read=read, scan=scan, mask=mask, xml=True)

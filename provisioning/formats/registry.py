@@ -1,57 +1,27 @@
-"""Finds the reader of a format by its name in a profile."""
+"""Finds the reader of a format by its name: a module of this package with a ``FORMAT``.
+
+There is no list to add to: ``render.format: key_value`` in a profile is the module
+``key_value`` beside this one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import importlib
+import pkgutil
+import re
+from dataclasses import replace
+from functools import lru_cache
 
+from provisioning import formats
 from provisioning.errors import UsageError
-from provisioning.formats import grandstream_xml, key_value, xml_attributes, xml_elements
-from provisioning.formats.settings import Key, SettingsFile
+from provisioning.formats.format import Format
+from provisioning.formats.settings import SettingsFile
+from provisioning.formats.value_rule import ValueRule
+
+__all__ = ["Format", "format_named", "known_formats", "read_settings", "rule_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One vendor syntax.
-
-    Attributes:
-        name: as profiles name it.
-        read: bytes and file name to settings.
-        scan: bytes to values alone, or None when the file holds anything odd.
-        mask: text with the values of some keys replaced by ``***``.
-        xml: templates are escaped as XML.
-    """
-
-    name: str
-    read: Callable[[bytes, str], SettingsFile]
-    scan: Callable[[bytes], dict[Key, str] | None]
-    mask: Callable[[str, Collection[str]], str]
-    xml: bool
-
-
-_FORMATS = {
-    entry.name: entry
-    for entry in (
-        Format("key_value", key_value.read, key_value.scan, key_value.mask, xml=False),
-        Format("xml_elements", xml_elements.read, xml_elements.scan, xml_elements.mask, xml=True),
-        Format(
-            "xml_attributes",
-            xml_attributes.read,
-            xml_attributes.scan,
-            xml_attributes.mask,
-            xml=True,
-        ),
-        Format(
-            "grandstream_xml",
-            grandstream_xml.read,
-            grandstream_xml.scan,
-            grandstream_xml.mask,
-            xml=True,
-        ),
-    )
-}
-
-
+@lru_cache(maxsize=64)
 def format_named(name: str) -> Format:
     """The format of a name.
 
@@ -61,10 +31,29 @@ def format_named(name: str) -> Format:
     Raises:
         UsageError: there is none.
     """
-    try:
-        return _FORMATS[name]
-    except KeyError:
-        raise UsageError(f"no format {name!r}; known are {', '.join(_FORMATS)}") from None
+    found = _format_in(name) if re.fullmatch(r"[a-z][a-z0-9_]*", name) else None
+    if found is None:
+        raise UsageError(f"no format {name!r}; known are {', '.join(known_formats())}")
+    return found
+
+
+@lru_cache(maxsize=1)
+def known_formats() -> list[str]:
+    """Names of all formats."""
+    names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
+    return [name for name in names if _format_in(name) is not None]
+
+
+@lru_cache(maxsize=256)
+def rule_of(format_name: str, max_length: int) -> ValueRule:
+    """What a model's files can hold.
+
+    Args:
+        format_name: as a profile names it.
+        max_length: of the model.
+    """
+    form = format_named(format_name)
+    return replace(form.rule, max_length=max_length, encoding=form.encoding)
 
 
 def read_settings(name: str, content: bytes, path: str) -> SettingsFile:
@@ -80,3 +69,11 @@ def read_settings(name: str, content: bytes, path: str) -> SettingsFile:
         UsageError: there is no such format.
     """
     return format_named(name).read(content, path)
+
+
+def _format_in(name: str) -> Format | None:
+    if name not in {module.name for module in pkgutil.iter_modules(formats.__path__)}:
+        return None
+    module = importlib.import_module(f"{formats.__name__}.{name}")
+    found = getattr(module, "FORMAT", None)
+    return found if isinstance(found, Format) else None

@@ -139,23 +139,24 @@ class FormatError(UsageError):
         super().__init__(f"{position}: {what}")
 
 
-def decode(content: bytes, path: str) -> str:
-    """Decode UTF-8 strictly.
+def decode(content: bytes, path: str, encoding: str = "utf-8") -> str:
+    """Decode strictly.
 
     Args:
         content: the file.
         path: its name, for errors.
+        encoding: of the file.
 
     Raises:
-        FormatError: too large, or not UTF-8.
+        FormatError: too large, or not in that encoding.
     """
     if len(content) > MAX_FILE_BYTES:
         raise FormatError(Position(path), f"{len(content)} bytes, at most {MAX_FILE_BYTES}")
     try:
-        return content.decode("utf-8")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise FormatError(Position(path, line), "not UTF-8") from error
+        raise FormatError(Position(path, line), f"not {encoding.upper()}") from error
 
 
 def sorted_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:

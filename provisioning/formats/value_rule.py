@@ -9,8 +9,7 @@ Source: XML 1.0 (Fifth Edition) section 2.2; Unicode Standard section 23.7 (nonc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 _NONCHARACTERS = "".join(
     f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17)
@@ -29,30 +28,17 @@ class ValueRule:
     Attributes:
         reserved: values that mean something else to the handset.
         max_length: longest value, characters.
-        one_per_line: a value that looks like a further setting would make a file in which
-            two joined lines cannot be told from one.
+        smuggled: regular expression of what a value must not look like, because a file with
+            such a value could not be told from one with two joined lines; None for nothing.
+        forbidden: characters that end a value in this syntax.
+        encoding: characters beyond it are refused.
     """
 
     reserved: frozenset[str] = frozenset()
     max_length: int = 511
-    one_per_line: bool = False
-
-
-LOOKS_LIKE_SETTING = re.compile(r"(?:^|\s)[a-z_]+(?:\.[A-Za-z0-9_]+)+ ?=")
-"""A dotted key and an equals sign inside a value: two settings on one line."""
-_FLAT = ValueRule(reserved=frozenset({"%NULL%"}), one_per_line=True)
-
-
-@lru_cache(maxsize=64)
-def rule_of(format_name: str, max_length: int) -> ValueRule:
-    """The rule of a format.
-
-    Args:
-        format_name: as a profile names it.
-        max_length: of the model.
-    """
-    base = _FLAT if format_name == "key_value" else ValueRule()
-    return replace(base, max_length=max_length)
+    smuggled: str | None = None
+    forbidden: str = ""
+    encoding: str = "utf-8"
 
 
 def why_unfit(value: str, rule: ValueRule) -> str:
@@ -74,8 +60,22 @@ def why_unfit(value: str, rule: ValueRule) -> str:
         return "leading or trailing blanks would be lost"
     if value in rule.reserved:
         return f"{value} has a meaning of its own to the handset"
-    if rule.one_per_line and LOOKS_LIKE_SETTING.search(value):
+    if rule.smuggled is not None and re.search(rule.smuggled, value):
         return "looks like a further setting on the same line"
+    if rule.forbidden or rule.encoding != "utf-8":
+        return _why_not_in_syntax(value, rule)
+    return ""
+
+
+def _why_not_in_syntax(value: str, rule: ValueRule) -> str:
+    for number, sign in enumerate(value, 1):
+        if sign in rule.forbidden:
+            return f"character {sign} at {number} ends a value in this syntax"
+    try:
+        value.encode(rule.encoding)
+    except UnicodeEncodeError as error:
+        code = f"U+{ord(value[error.start]):04X} at {error.start + 1}"
+        return f"character {code} is not in {rule.encoding}, the encoding of the file"
     return ""
 
 

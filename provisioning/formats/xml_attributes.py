@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from typing import cast
 
+from provisioning.formats.format import Format
 from provisioning.formats.settings import Key, Problem, Setting, SettingsFile, sorted_problems
 from provisioning.formats.xml_reading import line_of, parse_xml, quick_parse, text_of
 
@@ -112,3 +113,6 @@ def mask(content: str, keys: Collection[str]) -> str:
         return content
     names = "|".join(re.escape(key) for key in keys)
     return re.sub(rf"((?<=\s)(?:{names})\s*=\s*)(?:\"[^\"]+\"|'[^']+')", r'\1"***"', content)
+
+
+FORMAT = Format(read=read, scan=scan, mask=mask, xml=True)

@@ -15,6 +15,7 @@ from typing import cast
 from lxml import etree
 
 from provisioning.errors import Position
+from provisioning.formats.format import Format
 from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
 from provisioning.formats.xml_reading import (
     children,
@@ -152,3 +153,6 @@ def mask(content: str, keys: Collection[str]) -> str:
         return content
     names = "|".join(re.escape(key) for key in keys)
     return mask_elements(content, rf"(?:{names})(?:\s[^>]*)?")
+
+
+FORMAT = Format(read=read, scan=scan, mask=mask, xml=True)

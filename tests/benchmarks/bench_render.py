@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "render"))
 
-from render_intents import account, diverting, intent
+from render_intents import account, diverting, intent, representatives
 
 from provisioning.address import Mac
 from provisioning.device_profile import load_profiles
@@ -75,11 +75,12 @@ def render_bare(wanted: HandsetIntent, profile: Profile) -> int:
 def make_handsets(count: int) -> list[tuple[HandsetIntent, HandsetIntent, Profile]]:
     """Intents, the same fitted, and profiles, the models in turn."""
     profiles = load_profiles(device_profiles_dir())
-    models = list(profiles)
+    models = representatives(profiles)
     handsets = []
     for number in range(count):
         profile = profiles[models[number % len(models)]]
-        base = intent(profile, accounts=(account(1, diverts=diverting()), account(2)))
+        base = intent(profile)
+        base = replace(base, accounts=(account(1, diverts=diverting()), *base.accounts[1:]))
         mac = Mac(f"{base.mac.oui}{number:06x}")
         wanted = replace(base, name=f"h{number}", mac=mac)
         dialect = load_dialect(profile.render.dialect, profile.render.format)

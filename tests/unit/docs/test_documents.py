@@ -16,7 +16,12 @@ from rig.cli import app
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
 
-EXAMPLES = {"device_profiles/yealink/T42U.yaml", "tests/golden/T42U"}
+EXAMPLES = {
+    "device_profiles/acme/_vendor.yaml",
+    "templates/acme",
+    "templates/acme/tables.yaml",
+    "templates/acme/readback.yaml",
+}
 """What a how-to tells the reader to make."""
 
 FOLDERS = tuple(f"{path.name}/" for path in ROOT.iterdir() if path.is_dir())

@@ -11,7 +11,8 @@ from render_intents import account, diverting, intent, representatives
 
 from provisioning.address import Mac
 from provisioning.device_profile import load_profiles
-from provisioning.formats.value_rule import rule_of, why_unfit
+from provisioning.formats.registry import rule_of
+from provisioning.formats.value_rule import why_unfit
 from provisioning.intent import (
     CallPolicyIntent,
     DiversionHeader,

@@ -12,7 +12,8 @@ from render_intents import account, intent, representatives
 from provisioning.device_profile import load_profiles
 from provisioning.dialect import load_dialect
 from provisioning.errors import UsageError
-from provisioning.formats.value_rule import rule_of, why_unfit
+from provisioning.formats.registry import rule_of
+from provisioning.formats.value_rule import why_unfit
 from provisioning.intent import LineKeyIntent, LineKeyKind
 from provisioning.profile_model import FileKind
 from provisioning.readback import read_back
