@@ -280,9 +280,38 @@ def _with_aliases(
         user.mailbox,
         aliases=tuple(aliases),
         transfer_on_zero=transfer,
+        also_shows=_also_shows(user, draft, directory, faults),
         distribution_lists=checked_lists(draft.lists, directory.number_of, faults),
     )
     return dataclasses.replace(user, mailbox=mailbox)
+
+
+def _also_shows(
+    user: User, draft: UserDraft, directory: Directory, faults: FaultList
+) -> tuple[str, ...]:
+    """Numbers of the further mailboxes on this owner's lamp."""
+    numbers: list[str] = []
+    written = user.mailbox.also_shows if user.mailbox is not None else ()
+    for text, position in zip(written, draft.also_at, strict=True):
+        other = directory.find(text)
+        problem = ""
+        if other is None or other.mailbox is None:
+            problem = "there is no such mailbox"
+        elif other.number == user.number:
+            problem = "the owner's own mailbox is on the lamp anyway"
+        elif other.number in numbers:
+            problem = "the mailbox stands there twice"
+        if problem or other is None:
+            faults.add(
+                position,
+                problem,
+                got=show_value(text),
+                expected="number or extension of another user with a mailbox",
+                fix="Correct or remove it.",
+            )
+        else:
+            numbers.append(other.number)
+    return tuple(numbers)
 
 
 def _check_portal(drafts: list[UserDraft], part: SitePart, faults: FaultList) -> None:

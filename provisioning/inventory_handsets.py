@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from provisioning.address import Mac
 from provisioning.errors import Position
-from provisioning.intent import LineKeyKind, MwiMode, SipTransport
+from provisioning.intent import LineKeyKind, SipTransport
 from provisioning.inventory_fields import FaultList, FieldReader, show_value
-from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, Policy
+from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, MwiDelivery, Policy
 from provisioning.inventory_policy import read_policy
 from provisioning.inventory_reading import SIP_USER
 from provisioning.phone_number import NumberError, parse_dial_string
@@ -170,12 +170,14 @@ def _read_account(node: YamlNode, faults: FaultList) -> AccountDraft | None:
     if not reader.usable:
         return None
     user_text = reader.text("user", required=True)
+    mwi = reader.choice("mwi", MwiDelivery)
     draft = AccountDraft(
         user=user_text,
         position=reader.position_of("user"),
         ref=AccountRef(
             user="",
-            mwi=reader.choice("mwi", MwiMode),
+            mwi=None if mwi is None else mwi.mode,
+            mwi_unasked=mwi is MwiDelivery.BOTH,
             transport=reader.choice("transport", SipTransport),
             label=reader.text("label"),
             shared=reader.flag("shared", default=False),

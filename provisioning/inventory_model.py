@@ -163,6 +163,8 @@ class MailboxSettings:
         email_copy: address that gets a copy of the message; None for none.
         email_redirect: address that gets the messages instead of the mailbox; None when they
             stay in the mailbox.
+        also_shows: numbers of further mailboxes, a group's say, whose messages the owner's lamp
+            shows too; the counts are added.
         change_pin: the owner must choose a PIN at the first login.
         distribution_lists: by place, None for a free one; members in normal form.
     """
@@ -180,6 +182,7 @@ class MailboxSettings:
     email_notify: str | None = None
     email_copy: str | None = None
     email_redirect: str | None = None
+    also_shows: tuple[str, ...] = ()
     change_pin: bool = False
     distribution_lists: tuple[DistributionList | None, ...] = ()
 
@@ -211,6 +214,23 @@ class User:
     position: Position = field(default=Position(""), compare=False)
 
 
+class MwiDelivery(StrEnum):
+    """How an inventory says that an account learns of waiting messages.
+
+    ``both``: the handset subscribes, and until it has, the platform tells it unasked.
+    """
+
+    SUBSCRIBE = "subscribe"
+    UNSOLICITED = "unsolicited"
+    BOTH = "both"
+    OFF = "off"
+
+    @property
+    def mode(self) -> MwiMode:
+        """What the handset is told to do."""
+        return MwiMode.SUBSCRIBE if self is MwiDelivery.BOTH else MwiMode(self.value)
+
+
 @dataclass(frozen=True, slots=True)
 class AccountRef:
     """One user's account on one handset.
@@ -218,6 +238,8 @@ class AccountRef:
     Attributes:
         user: the user's number in normal form.
         mwi: overrides the site's way of learning of messages; None for the site's.
+        mwi_unasked: the platform also tells it without being asked, until it has subscribed;
+            ``mwi: both`` in the inventory.
         transport: overrides the registrar's; None for the registrar's.
         label: beside the line key; empty for the user's name.
         shared: the same account is meant to be on other handsets too.
@@ -227,6 +249,7 @@ class AccountRef:
 
     user: str
     mwi: MwiMode | None = None
+    mwi_unasked: bool = False
     transport: SipTransport | None = None
     label: str = ""
     shared: bool = False

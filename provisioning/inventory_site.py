@@ -89,6 +89,7 @@ class Site:
         handsets: in the order of the inventory.
         locale: language, tones, time zone.
         mwi_mode: how accounts learn of messages unless they say otherwise.
+        mwi_unasked: the platform also tells accounts that take this way without being asked.
         mwi_expires_s: subscription duration to ask for.
         mwi_watch: what accounts subscribe to.
         policy: lamp, media, calls and VLAN of handsets that say nothing else.
@@ -112,6 +113,7 @@ class Site:
     handsets: tuple[InventoryHandset, ...]
     locale: LocaleIntent = field(default_factory=LocaleIntent)
     mwi_mode: MwiMode = MwiMode.SUBSCRIBE
+    mwi_unasked: bool = False
     mwi_expires_s: int = 3600
     mwi_watch: MwiWatch = MwiWatch.MAILBOX
     policy: Policy = field(default_factory=Policy)

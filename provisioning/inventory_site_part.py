@@ -8,10 +8,16 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from provisioning.errors import Position
-from provisioning.intent import LocaleIntent, MwiMode, ProvisioningIntent, SipTransport
+from provisioning.intent import LocaleIntent, ProvisioningIntent, SipTransport
 from provisioning.inventory_calls import read_feature_codes
 from provisioning.inventory_fields import FaultList, FieldReader
-from provisioning.inventory_model import DEFAULT_SECONDS_PER_RING, MwiWatch, Policy, Registrar
+from provisioning.inventory_model import (
+    DEFAULT_SECONDS_PER_RING,
+    MwiDelivery,
+    MwiWatch,
+    Policy,
+    Registrar,
+)
 from provisioning.inventory_policy import read_policy
 from provisioning.inventory_reading import HOST, HOST_FORM, NO_SECRET, Reading
 from provisioning.inventory_site import Site
@@ -58,7 +64,7 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
             ).replace("none", "")
         numbering.finish()
     domain = reader.text("domain", required=True, pattern=HOST, form=HOST_FORM)
-    mwi_mode = reader.choice("mwi", MwiMode) or MwiMode.SUBSCRIBE
+    mwi = reader.choice("mwi", MwiDelivery) or MwiDelivery.SUBSCRIBE
     site = Site(
         name=reader.text("name", required=True),
         domain=domain,
@@ -69,7 +75,8 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         users={},
         handsets=(),
         locale=_locale(reader),
-        mwi_mode=mwi_mode,
+        mwi_mode=mwi.mode,
+        mwi_unasked=mwi is MwiDelivery.BOTH,
         mwi_watch=reader.choice("mwi_watch", MwiWatch) or MwiWatch.MAILBOX,
         policy=read_policy(reader, Policy()),
         mwi_expires_s=reader.integer("mwi_expires_s", 3600, low=60, high=604_800),

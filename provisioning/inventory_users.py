@@ -46,6 +46,7 @@ class UserDraft:
         extension_at: where the extension stands.
         sip_user_at: where the SIP user stands.
         aliases_at: where each alias of the mailbox stands.
+        also_at: where each further mailbox on the owner's lamp stands.
         transfer_at: where the transfer number stands.
         forwards_at: where each forwarding target stands, by kind.
         lists: distribution lists of the mailbox, members as written.
@@ -56,6 +57,7 @@ class UserDraft:
     extension_at: Position
     sip_user_at: Position
     aliases_at: tuple[Position, ...] = ()
+    also_at: tuple[Position, ...] = ()
     transfer_at: Position = field(default=Position(""))
     forwards_at: dict[str, Position] = field(default_factory=dict)
     lists: tuple[ListDraft | None, ...] = ()
@@ -87,6 +89,7 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
         password = reading.secret(sip, "password") or NO_SECRET
         sip.finish()
     aliases_at: list[Position] = []
+    also_at: list[Position] = []
     transfer_at: list[Position] = []
     lists: list[ListDraft | None] = []
     forwards_at: dict[str, Position] = {}
@@ -98,7 +101,7 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
             sip_user=sip_user,
             auth_user=auth_user or sip_user,
             password=password,
-            mailbox=_mailbox(reader, reading, aliases_at, transfer_at, lists),
+            mailbox=_mailbox(reader, reading, aliases_at, also_at, transfer_at, lists),
             services=_services(reader, reading, forwards_at),
             position=node.position,
         ),
@@ -106,6 +109,7 @@ def read_user(node: YamlNode, reading: Reading) -> UserDraft | None:
         extension_at=reader.position_of("extension"),
         sip_user_at=sip_user_at,
         aliases_at=tuple(aliases_at),
+        also_at=tuple(also_at),
         transfer_at=transfer_at[0] if transfer_at else node.position,
         forwards_at=forwards_at,
         lists=tuple(lists),
@@ -118,6 +122,7 @@ def _mailbox(
     user: FieldReader,
     reading: Reading,
     aliases_at: list[Position],
+    also_at: list[Position],
     transfer_at: list[Position],
     lists: list[ListDraft | None],
 ) -> MailboxSettings | None:
@@ -130,6 +135,12 @@ def _mailbox(
         if alias is not None:
             aliases.append(alias)
             aliases_at.append(item.position)
+    also = []
+    for item in reader.items("also_shows"):
+        other = parse_text(item, "the mailbox", str, reading.faults)
+        if other is not None:
+            also.append(other)
+            also_at.append(item.position)
     lists += read_lists(reader, reading.faults)
     transfer_at.append(reader.position_of("transfer_on_zero"))
     email = reader.part("email", "email part")
@@ -155,6 +166,7 @@ def _mailbox(
         email_notify=notify,
         email_copy=copy,
         email_redirect=redirect,
+        also_shows=tuple(also),
         change_pin=reader.flag("change_pin", default=False),
     )
     reader.finish()

@@ -197,7 +197,7 @@ def _notify(
             summary = parse_summary(request.body)
             waiting = summary.waiting
             if summary.voice is not None:
-                counts = f"{summary.voice.new}/{summary.voice.saved}"
+                counts = summary.voice.new_and_saved
         except ProtocolError:
             waiting = None  # the linter has said why
     result.mwi.append(

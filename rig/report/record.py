@@ -318,7 +318,7 @@ def _detail(request: Request) -> str:
         package = request.event[0] if request.event else ""
         if request.method == "NOTIFY" and package == "message-summary" and request.body:
             summary = parse_summary(request.body)
-            counts = f" {summary.voice.new}/{summary.voice.saved}" if summary.voice else ""
+            counts = f" {summary.voice.new_and_saved}" if summary.voice else ""
             return f"MWI {'yes' if summary.waiting else 'no'}{counts}"
         diversions = parse_diversions(request.headers) if request.method == "INVITE" else []
     except ProtocolError:

@@ -1,4 +1,4 @@
-"""Digest access authentication: hands out nonces, judges the answers, and answers itself.
+"""Digest access authentication: hands out nonces and judges the answers.
 
 The values and the formula stand in :mod:`rig.sip.digest_credentials` and are offered here too.
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +28,7 @@ from rig.sip.digest_credentials import (
 )
 from rig.sip.errors import MessageError
 from rig.sip.message import Request
+from rig.sip.nonce import NonceBook
 from rig.sip.uri import Uri
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
 Outcome = Literal["ok", "missing", "bad", "stale", "replayed"]
 
 _NC = re.compile(r"[0-9A-Fa-f]{8}")
-_WINDOW = 64
 _NO_PASSWORD = Secret("")
 
 
@@ -74,38 +73,18 @@ class VerifyResult:
         return self.outcome == "ok"
 
 
-@dataclass(slots=True)
-class _NonceRecord:
-    expires_at: float
-    highest: int = 0
-    seen: int = 0
-    used_without_count: bool = False
-
-    def take(self, count: int) -> bool:
-        """Note a nonce count; False when it was seen or is too far back to know."""
-        if count > self.highest:
-            ahead = min(count - self.highest, _WINDOW)
-            self.seen = ((self.seen << ahead) | 1) & ((1 << _WINDOW) - 1)
-            self.highest = count
-            return True
-        behind = self.highest - count
-        if behind >= _WINDOW or self.seen >> behind & 1:
-            return False
-        self.seen |= 1 << behind
-        return True
-
-
 class DigestVerifier:
-    """Issues challenges and verifies credentials against nonces that it remembers.
+    """Issues challenges, which leaves nothing behind, and verifies what comes back.
 
     Args:
         realm: protection space.
         password_of: gives the password of a user name, or None.
-        nonce_source: gives fresh unguessable text on each call.
+        nonce_source: gives fresh unguessable text on each call; the first is the key that
+            nonces are signed with.
         algorithms: offered, best first.
         nonce_lifetime_s: how long a nonce is good, in seconds.
         qop: offered qualities.
-        max_nonces: how many are remembered; the oldest go first.
+        max_nonces: of how many answered nonces the counts are remembered.
         is_proxy: read Proxy-Authorization instead of Authorization.
 
     Raises:
@@ -121,7 +100,7 @@ class DigestVerifier:
         algorithms: Sequence[str] = ("SHA-256", "MD5"),
         nonce_lifetime_s: float = 300.0,
         qop: Sequence[str] = ("auth",),
-        max_nonces: int = 10000,
+        max_nonces: int = 65536,
         is_proxy: bool = False,
     ) -> None:
         unknown = [a for a in algorithms if a not in ALGORITHMS]
@@ -133,12 +112,9 @@ class DigestVerifier:
             )
         self._realm = realm
         self._password_of = password_of
-        self._nonce_source = nonce_source
         self._algorithms = tuple(algorithms)
-        self._nonce_lifetime_s = nonce_lifetime_s
         self._qop = tuple(qop)
-        self._max_nonces = max_nonces
-        self._nonces: OrderedDict[str, _NonceRecord] = OrderedDict()
+        self._nonces = NonceBook(nonce_source, nonce_lifetime_s, max_nonces)
         self._header = "Proxy-Authorization" if is_proxy else "Authorization"
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
@@ -148,22 +124,21 @@ class DigestVerifier:
             now: seconds on any steady clock.
             stale: tell the client that only its nonce was wrong.
         """
-        self._forget_expired(now)
-        while len(self._nonces) >= self._max_nonces:
-            self._nonces.popitem(last=False)
-        nonce = self._nonce_source()
-        self._nonces[nonce] = _NonceRecord(now + self._nonce_lifetime_s)
+        nonce = self._nonces.make(now)
         return [
             str(Challenge(self._realm, nonce, algorithm, self._qop, stale=stale))
             for algorithm in self._algorithms
         ]
 
-    def _forget_expired(self, now: float) -> None:
-        while self._nonces:
-            oldest = next(iter(self._nonces.values()))
-            if oldest.expires_at > now:
-                return
-            self._nonces.popitem(last=False)
+    @property
+    def remembered(self) -> int:
+        """Of how many nonces counts are kept now."""
+        return len(self._nonces)
+
+    def claimed_user(self, request: Request) -> str | None:
+        """The user name that a request's credentials claim, unproven; None without any."""
+        credentials = self._credentials(request)
+        return None if credentials is None else credentials.username
 
     def verify(self, request: Request, now: float) -> VerifyResult:
         """Judge the credentials of a request; counts its nonce as used.
@@ -174,7 +149,7 @@ class DigestVerifier:
 
         Source: RFC 7616 3.4.6 (the digest-uri is compared with the request's own).
         """
-        credentials = self._find_credentials(request)
+        credentials = self._credentials(request)
         if credentials is None:
             return VerifyResult(
                 "missing", reason=f"no Digest credentials for this realm in {self._header}"
@@ -183,16 +158,18 @@ class DigestVerifier:
         fault = self._fault(credentials, request)
         if fault:
             return VerifyResult("bad", user, fault)
-        record = self._nonces.get(credentials.nonce)
-        if record is None or record.expires_at <= now:
-            return VerifyResult("stale", user, "nonce is unknown or has expired")
-        if not credentials.qop:
-            if record.used_without_count:
-                return VerifyResult("stale", user, "nonce was used before, without a count")
-            record.used_without_count = True
-        elif not record.take(int(credentials.nc, 16)):
+        count = int(credentials.nc, 16) if credentials.qop else None
+        objection = self._nonces.use(credentials.nonce, count, now)
+        if objection == "stale":
+            return VerifyResult("stale", user, "nonce is unknown, has expired or is used up")
+        if objection:
             return VerifyResult("replayed", user, f"nonce count {credentials.nc} again")
         return VerifyResult("ok", user)
+
+    def _credentials(self, request: Request) -> Credentials | None:
+        return request.headers.cached(
+            f"digest {self._realm}", lambda: self._find_credentials(request)
+        )
 
     def _find_credentials(self, request: Request) -> Credentials | None:
         for value in request.headers.get_all(self._header):

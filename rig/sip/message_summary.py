@@ -31,6 +31,7 @@ MESSAGE_CLASSES = (
 
 _CLAUSE = "RFC 3842 5.2"
 _COUNTS = re.compile(r"([0-9]+)\s*/\s*([0-9]+)\s*(?:\(\s*([0-9]+)\s*/\s*([0-9]+)\s*\))?", re.ASCII)
+_NEW_ONLY = re.compile(r"([0-9]+)\s*(?:\(\s*([0-9]+)\s*\))?", re.ASCII)
 _NEGATIVE = re.compile(r"-\s*[0-9]", re.ASCII)
 _LINE_END = re.compile(r"\r?\n")
 _MAX_ACCOUNT_CHARS = 65536
@@ -45,18 +46,26 @@ class Counts:
 
     Attributes:
         new: unheard messages, urgent ones included.
-        saved: heard messages (RFC 3842 calls them old), urgent ones included.
+        saved: heard messages (RFC 3842 calls them old), urgent ones included; None when the
+            sender leaves them out, which RFC 3842 does not know but platforms do.
         urgent_new: urgent among ``new``; None when the sender does not say.
-        urgent_saved: urgent among ``saved``; None together with ``urgent_new``.
+        urgent_saved: urgent among ``saved``; None together with ``urgent_new`` or ``saved``.
     """
 
     new: int
-    saved: int
+    saved: int | None
     urgent_new: int | None = None
     urgent_saved: int | None = None
 
+    @property
+    def new_and_saved(self) -> str:
+        """``new/saved`` for people, without the urgent ones."""
+        return f"{self.new}/{'-' if self.saved is None else self.saved}"
+
     def __str__(self) -> str:
-        """Write ``new/saved`` or ``new/saved (urgent new/urgent saved)``."""
+        """Write ``new/saved (urgent new/urgent saved)`` without what is not told."""
+        if self.saved is None:
+            return f"{self.new}" if self.urgent_new is None else f"{self.new} ({self.urgent_new})"
         if self.urgent_new is None:
             return f"{self.new}/{self.saved}"
         return f"{self.new}/{self.saved} ({self.urgent_new}/{self.urgent_saved or 0})"
@@ -149,7 +158,10 @@ def _flag(value: str) -> bool | None:
 def _counts(value: str) -> Counts | None:
     found = _COUNTS.fullmatch(value)
     if found is None:
-        return None
+        alone = _NEW_ONLY.fullmatch(value)
+        if alone is None:
+            return None
+        return Counts(_bounded(alone[1]), None, None if alone[2] is None else _bounded(alone[2]))
     new, saved, urgent_new, urgent_saved = (
         None if digits is None else _bounded(digits) for digits in found.groups()
     )
@@ -260,9 +272,11 @@ def _lint_counts(name: str, value: str, find: Callable[[str], None]) -> Counts |
         what = "negative count" if _NEGATIVE.search(value) else "unreadable counts"
         find(f"{name}: {what} in {shown(value)}; expected new/saved (urgent/urgent)")
         return None
+    if counts.saved is None:
+        find(f"{name}: {shown(value)} leaves the saved messages out; expected new/saved")
     if any(_exceeds(digits) for digits in re.findall(r"[0-9]+", value)):
         find(f"{name}: {shown(value)} has a number beyond {MAX_UINT32}")
-    if (counts.urgent_new or 0) > counts.new or (counts.urgent_saved or 0) > counts.saved:
+    if (counts.urgent_new or 0) > counts.new or (counts.urgent_saved or 0) > (counts.saved or 0):
         find(f"{name}: {shown(value)} has more urgent messages than messages")
     return counts
 

@@ -73,6 +73,8 @@ def judge_subscribe(request: Request, policy: NotifierPolicy) -> SubscribeVerdic
     }
     if wanted_types and not any(_covers(wanted_types, known) for known in policy.content_types):
         return SubscribeVerdict(406, (("Accept", ", ".join(sorted(policy.content_types))),))
+    if len(request.headers.get_all("Expires")) > 1:
+        return SubscribeVerdict(400)
     wanted_s = request.expires
     if wanted_s is None:
         wanted_s = policy.default_expires_s
@@ -104,14 +106,24 @@ class NotifierState:
         notified: how many NOTIFYs were made.
     """
 
-    __slots__ = ("_event", "active", "dialog", "expires_at", "notified")
+    __slots__ = ("_event", "_id", "active", "dialog", "expires_at", "notified")
 
     def __init__(self, request: Request, local_tag: str, contact: str, expires_at: float) -> None:
         self.dialog = Dialog.as_callee(request, local_tag, contact)
         self._event = request.headers.get("Event") or ""
+        event = request.event
+        self._id = None if event is None else event[1].get("id")
         self.active = True
         self.expires_at = expires_at
         self.notified = 0
+
+    def concerns(self, request: Request) -> bool:
+        """Whether a SUBSCRIBE inside the dialog is about this subscription: the same ``id``.
+
+        Source: RFC 6665 4.5.2: package and ``id`` tell subscriptions of one dialog apart.
+        """
+        event = request.event
+        return event is not None and event[1].get("id") == self._id
 
     def refresh(self, request: Request, expires_at: float) -> bool:
         """Take a SUBSCRIBE inside the dialog.

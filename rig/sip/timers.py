@@ -7,6 +7,7 @@ Knows no clock: every instant is an argument. Covers RFC 3261 17 and table 4, RF
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -79,6 +80,15 @@ class TimerQueue(Generic[T]):
     def drop_first(self) -> None:
         """Throw the earliest timer away."""
         heapq.heappop(self._heap)
+
+    def keep(self, counts: Callable[[float, T], bool]) -> None:
+        """Throw away what does not count any more, so that nothing cancelled piles up.
+
+        Args:
+            counts: called with instant and content of each timer.
+        """
+        self._heap = [entry for entry in self._heap if counts(entry[0], entry[2])]
+        heapq.heapify(self._heap)
 
     def pop_due(self, now: float) -> tuple[float, T] | None:
         """Take the earliest timer if its instant has come.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rig.sip import event as ev
 from rig.sip import matching
@@ -26,6 +26,24 @@ OutgoingFilter = Callable[[Request | Response, Flow], Request | Response | bytes
 """Sees a copy of every message just before it is sent: returns what to send, or None to drop."""
 
 
+class Turned(NamedTuple):
+    """How to answer a request that gets no transaction.
+
+    Attributes:
+        status: of the answer, 300 to 699.
+        reason: phrase; empty for the usual one.
+        headers: further rows.
+    """
+
+    status: int
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Gate = Callable[[Request, Flow, float], Turned | None]
+"""Sees every new request before anything is remembered of it, with its flow and the instant."""
+
+
 class TransactionLayer:
     """All transactions of one endpoint and what they want to send and report.
 
@@ -34,6 +52,7 @@ class TransactionLayer:
 
     Attributes:
         outgoing_filter: alters or drops messages just before they are sent; None for none.
+        gate: turns requests away without a transaction; None lets all in.
     """
 
     __slots__ = (
@@ -46,12 +65,14 @@ class TransactionLayer:
         "_queue",
         "_servers",
         "_timers",
+        "gate",
         "outgoing_filter",
     )
 
     def __init__(self, timers: TimerValues) -> None:
         self._timers = timers
         self.outgoing_filter: OutgoingFilter | None = None
+        self.gate: Gate | None = None
         self._clients: dict[ClientKey, Transaction] = {}
         self._servers: dict[ServerKey, Transaction] = {}
         self._accepted: dict[matching.AckKey, Transaction] = {}
@@ -114,6 +135,17 @@ class TransactionLayer:
         affected += [t for t in self._servers.values() if t.flow == flow]
         for transaction in affected:
             self._step(transaction, Input.TRANSPORT_ERROR, now)
+
+    def abandon(self, key: ClientKey) -> None:
+        """Send a request no more, and report nothing of it; an unknown key is fine.
+
+        Args:
+            key: of a client transaction other than INVITE.
+        """
+        transaction = self._clients.get(key)
+        if transaction is not None:
+            transaction.state = State.TERMINATED
+            self._end(transaction)
 
     @property
     def transactions(self) -> int:

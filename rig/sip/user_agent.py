@@ -11,6 +11,7 @@ what a transaction does in :mod:`rig.sip.transaction_layer`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from rig.sip import event as ev
@@ -23,7 +24,7 @@ from rig.sip.parser import parse_message
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
 from rig.sip.transaction import Input, Kind, State, response_input
-from rig.sip.transaction_layer import OutgoingFilter, TransactionLayer
+from rig.sip.transaction_layer import OutgoingFilter, TransactionLayer, Turned
 from rig.sip.transaction_record import ANSWERED, Transaction
 
 __all__ = ["OutgoingFilter", "UserAgentCore"]
@@ -300,6 +301,11 @@ class UserAgentCore(TransactionLayer):
             self._incoming = request
             self._step(transaction, Input.ACK if method == "ACK" else Input.REQUEST, now)
             return
+        if self.gate is not None and method != "CANCEL":
+            turned = self.gate(request, flow, now)
+            if turned is not None:
+                self._turn_away(key, request, flow, turned)
+                return
         via = request.via
         transaction = self._servers[key] = Transaction(
             Kind.INVITE_SERVER if method == "INVITE" else Kind.SERVER,
@@ -324,6 +330,25 @@ class UserAgentCore(TransactionLayer):
                 return
             transaction.merge_key = merge_key
         self._events.append(ev.RequestReceived(key, request, flow))
+
+    def _turn_away(self, key: ServerKey, request: Request, flow: Flow, turned: Turned) -> None:
+        """Answer without a transaction; a repetition gets the same To tag.
+
+        Source: RFC 3261 8.2.7 (stateless UAS).
+        """
+        via = request.via
+        seed = "|".join((*key, request.call_id)).encode("utf-8", "surrogateescape")
+        response = Response.to_request(
+            request,
+            turned.status,
+            turned.reason,
+            to_tag=hashlib.blake2b(seed, digest_size=6).hexdigest(),
+            headers=turned.headers,
+        )
+        marked = matching.marked_via(via, flow.remote)
+        if marked is not None:
+            response.headers = matching.with_top_via(response.headers, marked)
+        self._transmit(response, response.to_bytes(), matching.response_flow(via, flow))
 
     def _receive_cancel(self, key: ServerKey, cancel: Request, now: float) -> None:
         target_key = matching.cancelled_key(cancel)

@@ -9,108 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import inf
 
 from rig.errors import RigError
+from rig.sip.back_off import retry_after_s
 from rig.sip.errors import MessageError
-from rig.sip.event import Flow
 from rig.sip.matching import host_port
 from rig.sip.message import Request, Response
 from rig.sip.notification import NotifierPolicy, NotifierState, judge_subscribe
 from rig.sip.timers import TimerQueue
 from rig.sip.uri import Uri
-from rig.sip_transport.stack import IncomingRequest, SipStack, TransportFailed
+from rig.sip_transport.server_subscription import BodyProvider, LastWord, ServerSubscription
+from rig.sip_transport.stack import IncomingRequest, RequestTimedOut, SipStack, TransportFailed
 
-BodyProvider = Callable[[], bytes]
+__all__ = ["BodyProvider", "Notifier", "ServerSubscription"]
+
+PressingTest = Callable[[bytes, bytes], bool]
+"""Says of the body told last and the present one whether the news may not be held back."""
 
 DEFAULT_DIALOG_LIMIT = 5
 RETRY_AFTER_DISPLACED_S = 300
-
-
-class ServerSubscription:
-    """One subscription at the notifier.
-
-    Attributes:
-        state: dialog, expiry and whether it is active.
-        aor: the AOR whose limit it counts against.
-        flow: where NOTIFYs go.
-        content_type: media type of the bodies.
-        max_expires_s: most to grant at a refresh; None leaves it to the request.
-        last_status: status of the last answer to a NOTIFY; 408 and 503 stand for silence and
-            no transport.
-        ended_because: why it ended; empty while it lives.
-    """
-
-    __slots__ = (
-        "_notifier",
-        "aor",
-        "body_of",
-        "content_type",
-        "ended_because",
-        "flow",
-        "last_status",
-        "max_expires_s",
-        "state",
-    )
-
-    def __init__(
-        self,
-        notifier: Notifier,
-        state: NotifierState,
-        *,
-        aor: str,
-        flow: Flow,
-        body_of: BodyProvider,
-        content_type: str,
-    ) -> None:
-        self._notifier = notifier
-        self.state = state
-        self.aor = aor
-        self.flow = flow
-        self.body_of = body_of
-        self.content_type = content_type
-        self.last_status: int | None = None
-        self.max_expires_s: int | None = None
-        self.ended_because = ""
-
-    @property
-    def active(self) -> bool:
-        """Whether it still lives."""
-        return self.state.active
-
-    @property
-    def call_id(self) -> str:
-        """Call-ID of its dialog."""
-        return self.state.dialog.call_id
-
-    @property
-    def expires_at(self) -> float:
-        """Instant at which it ends unless refreshed, seconds."""
-        return self.state.expires_at
-
-    def notify(self, body: bytes | None = None) -> None:
-        """Tell the subscriber now: the NOTIFY is on the socket when this returns.
-
-        Args:
-            body: the full state; by default what ``body_of`` gives.
-        """
-        if self.state.active:
-            self._notifier.send(self, self.body_of() if body is None else body)
-
-    def terminate(self, reason: str = "deactivated", retry_after_s: int | None = None) -> None:
-        """End it with a last NOTIFY.
-
-        Args:
-            reason: ``deactivated``, ``probation``, ``rejected``, ``timeout``, ``giveup``,
-                ``noresource`` or ``invariant``.
-            retry_after_s: when the subscriber may come back, seconds.
-        """
-        if self.state.active:
-            body = self.body_of()
-            self._notifier.send(self, body, reason=reason, retry_after_s=retry_after_s)
-
-    def drop(self, because: str = "dropped") -> None:
-        """Forget it without a word."""
-        self._notifier.forget(self, because)
+_SLACK_TIMERS = 256
+"""So many cancelled timers may lie about before they are swept out."""
 
 
 class Notifier:
@@ -121,18 +41,25 @@ class Notifier:
         package: the event package served.
         limit_per_aor: most dialogs of one AOR; the newest wins and the oldest is ended.
         min_expires_s: shorter wishes get 423; 0 takes any.
+        min_interval_s: least time between two NOTIFYs of one subscription, seconds; changes in
+            between are merged. Answers to a SUBSCRIBE are never held back.
+        pressing: says which news may not be held back by that; none by default.
 
     Attributes:
         on_end: called with every subscription that ended.
     """
 
     __slots__ = (
+        "_by_aor",
         "_by_dialog",
+        "_pressing",
         "_queue",
         "_stack",
         "_timer",
+        "_timer_at",
         "limit_per_aor",
         "min_expires_s",
+        "min_interval_s",
         "on_end",
         "package",
     )
@@ -144,15 +71,26 @@ class Notifier:
         package: str = "message-summary",
         limit_per_aor: int = DEFAULT_DIALOG_LIMIT,
         min_expires_s: int = 0,
+        min_interval_s: float = 0.0,
+        pressing: PressingTest | None = None,
     ) -> None:
         self._stack = stack
         self.package = package
         self.limit_per_aor = limit_per_aor
         self.min_expires_s = min_expires_s
+        self.min_interval_s = min_interval_s
+        self._pressing = pressing
         self._by_dialog: dict[tuple[str, str], ServerSubscription] = {}
+        self._by_aor: dict[str, dict[ServerSubscription, None]] = {}
         self._queue: TimerQueue[ServerSubscription] = TimerQueue()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
         self.on_end: Callable[[ServerSubscription], None] | None = None
+
+    @property
+    def patience_s(self) -> float:
+        """How long news waits for the answer to the NOTIFY before: T1."""
+        return self._stack.timers.t1_s
 
     def __len__(self) -> int:
         return len(self._by_dialog)
@@ -162,7 +100,12 @@ class Notifier:
 
     def of_aor(self, aor: str) -> list[ServerSubscription]:
         """The subscriptions that count against an AOR, oldest first."""
-        return [s for s in self._by_dialog.values() if s.aor == aor]
+        return list(self._by_aor.get(aor, ()))
+
+    @property
+    def timers(self) -> int:
+        """Entries of the timer queue, cancelled ones included: bounded by the subscriptions."""
+        return len(self._queue)
 
     def find(self, request: Request) -> ServerSubscription | None:
         """The subscription that a SUBSCRIBE inside a dialog belongs to."""
@@ -234,7 +177,9 @@ class Notifier:
         if request.to.tag is None:
             subscription.aor = owner
             subscription.max_expires_s = expires_s
-            self._keep_limit(owner, subscription)
+            if verdict.expires_s:
+                self._by_aor.setdefault(owner, {})[subscription] = None
+                self._keep_limit(owner, subscription)
         subscription.body_of = body_of
         subscription.content_type = content_type
         subscription.flow = incoming.flow
@@ -248,54 +193,100 @@ class Notifier:
         if verdict.expires_s == 0:
             subscription.terminate("timeout")
         else:
-            self._queue.push(subscription.expires_at, subscription)
-            self._arm()
             subscription.notify()
+            self._schedule(subscription)
         return subscription
 
     async def close(self) -> None:
         """Forget every subscription without a word, as a crash does."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         for subscription in self:
             subscription.drop("closed")
+        self._queue = TimerQueue()
 
     # ---- for ServerSubscription ---------------------------------------------------------
 
-    def send(
-        self,
-        subscription: ServerSubscription,
-        body: bytes,
-        *,
-        reason: str = "",
-        retry_after_s: int | None = None,
-    ) -> None:
-        """Send a NOTIFY of a subscription now."""
-        notify = subscription.state.make_notify(
-            self._stack.now,
-            body,
-            subscription.content_type,
-            reason=reason,
-            retry_after_s=retry_after_s,
-        )
-        if reason:
-            self._ended(subscription, reason)
-        try:
-            outgoing = self._stack.request(notify, subscription.flow)
-        except TransportFailed:
-            self.forget(subscription, "transport failed")
+    def flush(self, subscription: ServerSubscription) -> None:
+        """Send what is wanted of an active subscription, if its pace lets it go now."""
+        pace = subscription.pace
+        now = self._stack.now
+        if not pace.ready(now):
+            if pace.wanted:
+                self._schedule(subscription)
             return
-        outgoing.on_final = partial(self._answered, subscription)
-        outgoing.on_failure = partial(self._unanswered, subscription)
+        silent_since = subscription.silent_since
+        if silent_since is not None and now - silent_since >= self._stack.timers.give_up_s:
+            self._unanswered(subscription, RequestTimedOut("several NOTIFYs without an answer"))
+            return
+        given = subscription.given
+        body = subscription.body_of() if given is None else given
+        told = pace.told
+        pressing = told is not None and self._pressing is not None and self._pressing(told, body)
+        if pace.take(body, now, pressing=pressing):
+            subscription.given = None
+            self._send(subscription, body)
+        elif pace.wanted:
+            self._schedule(subscription)
+
+    def end(self, subscription: ServerSubscription, last_word: LastWord) -> None:
+        """End a subscription; its last NOTIFY waits for the answer to the one before."""
+        subscription.state.active = False
+        self._ended(subscription, last_word[0])
+        subscription.last_word = last_word
+        if subscription.pace.in_flight:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.patience_s, self._say_last_word, subscription)
+        else:
+            self._say_last_word(subscription)
 
     def forget(self, subscription: ServerSubscription, because: str) -> None:
         """End a subscription without a word."""
+        subscription.last_word = None
+        self._stop_sending(subscription)
         if subscription.state.active:
             subscription.state.active = False
             self._ended(subscription, because)
 
     # ---- inside -------------------------------------------------------------------------
+
+    def _stop_sending(self, subscription: ServerSubscription) -> None:
+        """Repeat the NOTIFY that waits for its answer no more."""
+        if subscription.outgoing is not None:
+            self._stack.abandon(subscription.outgoing)
+            subscription.outgoing = None
+
+    def _say_last_word(self, subscription: ServerSubscription) -> None:
+        if subscription.last_word is None or self._stack.closed:
+            return
+        (reason, retry_s, body), subscription.last_word = subscription.last_word, None
+        self._send(subscription, body, reason=reason, retry_s=retry_s)
+
+    def _send(
+        self,
+        subscription: ServerSubscription,
+        body: bytes,
+        *,
+        reason: str = "",
+        retry_s: int | None = None,
+    ) -> None:
+        notify = subscription.state.make_notify(
+            self._stack.now,
+            body,
+            subscription.content_type,
+            reason=reason,
+            retry_after_s=retry_s,
+        )
+        self._stop_sending(subscription)
+        try:
+            outgoing = self._stack.request(notify, subscription.flow)
+        except TransportFailed:
+            self.forget(subscription, "transport failed")
+            return
+        subscription.outgoing = outgoing
+        if subscription.silent_since is None:
+            subscription.silent_since = self._stack.now
+        outgoing.on_final = partial(self._answered, subscription)
+        outgoing.on_failure = partial(self._unanswered, subscription)
 
     def _begin_or_refresh(
         self, incoming: IncomingRequest, expires_s: int
@@ -305,6 +296,9 @@ class Notifier:
         if request.to.tag is not None:
             known = self.find(request)
             if known is None:
+                incoming.respond(481)
+                return None
+            if not known.state.concerns(request):
                 incoming.respond(481)
                 return None
             if not known.state.refresh(request, expires_at):
@@ -320,8 +314,11 @@ class Notifier:
         return subscription
 
     def _keep_limit(self, aor: str, newest: ServerSubscription) -> None:
-        older = [s for s in self.of_aor(aor) if s is not newest]
-        for subscription in older[: max(0, len(older) + 1 - self.limit_per_aor)]:
+        mine = self._by_aor[aor]
+        if len(mine) <= self.limit_per_aor:
+            return
+        older = [s for s in mine if s is not newest]
+        for subscription in older[: len(older) + 1 - self.limit_per_aor]:
             # Not "deactivated": that asks the handset back at once, and two would alternate.
             subscription.terminate("probation", RETRY_AFTER_DISPLACED_S)
 
@@ -337,34 +334,90 @@ class Notifier:
 
     def _answered(self, subscription: ServerSubscription, response: Response) -> None:
         subscription.last_status = response.status
+        subscription.outgoing = subscription.silent_since = None
+        pace = subscription.pace
         if NotifierState.ends_by(response):
+            pace.refused()
             self.forget(subscription, f"NOTIFY answered {response.status}")
+            return
+        later_s = retry_after_s(response)
+        if response.is_success:
+            pace.answered()
+        elif later_s is not None:
+            pace.postponed(self._stack.now + later_s)
+        else:
+            pace.refused()
+        if subscription.active:
+            self.flush(subscription)
+        else:
+            self._say_last_word(subscription)
 
     def _unanswered(self, subscription: ServerSubscription, error: RigError) -> None:
         lost = isinstance(error, TransportFailed)
         subscription.last_status = 503 if lost else 408
+        subscription.pace.refused()
         self.forget(subscription, "transport failed" if lost else "NOTIFY not answered")
 
     def _ended(self, subscription: ServerSubscription, because: str) -> None:
         subscription.ended_because = because
+        subscription.wake_at = inf
         dialog = subscription.state.dialog
         self._by_dialog.pop((dialog.call_id, dialog.local_tag), None)
+        mine = self._by_aor.get(subscription.aor)
+        if mine is not None:
+            mine.pop(subscription, None)
+            if not mine:
+                del self._by_aor[subscription.aor]
         self._stack.guarded(self.on_end, subscription)
+
+    # ---- inside: time -------------------------------------------------------------------
+
+    def _schedule(self, subscription: ServerSubscription) -> None:
+        """Have a subscription looked at when it expires, or may be told what was held back.
+
+        Each has one entry that counts; one that comes up early because a refresh moved the
+        expiry is simply entered again.
+        """
+        at = subscription.expires_at
+        wanted_at = subscription.pace.next_at()
+        if wanted_at is not None:
+            at = min(at, wanted_at)
+        if at >= subscription.wake_at:
+            return
+        subscription.wake_at = at
+        self._queue.push(at, subscription)
+        if len(self._queue) > 2 * len(self._by_dialog) + _SLACK_TIMERS:
+            self._queue.keep(lambda at, owner: owner.wake_at == at)
+        self._arm()
 
     def _arm(self) -> None:
         first = self._queue.peek()
+        if first is None or self._stack.closed or first[0] >= self._timer_at:
+            return
+        self._disarm()
+        self._timer_at = first[0]
+        delay_s = max(0.0, first[0] - self._stack.now)
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._due)
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if first is not None and not self._stack.closed:
-            delay_s = max(0.0, first[0] - self._stack.now)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._due)
+        self._timer = None
+        self._timer_at = inf
 
     def _due(self) -> None:
         self._timer = None
+        self._timer_at = inf
         now = self._stack.now
         while (due := self._queue.pop_due(now)) is not None:
             at, subscription = due
-            if subscription.active and subscription.expires_at == at:
+            if not subscription.active or subscription.wake_at != at:
+                continue
+            subscription.wake_at = inf
+            if subscription.expires_at <= now:
                 self._stack.guarded(subscription.terminate, "timeout")
+            else:
+                self._stack.guarded(self.flush, subscription)
+                if subscription.active:
+                    self._schedule(subscription)
         self._arm()

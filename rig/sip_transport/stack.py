@@ -18,6 +18,7 @@ from rig.sip.event import Address, ClientKey, Flow, ServerKey
 from rig.sip.message import Request, Response
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
+from rig.sip.transaction_layer import Gate, Turned
 from rig.sip.user_agent import OutgoingFilter, UserAgentCore
 from rig.sip_transport.dispatch import EventDispatcher, RequestHandler
 from rig.sip_transport.exchange import (
@@ -32,6 +33,7 @@ from rig.sip_transport.udp import UdpSocket
 
 __all__ = [
     "Flow",
+    "Gate",
     "IncomingRequest",
     "OutgoingRequest",
     "PacketTap",
@@ -39,6 +41,7 @@ __all__ = [
     "RequestTimedOut",
     "SipStack",
     "TransportFailed",
+    "Turned",
 ]
 
 PacketTap = Callable[[str, Address, Address, bytes, bool, float], None]
@@ -207,6 +210,19 @@ class SipStack(EventDispatcher):
     def outgoing_filter(self, value: OutgoingFilter | None) -> None:
         self._core.outgoing_filter = value
 
+    @property
+    def gate(self) -> Gate | None:
+        """Turns requests away before anything is remembered of them; None lets all in.
+
+        It sees every request that begins a transaction, ahead of every other check, and must
+        be quick. What it turns away is answered without a transaction.
+        """
+        return self._core.gate
+
+    @gate.setter
+    def gate(self, value: Gate | None) -> None:
+        self._core.gate = value
+
     def flow_to(self, remote: Address, transport: str = "UDP") -> Flow:
         """The flow from us to an address.
 
@@ -272,6 +288,15 @@ class SipStack(EventDispatcher):
         if not self._closed:
             self._core.cancel(key, self._clock())
             self._after_command()
+
+    def abandon(self, outgoing: OutgoingRequest) -> None:
+        """Repeat a request no more, since a newer one takes its place; no callback is called.
+
+        Args:
+            outgoing: other than INVITE; one that has ended is fine.
+        """
+        self._core.abandon(outgoing.key)
+        self._outgoing.pop(outgoing.key, None)
 
     def _make_incoming(self, event: ev.RequestReceived) -> IncomingRequest:
         return IncomingRequest(self, event.request, event.flow, event.key)

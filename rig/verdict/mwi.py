@@ -220,7 +220,8 @@ def agrees(notify: NotifyStory, truth: MailboxSeen) -> bool:
     urgent = voice.urgent_new is None or (
         (voice.urgent_new, voice.urgent_saved or 0) == (truth.urgent_new, truth.urgent_saved)
     )
-    return urgent and (voice.new, voice.saved) == (truth.new, truth.saved)
+    saved = voice.saved is None or voice.saved == truth.saved
+    return urgent and saved and voice.new == truth.new
 
 
 def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:

@@ -44,5 +44,5 @@ def summary_line(notify: NotifyStory) -> str:
         return notify.body_error or "no body"
     flag = "yes" if notify.summary.waiting else "no"
     voice = notify.summary.voice
-    counts = "" if voice is None else f", Voice-Message: {voice.new}/{voice.saved or 0}"
+    counts = "" if voice is None else f", Voice-Message: {voice.new_and_saved}"
     return f"Messages-Waiting: {flag}{counts}"

@@ -193,9 +193,10 @@ async def test_notify_is_on_the_socket_when_the_call_returns(lab: Lab) -> None:
 async def test_cseq_rises_by_one(lab: Lab) -> None:
     await lab.subscribe()
     (subscription,) = lab.notifier
-    for _ in range(5):
+    for count in range(1, 6):
+        await lab.until(lambda: not subscription.pace.in_flight)
         subscription.notify()
-    await lab.notified(6)
+        await lab.notified(count + 1)
     assert [n.cseq.number for n in lab.notifies] == [1, 2, 3, 4, 5, 6]
 
 

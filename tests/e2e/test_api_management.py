@@ -111,7 +111,7 @@ async def test_alias_may_watch_the_lamp(platform: EmbeddedPlatform, anna: Web) -
         )
         return answer.status
 
-    assert await watch() == 403
+    assert await watch() == 404
     assert (await anna.manage("POST", "/aliases", {"alias": DORA})).status == 201
     assert await watch() == 200
     await dora.close()

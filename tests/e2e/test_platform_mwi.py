@@ -126,8 +126,8 @@ async def test_alias_phone_and_owner_see_the_same(platform: EmbeddedPlatform) ->
 @pytest.mark.parametrize(
     ("number", "target", "status"),
     [
-        (CARL, f"sip:u101@{DOMAIN}", 403),
-        (BERT, f"sip:u103@{DOMAIN}", 403),
+        (CARL, f"sip:u101@{DOMAIN}", 404),
+        (BERT, f"sip:u103@{DOMAIN}", 404),
         (DORA, f"sip:u104@{DOMAIN}", 404),
         (DORA, f"sip:nobody@{DOMAIN}", 404),
         (ANNA, f"sip:u101@{DOMAIN}", 200),
@@ -337,7 +337,8 @@ async def test_config_decides_about_saved_urgent_and_delay(tmp_path: Path) -> No
     platform.store.add(ANNA, CARL, AUDIO)
     await asyncio.sleep(0.15)
     assert len(anna.bodies) == 1
-    assert (await anna.told(2)).voice == Counts(1, 0)
+    assert (await anna.told(2)).voice == Counts(1, None)
+    assert b"Voice-Message: 1\r\n" in anna.bodies[1]
     await anna.phone.close()
     await platform.stop()
 

@@ -3,7 +3,12 @@
 Unknown user and wrong password get the same answer, so that nobody learns which numbers
 exist. Requests from a configured trunk need no digest.
 
-Source: RFC 3261 sections 22 and 26, RFC 8760.
+In front of the door stands a gate for REGISTER and SUBSCRIBE: who comes too often is told when
+to come back, and who brings no credentials is asked for them, both before anything is computed
+or remembered. So neither one broken phone nor ten thousand false sources take the platform from
+the others.
+
+Source: RFC 3261 sections 8.2.7, 21.5.4, 22 and 26, RFC 8760.
 """
 
 from __future__ import annotations
@@ -14,9 +19,14 @@ from provisioning.inventory_model import User
 from rig.errors import ProtocolError
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
+from rig.mailbox_platform.embedded.token_buckets import TokenBuckets
 from rig.sip.digest import DigestVerifier
-from rig.sip.event import Flow
+from rig.sip.event import Address, Flow
 from rig.sip.message import Request
+from rig.sip.transaction_layer import Turned
+
+_GATED = frozenset({"REGISTER", "SUBSCRIBE"})
+_PACKAGE = "message-summary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,13 @@ class Door:
         self._trusted = frozenset(config.trusted_peers)
         self._md5_only = tuple(agent.lower() for agent in config.md5_only_agents)
         self._verifier = verifier
+        self._sources: TokenBuckets[Address] = TokenBuckets(
+            config.source_rate_per_s, config.source_burst
+        )
+        self._accounts: TokenBuckets[str] = TokenBuckets(
+            config.account_rate_per_s, config.account_burst
+        )
+        self._too_often = Turned(503, headers=(("Retry-After", str(config.storm_retry_after_s)),))
 
     def admit(self, request: Request, flow: Flow, now: float) -> User | Trunk | Refusal:
         """Say who sent a request, or how to refuse it.
@@ -77,14 +94,47 @@ class Door:
         except ProtocolError:
             return Refusal(400, "Unreadable Credentials")
         if result.ok:
+            if request.method in _GATED:
+                self._accounts.take(result.username, now)
             user = self._directory.by_auth_user(result.username)
             return user if user is not None else Refusal(403)
         if result.outcome != "bad":
-            challenges = self._verifier.challenges(now, stale=result.outcome != "missing")
-            if self._knows_only_md5(request):
-                challenges = [c for c in challenges if "algorithm=MD5" in c] or challenges
-            return Refusal(401, headers=tuple(("WWW-Authenticate", text) for text in challenges))
+            stale = result.outcome != "missing"
+            return Refusal(401, headers=self._challenges(request, now, stale=stale))
         return Refusal(403)
+
+    def turn_away(self, request: Request, flow: Flow, now: float) -> Turned | None:
+        """Say how to answer a request that is not even looked at; None lets it in.
+
+        An account's own limit counts proven requests only, so nobody can use it up for another.
+
+        Args:
+            request: any that begins a transaction.
+            flow: where it came from.
+            now: instant.
+        """
+        if request.method not in _GATED or flow.remote in self._trusted:
+            return None
+        if not self._sources.take(flow.remote, now):
+            return self._too_often
+        if request.method == "SUBSCRIBE":
+            event = request.event
+            if event is None or event[0].lower() != _PACKAGE:
+                return Turned(489, headers=(("Allow-Events", _PACKAGE),))
+        claimed = self._verifier.claimed_user(request)
+        if claimed is None:
+            return Turned(401, headers=self._challenges(request, now, stale=False))
+        if self._accounts.level(claimed, now) < 1:
+            return self._too_often
+        return None
+
+    def _challenges(
+        self, request: Request, now: float, *, stale: bool
+    ) -> tuple[tuple[str, str], ...]:
+        challenges = self._verifier.challenges(now, stale=stale)
+        if self._knows_only_md5(request):
+            challenges = [c for c in challenges if "algorithm=MD5" in c] or challenges
+        return tuple(("WWW-Authenticate", text) for text in challenges)
 
     def _knows_only_md5(self, request: Request) -> bool:
         agent = (request.headers.get("User-Agent") or "").lower()

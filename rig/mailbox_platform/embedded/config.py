@@ -24,8 +24,22 @@ class PlatformConfig:
         send_history_info: put ``History-Info`` on every diverted leg.
         send_181: tell the caller that the call is being forwarded.
         mwi_delay_s: hold every NOTIFY back that long after a change; 0 sends at once.
-        mwi_send_saved: report heard messages; otherwise their count is 0.
+            BroadWorks calls it mwiDelayInSeconds, 0 to 300.
+        mwi_min_interval_s: least time from one NOTIFY to the next for one subscription or
+            contact; changes in between are merged, one that switches the lamp goes at once.
+        mwi_send_saved: report heard messages; otherwise their count is left out. Together with
+            the next, BroadWorks calls it sendSavedAndUrgentMWIOnNotification.
         mwi_send_urgent: report the urgent pair; otherwise the parenthesis is left out.
+        mwi_on_register: tell a phone that relies on unsolicited NOTIFYs at each of its
+            registrations; BroadWorks calls it sendMessageSummaryUpdateOnRegister.
+        mwi_on_register_min_s: least time between two such NOTIFYs to one contact, 0 to 86400; 0
+            for every registration; BroadWorks calls it minTimeBetweenMWIOnRegister. A contact
+            that did not take the last NOTIFY, or was told another state, is told all the same.
+        mwi_only_as_configured: refuse the SUBSCRIBE of an account that the site sets to
+            unsolicited MWI or to none; otherwise its subscription takes the place of the
+            unsolicited NOTIFYs.
+        unknown_mailbox_status: answer to a SUBSCRIBE for a mailbox that is not there or not the
+            subscriber's; 404 or 403, the same for both, so that nobody learns which exist.
         realm: digest realm; empty means the site's domain.
         algorithms: digest algorithms, strongest first; each gets a challenge of its own.
         md5_only_agents: beginnings of User-Agents that are offered MD5 alone, in any case:
@@ -37,7 +51,14 @@ class PlatformConfig:
         subscribe_min_expires_s: shorter subscriptions are refused with 423.
         subscribe_max_expires_s: longer subscriptions are cut to this.
         max_contacts: bindings that one AOR may have.
-        max_subscriptions: live message-summary subscriptions that one AOR may have.
+        max_subscriptions: live message-summary subscriptions that one AOR may have; the newest
+            wins, the oldest is ended with Retry-After.
+        source_rate_per_s: REGISTERs and SUBSCRIBEs a second from one address and port, in the
+            long run; more get 503 with Retry-After. Raise it where many phones share one.
+        source_burst: how many of them may come at once.
+        account_rate_per_s: the same for one account, proven by digest, from wherever.
+        account_burst: how many of them may come at once.
+        storm_retry_after_s: Retry-After of these 503.
         max_diversions: diversions that one call may undergo before it is refused.
         max_calls: calls that may be routed at the same time.
         default_ring_s: ringing time when neither mailbox nor forwarding limits it.
@@ -77,8 +98,13 @@ class PlatformConfig:
     send_history_info: bool = True
     send_181: bool = True
     mwi_delay_s: float = 0.0
+    mwi_min_interval_s: float = 0.0
     mwi_send_saved: bool = True
     mwi_send_urgent: bool = True
+    mwi_on_register: bool = True
+    mwi_on_register_min_s: float = 0.0
+    mwi_only_as_configured: bool = False
+    unknown_mailbox_status: int = 404
     realm: str = ""
     algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     md5_only_agents: tuple[str, ...] = ("baresip v0", "baresip v1")
@@ -89,7 +115,12 @@ class PlatformConfig:
     subscribe_min_expires_s: int = 5
     subscribe_max_expires_s: int = 3600
     max_contacts: int = 10
-    max_subscriptions: int = 10
+    max_subscriptions: int = 5
+    source_rate_per_s: float = 100.0
+    source_burst: int = 300
+    account_rate_per_s: float = 10.0
+    account_burst: int = 100
+    storm_retry_after_s: int = 10
     max_diversions: int = 5
     max_calls: int = 200
     default_ring_s: float = 120.0
@@ -129,6 +160,7 @@ class PlatformConfig:
                 f"subscribe_max_expires_s, got {self.subscribe_min_expires_s} and "
                 f"{self.subscribe_max_expires_s}. Swap or correct them."
             )
+        self._check_mwi()
         if self.api_port is not None and not 0 <= self.api_port <= 65535:
             raise UsageError(
                 f"platform config: api_port is {self.api_port}; expected 0 to 65535, or None "
@@ -153,4 +185,33 @@ class PlatformConfig:
             raise UsageError(
                 f"platform config: max_diversions is {self.max_diversions}; expected at least 1, "
                 "since going to the mailbox is a diversion."
+            )
+
+    def _check_mwi(self) -> None:
+        for name, most in (
+            ("mwi_delay_s", 300.0),
+            ("mwi_min_interval_s", 3600.0),
+            ("mwi_on_register_min_s", 86400.0),
+        ):
+            value: float = getattr(self, name)
+            if not 0 <= value <= most:
+                raise UsageError(
+                    f"platform config: {name} is {value}; expected 0 to {most:g} seconds."
+                )
+        for name in (
+            "max_subscriptions",
+            "source_rate_per_s",
+            "source_burst",
+            "account_rate_per_s",
+            "account_burst",
+            "storm_retry_after_s",
+        ):
+            if getattr(self, name) < 1:
+                raise UsageError(
+                    f"platform config: {name} is {getattr(self, name)}; expected at least 1."
+                )
+        if self.unknown_mailbox_status not in {403, 404}:
+            raise UsageError(
+                "platform config: unknown_mailbox_status is "
+                f"{self.unknown_mailbox_status}; expected 404 or 403."
             )

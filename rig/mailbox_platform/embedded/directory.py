@@ -5,6 +5,7 @@ Pure look-ups on the site inventory. It must not know SIP dialogs, storage or ti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -71,23 +72,34 @@ class Watch:
     Attributes:
         mailbox: number of the mailbox.
         account_uri: value for ``Message-Account``.
+        also: further mailboxes whose counts are added: a group's, say.
     """
 
     mailbox: str
     account_uri: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """Every mailbox whose messages count."""
+        return (self.mailbox, *self.also)
 
 
 @dataclass(frozen=True, slots=True)
-class WatchRefused:
-    """Why somebody may not watch a mailbox.
+class WatchChange:
+    """A user who is told about mailboxes without asking, and is now told about others.
 
     Attributes:
-        status: SIP status to answer.
-        reason: its phrase.
+        user: who.
+        now: what it is about now; None for nothing any more.
     """
 
-    status: int
-    reason: str
+    user: User
+    now: Watch | None
+
+
+EntitlementListener = Callable[[str, tuple[WatchChange, ...]], None]
+"""Called with the mailbox whose aliases changed, and what that changes for unsolicited MWI."""
 
 
 class Directory:
@@ -115,16 +127,30 @@ class Directory:
                 self._by_extension[user.extension] = user
             _claim(self._by_sip_user, user.sip_user, user, "SIP user")
             _claim(self._by_auth_user, user.auth_user, user, "digest user")
+        self._unsolicited: set[str] = set()
+        self._subscribing: set[str] = set()
+        self._on_handsets: set[str] = set()
+        self._sort_accounts()
+        self._watchers: dict[str, tuple[User, ...]] | None = None
         self._index_aliases()
-        self._unsolicited = {
-            account.user
-            for handset in site.handsets
-            for account in handset.accounts
-            if (account.mwi or site.mwi_mode) is MwiMode.UNSOLICITED
-        }
+        self.on_entitlement: EntitlementListener | None = None
+
+    def _sort_accounts(self) -> None:
+        """Find out who subscribes and who is told unasked; "both" is either."""
+        site = self.site
+        for handset in site.handsets:
+            for account in handset.accounts:
+                self._on_handsets.add(account.user)
+                mode = account.mwi or site.mwi_mode
+                both = account.mwi_unasked or (account.mwi is None and site.mwi_unasked)
+                if mode is MwiMode.SUBSCRIBE:
+                    self._subscribing.add(account.user)
+                if mode is MwiMode.UNSOLICITED or both:
+                    self._unsolicited.add(account.user)
 
     def _index_aliases(self) -> None:
         self._alias_of.clear()
+        self._watchers = None
         for user in self._by_number.values():
             for alias in user.mailbox.aliases if user.mailbox is not None else ():
                 number = self.alias_number(alias)
@@ -170,12 +196,28 @@ class Directory:
             ),
         )
         changed = replace(user, mailbox=mailbox)
+        touched = sorted(
+            {self.alias_number(alias) for box in (user.mailbox, mailbox) for alias in box.aliases}
+            & self._unsolicited
+        )
+        before = {other: self._told_unasked(other) for other in touched}
         self._by_number[number] = changed
         self._by_sip_user[user.sip_user] = changed
         self._by_auth_user[user.auth_user] = changed
         if user.extension:
             self._by_extension[user.extension] = changed
         self._index_aliases()
+        if aliases is not None and self.on_entitlement is not None:
+            news = tuple(
+                WatchChange(self._by_number[other], now)
+                for other in touched
+                if other in self._by_number and (now := self._told_unasked(other)) != before[other]
+            )
+            self.on_entitlement(number, news)
+
+    def _told_unasked(self, number: str) -> Watch | None:
+        user = self._by_number.get(number)
+        return None if user is None else self.own_watch(user)
 
     @property
     def domain(self) -> str:
@@ -252,58 +294,70 @@ class Directory:
         """Mailboxes that name ``number`` as an alias, in order of the inventory."""
         return list(self._alias_of.get(number, ()))
 
-    def watch(self, requester: User, target: str) -> Watch | WatchRefused:
-        """Say which mailbox a SUBSCRIBE is about, and whether that is allowed.
+    def watch(self, requester: User, target: str) -> Watch | None:
+        """Say which mailbox a SUBSCRIBE is about, if that is allowed.
 
-        A phone may watch its own mailbox, and a mailbox that its number is an alias of. A
-        user without a mailbox whose number is an alias of exactly one means that one when it
-        subscribes to its own AOR.
+        A phone may watch its own mailbox, one that its number is an alias of, and one whose
+        messages its owner's lamp shows too. A user without a mailbox whose number is an alias
+        of exactly one means that one when it subscribes to its own AOR.
 
         Args:
             requester: who authenticated.
             target: user part of the Request-URI; empty for the requester's own AOR.
 
+        Returns:
+            None for a mailbox that is not there, and for one that is nothing to the requester:
+            whoever asks must not learn which of the two it is.
+
         Source: RFC 3842 sections 3.4 and 7; an older handset subscribes to a URI without user.
         """
         if not target:
-            return self._own(requester)
+            return self.own_watch(requester)
         found = self.resolve(target)
         if not isinstance(found, UserTarget):
-            return WatchRefused(404, "No Such Mailbox")
+            return None
         owner = found.user
         if owner.number == requester.number:
-            return self._own(requester)
-        if requester.number in self._alias_of and owner.number in self._alias_of[requester.number]:
+            return self.own_watch(requester)
+        group = requester.mailbox is not None and owner.number in requester.mailbox.also_shows
+        if owner.mailbox is not None and group:
             return Watch(owner.number, self.aor(owner))
-        return WatchRefused(403, "Not Your Mailbox")
+        if owner.number in self._alias_of.get(requester.number, ()):
+            return Watch(owner.number, self.aor(owner))
+        return None
 
-    def _own(self, requester: User) -> Watch | WatchRefused:
-        """The mailbox behind a user's own AOR."""
+    def own_watch(self, requester: User) -> Watch | None:
+        """What a user's own AOR stands for, also for unsolicited NOTIFYs; None for nothing."""
         if requester.mailbox is not None:
-            return Watch(requester.number, self.aor(requester))
+            also = tuple(
+                number
+                for number in requester.mailbox.also_shows
+                if (other := self._by_number.get(number)) is not None and other.mailbox is not None
+            )
+            return Watch(requester.number, self.aor(requester), also)
         boxes = self._alias_of.get(requester.number, [])
         if len(boxes) == 1:
             return Watch(boxes[0], self.aor(self._by_number[boxes[0]]))
-        return WatchRefused(404, "No Such Mailbox")
+        return None
 
-    def own_watch(self, requester: User) -> Watch | None:
-        """The mailbox that unsolicited NOTIFYs to this user are about, or None."""
-        watch = self._own(requester)
-        return watch if isinstance(watch, Watch) else None
+    def may_subscribe(self, number: str) -> bool:
+        """Whether the site has an account of this user subscribe, or has it on no handset."""
+        return number in self._subscribing or number not in self._on_handsets
 
     def wants_unsolicited(self, number: str) -> bool:
         """Whether some handset has this user's account set to unsolicited MWI."""
         return number in self._unsolicited
 
-    def unsolicited_watchers(self, mailbox: str) -> list[User]:
+    def unsolicited_watchers(self, mailbox: str) -> tuple[User, ...]:
         """Users that are told about ``mailbox`` without asking."""
-        watchers = []
-        for number in sorted(self._unsolicited):
-            user = self._by_number.get(number)
-            watch = self.own_watch(user) if user is not None else None
-            if user is not None and watch is not None and watch.mailbox == mailbox:
-                watchers.append(user)
-        return watchers
+        if self._watchers is None:
+            found: dict[str, list[User]] = {}
+            for number in sorted(self._unsolicited):
+                watch = self._told_unasked(number)
+                for box in watch.mailboxes if watch is not None else ():
+                    found.setdefault(box, []).append(self._by_number[number])
+            self._watchers = {box: tuple(users) for box, users in found.items()}
+        return self._watchers.get(mailbox, ())
 
 
 def _claim(table: dict[str, User], name: str, user: User, what: str) -> None:

@@ -26,6 +26,7 @@ from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.events import EventTimes
+from rig.sip.message_summary import Counts
 from rig.sip_transport.stack import PacketTap
 from rig.timeline import Address, MailboxSeen
 
@@ -317,6 +318,22 @@ class EmbeddedPlatform:
         if self._web is not None:
             self._web.settings_changed()
 
+    async def set_other_messages(self, mailbox: str, others: dict[str, Counts]) -> None:
+        """Say how many faxes, videos or the like wait in a mailbox; its phones are told.
+
+        They stand in the message summary beside the voice messages and outlive a restart.
+
+        Args:
+            mailbox: its number.
+            others: counts by class (``fax-message``); empty for none.
+
+        Raises:
+            rig.errors.UsageError: no such mailbox, or an unknown class or impossible count.
+            RigError: the platform is stopped.
+        """
+        self._settings.require_options(mailbox)
+        self._up.set_other_messages(mailbox, others)
+
     async def set_services(self, number: str, services: UserServices) -> None:
         """Replace a user's forwarding and do-not-disturb.
 
@@ -334,7 +351,7 @@ class EmbeddedPlatform:
         self._up.store.clear(mailbox)
 
     def subscribe(self, listener: MailboxListener) -> None:
-        """Call ``listener`` at every change of a mailbox, after the handsets are told."""
+        """Call ``listener`` at every change of a mailbox, in the turn that made it."""
         self._listeners.append(listener)
 
     def mail_records(self, mailbox: str | None = None) -> tuple[MailRecord, ...]:

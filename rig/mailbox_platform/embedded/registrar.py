@@ -104,33 +104,32 @@ class Registrar:
 
     Args:
         config: limits and durations.
+
+    Attributes:
         on_change: called with an AOR whose bindings changed.
     """
 
-    def __init__(
-        self, config: PlatformConfig, on_change: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, config: PlatformConfig) -> None:
         self._config = config
         self._bindings: dict[str, list[Binding]] = {}
-        self._on_change = on_change
+        self._aors_by_flow: dict[Flow, set[str]] = {}
+        self.on_change: Callable[[str], None] | None = None
 
     def bindings(self, aor: str, now: float) -> list[Binding]:
         """Live bindings of an AOR, most preferred first."""
-        alive = [b for b in self._bindings.get(aor, ()) if b.expires_at > now]
-        if alive:
-            self._bindings[aor] = alive
-        else:
-            self._bindings.pop(aor, None)
+        known = self._bindings.get(aor)
+        if known is None:
+            return []
+        alive = [b for b in known if b.expires_at > now]
+        if len(alive) != len(known):
+            self._keep(aor, alive)
         return sorted(alive, key=lambda b: -b.q)
 
     def forget_flow(self, flow: Flow) -> list[str]:
         """Drop every binding of a connection that has closed; returns the AORs touched."""
-        touched = []
-        for aor, bindings in list(self._bindings.items()):
-            kept = [b for b in bindings if b.flow != flow]
-            if len(kept) != len(bindings):
-                self._bindings[aor] = kept
-                touched.append(aor)
+        touched = sorted(self._aors_by_flow.get(flow, ()))
+        for aor in touched:
+            self._store(aor, [b for b in self._bindings.get(aor, ()) if b.flow != flow])
         return touched
 
     def register(self, request: Request, aor: str, flow: Flow, now: float) -> RegisterAnswer:
@@ -199,12 +198,24 @@ class Registrar:
         return self._config.register_default_expires_s
 
     def _store(self, aor: str, bindings: list[Binding]) -> None:
+        self._keep(aor, bindings)
+        if self.on_change is not None:
+            self.on_change(aor)
+
+    def _keep(self, aor: str, bindings: list[Binding]) -> None:
+        flows = {binding.flow for binding in bindings}
+        for former in self._bindings.get(aor, ()):
+            if former.flow not in flows:
+                there = self._aors_by_flow.get(former.flow, set())
+                there.discard(aor)
+                if not there:
+                    self._aors_by_flow.pop(former.flow, None)
+        for flow in flows:
+            self._aors_by_flow.setdefault(flow, set()).add(aor)
         if bindings:
             self._bindings[aor] = bindings
         else:
             self._bindings.pop(aor, None)
-        if self._on_change is not None:
-            self._on_change(aor)
 
 
 def _binding(

@@ -22,6 +22,13 @@ from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects
 from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
 from rig.mailbox_platform.embedded.mwi import PACKAGE, MwiService
+from rig.mailbox_platform.embedded.mwi_summary import (
+    SummaryWriter,
+    check_others,
+    lamp_changes,
+    others_from_text,
+    others_to_text,
+)
 from rig.mailbox_platform.embedded.portal_menu import load_portal_menu
 from rig.mailbox_platform.embedded.registrar import Registrar
 from rig.mailbox_platform.embedded.router import Router
@@ -33,6 +40,7 @@ from rig.mailbox_platform.embedded.voicemail import VoicemailServer
 from rig.sip.digest import DigestVerifier
 from rig.sip.event import Flow
 from rig.sip.message import Request, Response
+from rig.sip.message_summary import Counts
 from rig.sip_transport.notifier import Notifier
 from rig.sip_transport.stack import IncomingRequest, PacketTap, SipStack
 from rig.timeline import Address, MailboxSeen
@@ -41,6 +49,7 @@ METHODS = frozenset(
     {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "OPTIONS", "REGISTER", "SUBSCRIBE",
      "UPDATE"}
 )  # fmt: skip
+_OTHERS = "other_messages"
 ALLOW_ROW = ("Allow", ", ".join(sorted(METHODS)))
 
 
@@ -59,7 +68,7 @@ class PlatformParts:
         store_dir: where messages are kept.
         tap: sees every SIP packet, or None.
         clock: tells the time.
-        listeners: told of every change, after the handsets.
+        listeners: told of every change, as the handsets are.
         set_options: replaces the options of a mailbox, as everybody else does.
         set_services: replaces the services of a user, as everybody else does.
     """
@@ -112,6 +121,7 @@ class RunningPlatform:
         )
         self._opened: list[Callable[[], Awaitable[None]]] = []
         self._cancel_reasons: dict[str, str] = {}
+        self._others: dict[str, dict[str, Counts]] = {}
         self.stack = SipStack(
             product="phonerig-platform", tap=parts.tap, clock=parts.clock, timers=timers
         )
@@ -160,19 +170,23 @@ class RunningPlatform:
             nonce_lifetime_s=config.nonce_lifetime_s,
         )
         self._door = Door(directory, config, verifier)
+        self.stack.gate = self._door.turn_away
         self.mwi = MwiService(
             stack=self.stack,
             notifier=Notifier(
                 self.stack,
                 limit_per_aor=config.max_subscriptions,
                 min_expires_s=config.subscribe_min_expires_s,
+                min_interval_s=config.mwi_min_interval_s,
+                pressing=lamp_changes,
             ),
             directory=directory,
             registrar=self.registrar,
             config=config,
             hook=hook,
-            truth=self.store.counts,
-            enabled=parts.settings.mwi_enabled,
+            writer=SummaryWriter(
+                config, self.store.counts, parts.settings.mwi_enabled, self.other_messages
+            ),
         )
         self._opened.append(self.mwi.close)
         context = RoutingContext(
@@ -200,6 +214,25 @@ class RunningPlatform:
             self.mail.start(directory.mailboxes())
             self._opened.append(self.mail.stop_delivery)
         self.stack.on_request = self._received
+
+    def other_messages(self, mailbox: str) -> dict[str, Counts]:
+        """Counts of other classes than voice that were set for a mailbox."""
+        found = self._others.get(mailbox)
+        if found is None:
+            found = others_from_text(self.store.setting(mailbox, _OTHERS))
+            self._others[mailbox] = found
+        return found
+
+    def set_other_messages(self, mailbox: str, others: dict[str, Counts]) -> None:
+        """Set the counts of other classes than voice, over a restart too; phones are told.
+
+        Raises:
+            rig.errors.UsageError: a class or count that no summary can carry.
+        """
+        check_others(others)
+        self._others[mailbox] = dict(others)
+        self.store.set_setting(mailbox, _OTHERS, others_to_text(others) if others else None)
+        self.mwi.mailbox_changed(mailbox)
 
     def _open_mail(self) -> None:
         parts = self._parts

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, make_site, make_user, with_user
 
-from provisioning.inventory_model import Forward, ForwardPlace, MailboxSettings, UserForwarding
+from provisioning.intent import MwiMode
+from provisioning.inventory_model import (
+    AccountRef,
+    Forward,
+    ForwardPlace,
+    MailboxSettings,
+    UserForwarding,
+)
 from provisioning.secret import Secret
 from rig.errors import UsageError
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
@@ -17,7 +24,7 @@ from rig.mailbox_platform.embedded.directory import (
     PortalTarget,
     UserTarget,
     Watch,
-    WatchRefused,
+    WatchChange,
 )
 from rig.mailbox_platform.embedded.settings import Settings
 
@@ -68,24 +75,60 @@ def test_own_mailbox_and_alias_may_be_watched(directory: Directory) -> None:
     assert directory.watch(bert, "u102") == mailbox
 
 
-def test_other_peoples_mailboxes_are_forbidden(directory: Directory) -> None:
-    carl, bert = directory.user(CARL), directory.user(BERT)
+def test_other_peoples_mailboxes_and_missing_ones_are_the_same(directory: Directory) -> None:
+    carl, bert, dora = directory.user(CARL), directory.user(BERT), directory.user(DORA)
     assert carl is not None
     assert bert is not None
-    for requester, target in [(carl, "u101"), (bert, "u103"), (carl, "u102")]:
-        refused = directory.watch(requester, target)
-        assert isinstance(refused, WatchRefused)
-        assert refused.status == 403
-
-
-def test_no_mailbox_is_404(directory: Directory) -> None:
-    dora = directory.user(DORA)
     assert dora is not None
-    for target in ("u104", "nobody", ""):
-        refused = directory.watch(dora, target)
-        assert isinstance(refused, WatchRefused)
-        assert refused.status == 404
+    for requester, target in [(carl, "u101"), (bert, "u103"), (carl, "u102"), (carl, "nobody")]:
+        assert directory.watch(requester, target) is None
+    for target in ("u104", "nobody", "", "u101"):
+        assert directory.watch(dora, target) is None
     assert directory.own_watch(dora) is None
+
+
+def test_a_lamp_that_also_shows_a_group_mailbox() -> None:
+    site = make_site()
+    anna = replace(site.users[ANNA], mailbox=MailboxSettings(Secret("1"), also_shows=(CARL, DORA)))
+    directory = Directory(with_user(site, anna))
+    anna_now, carl = directory.user(ANNA), directory.user(CARL)
+    assert anna_now is not None
+    assert carl is not None
+    both = Watch(ANNA, "sip:u101@pbx.example", also=(CARL,))  # Dora has no mailbox
+    assert directory.watch(anna_now, "") == both
+    assert both.mailboxes == (ANNA, CARL)
+    assert directory.watch(anna_now, "u103") == Watch(CARL, "sip:u103@pbx.example")
+    assert directory.watch(anna_now, "u104") is None
+    assert directory.watch(carl, "u101") is None
+
+
+def test_who_subscribes_and_who_is_told_unasked() -> None:
+    site = make_site()
+    anna, bert, *others = site.handsets
+    refs = [AccountRef(ANNA, mwi=MwiMode.SUBSCRIBE, mwi_unasked=True)]
+    both = replace(anna, accounts=tuple(refs))
+    off = replace(bert, accounts=(AccountRef(BERT, mwi=MwiMode.OFF),))
+    directory = Directory(replace(site, handsets=(both, off, *others)))
+    asks = {n: directory.may_subscribe(n) for n in (ANNA, BERT, CARL, DORA, "+491")}
+    assert asks == {ANNA: True, BERT: False, CARL: False, DORA: True, "+491": True}
+    told = {n: directory.wants_unsolicited(n) for n in (ANNA, BERT, CARL, DORA)}
+    assert told == {ANNA: True, BERT: False, CARL: True, DORA: False}
+
+
+def test_a_lost_alias_is_news_for_those_who_are_told_unasked() -> None:
+    directory = Directory(make_site())
+    news: list[tuple[str, tuple[WatchChange, ...]]] = []
+    directory.on_entitlement = lambda mailbox, changes: news.append((mailbox, changes))
+    bert = directory.user(BERT)
+    assert bert is not None
+    directory.change_mailbox(ANNA, transfer_on_zero="123")
+    assert news == []
+    directory.change_mailbox(ANNA, aliases=())
+    directory.change_mailbox(ANNA, aliases=(BERT, DORA))
+    assert news == [
+        (ANNA, (WatchChange(bert, None),)),
+        (ANNA, (WatchChange(bert, Watch(ANNA, "sip:u101@pbx.example")),)),
+    ]
 
 
 def test_alias_of_two_mailboxes_means_neither_by_own_aor() -> None:
@@ -94,9 +137,7 @@ def test_alias_of_two_mailboxes_means_neither_by_own_aor() -> None:
     directory = Directory(with_user(site, carl))
     bert = directory.user(BERT)
     assert bert is not None
-    refused = directory.watch(bert, "u102")
-    assert isinstance(refused, WatchRefused)
-    assert refused.status == 404
+    assert directory.watch(bert, "u102") is None
     assert directory.watch(bert, "u103") == Watch(CARL, "sip:u103@pbx.example")
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from provisioning.errors import LocalProtocolError
 from provisioning.secret import Secret
@@ -16,6 +18,7 @@ from rig.sip.digest import (
 )
 from rig.sip.errors import MessageError
 from rig.sip.message import Request
+from rig.sip.nonce import NonceBook
 
 PASSWORD = Secret("Circle of Life")
 RFC_7616 = {
@@ -228,7 +231,8 @@ def test_old_and_unknown_nonces_are_stale_only_with_the_right_password() -> None
     assert bench.outcome(bench.request(text), 9.9) == "ok"
     assert bench.outcome(bench.request(text, nc=2), 10.0) == "stale"
     assert bench.outcome(bench.request(text, password="wrong"), 10.0) == "bad"
-    invented = text.replace("nonce-1", "nonce-of-mine")
+    invented = text.replace("nonce-2", "nonce-of-mine")
+    assert invented != text
     assert bench.outcome(bench.request(invented)) == "stale"
     assert Challenge.parse(bench.verifier.challenges(11.0, stale=True)[0]).stale
 
@@ -257,10 +261,46 @@ def test_malformed_count_is_bad(nc: str) -> None:
     assert bench.outcome(request) == "bad"
 
 
-def test_memory_is_bounded() -> None:
+def test_a_challenge_leaves_nothing_behind() -> None:
+    bench = Bench()
+    texts = [bench.verifier.challenges(float(n))[0] for n in range(200)]
+    assert bench.verifier.remembered == 0
+    assert bench.outcome(bench.request(texts[0], password="wrong"), 200.0) == "bad"
+    assert bench.verifier.remembered == 0
+    assert bench.outcome(bench.request(texts[0]), 200.0) == "ok"
+    assert bench.verifier.remembered == 1
+    assert bench.outcome(bench.request(texts[-1]), 320.0) == "ok"
+    assert bench.verifier.remembered == 1  # the first has expired
+
+
+def test_memory_is_bounded_and_nothing_forgotten_can_be_replayed() -> None:
     bench = Bench(max_nonces=3)
-    texts = [bench.verifier.challenges(0.0)[0] for _ in range(5)]
-    assert [bench.outcome(bench.request(text)) for text in texts] == ["stale"] * 2 + ["ok"] * 3
+    texts = [bench.verifier.challenges(float(n))[0] for n in range(5)]
+    assert [bench.outcome(bench.request(text), 5.0) for text in texts] == ["ok"] * 5
+    assert bench.verifier.remembered == 3
+    again = [bench.outcome(bench.request(text), 5.0) for text in texts]
+    assert again == ["stale"] * 2 + ["replayed"] * 3
+    assert bench.outcome(bench.request(texts[4], nc=2), 5.0) == "ok"
+
+
+def test_a_nonce_with_another_time_or_key_is_not_ours() -> None:
+    bench = Bench()
+    text = bench.verifier.challenges(1.0)[0]
+    stamp = Challenge.parse(text).nonce.partition(".")[0]
+    later = text.replace(f'nonce="{stamp}.', f'nonce="{int(stamp, 16) + 1000:x}.')
+    assert later != text
+    assert bench.outcome(bench.request(later), 2.0) == "stale"
+    users = {"u": Secret("right")}
+    stranger = DigestVerifier("r, x", users.get, lambda: "another key")
+    assert stranger.verify(bench.request(text), 2.0).outcome == "stale"
+    assert bench.outcome(bench.request(text), 2.0) == "ok"
+
+
+@given(st.text())
+def test_any_text_as_a_nonce_is_stale_at_most(text: str) -> None:
+    book = NonceBook(lambda: "key", 300.0, 10)
+    assert book.use(text, 1, 0.0) == "stale"
+    assert len(book) == 0
 
 
 def test_proxy_reads_its_own_header() -> None:
