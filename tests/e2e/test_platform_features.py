@@ -24,7 +24,8 @@ async def dial_code(lab: CallLab, number: str, code: str) -> list[str]:
     heard = len(phone.stream.heard)
     await phone.talk_to(code.replace("#", "%23"))
     await phone.until(lambda: phone.byes == before + 1, 12)
-    await phone.until(lambda: lab.platform._up._voicemail.calls == 0)
+    # Another call may be leaving a message meanwhile, which takes as long as its silence.
+    await phone.until(lambda: lab.platform._up._voicemail.calls == 0, 20)
     return list(phone.stream.heard[heard:])
 
 

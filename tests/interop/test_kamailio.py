@@ -271,8 +271,9 @@ async def bodies_of_the_platform(folder: Path, hook: PlatformHook | None = None)
     for count in range(1, 13):
         platform.store.add(ANNA, CARL, bytes(1600), urgent=count % 3 == 0)
         await anna.until(lambda count=count: len(bodies) == count + 1)
-    for message in platform.store.messages(ANNA)[:4]:
+    for heard, message in enumerate(platform.store.messages(ANNA)[:4], start=14):
         platform.store.mark_heard(message.message_id)
+        await anna.until(lambda heard=heard: len(bodies) == heard)
     platform.store.clear(ANNA)
     await anna.until(lambda: parse_summary_or_none(bodies[-1]) == Counts(0, 0, 0, 0))
     await client.stop()
