@@ -24,19 +24,29 @@ want kamailio kamailio
 want dnsmasq dnsmasq-base
 want ip iproute2
 want chromium chromium
+want npm npm
 ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"
-[ -z "$need" ] && exit 0
 
-run=""
-if [ "$(id -u)" -ne 0 ]; then
-    if command -v sudo >/dev/null 2>&1; then run="sudo"; else
-        echo "not installed (needs root):$need" >&2
-        [ "${CI:-}" = "" ] && exit 0
-        exit 3
+install_programs() {
+    run=""
+    if [ "$(id -u)" -ne 0 ]; then
+        if command -v sudo >/dev/null 2>&1; then run="sudo"; else
+            echo "not installed (needs root):$need" >&2
+            [ "${CI:-}" = "" ] && return 0
+            exit 3
+        fi
     fi
+    echo "installing test peers:$need"
+    export DEBIAN_FRONTEND=noninteractive
+    $run apt-get update -qq || exit 3
+    # shellcheck disable=SC2086  # the list is meant to be split
+    $run apt-get install -y -qq --no-install-recommends $need >/dev/null || exit 3
+}
+[ -z "$need" ] || install_programs
+
+# The checker of accessible pages is a JavaScript library; its version and hash are pinned.
+axe="$(dirname "$0")/../tests/axe"
+if [ ! -e "$axe/node_modules/axe-core/axe.min.js" ] && command -v npm >/dev/null 2>&1; then
+    npm ci --prefix "$axe" --ignore-scripts --no-audit --no-fund --silent || exit 3
 fi
-echo "installing test peers:$need"
-export DEBIAN_FRONTEND=noninteractive
-$run apt-get update -qq || exit 3
-# shellcheck disable=SC2086  # the list is meant to be split
-$run apt-get install -y -qq --no-install-recommends $need >/dev/null || exit 3
+exit 0
