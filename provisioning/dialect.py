@@ -14,7 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
@@ -47,6 +54,7 @@ _RECORDS = frozenset(
     if isinstance(record, type) and record.__module__ == module.__name__
 )
 _MOST_SHARED = 64
+_INCLUDE = re.compile(r'^\{% include "([^"]+)" %\}\n', re.MULTILINE)
 _XML_SPECIAL = re.compile("[&<>\"']")
 _XML_REFERENCES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
@@ -75,7 +83,7 @@ class ReadbackPlans:
     aliases: Mapping[str, str]
     quick_handset: QuickPlan
     quick_accounts: QuickList
-    quick_line_keys: QuickList
+    quick_line_keys: tuple[QuickList, QuickList]
 
     def secret_keys(self) -> frozenset[str]:
         """Names of all settings that hold secrets, aliases too."""
@@ -143,7 +151,8 @@ class Dialect:
         self.format: Format = format_named(format_name)
         self.tables: dict[str, dict[str, object]] = _load_tables(folder / name / "tables.yaml")
         self._map = _load_map(folder / name / "readback.yaml")
-        self._environment = _environment(folder, self.format)
+        self._environment = _environment(folder, self.format, _WholeLoader)
+        self._in_parts = _environment(folder, self.format)
         self.shared = SharedFiles(self.format.scan)
         self._templates: dict[str, Template] = {}
         self._plans: dict[tuple[object, ...], ReadbackPlans] = {}
@@ -158,6 +167,20 @@ class Dialect:
         if path not in self._templates:
             self._templates[path] = self._environment.get_template(path)
         return self._templates[path]
+
+    def place(self, template: str, context: Mapping[str, object], error: TemplateError) -> str:
+        """File and line of the template at which rendering failed.
+
+        Args:
+            template: path below the templates folder.
+            context: what it was rendered with.
+            error: that came of it.
+        """
+        try:
+            self._in_parts.get_template(template).render(context)
+        except TemplateError as again:
+            return template_place(again, template)
+        return template_place(error, template)
 
     def plans(self, profile: Profile) -> ReadbackPlans:
         """The read-back map for a model: its quirks, its number of accounts and keys.
@@ -177,7 +200,7 @@ class Dialect:
             by_account = [bind_plan(account, _numbers("n", n)) for n in range(1, accounts + 1)]
             by_key = [bind_plan(key, _numbers("p", p)) for p in range(1, line_keys + 1)]
             module_key = compile_plan(written.module_keys, self.tables)
-            by_key += [
+            by_module = [
                 bind_plan(module_key, _numbers("m", m) | _numbers("k", k))
                 for m in range(1, limits.modules + 1)
                 for k in range(1, limits.module_keys + 1)
@@ -186,12 +209,15 @@ class Dialect:
             self._plans[size] = ReadbackPlans(
                 handset=handset,
                 accounts=tuple(by_account),
-                line_keys=tuple(by_key),
+                line_keys=(*by_key, *by_module),
                 null_value=written.null_value,
                 aliases=written.aliases,
                 quick_handset=quick_plan(handset),
                 quick_accounts=QuickList(by_account, ACCOUNT_SWITCH),
-                quick_line_keys=QuickList(by_key, LINE_KEY_SWITCH),
+                quick_line_keys=(
+                    QuickList(by_key, LINE_KEY_SWITCH),
+                    QuickList(by_module, LINE_KEY_SWITCH, line_keys + 1),
+                ),
             )
         return self._plans[size]
 
@@ -248,9 +274,30 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _environment(folder: Path, form: Format) -> ImmutableSandboxedEnvironment:
+class _WholeLoader(FileSystemLoader):
+    """Loads a template with its parts in their places.
+
+    A part sees what its place sees either way; but every include of Jinja2 makes a context of
+    its own and passes every line on once more, which costs as much as many a part itself.
+    """
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Source, file and whether it is fresh."""
+        source, path, fresh = super().get_source(environment, template)
+
+        def part(match: re.Match[str]) -> str:
+            return self.get_source(environment, match[1])[0]
+
+        return _INCLUDE.sub(part, source), path, fresh
+
+
+def _environment(
+    folder: Path, form: Format, loader: type[FileSystemLoader] = FileSystemLoader
+) -> ImmutableSandboxedEnvironment:
     environment = _Sandbox(
-        loader=FileSystemLoader(folder),
+        loader=loader(folder),
         undefined=StrictUndefined,
         # Escaping is the business of finalize, which no value and no filter can talk out of it.
         autoescape=False,

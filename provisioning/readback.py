@@ -215,7 +215,11 @@ def read_back_values(
             for index, scope in plans.quick_accounts.read(joined)
             if scope[ACCOUNT_SWITCH] == "true"
         ],
-        [_line_key(position, scope) for position, scope in plans.quick_line_keys.read(joined)],
+        [
+            _line_key(position, scope)
+            for part in plans.quick_line_keys
+            for position, scope in part.read(joined)
+        ],
     )
 
 

@@ -86,13 +86,15 @@ class QuickList:
     found out once in each reading.
     """
 
-    def __init__(self, plans: Sequence[Plan], stop: str) -> None:
+    def __init__(self, plans: Sequence[Plan], stop: str, first: int = 1) -> None:
         """Sort the plans.
 
         Args:
-            plans: bound, from position 1.
+            plans: of one part of the map, bound to its positions.
             stop: field that decides whether there is anything at a position.
+            first: position of the first plan.
         """
+        self._first = first
         self._stop = stop
         self._plans = tuple(quick_plan(plan, stop) for plan in plans)
         switches = [plan.switch for plan in self._plans if plan.switch is not None]
@@ -109,18 +111,20 @@ class QuickList:
             Position and fields of each where there is something.
         """
         if not self._switches:
-            for position, plan in enumerate(self._plans, 1):
+            for position, plan in enumerate(self._plans, self._first):
                 scope = plan.meaning(values)
                 if scope is not None:
                     yield position, plan.read(values, scope)
             return
-        known: dict[str | None, str] = {}
-        for number, raw in enumerate(map(values.get, self._lookups)):
-            meaning = known.get(raw)
-            if meaning is None:
-                meaning = known[raw] = self._switches[number].read_static(raw)
-            if meaning not in NOTHING:
-                yield number + 1, self._plans[number].read(values, {self._stop: meaning})
+        found = list(map(values.get, self._lookups))
+        # All switches are one rule at different positions, so any of them tells the meaning.
+        meanings = {raw: self._switches[0].read_static(raw) for raw in set(found)} if found else {}
+        used = {raw for raw, meaning in meanings.items() if meaning not in NOTHING}
+        for number, raw in [(n, raw) for n, raw in enumerate(found) if raw in used]:
+            yield (
+                number + self._first,
+                self._plans[number].read(values, {self._stop: meanings[raw]}),
+            )
 
 
 def quick_plan(plan: Plan, stop: str = "") -> QuickPlan:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from jinja2 import TemplateError
 
-from provisioning.dialect import Dialect, load_dialect, template_place
+from provisioning.dialect import Dialect, load_dialect
 from provisioning.errors import RigError, UsageError
 from provisioning.formats.settings import Key, SettingsFile
 from provisioning.formats.value_rule import has_unfit_character
@@ -179,9 +179,11 @@ def render_handset(
     fitted, losses = fit_to_model(intent, profile, dialect.tables)
     if losses:
         _check_losses(intent, fitted, losses)
-    context = template_context(fitted, profile, dialect.tables)
+    paths = [profile.file_path(file, fitted.mac) for file in profile.render.files]
+    context = template_context(fitted, profile, dialect.tables, paths)
     files = tuple(
-        _render_file(file, fitted, profile, dialect, context) for file in profile.render.files
+        _render_file(file, path, fitted, profile, dialect, context)
+        for file, path in zip(profile.render.files, paths, strict=True)
     )
     _prove(fitted, files, profile, dialect)
     return RenderedSet(intent.name, files, losses, fitted)
@@ -210,6 +212,7 @@ def render_site(
 
 def _render_file(
     file: RenderFile,
+    path: str,
     intent: HandsetIntent,
     profile: Profile,
     dialect: Dialect,
@@ -220,7 +223,7 @@ def _render_file(
     else:
         content = _content(file.template, intent, dialect, context)
     return RenderedFile(
-        path=profile.file_path(file, intent.mac),
+        path=path,
         content=content,
         media_type=file.media_type,
         secret=file.secret,
@@ -250,7 +253,7 @@ def _content(
         text = dialect.template(template).render(context)
     except TemplateError as error:
         raise RenderError(
-            f"handset {intent.name}: {template_place(error, template)}: {error}"
+            f"handset {intent.name}: {dialect.place(template, context, error)}: {error}"
         ) from error
     if has_unfit_character(text.encode("utf-8", "surrogatepass")):
         raise RenderError(f"handset {intent.name}: {template}: writes a control character")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
@@ -56,13 +57,19 @@ class ModuleSlot(NamedTuple):
     slot: KeySlot
 
 
-def template_context(intent: HandsetIntent, profile: Profile, tables: Tables) -> dict[str, object]:
+def template_context(
+    intent: HandsetIntent,
+    profile: Profile,
+    tables: Tables,
+    files: Sequence[str] | None = None,
+) -> dict[str, object]:
     """What a template may use.
 
     Args:
         intent: fitted to the model.
         profile: of the model.
         tables: words of the vendor.
+        files: names of the set; None to make them.
 
     Returns:
         ``intent``, ``profile``, ``tables``, ``slots`` (every account position of the
@@ -73,6 +80,8 @@ def template_context(intent: HandsetIntent, profile: Profile, tables: Tables) ->
     keys = {key.position: key for key in intent.line_keys}
     counts: dict[str, int] = {}
     key_slots = []
+    if files is None:
+        files = [profile.file_path(file, intent.mac) for file in profile.render.files]
     limits = profile.limits
     own = limits.line_keys
     for position in range(1, own + intent.expansion_modules * limits.module_keys + 1):
@@ -92,7 +101,7 @@ def template_context(intent: HandsetIntent, profile: Profile, tables: Tables) ->
             ModuleSlot(*_module_place(slot.position - own, limits.module_keys), slot)
             for slot in key_slots[own:]
         ],
-        "files": [profile.file_path(file, intent.mac) for file in profile.render.files],
+        "files": files,
     }
 
 

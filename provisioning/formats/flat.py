@@ -73,6 +73,13 @@ class _Flat:
         self._syntax = syntax
         key = re.compile(syntax.key)
         self._is_key = lru_cache(maxsize=8192)(lambda text: key.fullmatch(text) is not None)
+        plain = not (syntax.prefix or syntax.quote or syntax.separator == " ")
+        sign = re.escape(syntax.separator)
+        self._plain = (
+            re.compile(rf"^({syntax.key})[ \t]*{sign}(.*)$", re.MULTILINE) if plain else None
+        )
+        comments = "|".join(re.escape(comment) for comment in syntax.comments)
+        self._empty = re.compile(rf"^(?:(?:{comments}).*)?\n", re.MULTILINE)
         self._include = re.compile(syntax.include) if syntax.include else None
         self._smuggled = re.compile(syntax.smuggled) if syntax.smuggled else None
 
@@ -116,13 +123,30 @@ class _Flat:
             return None
         if syntax.header and not text.startswith(f"{syntax.header}\n"):
             return None
+        values = self._plain_values(text) if self._plain is not None else self._values(text)
+        if values is None:
+            return None
+        if self._smuggled is not None and self._smuggled.search("\n".join(values.values())):
+            return None
+        return values
+
+    def _plain_values(self, text: str) -> dict[Key, str] | None:
+        """The same as :meth:`_values` in one go, where there is neither prefix nor quote."""
+        assert self._plain is not None  # noqa: S101 - asked by the caller
+        pairs = self._plain.findall(text)
+        if len(pairs) + len(self._empty.findall(text)) != text.count("\n"):
+            return None
+        values: dict[Key, str] = {(name.rstrip(), None): value.strip() for name, value in pairs}
+        return values if len(values) == len(pairs) else None
+
+    def _values(self, text: str) -> dict[Key, str] | None:
         values: dict[Key, str] = {}
         count = 0
         for line in text.split("\n"):
-            if not line or line.startswith(syntax.comments):
+            if not line or line.startswith(self._syntax.comments):
                 continue
             pair = self._pair(line)
-            if pair is None or (self._smuggled is not None and self._smuggled.search(pair[1])):
+            if pair is None:
                 return None
             values[pair[0], None] = pair[1]
             count += 1

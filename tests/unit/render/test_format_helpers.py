@@ -40,7 +40,7 @@ def both(form, text):
     [
         (
             COLON,
-            "# c\nsip line1 vmail: *97\nadmin password: a: b\n",
+            "# c\nsip line1 vmail : *97\nadmin password: a: b\n",
             [("sip line1 vmail", "*97"), ("admin password", "a: b")],
         ),
         (
