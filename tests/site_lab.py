@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from handset_lab import profiles
 
+from provisioning.intent import SipTransport
 from provisioning.inventory import load_site
 from provisioning.render import render_site
 from provisioning.resources import demo_site_dir
@@ -47,17 +48,19 @@ class SiteLab:
 
 
 @asynccontextmanager
-async def site_lab(store_dir, *, through=None, **config):
+async def site_lab(store_dir, *, through=None, transport=SipTransport.UDP, **config):
     """The demo site with a platform and a provisioning server of its own.
 
     Args:
         store_dir: where messages are kept.
         through: gives an async context manager from the platform's address: a proxy, whose
             address handsets are told instead.
+        transport: that handsets are told to use.
         config: of the platform.
     """
     async with AsyncExitStack() as stack:
         wanted = load_site(demo_site_dir() / "site.yaml")
+        wanted = replace(wanted, registrar=replace(wanted.registrar, transport=transport))
         platform = EmbeddedPlatform(
             wanted,
             store_dir=store_dir,

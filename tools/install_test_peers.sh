@@ -23,6 +23,7 @@ want kamailio kamailio
     need="$need kamailio-presence-modules"
 want dnsmasq dnsmasq-base
 want ip iproute2
+want sngrep sngrep
 want chromium chromium
 want npm npm
 ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"
