@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -16,8 +18,12 @@ from peers import require_peer
 ONCE = ("sip.CSeq.seq", "sip.CSeq.method", "sip.Call-ID", "sip.From", "sip.To",
         "sip.Content-Length")  # fmt: skip
 """Fields that every SIP message has exactly once."""
+DISCARD_PORT = 9
 WARNING = 0x00600000
 """Severity of a warning; errors are above. Source: Wireshark's expert.h."""
+
+OF_POWER_CUTS = ("Connection reset (RST)",)
+"""What is right when a handset loses its power: its connections are cut."""
 
 
 @contextlib.asynccontextmanager
@@ -37,11 +43,25 @@ async def tcpdump(path: Path, interface: str = "lo") -> AsyncIterator[None]:
                 raise AssertionError("tcpdump did not start")
     try:
         yield
-        await asyncio.sleep(0.5)  # what the kernel holds back
+        await _caught_up(path)
     finally:
         process.terminate()
         _, said = await process.communicate()
     assert b"\n0 packets dropped by kernel" in said, said.decode()
+
+
+async def _caught_up(path: Path) -> None:
+    """Wait until a marker is in the file: a tcpdump that is ended throws away what waits."""
+    marker = b"marker " + os.urandom(12).hex().encode()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        async with asyncio.timeout(60):
+            while not _holds(path, marker):
+                sender.sendto(marker, ("127.0.0.1", DISCARD_PORT))
+                await asyncio.sleep(0.2)
+
+
+def _holds(path: Path, marker: bytes) -> bool:
+    return marker in path.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -89,7 +109,7 @@ class Tshark:
             Complaint(int(number[0]), int(severity), message, protocols[0])
             for number, severities, messages, protocols in rows
             for severity, message in zip(severities, messages, strict=False)
-            if int(severity) >= WARNING
+            if int(severity) >= WARNING and message not in OF_POWER_CUTS
         ]
 
     def faults(self) -> list[str]:
@@ -114,13 +134,18 @@ class Tshark:
         ):
             if not body:
                 found.append(f"frame {number[0]}: no media in a session description")
-        unknown = self.fields("udp && !(sip || rtp || rtcp)", "frame.number")
+        unknown = self.fields(
+            f"udp && !(sip || rtp || rtcp) && udp.port != {DISCARD_PORT}", "frame.number"
+        )
         return found + [f"frame {number[0]}: not known to tshark" for (number,) in unknown]
 
     def methods(self) -> Counter[str]:
-        """How many requests of each method, and responses of each status."""
+        """How many requests of each method, and responses of each status.
+
+        A message that an ICMP error quotes was not sent again.
+        """
         found: Counter[str] = Counter()
-        for methods, statuses in self.fields("sip", "sip.Method", "sip.Status-Code"):
+        for methods, statuses in self.fields("sip && !icmp", "sip.Method", "sip.Status-Code"):
             found.update(methods)
             found.update(statuses)
         return found
