@@ -22,8 +22,9 @@ DISCARD_PORT = 9
 WARNING = 0x00600000
 """Severity of a warning; errors are above. Source: Wireshark's expert.h."""
 
-OF_POWER_CUTS = ("Connection reset (RST)",)
-"""What is right when a handset loses its power: its connections are cut."""
+SEQUENCE = 0x02000000
+"""Group of remarks about how TCP carried something: a connection that was cut, a segment that came
+twice on a busy machine. None of them is about a message. Source: Wireshark's expert.h."""
 
 
 @contextlib.asynccontextmanager
@@ -101,15 +102,16 @@ class Tshark:
 
     def complaints(self) -> list[Complaint]:
         """Everything of the severity warning or error."""
+        names = ("severity", "group", "message")
         rows = self.fields(
             f"_ws.expert.severity >= {WARNING} || _ws.malformed",
-            *("frame.number", "_ws.expert.severity", "_ws.expert.message", "frame.protocols"),
+            *("frame.number", "frame.protocols", *(f"_ws.expert.{name}" for name in names)),
         )
         return [
             Complaint(int(number[0]), int(severity), message, protocols[0])
-            for number, severities, messages, protocols in rows
-            for severity, message in zip(severities, messages, strict=False)
-            if int(severity) >= WARNING and message not in OF_POWER_CUTS
+            for number, protocols, *remarks in rows
+            for severity, group, message in zip(*remarks, strict=True)
+            if int(severity) >= WARNING and int(group) != SEQUENCE
         ]
 
     def faults(self) -> list[str]:

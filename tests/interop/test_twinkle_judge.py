@@ -8,32 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 
 import pytest
-from peers import require_peer, require_root
+from peers import require_root
 from small_registrar import SmallRegistrar, body
+from twinkle_peer import twinkle_console
 
 from rig.handset.netns import own_network_namespace
 from rig.sip.message_summary import Counts, MessageSummary
-
-REGISTRAR_PORT = 15060
-
-PROFILE = """\
-user_name=1002
-user_domain=127.0.0.1:{port}
-auth_name=1002
-auth_pass=secret
-registrar=127.0.0.1:{port}
-registration_time=120
-register_at_startup=yes
-mwi_sollicited={subscribes}
-mwi_user=1002
-mwi_server=127.0.0.1:{port}
-mwi_subscription_time=600
-sip_transport=udp
-"""
 
 GOOD = [
     body(0),
@@ -56,37 +38,16 @@ def namespace():
 @contextlib.asynccontextmanager
 async def twinkle(home, *, subscribes):
     """Twinkle's console on a small registrar."""
-    program = require_peer("twinkle-console")
-    folder = home / ".twinkle"
-    folder.mkdir(mode=0o700)
-    answer = "yes" if subscribes else "no"
-    profile = PROFILE.format(port=REGISTRAR_PORT, subscribes=answer)
-    (folder / "judge.cfg").write_text(profile)
-    (folder / "twinkle.sys").write_text("sip_port=15070\nrtp_port=18000\n")
     registrar = SmallRegistrar(first_body=body(0))
-    await registrar.start(port=REGISTRAR_PORT)
-    with (home / "output").open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            "judge.cfg",
-            env={**os.environ, "HOME": str(home)},
-            cwd=home,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    await registrar.start()
     try:
-        await registrar.wait_for("REGISTER", timeout_s=20)
-        if subscribes:
-            await registrar.wait_subscribed(20)
-            await asyncio.sleep(0.3)
-        yield registrar
+        async with twinkle_console(home, registrar.address, subscribes=subscribes):
+            await registrar.wait_for("REGISTER", timeout_s=20)
+            if subscribes:
+                await registrar.wait_subscribed(20)
+                await asyncio.sleep(0.3)
+            yield registrar
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        process.stdin.close()
         await registrar.close()
 
 
