@@ -352,6 +352,9 @@ class TalkingCall:
         response = await self.call.request("BYE")
         assert response.status == 200
         self.stream.close()
+        platform = self.phone.platform
+        if isinstance(platform, EmbeddedPlatform) and platform.running:
+            await platform.store.settled()  # a message that was left lasts now
 
 
 async def leave_message(phone: Phone, number: str, *, speak_s: float = 1.3) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from platform_kit import ANNA, BERT, CARL, DORA, make_site, make_user, with_user
 from provisioning.inventory_model import MailboxSettings
 from provisioning.inventory_site import Site
 from provisioning.secret import Secret
+from rig.errors import RigError
+from rig.mailbox_platform.embedded.deposit import DepositPolicy
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
@@ -30,7 +33,7 @@ from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_me
 from rig.mailbox_platform.embedded.portal_work import PortalWork
 from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store import Kept, MessageStore
 
 ERIK = "+493023125105"
 """Owner of a mailbox."""
@@ -67,7 +70,6 @@ class Office:
             self.directory,
             self.settings,
             self.store,
-            folder / "greetings",
             first_list_number=first_list,
         )
         self.boxes = PlatformMailboxDirectory(
@@ -106,7 +108,7 @@ class PortalCall:
             office.store,
             menu,
             service=office.service,
-            max_messages=office.most,
+            policy=DepositPolicy(max_messages=office.most),
             clock=lambda: 0.0,
         )
         self.portal = Portal(menu, access)
@@ -131,7 +133,12 @@ class PortalCall:
                 case Wait() | HangUp():
                     self.recording = False
                 case _:
-                    self._work.do(command, self._recorded)
+                    self._done(self._work.do(command, self._recorded))
+
+    def _done(self, kept: Kept) -> None:
+        """What was done lasts before anything is said, as on a call."""
+        with contextlib.suppress(RigError):
+            kept.wait()
 
     def record(self, pcm: bytes) -> PortalCall:
         """The recording that runs ends with this in it."""

@@ -24,6 +24,9 @@ want kamailio kamailio
 want dnsmasq dnsmasq-base
 want ip iproute2
 want sngrep sngrep
+want strace strace
+command -v initdb >/dev/null 2>&1 || [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] ||
+    need="$need postgresql"
 want chromium chromium
 want npm npm
 ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"

@@ -32,7 +32,13 @@ def run(
         int, typer.Option(min=0, max=65535, help="SIP port, UDP and TCP; 0 for any free one.")
     ] = 5060,
     store: Annotated[
-        Path | None, typer.Option(help="Folder that keeps messages; without it they are lost.")
+        str | None,
+        typer.Option(
+            help="What keeps messages and settings: a folder, or postgresql://user@host/name (a "
+            "password is safer in PHONERIG_STORE or ~/.pgpass than here). Lost if left out.",
+            envvar="PHONERIG_STORE",
+            show_envvar=False,
+        ),
     ] = None,
     seconds_per_ring: Annotated[
         float | None, typer.Option(min=0.05, help="Length of one ring; the site's if left out.")
@@ -103,17 +109,20 @@ def run(
     """
     from rig.mailbox_platform.embedded.config import PlatformConfig
     from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+    from rig.mailbox_platform.embedded.store_url import DatabaseUrl, is_database_url
 
     with clear_errors(as_json=as_json), tempfile.TemporaryDirectory(prefix="phonerig-") as work:
         inventory = read_site(site)
+        database = DatabaseUrl(store) if store and is_database_url(store) else None
         serving = EmbeddedPlatform(
             inventory,
             host=host,
             port=port,
-            store_dir=store or Path(work),
+            store_dir=Path(work) if store is None or database is not None else Path(store),
             config=PlatformConfig(
                 seconds_per_ring=seconds_per_ring,
                 api_port=api_port,
+                database=database,
                 web_port=web_port,
                 web=web_config(
                     web_port,

@@ -102,6 +102,9 @@ PROMPT_NUMBERS: dict[str, int] = {
     "portal.pin_expired": 94,
     # From 100 on: what only spoken prompts need, words of numbers, dates and times.
     "deposit.warning": 100,
+    "deposit.not_kept": 101,
+    "portal.not_kept": 102,
+    "portal.mailbox_full": 103,
     "spoken.10": 110,
     "spoken.11": 111,
     "spoken.12": 112,

@@ -469,7 +469,9 @@ async def test_wrong_paths_and_methods(anna: Web, method: str, path: str, status
 async def test_unfinished_requests_hold_up_nobody(tmp_path: Path) -> None:
     async with running(tmp_path) as platform:
         host, port = platform.api_address
-        platform._api._deadline_s = 0.5  # type: ignore[union-attr]  # the platform is up: the part is there
+        api = platform._api
+        assert api is not None
+        api._deadline_s = api._listener._deadline_s = 0.5
         user = platform.site.users[ANNA]
         idle = [await asyncio.open_connection(host, port) for _ in range(40)]
         idle[0][1].write(b"PUT / HTTP/1.1\r\nHo")

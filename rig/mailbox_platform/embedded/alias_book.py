@@ -1,7 +1,7 @@
-"""Keeps the aliases that owners have added or removed, over a restart of the program.
+"""Keeps the aliases and the number behind the caller's 0 that owners have set, over a restart.
 
-They hold until the inventory gives the mailbox other aliases than it had when the owner
-changed them: then the inventory counts again.
+Each holds until the inventory gives the mailbox something else than it did when the owner
+changed it: then the inventory counts again.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 
 from provisioning.phone_number import parse_alias
-from rig.errors import UsageError
+from rig.errors import RigError, UsageError
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.store import MessageStore
 
 _SETTING = "aliases"
+_TRANSFER = "transfer_on_zero"
 
 MOST_ALIASES = 50
 """Aliases of one mailbox; the guide names no limit, a program that runs away needs one."""
@@ -36,14 +37,16 @@ class AliasBook:
         self._store = store
 
     def restore(self) -> None:
-        """Give the directory the aliases that were changed in an earlier run."""
+        """Give the directory what was changed in an earlier run."""
         for mailbox in self._directory.mailboxes():
             text = self._store.setting(mailbox, _SETTING)
-            if text is None:
-                continue
-            kept = json.loads(text)
-            if kept["inventory"] == list(self._inventory(mailbox)):
+            kept = json.loads(text) if text is not None else {}
+            if kept.get("inventory") == list(self._inventory(mailbox)):
                 self._directory.change_mailbox(mailbox, aliases=tuple(kept["aliases"]))
+            text = self._store.setting(mailbox, _TRANSFER)
+            kept = json.loads(text) if text is not None else {"inventory": None, "number": None}
+            if text is not None and kept["inventory"] == self._inventory_transfer(mailbox):
+                self._directory.change_mailbox(mailbox, transfer_on_zero=kept["number"])
 
     def get(self, mailbox: str) -> tuple[str, ...]:
         """Aliases of a mailbox, in normal form."""
@@ -55,10 +58,33 @@ class AliasBook:
 
         Raises:
             rig.errors.UsageError: there is no such mailbox.
+            rig.errors.RigError: they cannot be kept; the former ones hold.
         """
+        former = self.get(mailbox)
         self._directory.change_mailbox(mailbox, aliases=aliases)
         kept = {"inventory": self._inventory(mailbox), "aliases": aliases}
-        self._store.set_setting(mailbox, _SETTING, json.dumps(kept))
+        try:
+            self._store.set_setting(mailbox, _SETTING, json.dumps(kept))
+        except RigError:
+            self._directory.change_mailbox(mailbox, aliases=former)
+            raise
+
+    def set_transfer(self, mailbox: str, number: str) -> None:
+        """Set where a caller gets by pressing 0; empty for nowhere.
+
+        Raises:
+            rig.errors.UsageError: there is no such mailbox.
+            rig.errors.RigError: it cannot be kept; the former one holds.
+        """
+        user = self._directory.user(mailbox)
+        former = user.mailbox.transfer_on_zero if user and user.mailbox else None
+        self._directory.change_mailbox(mailbox, transfer_on_zero=number)
+        kept = {"inventory": self._inventory_transfer(mailbox), "number": number}
+        try:
+            self._store.set_setting(mailbox, _TRANSFER, json.dumps(kept))
+        except RigError:
+            self._directory.change_mailbox(mailbox, transfer_on_zero=former)
+            raise
 
     def read(self, text: str) -> str:
         """The calling number that a written alias means.
@@ -107,6 +133,10 @@ class AliasBook:
             return False
         self.set(mailbox, left)
         return True
+
+    def _inventory_transfer(self, mailbox: str) -> str | None:
+        user = self._directory.site.users.get(mailbox)
+        return user.mailbox.transfer_on_zero if user is not None and user.mailbox else None
 
     def _inventory(self, mailbox: str) -> tuple[str, ...]:
         user = self._directory.site.users.get(mailbox)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail_config import MailConfig
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.store_url import DatabaseUrl
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 from rig.media.spoken import TONES, require_language
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
@@ -69,8 +70,16 @@ class PlatformConfig:
         identify_by_alias: a call to the voice portal from an alias of a mailbox means that
             mailbox (R19); otherwise only the owner's own number does.
         trusted_peers: source addresses (host, port) that need no digest: a trunk.
-        durable_store: wait for the disk at every message, so that it survives a power cut of
-            this machine too; without it, it survives the end of the process.
+        durable_store: wait for the disk at every change, so that what anybody was told of
+            survives a power cut of this machine too; without it, it survives the end of the
+            process.
+        database: PostgreSQL, to keep messages and settings in; None for the platform's folder.
+        max_messages: messages that a mailbox can hold.
+        max_mailbox_audio_s: how long all messages of a mailbox can be together, seconds.
+        max_message_s: how long one message can be, seconds.
+        retention_days: messages older than this are removed, and the phones told; 0 keeps
+            them for ever.
+        retention_check_s: how often that is looked after, seconds.
         trunk: where numbers outside the site are sent, or None if there is no trunk.
         mail: where mail about messages is handed in, or None for no mail at all; a mailbox
             that redirects its messages then keeps them.
@@ -128,7 +137,13 @@ class PlatformConfig:
     mailbox_ack_s: float = 5.0
     identify_by_alias: bool = True
     trusted_peers: tuple[Address, ...] = ()
-    durable_store: bool = False
+    durable_store: bool = True
+    database: DatabaseUrl | None = None
+    max_messages: int = 100
+    max_mailbox_audio_s: float = 18_000.0
+    max_message_s: float = 180.0
+    retention_days: float = 0
+    retention_check_s: float = 60.0
     trunk: Address | None = None
     mail: MailConfig | None = None
     warn_without_mail: bool = True
@@ -180,6 +195,17 @@ class PlatformConfig:
             raise UsageError(
                 f"platform config: mailbox_ack_s is {self.mailbox_ack_s}; expected more than 0. "
                 "Use 5.0."
+            )
+        if self.max_messages < 1 or not 1 <= self.max_message_s <= self.max_mailbox_audio_s:
+            raise UsageError(
+                f"platform config: a mailbox of {self.max_messages} messages and "
+                f"{self.max_mailbox_audio_s} s, one message of {self.max_message_s} s; expected "
+                "at least 1 message, at least 1 s each, and room for the longest."
+            )
+        if self.retention_days < 0 or self.retention_check_s <= 0:
+            raise UsageError(
+                f"platform config: retention_days is {self.retention_days}, retention_check_s "
+                f"{self.retention_check_s}; expected 0 (for ever) or more days, and more than 0 s."
             )
         if self.max_diversions < 1:
             raise UsageError(

@@ -1,9 +1,10 @@
 """Plays the greeting and records the message of one diverted call.
 
 A message is kept when the caller spoke for long enough after the beep began; silence, a
-call that ends during the greeting, and a call without RTP leave nothing. The message is in
-the store when :meth:`Deposit.finish` returns, so the lamp is told in the same turn of the
-event loop that took the BYE.
+call that ends during the greeting, and a call without RTP leave nothing. The message is on its
+way to the store when :meth:`Deposit.finish` returns, in the same turn of the event loop that
+took the BYE; the lamp is told as soon as it lasts there. A caller who is still on the line hears
+thanks after that and not before, or that the message could not be kept.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -20,12 +22,11 @@ from typing import Protocol
 from rig.errors import RigError
 from rig.mailbox_platform.embedded.portal_menu_actions import DepositAction
 from rig.mailbox_platform.embedded.sound_watch import SoundWatch
-from rig.mailbox_platform.embedded.stored_message import StoredMessage
+from rig.mailbox_platform.embedded.store import Kept, MailboxUsage, StoredMessage
 from rig.media.g711 import SAMPLE_RATE_HZ
 from rig.media.inband import without_tone_tail
 from rig.media.rtp import PACKET_S
 from rig.media.stream import AudioStream
-from rig.timeline import MailboxSeen
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.2
@@ -46,6 +47,8 @@ class DepositPolicy:
         no_audio_s: time without any RTP from the beginning of the beep that ends the call.
         tail_s: how much of the ending silence is kept.
         max_messages: messages that a mailbox can hold.
+        max_audio_s: how long all its messages together can be; a message is cut where the room
+            ends.
     """
 
     min_message_s: float = 1.0
@@ -56,6 +59,17 @@ class DepositPolicy:
     no_audio_s: float = 4.5
     tail_s: float = 0.5
     max_messages: int = 100
+    max_audio_s: float = 18_000.0
+
+    def room_s(self, usage: MailboxUsage) -> float:
+        """How long a message can be now; 0 when the mailbox is full.
+
+        It is full too when there is no room for the shortest message.
+        """
+        left_s = self.max_audio_s - usage.audio_s
+        if usage.messages >= self.max_messages or left_s < self.min_message_s:
+            return 0.0
+        return min(left_s, self.max_message_s)
 
 
 class DepositEnd(StrEnum):
@@ -69,6 +83,7 @@ class DepositEnd(StrEnum):
     FULL = "full"
     LOGIN = "login"
     TRANSFER = "transfer"
+    NOT_KEPT = "not_kept"
 
 
 _BY_KEY = frozenset({DepositEnd.KEY, DepositEnd.TRANSFER})
@@ -77,11 +92,24 @@ _BY_KEY = frozenset({DepositEnd.KEY, DepositEnd.TRANSFER})
 class DepositPlace(Protocol):
     """Where a message goes: the store, or whoever stands before it."""
 
-    def counts(self, mailbox: str) -> MailboxSeen:
-        """Count what takes up room there."""
+    @property
+    def failing(self) -> bool:
+        """Whether the last message could not be kept."""
         ...
 
-    def add(self, mailbox: str, caller: str, pcm: bytes) -> StoredMessage:
+    def usage(self, mailbox: str) -> MailboxUsage:
+        """What takes up room there."""
+        ...
+
+    def check(self) -> Kept:
+        """Ask whether a message would be kept now."""
+        ...
+
+    def together(self) -> AbstractContextManager[Kept]:
+        """Add without waiting; gives what becomes of what is added inside."""
+        ...
+
+    def add(self, mailbox: str, caller: str, pcm: bytes, *, urgent: bool = False) -> StoredMessage:
         """Keep a new message.
 
         Raises:
@@ -104,7 +132,7 @@ class CallerKeys:
 
     actions: Mapping[str, DepositAction]
     transfer: Callable[[], Awaitable[bool]] | None = None
-    mark_urgent: Callable[[str], object] | None = None
+    mark_urgent: Callable[[str], Awaitable[None]] | None = None
     urgent_s: float = 2.0
 
 
@@ -122,12 +150,12 @@ class Deposit:
         caller: number of the caller; empty when withheld.
         greeting: prompt or PCM to play.
         policy: what counts as a message.
-        on_message: called with the message once it is stored.
+        on_message: called with the message once it lasts.
         keys: what the caller can do with keys.
 
     Attributes:
         end: why it ended; None while it runs.
-        message: what was stored; None for nothing.
+        message: what is kept, once it lasts; None for nothing.
     """
 
     def __init__(
@@ -144,6 +172,8 @@ class Deposit:
     ) -> None:
         self.end: DepositEnd | None = None
         self.message: StoredMessage | None = None
+        self._kept: Kept | None = None
+        self._room_s = policy.max_message_s
         self._stream = stream
         self._store = store
         self._mailbox = mailbox
@@ -164,8 +194,13 @@ class Deposit:
         The caller's hanging up may cancel this at any point; :meth:`finish` must be called
         either way.
         """
-        counts = self._store.counts(self._mailbox)
-        full = counts.new + counts.saved >= self._policy.max_messages
+        self._room_s = self._policy.room_s(self._store.usage(self._mailbox))
+        full = not self._room_s
+        if not full and self._store.failing and not await self._would_be_kept():
+            # Nobody should speak for minutes and then hear that it was in vain.
+            await self._stream.play("deposit.not_kept")
+            self.end = DepositEnd.NOT_KEPT
+            return
         await self._stream.play("greeting.mailbox_full" if full else self._greeting)
         if self._asked is DepositAction.LOGIN:
             self.end = DepositEnd.LOGIN
@@ -182,12 +217,36 @@ class Deposit:
         await self._stream.play("beep")
         end = await self._wait_end(begun)
         self.finish(end)
-        if end is DepositEnd.TRANSFER:
+        message = await self.settled()
+        if self.end is DepositEnd.NOT_KEPT:
+            await self._stream.play("deposit.not_kept")
+        elif self.end is DepositEnd.FULL:
+            await self._stream.play("greeting.mailbox_full")
+        elif end is DepositEnd.TRANSFER:
             await self._transferred()
         elif end is DepositEnd.TOO_LONG:
             await self._stream.play("deposit.too_long")
-        elif self.message is not None:
-            await self._thank(self.message)
+        elif message is not None:
+            await self._thank(message)
+
+    async def settled(self) -> StoredMessage | None:
+        """Wait until it is known whether the message is kept.
+
+        Returns:
+            The message; None when there is nothing worth keeping, or it could not be kept.
+        """
+        if self._kept is not None:
+            with contextlib.suppress(RigError):
+                await self._kept
+        return self.message
+
+    async def _would_be_kept(self) -> bool:
+        try:
+            await self._store.check()
+        except RigError as error:
+            _LOG.warning("no message is taken for %s: %s", self._mailbox, error)
+            return False
+        return True
 
     async def _transferred(self) -> bool:
         """Send the caller elsewhere; False when there is no elsewhere or nobody answers."""
@@ -210,39 +269,61 @@ class Deposit:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._key.wait(), self._keys.urgent_s)
         if self._key_meant(DepositAction.URGENT):
-            mark(message.message_id)
-            await self._stream.play("deposit.urgent")
+            try:
+                await mark(message.message_id)
+            except RigError as error:
+                _LOG.warning("message for %s is not marked urgent: %s", self._mailbox, error)
+                await self._stream.play("deposit.not_kept")
+            else:
+                await self._stream.play("deposit.urgent")
 
     def _key_meant(self, action: DepositAction) -> bool:
         return self._asked is action
 
-    def finish(self, end: DepositEnd = DepositEnd.CALLER) -> StoredMessage | None:
-        """Stop recording and keep the message, at once. Further calls change nothing.
+    def finish(self, end: DepositEnd = DepositEnd.CALLER) -> None:
+        """Stop recording and send the message on its way. Further calls change nothing.
 
         Args:
             end: why.
-
-        Returns:
-            The message; None when there is nothing worth keeping.
         """
         if self.end is not None:
-            return self.message
+            return
         self.end = end
         watch = self._watch
         if watch is None:
-            return None
+            return
         pcm = self._stream.stop_recording(watch.recording)
         watch.look(0.0)
-        kept = self._worth_keeping(watch, pcm, by_key=end in _BY_KEY)
-        if not kept:
-            return None
+        spoken = self._worth_keeping(watch, pcm, by_key=end in _BY_KEY)
+        if not spoken:
+            return
+        room_s = self._policy.room_s(self._store.usage(self._mailbox))
+        if not room_s:  # others left theirs meanwhile
+            _LOG.info("mailbox %s has become full; a message is not kept", self._mailbox)
+            self.end = DepositEnd.FULL
+            return
+        self._keep(spoken[: _octets(room_s)])
+
+    def _keep(self, pcm: bytes) -> None:
         try:
-            self.message = self._store.add(self._mailbox, self._caller, kept)
+            with self._store.together() as kept:
+                message = self._store.add(self._mailbox, self._caller, pcm)
         except RigError:
             _LOG.exception("message for %s is lost", self._mailbox)
-        if self.message is not None and self._on_message is not None:
-            self._on_message(self.message)
-        return self.message
+            self.end = DepositEnd.NOT_KEPT
+            return
+        self._kept = kept
+
+        def settled() -> None:
+            if kept.failure is not None:
+                _LOG.error("message for %s is lost: %s", self._mailbox, kept.failure)
+                self.end = DepositEnd.NOT_KEPT
+                return
+            self.message = message
+            if self._on_message is not None:
+                self._on_message(message)
+
+        kept.when_settled(settled)
 
     def _worth_keeping(self, watch: SoundWatch, pcm: bytes, *, by_key: bool) -> bytes:
         """What of the recording is the message; empty when there is none.
@@ -250,7 +331,7 @@ class Deposit:
         The key that ended it is no part of it: neither the time of its event nor its tone.
         """
         policy = self._policy
-        end_s = min(len(pcm) / (2 * SAMPLE_RATE_HZ), policy.max_message_s)
+        end_s = min(len(pcm) / (2 * SAMPLE_RATE_HZ), self._room_s)
         if by_key and watch.recording.digit_at_s is not None:
             end_s = min(end_s, watch.recording.digit_at_s)
             spoken = without_tone_tail(pcm[: _octets(end_s)])
@@ -265,8 +346,8 @@ class Deposit:
     async def _wait_end(self, begun: float) -> DepositEnd:
         """Look at the recording now and then until something ends it."""
         loop, policy, watch = asyncio.get_running_loop(), self._policy, self._watch
-        warn_at = begun + policy.max_message_s - policy.warn_s
-        if 2 * policy.warn_s > policy.max_message_s:
+        warn_at = begun + self._room_s - policy.warn_s
+        if 2 * policy.warn_s > self._room_s:
             warn_at = math.inf
         while watch is not None:
             at = loop.time()
@@ -277,14 +358,14 @@ class Deposit:
             heard = watch.recording.packets > 0
             if not heard and at >= begun + policy.no_audio_s:
                 return DepositEnd.NO_AUDIO
-            if at >= begun + policy.max_message_s:
+            if at >= begun + self._room_s:
                 return DepositEnd.TOO_LONG
             if heard and at >= watch.heard_at + policy.silence_s:
                 return DepositEnd.SILENCE
             if at >= warn_at:
                 warn_at = math.inf
                 self._stream.start_playing("deposit.warning")
-            limits = [begun + policy.max_message_s, warn_at, at + _LOOK_S]
+            limits = [begun + self._room_s, warn_at, at + _LOOK_S]
             limits.append(begun + policy.no_audio_s if not heard else at + _LOOK_S)
             await self._key_until(min(limits))
         return DepositEnd.CALLER

@@ -7,6 +7,7 @@ answers on a SIP endpoint of its own, so that a diverted call is a real INVITE o
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from provisioning.inventory_site import Site
@@ -21,7 +22,7 @@ from rig.mailbox_platform.embedded.mail_queue import MailRecord
 from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
 from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store import Kept, MessageStore
 from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
 from rig.mailbox_platform.embedded.xsi.backend import Backend
@@ -40,7 +41,8 @@ class EmbeddedPlatform:
         site: users, mailboxes, handsets.
         host: numeric address to listen at.
         port: SIP port for UDP and TCP; 0 for any, which then stays over a restart.
-        store_dir: where messages are kept.
+        store_dir: where messages are kept; with a database (``config.database``), only mails
+            that are still to be delivered.
         tap: sees every SIP packet of the platform and of its mailbox.
         hook: lets a test make the platform misbehave.
         config: how it behaves.
@@ -283,12 +285,14 @@ class EmbeddedPlatform:
         await self.start()
 
     async def counts(self, mailbox: str) -> MailboxSeen:
-        """The truth about a mailbox now.
+        """The truth about a mailbox now, with what is on its way to the store.
 
         Raises:
             RigError: the platform is stopped.
         """
-        return self._up.store.counts(mailbox)
+        store = self._up.store
+        await store.settled()
+        return store.counts(mailbox)
 
     def default_options(self, mailbox: str) -> MailboxOptions:
         """The options that the inventory gives a mailbox.
@@ -311,7 +315,9 @@ class EmbeddedPlatform:
             rig.errors.UsageError: no such mailbox, an impossible ring count, or something
                 that is no mail address.
         """
-        former = self._settings.set_options(mailbox, options)
+        with self._unit() as kept:
+            former = self._settings.set_options(mailbox, options)
+        await kept
         self._warn_of_mail()
         if former.mwi != options.mwi and self._running is not None:
             self._running.mwi.mailbox_changed(mailbox)
@@ -340,7 +346,9 @@ class EmbeddedPlatform:
         Raises:
             rig.errors.UsageError: no such user, or an impossible rule.
         """
-        self._settings.set_services(number, services)
+        with self._unit() as kept:
+            self._settings.set_services(number, services)
+        await kept
 
     async def clear_mailbox(self, mailbox: str) -> None:
         """Delete every message, telling subscribers.
@@ -380,6 +388,12 @@ class EmbeddedPlatform:
                 self.name,
                 ", ".join(wanting),
             )
+
+    def _unit(self) -> AbstractContextManager[Kept]:
+        """Change settings without blocking; a platform that is stopped keeps them later."""
+        if self._running is None:
+            return nullcontext(Kept.already())
+        return self._running.store.together()
 
     @property
     def _up(self) -> RunningPlatform:

@@ -1,8 +1,10 @@
 """Keeps the announcements of a site and of its users, and which greeting each has chosen.
 
-The repository holds WAV files: those of the administrator, which everybody may use, and each
-user's own. A place for a greeting (:class:`.greeting_choice.GreetingSlot`) names one of
-them. A greeting recorded by phone becomes an announcement of the user's own and is chosen.
+The repository holds audio: that of the administrator, which everybody may use, and each
+user's own. It is in the store, so an announcement is replaced as a whole or not at all, and
+no name that anybody chose is ever the name of a file. A place for a greeting
+(:class:`.greeting_choice.GreetingSlot`) names one of them. A greeting recorded by phone becomes
+an announcement of the user's own and is chosen.
 
 Source: mailbox guide, "Begrüßungen aufzeichnen und hinzufügen": "Die verfügbaren Begrüßungen
 sind die, die Ihr Administrator aufgezeichnet oder hinzugefügt hat. Oder auch die Begrüßungen,
@@ -16,7 +18,6 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rig.errors import RigError, UsageError
@@ -27,9 +28,8 @@ from rig.media.wav import from_wav, to_wav
 
 _LOG = logging.getLogger(__name__)
 _SETTING = "greetings"
-_SITE = "site"
 MOST_ANNOUNCEMENTS = 100
-"""Files of one owner; the guide names no limit, a disk has one."""
+"""Announcements of one owner; the guide names no limit, a disk has one."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,38}[A-Za-z0-9_-])?")
 
@@ -55,20 +55,18 @@ class GreetingBook:
     """Announcements and choices.
 
     Args:
-        store: where choices are kept.
-        folder: where WAV files are kept; made when first needed.
+        store: where everything is kept.
     """
 
-    def __init__(self, store: MessageStore, folder: Path) -> None:
+    def __init__(self, store: MessageStore) -> None:
         self._store = store
-        self._folder = folder
 
     def announcements(self, mailbox: str) -> tuple[Announcement, ...]:
         """What a user can choose from: the administrator's announcements and the user's own."""
         found = [
-            Announcement(path.stem, owner)
+            Announcement(name, owner)
             for owner in ("", mailbox)
-            for path in self._owned(owner).glob("*.wav")
+            for name in self._store.announcements(owner)
         ]
         return tuple(sorted(found))
 
@@ -94,20 +92,13 @@ class GreetingBook:
                 f"announcement {name!r}: impossible name; expected 1 to 40 letters, digits, "
                 "blanks, _ and -, beginning with a letter or digit. Choose another."
             )
-        content = to_wav(from_wav(wav, name=f"announcement {name!r}"))
-        folder = self._owned(mailbox)
-        path = folder / f"{name}.wav"
-        if not path.is_file() and len(list(folder.glob("*.wav"))) >= MOST_ANNOUNCEMENTS:
+        pcm = from_wav(wav, name=f"announcement {name!r}")
+        there = self._store.announcements(mailbox)
+        if name not in there and len(there) >= MOST_ANNOUNCEMENTS:
             raise AnnouncementError(
                 f"announcement {name!r}: there are {MOST_ANNOUNCEMENTS} already; remove one first."
             )
-        unfinished = path.with_suffix(".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
-        except OSError as error:
-            raise RigError(f"announcement {path}: {error}; make room or check the path") from error
+        self._store.put_announcement(mailbox, name, pcm)
         return Announcement(name, mailbox)
 
     def content(self, announcement: Announcement) -> bytes:
@@ -116,11 +107,7 @@ class GreetingBook:
         Raises:
             RigError: it is not there.
         """
-        path = self._file(announcement)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise RigError(f"announcement {path}: {error}; add it again") from error
+        return to_wav(self._store.announcement(announcement.mailbox, announcement.name))
 
     def remove(self, announcement: Announcement, mailboxes: Iterable[str]) -> None:
         """Remove an announcement that no greeting uses.
@@ -140,11 +127,9 @@ class GreetingBook:
                     f"announcement {announcement.name!r} is a greeting of {mailbox}; choose "
                     "another greeting there first."
                 )
-        path = self._file(announcement)
-        try:
-            path.unlink()
-        except OSError as error:
-            raise RigError(f"announcement {path}: {error}; look at the folder") from error
+        if announcement.name not in self._store.announcements(announcement.mailbox):
+            raise RigError(f"announcement {announcement.name!r}: there is none to remove")
+        self._store.remove_announcement(announcement.mailbox, announcement.name)
 
     def assigned(self, mailbox: str, slot: GreetingSlot) -> Announcement | None:
         """Which announcement stands in a place for a greeting; None for none."""
@@ -167,19 +152,20 @@ class GreetingBook:
         self._keep(mailbox, kept)
 
     def record(self, mailbox: str, slot: GreetingSlot, pcm: bytes) -> None:
-        """Keep what the owner spoke as a greeting, and choose it.
+        """Keep what the owner spoke as a greeting, and choose it: all of it or nothing.
 
         Raises:
             RigError: it cannot be written; the former greeting stays.
         """
-        spoken = self.add(f"{slot.value}-by-phone", to_wav(pcm), mailbox=mailbox)
-        self.assign(mailbox, slot, spoken)
-        self.choose(mailbox, slot)
+        with self._store.whole():
+            spoken = self.add(f"{slot.value}-by-phone", to_wav(pcm), mailbox=mailbox)
+            self.assign(mailbox, slot, spoken)
+            self.choose(mailbox, slot)
 
     def has(self, mailbox: str, slot: GreetingSlot) -> bool:
         """Whether a place holds a greeting."""
-        path = self._path(mailbox, slot)
-        return path is not None and path.is_file()
+        held = self.assigned(mailbox, slot)
+        return held is not None and held.name in self._store.announcements(held.mailbox)
 
     def choice(self, mailbox: str) -> GreetingChoice:
         """What the owner has chosen."""
@@ -227,23 +213,15 @@ class GreetingBook:
             RigError: there is none, or its file is gone.
             rig.errors.UsageError: the file holds something else.
         """
-        path = self._path(mailbox, slot)
-        if path is None:
+        held = self.assigned(mailbox, slot)
+        if held is None:
             raise RigError(f"mailbox {mailbox}: no greeting {slot.value!r}; record it first")
         try:
-            return from_wav(path.read_bytes(), name=str(path))
-        except OSError as error:
-            raise RigError(f"greeting {path}: {error}; record it again") from error
-
-    def _owned(self, owner: str) -> Path:
-        return self._folder / (owner.replace("+", "p") or _SITE)
-
-    def _file(self, announcement: Announcement) -> Path:
-        return self._owned(announcement.mailbox) / f"{announcement.name}.wav"
-
-    def _path(self, mailbox: str, slot: GreetingSlot) -> Path | None:
-        held = self.assigned(mailbox, slot)
-        return None if held is None else self._file(held)
+            return self._store.announcement(held.mailbox, held.name)
+        except RigError as error:
+            raise RigError(
+                f"mailbox {mailbox}: greeting {slot.value!r}: {error}; record it again"
+            ) from error
 
     def _kept(self, mailbox: str) -> dict[str, Any]:
         text = self._store.setting(mailbox, _SETTING)

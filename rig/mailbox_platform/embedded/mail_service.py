@@ -1,7 +1,7 @@
 """The mailbox's mail, put together: from a message that was left to a mail that is delivered.
 
 Order of things: a message that stays in the mailbox is stored first, which tells the phones;
-its mails are queued in the next turn of the event loop. A message that goes by mail alone is
+its mails are queued once it lasts there. A message that goes by mail alone is
 in the queue, with its audio, before the call is over.
 
 If the process dies between storing and queueing, the next start finds messages whose mails
@@ -14,7 +14,8 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from provisioning.inventory_site import Site
@@ -34,11 +35,29 @@ from rig.mailbox_platform.embedded.mail_queue import (
 from rig.mailbox_platform.embedded.mail_rules import MailPurpose, mails_for, stays_in_mailbox
 from rig.mailbox_platform.embedded.mail_transport import SmtpTransport
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import MessageState, MessageStore, StoredMessage
-from rig.timeline import MailboxSeen
+from rig.mailbox_platform.embedded.store import (
+    Kept,
+    MailboxUsage,
+    MessageState,
+    MessageStore,
+    StoredMessage,
+)
 
 _LOG = logging.getLogger(__name__)
 _OCTETS_PER_S = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class CallWish:
+    """What is to become of the message of one call.
+
+    Attributes:
+        options: of the mailbox, as they were when the call was answered.
+        caller_name: as signalled.
+    """
+
+    options: MailboxOptions
+    caller_name: str
 
 
 class MailService:
@@ -114,6 +133,7 @@ class MailService:
     async def close(self) -> None:
         """Keep what is still to be delivered."""
         await self._delivery.stop()
+        self._store.flush()
         self._enqueue()
         self._queue.close()
 
@@ -130,26 +150,33 @@ class MailService:
         """
         options = self._settings.require_options(mailbox)
         if stays_in_mailbox(options, mail=True):
-            return _IntoMailbox(self, options, caller_name)
-        return _IntoMail(self, options, caller_name)
+            return _IntoMailbox(self, CallWish(options, caller_name))
+        return _IntoMail(self, CallWish(options, caller_name))
 
     # -- used by the places --------------------------------------------------------------
 
     def keep(
-        self, mailbox: str, caller: str, caller_name: str, pcm: bytes, options: MailboxOptions
+        self, mailbox: str, caller: str, pcm: bytes, wish: CallWish, *, urgent: bool
     ) -> StoredMessage:
         """Store a message in its mailbox, and see to its mails once the phones are told.
 
         Raises:
             RigError: the disk is full or the like; nothing was kept.
         """
-        message = self._store.add(mailbox, caller, pcm)
-        self._unqueued.append((self._left(message, caller_name), options, pcm))
-        asyncio.get_running_loop().call_soon(self._enqueue)
+        message = self._store.add(mailbox, caller, pcm, urgent=urgent)
+        kept = self._store.kept
+
+        def settled() -> None:
+            if kept.failure is None:
+                left = self._left(message, wish.caller_name)
+                self._unqueued.append((left, wish.options, pcm))
+                asyncio.get_running_loop().call_soon(self._enqueue)
+
+        kept.when_settled(settled)
         return message
 
     def redirect(
-        self, mailbox: str, caller: str, caller_name: str, pcm: bytes, options: MailboxOptions
+        self, mailbox: str, caller: str, pcm: bytes, wish: CallWish, *, urgent: bool
     ) -> StoredMessage:
         """Keep a message for its mail alone; if even that fails, it stays in the mailbox.
 
@@ -162,25 +189,27 @@ class MailService:
             caller,
             self._clock(),
             len(pcm) / _OCTETS_PER_S,
-            urgent=False,
+            urgent=urgent,
             state=MessageState.NEW,
         )
-        left = replace(self._left(message, caller_name), redirected=True)
+        left = replace(self._left(message, wish.caller_name), redirected=True)
         try:
-            self._queue.enqueue(left, mails_for(options), pcm, self._clock())
+            self._queue.enqueue(left, mails_for(wish.options), pcm, self._clock())
         except RigError:
             _LOG.exception("message for %s goes into the mailbox", mailbox)
-            return self._store.add(mailbox, caller, pcm)
+            return self._store.add(mailbox, caller, pcm, urgent=urgent)
         self._delivery.wake()
         return message
 
-    def counts(self, mailbox: str) -> MailboxSeen:
-        """Count the messages of a mailbox."""
-        return self._store.counts(mailbox)
+    @property
+    def store(self) -> MessageStore:
+        """The messages."""
+        return self._store
 
-    def redirects_waiting(self, mailbox: str) -> int:
-        """How many messages of a mailbox wait for a mail to carry them."""
-        return len(self._queue.waiting_redirects(mailbox))
+    def redirects_waiting(self, mailbox: str) -> MailboxUsage:
+        """The messages of a mailbox that wait for a mail to carry them."""
+        waiting = self._queue.waiting_redirects(mailbox)
+        return MailboxUsage(len(waiting), sum(mail.left.duration_s for mail in waiting))
 
     def _enqueue(self) -> None:
         waiting, self._unqueued = self._unqueued, []
@@ -214,28 +243,36 @@ class MailService:
 class _IntoMailbox:
     """One call's message stays in the mailbox (R31)."""
 
-    def __init__(self, service: MailService, options: MailboxOptions, caller_name: str) -> None:
+    def __init__(self, service: MailService, wish: CallWish) -> None:
         self._service = service
-        self._options = options
-        self._caller_name = caller_name
+        self._wish = wish
 
-    def counts(self, mailbox: str) -> MailboxSeen:
-        return self._service.counts(mailbox)
+    @property
+    def failing(self) -> bool:
+        return self._service.store.failing
 
-    def add(self, mailbox: str, caller: str, pcm: bytes) -> StoredMessage:
-        return self._service.keep(mailbox, caller, self._caller_name, pcm, self._options)
+    def usage(self, mailbox: str) -> MailboxUsage:
+        return self._service.store.usage(mailbox)
+
+    def check(self) -> Kept:
+        return self._service.store.check()
+
+    def together(self) -> AbstractContextManager[Kept]:
+        return self._service.store.together()
+
+    def add(self, mailbox: str, caller: str, pcm: bytes, *, urgent: bool = False) -> StoredMessage:
+        return self._service.keep(mailbox, caller, pcm, self._wish, urgent=urgent)
 
 
 class _IntoMail(_IntoMailbox):
     """One call's message goes by mail alone (R35)."""
 
-    def counts(self, mailbox: str) -> MailboxSeen:
+    def usage(self, mailbox: str) -> MailboxUsage:
         """What takes up room is what waits for the mail server, not what is in the mailbox."""
-        waiting = self._service.redirects_waiting(mailbox)
-        return replace(super().counts(mailbox), new=waiting, saved=0)
+        return self._service.redirects_waiting(mailbox)
 
-    def add(self, mailbox: str, caller: str, pcm: bytes) -> StoredMessage:
-        return self._service.redirect(mailbox, caller, self._caller_name, pcm, self._options)
+    def add(self, mailbox: str, caller: str, pcm: bytes, *, urgent: bool = False) -> StoredMessage:
+        return self._service.redirect(mailbox, caller, pcm, self._wish, urgent=urgent)
 
 
 def rescue(mail: QueuedMail, queue: MailQueue, store: MessageStore) -> None:

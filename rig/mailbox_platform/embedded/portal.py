@@ -268,16 +268,21 @@ class Portal:
         """The caller is in; whoever must choose a PIN does nothing else before."""
         self.mailbox = mailbox
         if not self._access.must_change_pin(mailbox):
-            return self._main_menu()
+            return self._welcome()
         change = PinChange(
             self._menu,
             self._access,
             mailbox=mailbox,
             go=self._go,
-            done=self._main_menu,
+            done=self._welcome,
             leave=None,
         )
         return change.ask("portal.must_change_pin")
+
+    def _welcome(self, *before: Sound) -> list[Command]:
+        """The main menu for the first time; the owner must know why nobody can leave a message."""
+        full = ("portal.mailbox_full",) if self._access.is_full(self.mailbox) else ()
+        return self._main_menu(*before, *full)
 
     def _go(self, step: Step, *before: Sound) -> list[Command]:
         self.state, self._step = PortalState.STEP, step

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from rig.clock import Clock, now
 from rig.mailbox_platform.base import MailboxOptions
+from rig.mailbox_platform.embedded.deposit import DepositPolicy
 from rig.mailbox_platform.embedded.greeting import GreetingKind
 from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
@@ -67,7 +68,7 @@ class StoreAccess:
         store: messages and wrong PINs.
         menu: for the limits of the login.
         service: lists, greetings and PINs; None where owners cannot change anything by phone.
-        max_messages: messages that a mailbox can hold.
+        policy: how much a mailbox can hold.
         clock: tells how long a mailbox has been locked.
     """
 
@@ -78,14 +79,14 @@ class StoreAccess:
         menu: PortalMenu,
         *,
         service: SelfService | None = None,
-        max_messages: int = 100,
+        policy: DepositPolicy | None = None,
         clock: Clock = now,
     ) -> None:
         self._directory = directory
         self._store = store
         self._menu = menu
         self._service = service
-        self._max_messages = max_messages
+        self._policy = DepositPolicy() if policy is None else policy
         self._clock = clock
 
     def identify(self, caller: str) -> tuple[str, LoginNeed] | None:
@@ -204,6 +205,8 @@ class StoreAccess:
 
     def _takes_messages(self, mailbox: str) -> bool:
         options = self._directory.options(mailbox)
-        counts = self._store.counts(mailbox)
-        room = counts.new + counts.saved < self._max_messages
-        return options is not None and options.active and room
+        return options is not None and options.active and not self.is_full(mailbox)
+
+    def is_full(self, mailbox: str) -> bool:
+        """Whether a mailbox takes no message more, by number or by length."""
+        return not self._policy.room_s(self._store.usage(mailbox))

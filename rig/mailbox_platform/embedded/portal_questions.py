@@ -64,6 +64,10 @@ class PortalQuestions(Protocol):
         """Whether there were too many wrong PINs."""
         ...
 
+    def is_full(self, mailbox: str) -> bool:
+        """Whether a mailbox takes no message more."""
+        ...
+
     def message_ids(self, mailbox: str, *, saved: bool) -> tuple[str, ...]:
         """New or saved messages in the order of hearing."""
         ...

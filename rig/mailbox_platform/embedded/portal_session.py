@@ -23,6 +23,7 @@ from rig.mailbox_platform.embedded.portal_commands import (
 )
 from rig.mailbox_platform.embedded.portal_work import PortalWork
 from rig.mailbox_platform.embedded.sound_watch import SoundWatch
+from rig.mailbox_platform.embedded.store import Kept
 from rig.media.g711 import SAMPLE_RATE_HZ
 from rig.media.inband import without_tone_tail
 from rig.media.loudness import loud_pcm_frames
@@ -65,6 +66,8 @@ class PortalSession:
         self._longest_at = 0.0
         self._recorded = b""
         self._ended = False
+        self._unkept: list[Kept] = []
+        self._held: object = None
         stream.on_digit = self._digit
 
     def start(self, caller: str) -> None:
@@ -101,7 +104,7 @@ class PortalSession:
                 case Play(sounds):
                     self._stop()
                     self._sounds.extend(sounds)
-                    self._next_sound()
+                    self._speak_when_kept()
                 case Wait(seconds):
                     self._stop()
                     self._timer = self._loop.call_later(seconds, self._timeout)
@@ -117,7 +120,24 @@ class PortalSession:
                 case StopRecording():
                     self._recording_over(by_key=True)
                 case _:
-                    self._work.do(command, self._recorded)
+                    self._unkept.append(self._work.do(command, self._recorded))
+
+    def _speak_when_kept(self) -> None:
+        """Begin to play once everything done so far lasts: nobody hears of it before.
+
+        What could not be done is said first.
+        """
+        unsettled = next((kept for kept in reversed(self._unkept) if not kept.settled), None)
+        if unsettled is not None:
+            held = self._held = object()
+            unsettled.when_settled(lambda: self._speak_when_kept() if self._held is held else None)
+            return
+        done, self._unkept = self._unkept, []
+        self._held = None
+        if any(kept.failure is not None for kept in done):
+            self._sounds.appendleft("portal.not_kept")
+        if not self._ended:
+            self._next_sound()
 
     def _look(self) -> None:
         """Look at the recording now and then: it ends at its limit, or in a long silence."""
@@ -150,6 +170,7 @@ class PortalSession:
             self._stream.stop_recording(self._watch.recording)
             self._watch = None
         self._sounds.clear()
+        self._held = None
         self._playing = None
         self._stream.stop_playing()
 

@@ -1,7 +1,7 @@
 """Does what the portal's dialogue decides: changes messages, settings, mailboxes.
 
-Every piece of work is done in one turn of the event loop: a call that ends before or after
-it finds it undone or done, never half.
+Every piece of work is one unit of the store: a call that ends before or after it, and a power
+cut, find it undone or done, never half. Nothing waits for the disk here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rig.mailbox_platform.embedded.portal_commands import (
     Work,
 )
 from rig.mailbox_platform.embedded.self_service import SelfService
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store import Kept, MessageStore, StoreFailure
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,18 +70,31 @@ class PortalWork:
             raise RigError(f"mailbox {mailbox}: there are no greetings of one's own here")
         return self._service.greetings.audio(mailbox, slot)
 
-    def do(self, work: Work, recording: bytes) -> None:
+    def do(self, work: Work, recording: bytes) -> Kept:
         """Do one piece of work; a disk that is full is logged and changes nothing.
 
         Args:
             work: what to do.
             recording: PCM of what the caller recorded last.
+
+        Returns:
+            What becomes of it: whether it lasts.
         """
+        name = type(work).__name__
         try:
-            if not self._with_messages(work):
-                self._with_settings(work, recording)
-        except PhonerigError:
-            _LOG.exception("%s was not done", type(work).__name__)
+            with self._store.together() as kept:
+                if not self._with_messages(work):
+                    self._with_settings(work, recording)
+        except PhonerigError as error:
+            _LOG.exception("%s was not done", name)
+            return Kept.already(StoreFailure(f"{name} was not done: {error}"))
+
+        def settled() -> None:
+            if kept.failure is not None:
+                _LOG.error("%s was not done: %s", name, kept.failure)
+
+        kept.when_settled(settled)
+        return kept
 
     def _with_messages(self, work: Work) -> bool:
         match work:
@@ -124,6 +137,4 @@ class PortalWork:
             pcm += self._store.audio(work.message_id)
         for mailbox in work.recipients:
             place = self._store if self._place_for is None else self._place_for(mailbox)
-            message = place.add(mailbox, work.sender, pcm)
-            if work.urgent:
-                self._store.mark_urgent(message.message_id)
+            place.add(mailbox, work.sender, pcm, urgent=work.urgent)

@@ -17,6 +17,7 @@ from rig.clock import Clock
 from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.access import Door, Refusal
 from rig.mailbox_platform.embedded.config import PlatformConfig
+from rig.mailbox_platform.embedded.deposit import DepositPolicy
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects
@@ -31,6 +32,7 @@ from rig.mailbox_platform.embedded.mwi_summary import (
 )
 from rig.mailbox_platform.embedded.portal_menu import load_portal_menu
 from rig.mailbox_platform.embedded.registrar import Registrar
+from rig.mailbox_platform.embedded.retention import Retention
 from rig.mailbox_platform.embedded.router import Router
 from rig.mailbox_platform.embedded.routing_context import RoutingContext
 from rig.mailbox_platform.embedded.self_service import SelfService
@@ -151,8 +153,10 @@ class RunningPlatform:
         """
         parts = self._parts
         directory, config, hook = parts.directory, parts.config, parts.hook
-        self.store = MessageStore(parts.store_dir, clock=parts.clock, durable=config.durable_store)
+        place = parts.store_dir if config.database is None else config.database
+        self.store = MessageStore(place, clock=parts.clock, durable=config.durable_store)
         self._opened.append(self._close_store)
+        parts.settings.keep_in(self.store)
         self._open_mail()
         await self._start_voicemail()
         self.stack.methods = METHODS | {"REFER"}  # inside of calls alone
@@ -213,6 +217,15 @@ class RunningPlatform:
         if self.mail is not None:
             self.mail.start(directory.mailboxes())
             self._opened.append(self.mail.stop_delivery)
+        if config.retention_days:
+            retention = Retention(
+                self.store,
+                parts.clock,
+                days=config.retention_days,
+                every_s=config.retention_check_s,
+            )
+            retention.start()
+            self._opened.append(retention.stop)
         self.stack.on_request = self._received
 
     def other_messages(self, mailbox: str) -> dict[str, Counts]:
@@ -258,7 +271,6 @@ class RunningPlatform:
             parts.directory,
             parts.settings,
             self.store,
-            parts.store_dir / "greetings",
             first_list_number=menu.first_list_number,
         )
         await stack.listen(parts.host, parts.voicemail_port)
@@ -277,6 +289,11 @@ class RunningPlatform:
             clock=parts.clock,
             max_calls=parts.config.max_calls,
             language=parts.config.prompt_language,
+            policy=DepositPolicy(
+                max_messages=parts.config.max_messages,
+                max_audio_s=parts.config.max_mailbox_audio_s,
+                max_message_s=parts.config.max_message_s,
+            ),
             menu=menu,
             service=self.self_service,
             place_for=self.mail.place_for if self.mail is not None else None,
@@ -297,6 +314,7 @@ class RunningPlatform:
             await self._opened.pop()()
 
     async def _close_store(self) -> None:
+        self._parts.settings.let_go()
         self.store.close()
 
     def _password_of(self, username: str) -> Secret | None:

@@ -7,7 +7,6 @@ each with its own rules; this module only puts them together.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from provisioning.distribution_list import FIRST_LIST_NUMBER
@@ -27,7 +26,6 @@ class SelfService:
         directory: the site.
         settings: mailbox options.
         store: where the rest is kept.
-        folder: where greetings are kept.
         first_list_number: what is typed for the first distribution list.
         pin_rules: what the platform demands of a chosen PIN.
 
@@ -43,14 +41,13 @@ class SelfService:
         directory: Directory,
         settings: Settings,
         store: MessageStore,
-        folder: Path,
         *,
         first_list_number: int = FIRST_LIST_NUMBER,
         pin_rules: PinRules = GUIDE_RULES,
     ) -> None:
         self.pins = PinBook(directory, store, pin_rules)
         self.lists = ListBook(directory, store, first_list_number)
-        self.greetings = GreetingBook(store, folder)
+        self.greetings = GreetingBook(store)
         self.time_zone = ZoneInfo(directory.site.locale.time_zone)
         self._directory = directory
         self._settings = settings

@@ -1,104 +1,129 @@
-"""Keeps the messages of all mailboxes: rows in SQLite, audio as WAV files beside them.
+"""Keeps the messages of all mailboxes, and what their owners have set.
 
-A message exists when its row is committed. Its file is complete on disk before that, so a
-crash leaves at worst a file without a row, which the next start removes. Readers never
-see a half-written message.
+Everything but audio is in memory, so looking never waits for a disk. A change first goes to
+the database and is told when it lasts there: a count that anybody was told of survives the death
+of the process, and with ``durable`` a power cut.
 
-Durability: a write-ahead log. By default every commit waits for the disk, which costs less
-than a millisecond on a solid-state disk and nothing that a lamp would show. With
-``durable=False`` a commit still survives the death of the process, but the last ones may be
-lost when the machine loses power.
+There are two ways to change something:
+
+* a method alone is done when it returns: it waits for the database; ``with store.whole():``
+  makes several of them one;
+* methods inside ``with store.together() as kept:`` make one unit, all of it or nothing, and
+  nothing waits. ``await kept`` says when it lasts, or why it does not. That is the way of whoever
+  runs in the event loop.
+
+Who asks for a message or a setting finds what was changed last, kept already or not; counts are
+always those that last. A message that is not kept yet is in no list.
+
+Where it is kept: :mod:`.store_sqlite` (a folder) or :mod:`.store_postgres` (a URL).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.mailbox_platform.base import MailboxListener
+from rig.mailbox_platform.embedded import stored_message as rules
+from rig.mailbox_platform.embedded.store_change import (
+    AddMessage,
+    Change,
+    ChangeMessage,
+    PutAnnouncement,
+    PutLoginFailures,
+    PutSetting,
+    RemoveAnnouncement,
+    RemoveMessage,
+    StoreDatabase,
+    StoreFailure,
+)
+from rig.mailbox_platform.embedded.store_index import StoreIndex
+from rig.mailbox_platform.embedded.store_postgres import PostgresDatabase
+from rig.mailbox_platform.embedded.store_sqlite import SqliteDatabase
+from rig.mailbox_platform.embedded.store_url import DatabaseUrl
+from rig.mailbox_platform.embedded.store_writer import Kept, StoreWriter, Unit
 from rig.mailbox_platform.embedded.stored_message import (
-    COUNT,
-    DELETE,
-    FIND,
-    HEARD,
-    INSERT,
-    LIST,
-    NEW_AGAIN,
-    RESTORE,
-    SCHEMA,
-    SCHEMA_VERSION,
-    URGENT,
     LoginFailures,
+    MessageRow,
     MessageState,
     StoredMessage,
-    message_of,
 )
 from rig.media.wav import from_wav, to_wav
 from rig.timeline import MailboxSeen
 
-__all__ = ["LoginFailures", "MessageState", "MessageStore", "StoredMessage"]
+__all__ = [
+    "Kept",
+    "LoginFailures",
+    "MailboxUsage",
+    "MessageState",
+    "MessageStore",
+    "StoreFailure",
+    "StoredMessage",
+]
 
 _OCTETS_PER_S = 16_000
 
 
-class MessageStore:
-    """The messages of a platform, in one folder.
+@dataclass(frozen=True, slots=True)
+class MailboxUsage:
+    """What takes up room in a mailbox, messages on their way to the disk included.
 
-    Used from one thread, the event loop's: every call is short.
-
-    Args:
-        folder: made if missing; holds ``messages.sqlite`` and ``audio/``.
-        clock: for the instants of changes.
-        durable: wait for the disk at every commit; switch it off on slow media.
-
-    Raises:
-        RigError: the folder cannot be used, or was written by another version.
+    Attributes:
+        messages: how many.
+        audio_s: how long they are together.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock = now, durable: bool = True) -> None:
-        self._audio = folder / "audio"
+    messages: int
+    audio_s: float
+
+
+class MessageStore:
+    """The messages of a platform.
+
+    Used from one thread, the event loop's.
+
+    Args:
+        place: a folder, made if missing; or a database.
+        clock: for the instants of changes.
+        durable: wait for the disk at every commit, so that what is told survives a power cut.
+
+    Raises:
+        RigError: the place cannot be used, is in use by another process, or was written by
+            another version.
+    """
+
+    def __init__(
+        self, place: Path | DatabaseUrl, *, clock: Clock = now, durable: bool = True
+    ) -> None:
         self._clock = clock
-        self._durable = durable
         self._listeners: list[MailboxListener] = []
         self._closed = False
-        path = folder / "messages.sqlite"
+        self._open_unit: Unit | None = None
+        self._pending: dict[object, tuple[Unit, Change]] = {}
+        self._coming: dict[str, list[StoredMessage]] = {}
+        self._failing = False
+        self._database: StoreDatabase = (
+            PostgresDatabase(place, durable=durable)
+            if isinstance(place, DatabaseUrl)
+            else SqliteDatabase(place, durable=durable)
+        )
         try:
-            self._audio.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._check_schema(path)
-        except (OSError, sqlite3.Error) as error:
-            raise RigError(
-                f"message store {folder}: {error}; give a folder that can be written"
-            ) from error
-        self._remove_orphans()
+            self._index = StoreIndex(self._database.load())
+        except BaseException:
+            self._database.close()
+            raise
+        self._arrival = self._index.last_arrival
+        self._writer = StoreWriter(self._database, self._finished)
 
-    def _check_schema(self, path: Path) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._db.executescript(f"BEGIN;{SCHEMA}COMMIT;")
-        elif version != SCHEMA_VERSION:
-            self._db.close()
-            raise RigError(
-                f"message store {path}: schema version {version}, expected {SCHEMA_VERSION}; "
-                "move the folder away, messages of another version are not read"
-            )
-
-    def _remove_orphans(self) -> None:
-        known = {row[0] for row in self._db.execute("SELECT id FROM message")}
-        for path in self._audio.iterdir():
-            if path.stem not in known or path.suffix != ".wav":
-                path.unlink(missing_ok=True)
+    # -- being told ----------------------------------------------------------------------
 
     def subscribe(self, listener: MailboxListener) -> Callable[[], None]:
-        """Call ``listener`` at every change of a mailbox, in the same turn.
+        """Call ``listener`` at every change of a mailbox, once it lasts.
 
         Returns:
             A function that ends it; calling it twice is not an error.
@@ -116,6 +141,114 @@ class MessageStore:
         for mailbox in mailboxes:
             self._tell(mailbox, "start")
 
+    # -- units ---------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[Kept]:
+        """Make what is changed inside one unit, and do not wait for it.
+
+        Inside another such block it becomes part of that one. After an exception nothing is
+        changed.
+
+        Yields:
+            What becomes of the unit.
+        """
+        if self._open_unit is not None:
+            yield self._open_unit.kept
+            return
+        unit = self._open_unit = Unit(Kept(self.flush))
+        try:
+            yield unit.kept
+        except BaseException:
+            self._forget(unit)
+            raise
+        finally:
+            self._open_unit = None
+        if unit.changes:
+            self._writer.submit(unit)
+        else:
+            unit.kept.settle(None)
+
+    @contextlib.contextmanager
+    def whole(self) -> Iterator[None]:
+        """Make what is changed inside one unit, and wait for it at the end.
+
+        Inside :meth:`together` it becomes part of that one, and nothing waits here.
+
+        Raises:
+            RigError: nothing of it was kept.
+        """
+        alone = self._open_unit is None
+        with self.together() as kept:
+            yield
+        if alone:
+            kept.wait()
+
+    @property
+    def kept(self) -> Kept:
+        """What becomes of the unit that is open; settled when none is."""
+        if self._open_unit is not None:
+            return self._open_unit.kept
+        return Kept.already()
+
+    def flush(self) -> None:
+        """Wait until everything so far is settled and told."""
+        self._writer.flush()
+
+    async def settled(self) -> None:
+        """Come back once everything so far is settled and told."""
+        await self._writer.last.end()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the database refused the last change or check."""
+        return self._failing
+
+    def check(self) -> Kept:
+        """Ask whether a message would be taken now."""
+        return self._writer.check()
+
+    def _change(self, change: Change, *, mailbox: str = "", cause: str = "") -> None:
+        """Make a change: as part of the unit that is open, or alone and at once."""
+        alone = self._open_unit is None
+        unit = self._open_unit or Unit(Kept(self.flush))
+        unit.changes.append(change)
+        if cause:
+            unit.causes.pop(mailbox, None)
+            unit.causes[mailbox] = cause
+        if isinstance(change, AddMessage):
+            message = change.row.message
+            self._coming.setdefault(message.mailbox, []).append(message)
+        else:
+            self._pending[_key(change)] = (unit, change)
+        if alone:
+            self._writer.write(unit)
+            unit.kept.wait()
+
+    def _finished(self, unit: Unit, failure: StoreFailure | None) -> None:
+        """A unit lasts, or does not: note it, tell it, in that order."""
+        self._failing = failure is not None
+        self._forget(unit)
+        if failure is None:
+            for change in unit.changes:
+                self._index.apply(change)
+        try:
+            if failure is None:
+                for mailbox, cause in unit.causes.items():
+                    self._tell(mailbox, cause)
+        finally:
+            unit.kept.settle(failure)
+
+    def _forget(self, unit: Unit) -> None:
+        for change in unit.changes:
+            if isinstance(change, AddMessage):
+                message = change.row.message
+                self._coming[message.mailbox].remove(message)
+            elif self._pending.get(_key(change), (None, None))[0] is unit:
+                del self._pending[_key(change)]
+
+    # -- messages ------------------------------------------------------------------------
+
     def add(
         self,
         mailbox: str,
@@ -126,7 +259,7 @@ class MessageStore:
         at: float | None = None,
         message_id: str = "",
     ) -> StoredMessage:
-        """Keep a new message; it is told with cause ``deposit`` before this returns.
+        """Keep a new message; it is told with cause ``deposit`` once it lasts.
 
         Args:
             mailbox: number of the mailbox.
@@ -142,48 +275,25 @@ class MessageStore:
         message = StoredMessage(
             message_id or secrets.token_hex(8),
             mailbox,
-            caller,
+            _text(caller),
             self._clock() if at is None else at,
             len(pcm) / _OCTETS_PER_S,
             urgent,
             MessageState.NEW,
         )
+        known = self._row(message.message_id)
+        if known is not None:
+            return known.message
+        self._arrival += 1
+        change = AddMessage(MessageRow(message, MessageState.NEW, self._arrival), to_wav(pcm))
         try:
-            self._write_audio(message.message_id, pcm)
-            self._db.execute(
-                INSERT,
-                (
-                    message.message_id,
-                    mailbox,
-                    caller,
-                    message.at,
-                    message.duration_s,
-                    int(urgent),
-                    message.state.value,
-                ),
-            )
-        except (OSError, sqlite3.Error) as error:
-            self._path(message.message_id).unlink(missing_ok=True)
-            raise RigError(
-                f"message for mailbox {mailbox} not stored in {self._audio}: {error}; "
-                "make room or give another folder"
-            ) from error
-        self._tell(mailbox, "deposit")
+            self._change(change, mailbox=mailbox, cause="deposit")
+        except StoreFailure as failure:
+            raise StoreFailure(
+                f"message for mailbox {mailbox} not stored in {self._database.place}: {failure}; "
+                "make room or give another place"
+            ) from failure
         return message
-
-    def _write_audio(self, message_id: str, pcm: bytes) -> None:
-        """Write the file under another name first, so that its own name is always whole."""
-        path = self._path(message_id)
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("wb") as file:
-            file.write(to_wav(pcm))
-            if self._durable:
-                file.flush()
-                os.fsync(file.fileno())
-        unfinished.replace(path)
-
-    def _path(self, message_id: str) -> Path:
-        return self._audio / f"{message_id}.wav"
 
     def messages(
         self, mailbox: str, state: MessageState | None = None
@@ -194,13 +304,28 @@ class MessageStore:
             mailbox: number of the mailbox.
             state: only these; by default new and saved, not deleted.
         """
-        rows = self._db.execute(LIST, (mailbox, state or "", state or ""))
-        return tuple(message_of(row) for row in rows)
+        urgent: list[StoredMessage] = []
+        others: list[StoredMessage] = []
+        for lasting in self._index.rows(mailbox):
+            row = self._row(lasting.message.message_id) if self._pending else lasting
+            if row is None:
+                continue
+            message = row.message
+            if message.state is MessageState.DELETED if state is None else message.state != state:
+                continue
+            (urgent if message.urgent else others).append(message)
+        return (*urgent, *others)
 
     def message(self, message_id: str) -> StoredMessage | None:
         """Find one message; None when it is not there any more."""
-        row = self._db.execute(FIND, (message_id,)).fetchone()
-        return None if row is None else message_of(row)
+        row = self._row(message_id)
+        return None if row is None else row.message
+
+    def _row(self, message_id: str) -> MessageRow | None:
+        pending = self._pending.get(("message", message_id))
+        if pending is None:
+            return self._index.row(message_id)
+        return pending[1].row if isinstance(pending[1], ChangeMessage) else None
 
     def audio(self, message_id: str) -> bytes:
         """The audio of a message, as PCM.
@@ -208,26 +333,34 @@ class MessageStore:
         Raises:
             RigError: there is no such message, or its file is gone.
         """
-        path = self._path(message_id)
+        if self._index.row(message_id) is None:
+            raise StoreFailure(f"message {message_id}: no audio in {self._database.place}")
         try:
-            return from_wav(path.read_bytes(), name=str(path))
-        except OSError as error:
-            raise RigError(f"message {message_id}: no audio at {path} ({error})") from error
+            wav = self._database.audio(message_id)
+        except StoreFailure as failure:
+            raise StoreFailure(f"message {message_id}: {failure}") from failure
+        return from_wav(wav, name=f"message {message_id}")
 
     def counts(self, mailbox: str, *, cause: str = "query") -> MailboxSeen:
-        """Count the messages of a mailbox now."""
-        rows = self._db.execute(COUNT, (mailbox,))
-        by_state = {state: (count, urgent) for state, count, urgent in rows}
-        new, urgent_new = by_state.get("new", (0, 0))
-        saved, urgent_saved = by_state.get("saved", (0, 0))
+        """Count the messages of a mailbox now: those that last."""
+        tally = self._index.tally(mailbox)
         return MailboxSeen(
             at=self._clock(),
             mailbox=mailbox,
-            new=new,
-            saved=saved,
-            urgent_new=urgent_new,
-            urgent_saved=urgent_saved,
+            new=tally.new,
+            saved=tally.saved,
+            urgent_new=tally.urgent_new,
+            urgent_saved=tally.urgent_saved,
             cause=cause,
+        )
+
+    def usage(self, mailbox: str) -> MailboxUsage:
+        """What takes up room in a mailbox now."""
+        tally = self._index.tally(mailbox)
+        coming = self._coming.get(mailbox, ())
+        return MailboxUsage(
+            tally.new + tally.saved + len(coming),
+            tally.audio_ms / 1000 + sum(message.duration_s for message in coming),
         )
 
     def mark_heard(self, message_id: str) -> bool:
@@ -236,7 +369,7 @@ class MessageStore:
         Returns:
             False when it was not new; nothing is told then.
         """
-        return self._change(HEARD, message_id, "heard")
+        return self._turn(rules.heard, message_id, "heard")
 
     def mark_new(self, message_id: str) -> bool:
         """Turn a saved message into a new one again.
@@ -244,7 +377,7 @@ class MessageStore:
         Returns:
             False when it was not saved.
         """
-        return self._change(NEW_AGAIN, message_id, "restored")
+        return self._turn(rules.new_again, message_id, "restored")
 
     def mark_urgent(self, message_id: str) -> bool:
         """Mark a message as urgent, as its caller wants; told with cause ``deposit``.
@@ -252,7 +385,7 @@ class MessageStore:
         Returns:
             False when it was marked before, or is deleted.
         """
-        return self._change(URGENT, message_id, "deposit")
+        return self._turn(rules.marked_urgent, message_id, "deposit")
 
     def delete(self, message_id: str) -> bool:
         """Delete a message; its audio stays until :meth:`expunge`.
@@ -260,7 +393,7 @@ class MessageStore:
         Returns:
             False when it was deleted before, or is not there.
         """
-        return self._change(DELETE, message_id, "deleted")
+        return self._turn(rules.deleted, message_id, "deleted")
 
     def restore(self, message_id: str) -> bool:
         """Undo a deletion: the message is new or saved as it was.
@@ -268,13 +401,16 @@ class MessageStore:
         Returns:
             False when it was not deleted, or is gone for good.
         """
-        return self._change(RESTORE, message_id, "restored")
+        return self._turn(rules.restored, message_id, "restored")
 
-    def _change(self, statement: str, message_id: str, cause: str) -> bool:
-        row = self._db.execute(statement, (message_id,)).fetchone()
-        if row is None:
+    def _turn(
+        self, rule: Callable[[MessageRow], MessageRow | None], message_id: str, cause: str
+    ) -> bool:
+        row = self._row(message_id)
+        turned = None if row is None else rule(row)
+        if turned is None:
             return False
-        self._tell(row[0], cause)
+        self._change(ChangeMessage(turned), mailbox=turned.message.mailbox, cause=cause)
         return True
 
     def expunge(self, message_ids: Iterable[str]) -> int:
@@ -286,15 +422,12 @@ class MessageStore:
         Returns:
             How many are gone.
         """
-        gone = 0
-        for message_id in message_ids:
-            cursor = self._db.execute(
-                "DELETE FROM message WHERE id = ? AND state = 'deleted'", (message_id,)
-            )
-            if cursor.rowcount:
-                gone += 1
-                self._path(message_id).unlink(missing_ok=True)
-        return gone
+        gone = []
+        for message_id in dict.fromkeys(message_ids):
+            row = self._row(message_id)
+            if row is not None and row.message.state is MessageState.DELETED:
+                gone.append(message_id)
+        return self._remove(gone, told={})
 
     def clear(self, mailbox: str) -> int:
         """Remove every message of a mailbox for good; told once, if there was one to hear.
@@ -302,58 +435,139 @@ class MessageStore:
         Returns:
             How many are gone, those deleted before included.
         """
-        before = self.counts(mailbox)
-        rows = self._db.execute(
-            "DELETE FROM message WHERE mailbox = ? RETURNING id", (mailbox,)
-        ).fetchall()
-        for (message_id,) in rows:
-            self._path(message_id).unlink(missing_ok=True)
-        if before.new or before.saved:
-            self._tell(mailbox, "deleted")
+        if self._open_unit is None:
+            self.flush()  # a message on its way is one of those that are meant
+        tally = self._index.tally(mailbox)
+        told = {mailbox: "deleted"} if tally.new or tally.saved else {}
+        return self._remove([row.message.message_id for row in self._index.rows(mailbox)], told)
+
+    def expire(self, left_before: float) -> int:
+        """Remove messages that were left before an instant, with cause ``expired``.
+
+        Returns:
+            How many are gone, deleted ones included.
+        """
+        old = [row.message for row in self._index.all_rows() if row.message.at < left_before]
+        told = {m.mailbox: "expired" for m in old if m.state is not MessageState.DELETED}
+        return self._remove([message.message_id for message in old], told)
+
+    def _remove(self, message_ids: list[str], told: dict[str, str]) -> int:
+        rows = [row for message_id in message_ids if (row := self._row(message_id)) is not None]
+        with self.whole():
+            for row in rows:
+                mailbox = row.message.mailbox
+                change = RemoveMessage(row.message.message_id)
+                self._change(change, mailbox=mailbox, cause=told.get(mailbox, ""))
         return len(rows)
+
+    # -- settings ------------------------------------------------------------------------
 
     def login_failures(self, mailbox: str) -> LoginFailures:
         """Wrong PINs in a row, over all calls and restarts."""
-        row = self._db.execute(
-            "SELECT failures, last_at FROM login_failure WHERE mailbox = ?", (mailbox,)
-        ).fetchone()
-        return LoginFailures() if row is None else LoginFailures(*row)
+        pending = self._pending.get(("failures", mailbox))
+        if pending is not None and isinstance(pending[1], PutLoginFailures):
+            return pending[1].failures
+        return self._index.failures.get(mailbox, LoginFailures())
 
     def note_login(self, mailbox: str, *, succeeded: bool) -> None:
         """Count a wrong PIN, or forget the count after a right one."""
-        if succeeded:
-            self._db.execute("DELETE FROM login_failure WHERE mailbox = ?", (mailbox,))
-            return
-        self._db.execute(
-            "INSERT INTO login_failure VALUES (?, 1, ?) ON CONFLICT (mailbox)"
-            " DO UPDATE SET failures = failures + 1, last_at = excluded.last_at",
-            (mailbox, self._clock()),
-        )
+        before = self.login_failures(mailbox)
+        after = LoginFailures()
+        if not succeeded:
+            after = LoginFailures(before.count + 1, self._clock())
+        if after != before:
+            self._change(PutLoginFailures(mailbox, after))
 
     def setting(self, mailbox: str, name: str) -> str | None:
         """A setting of a mailbox that was changed at run time; None when it was not."""
-        row = self._db.execute(
-            "SELECT value FROM setting WHERE mailbox = ? AND name = ?", (mailbox, name)
-        ).fetchone()
-        return None if row is None else str(row[0])
+        pending = self._pending.get(("setting", mailbox, name))
+        if pending is not None and isinstance(pending[1], PutSetting):
+            return pending[1].value
+        return self._index.settings.get((mailbox, name))
 
     def set_setting(self, mailbox: str, name: str, value: str | None) -> None:
-        """Keep a setting across restarts; None forgets it."""
-        if value is None:
-            self._db.execute("DELETE FROM setting WHERE mailbox = ? AND name = ?", (mailbox, name))
-        else:
-            self._db.execute("REPLACE INTO setting VALUES (?, ?, ?)", (mailbox, name, value))
+        """Keep a setting across restarts; None forgets it.
+
+        Raises:
+            RigError: the disk is full or the like; the setting is as it was.
+        """
+        if value != self.setting(mailbox, name):
+            self._change(PutSetting(mailbox, name, value))
+
+    def announcements(self, owner: str) -> tuple[str, ...]:
+        """Names of the announcements of an owner, in the order of the alphabet."""
+        names = {name for of, name in self._index.announcements if of == owner}
+        for _, change in self._pending.values():
+            if isinstance(change, PutAnnouncement) and change.owner == owner:
+                names.add(change.name)
+            elif isinstance(change, RemoveAnnouncement) and change.owner == owner:
+                names.discard(change.name)
+        return tuple(sorted(names))
+
+    def put_announcement(self, owner: str, name: str, pcm: bytes) -> None:
+        """Keep an announcement; one of that name gives way, as a whole or not at all.
+
+        Raises:
+            RigError: the disk is full or the like; the former one is there as it was.
+        """
+        self._change(PutAnnouncement(owner, name, secrets.token_hex(8), to_wav(pcm)))
+
+    def remove_announcement(self, owner: str, name: str) -> None:
+        """Remove an announcement with its audio.
+
+        Raises:
+            RigError: the disk fails or the like; it is there as it was.
+        """
+        self._change(RemoveAnnouncement(owner, name))
+
+    def announcement(self, owner: str, name: str) -> bytes:
+        """The audio of an announcement, as PCM.
+
+        Raises:
+            RigError: there is none, or it cannot be read.
+        """
+        pending = self._pending.get(("announcement", owner, name))
+        if pending is not None and isinstance(pending[1], PutAnnouncement):
+            return from_wav(pending[1].wav, name=f"announcement {name!r}")
+        if pending is not None:
+            raise RigError(f"announcement {name!r}: there is none; record it again")
+        audio_id = self._index.announcements.get((owner, name))
+        if audio_id is None:
+            raise RigError(f"announcement {name!r}: there is none; record it again")
+        return from_wav(self._database.audio(audio_id), name=f"announcement {name!r}")
+
+    # -- end -----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Write everything to the one file and let go of it. Safe to call twice."""
+        """Keep everything, and let go of the place. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
+        self._writer.close()
         self._listeners.clear()
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
+        self._database.close()
 
     def _tell(self, mailbox: str, cause: str) -> None:
         seen = self.counts(mailbox, cause=cause)
         for listener in tuple(self._listeners):
             listener(seen)
+
+
+def _key(change: Change) -> object:
+    """What a change is about: the last one about it holds."""
+    match change:
+        case AddMessage(row) | ChangeMessage(row):
+            return ("message", row.message.message_id)
+        case RemoveMessage(message_id):
+            return ("message", message_id)
+        case PutSetting(mailbox, name, _):
+            return ("setting", mailbox, name)
+        case PutLoginFailures(mailbox, _):
+            return ("failures", mailbox)
+        case PutAnnouncement(owner, name, _, _) | RemoveAnnouncement(owner, name):
+            return ("announcement", owner, name)
+
+
+def _text(written: str) -> str:
+    """Text that every database takes: without lone surrogates and NUL."""
+    return written.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

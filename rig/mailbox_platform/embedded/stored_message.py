@@ -1,63 +1,9 @@
-"""Messages as the store keeps them: the record, its table, and the statements on it."""
+"""Messages as the store keeps them: the record, and what may become of it. Pure rules."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-
-SCHEMA_VERSION = 1
-"""Kept in ``PRAGMA user_version``; a store of another version is refused."""
-
-SCHEMA = f"""
-CREATE TABLE message (
-    id TEXT PRIMARY KEY,
-    mailbox TEXT NOT NULL,
-    caller TEXT NOT NULL,
-    at REAL NOT NULL,
-    duration_s REAL NOT NULL,
-    urgent INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('new', 'saved', 'deleted')),
-    former_state TEXT NOT NULL DEFAULT 'new',
-    arrival INTEGER NOT NULL UNIQUE
-) STRICT;
-CREATE INDEX message_by_mailbox ON message (mailbox, state);
-CREATE TABLE login_failure (
-    mailbox TEXT PRIMARY KEY,
-    failures INTEGER NOT NULL,
-    last_at REAL NOT NULL
-) STRICT;
-CREATE TABLE setting (
-    mailbox TEXT NOT NULL,
-    name TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (mailbox, name)
-) STRICT;
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
-INSERT = (
-    "INSERT INTO message (id, mailbox, caller, at, duration_s, urgent, state, arrival)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT COALESCE(MAX(arrival), 0) + 1 FROM message))"
-)
-LIST = (
-    "SELECT id, mailbox, caller, at, duration_s, urgent, state FROM message WHERE mailbox = ?"
-    " AND CASE ? WHEN '' THEN state <> 'deleted' ELSE state = ? END"
-    " ORDER BY urgent DESC, arrival"
-)
-FIND = "SELECT id, mailbox, caller, at, duration_s, urgent, state FROM message WHERE id = ?"
-COUNT = "SELECT state, COUNT(*), SUM(urgent) FROM message WHERE mailbox = ? GROUP BY state"
-HEARD = "UPDATE message SET state = 'saved' WHERE id = ? AND state = 'new' RETURNING mailbox"
-NEW_AGAIN = "UPDATE message SET state = 'new' WHERE id = ? AND state = 'saved' RETURNING mailbox"
-URGENT = (
-    "UPDATE message SET urgent = 1"
-    " WHERE id = ? AND urgent = 0 AND state <> 'deleted' RETURNING mailbox"
-)
-DELETE = (
-    "UPDATE message SET former_state = state, state = 'deleted'"
-    " WHERE id = ? AND state <> 'deleted' RETURNING mailbox"
-)
-RESTORE = (
-    "UPDATE message SET state = former_state WHERE id = ? AND state = 'deleted' RETURNING mailbox"
-)
 
 
 class MessageState(StrEnum):
@@ -91,12 +37,55 @@ class StoredMessage:
     state: MessageState
 
 
-def message_of(row: tuple[str, str, str, float, float, int, str]) -> StoredMessage:
-    """Read a row of :data:`LIST` or :data:`FIND`."""
-    message_id, mailbox, caller, at, duration_s, urgent, state = row
-    return StoredMessage(
-        message_id, mailbox, caller, at, duration_s, bool(urgent), MessageState(state)
-    )
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message with what only the store needs to know.
+
+    Attributes:
+        message: what everybody sees.
+        former_state: what a deleted message was before.
+        arrival: counts up with every message of the store; the order of hearing.
+    """
+
+    message: StoredMessage
+    former_state: MessageState
+    arrival: int
+
+
+def heard(row: MessageRow) -> MessageRow | None:
+    """A new message becomes a saved one; None when it is not new."""
+    return _turned(row, MessageState.NEW, MessageState.SAVED)
+
+
+def new_again(row: MessageRow) -> MessageRow | None:
+    """A saved message becomes a new one; None when it is not saved."""
+    return _turned(row, MessageState.SAVED, MessageState.NEW)
+
+
+def marked_urgent(row: MessageRow) -> MessageRow | None:
+    """The message is urgent; None when it was before, or is deleted."""
+    if row.message.urgent or row.message.state is MessageState.DELETED:
+        return None
+    return replace(row, message=replace(row.message, urgent=True))
+
+
+def deleted(row: MessageRow) -> MessageRow | None:
+    """The message is deleted, and remembers what it was; None when it was deleted before."""
+    if row.message.state is MessageState.DELETED:
+        return None
+    gone = replace(row.message, state=MessageState.DELETED)
+    return replace(row, message=gone, former_state=row.message.state)
+
+
+def restored(row: MessageRow) -> MessageRow | None:
+    """A deleted message is what it was; None when it is not deleted."""
+    return _turned(row, MessageState.DELETED, row.former_state)
+
+
+def _turned(row: MessageRow, before: MessageState, after: MessageState) -> MessageRow | None:
+    if row.message.state is not before:
+        return None
+    return replace(row, message=replace(row.message, state=after))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ any of these is a call to the portal.
 
 The owner of the stack sets ``stack.on_request = server.handle``. Who owns which mailbox is
 asked of a :class:`MailboxDirectory`; changes of mailboxes are told by the store
-(:meth:`.store.MessageStore.subscribe`) in the same turn of the event loop that took the BYE.
+(:meth:`.store.MessageStore.subscribe`) as soon as they last.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_me
 from rig.mailbox_platform.embedded.portal_session import PortalSession
 from rig.mailbox_platform.embedded.portal_work import PortalWork
 from rig.mailbox_platform.embedded.self_service import SelfService
-from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.store import Kept, MessageStore, StoredMessage
 from rig.mailbox_platform.embedded.voicemail_transfer import CallTransfer
 from rig.media.spoken import TONES
 from rig.media.stream import AudioStream, PacketTap
@@ -170,6 +170,7 @@ class VoicemailServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._store.settled()
 
     def _answer(
         self,
@@ -220,7 +221,7 @@ class VoicemailServer:
             self._store,
             self._menu,
             service=self._service,
-            max_messages=self._policy.max_messages,
+            policy=self._policy,
             clock=self._clock,
         )
         portal = PortalSession(
@@ -263,9 +264,14 @@ class VoicemailServer:
         return CallerKeys(
             actions=self._menu.deposit,
             transfer=partial(session.transfer.to, number) if session.transfer else None,
-            mark_urgent=self._store.mark_urgent,
+            mark_urgent=self._mark_urgent,
             urgent_s=self._menu.urgent_s,
         )
+
+    def _mark_urgent(self, message_id: str) -> Kept:
+        with self._store.together() as kept:
+            self._store.mark_urgent(message_id)
+        return kept
 
     async def _lead_deposit(self, deposit: Deposit, session: _Session, mailbox: str) -> None:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from rig.mailbox_platform.embedded.deposit import Deposit, DepositEnd, DepositPolicy
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
 from rig.media.prompt import marker
 from rig.media.prompt_detector import PromptDetector
 from rig.media.stream import AudioStream
@@ -50,6 +50,12 @@ async def line(tmp_path) -> AsyncIterator[Line]:
     store.close()
 
 
+async def finished(deposit: Deposit) -> StoredMessage | None:
+    """The caller hangs up; what is kept."""
+    deposit.finish()
+    return await deposit.settled()
+
+
 async def test_a_message_is_kept_when_the_caller_hangs_up(line):
     deposit = line.deposit()
     running = asyncio.create_task(deposit.run())
@@ -57,14 +63,14 @@ async def test_a_message_is_kept_when_the_caller_hangs_up(line):
     await line.caller.wait_prompt("beep", 2)
     sign = marker("one")
     await line.caller.speak(0.2, marker=sign)
-    message = deposit.finish()
+    message = await finished(deposit)
     running.cancel()
     assert message is not None
     assert message.duration_s == pytest.approx(0.84, abs=0.1)
     assert message.caller == "+49171"
     assert PromptDetector().feed(line.store.audio(message.message_id)) == [sign]
     assert line.store.counts(BOX).new == 1
-    assert deposit.finish() is message
+    assert await finished(deposit) is message
     assert line.store.counts(BOX).new == 1
 
 
@@ -73,7 +79,7 @@ async def test_the_last_packets_before_the_end_are_not_lost(line):
     running = asyncio.create_task(deposit.run())
     await line.caller.wait_prompt("beep", 3)
     await line.caller.speak(1.0)
-    message = deposit.finish()  # packets may still wait in the socket
+    message = await finished(deposit)  # packets may still wait in the socket
     running.cancel()
     assert message is not None
     assert message.duration_s == pytest.approx(1.0, abs=0.05)
@@ -106,7 +112,7 @@ async def test_hanging_up_during_the_greeting_leaves_nothing(line):
     deposit = line.deposit()
     running = asyncio.create_task(deposit.run())
     await line.caller.speak(0.2)
-    assert deposit.finish() is None
+    assert await finished(deposit) is None
     running.cancel()
     assert deposit.end is DepositEnd.CALLER
     assert line.store.messages(BOX) == ()
@@ -116,7 +122,7 @@ async def test_hanging_up_at_the_beep_leaves_nothing(line):
     deposit = line.deposit()
     running = asyncio.create_task(deposit.run())
     await line.caller.wait_prompt("beep", 3)
-    assert deposit.finish() is None
+    assert await finished(deposit) is None
     running.cancel()
 
 
@@ -125,7 +131,7 @@ async def test_too_short_is_no_message(line):
     running = asyncio.create_task(deposit.run())
     await line.caller.wait_prompt("beep", 3)
     await line.caller.speak(0.6)
-    assert deposit.finish() is None
+    assert await finished(deposit) is None
     running.cancel()
     assert line.store.messages(BOX) == ()
 
@@ -145,7 +151,7 @@ async def test_a_click_is_no_message(line):
     await line.caller.wait_prompt("beep", 3)
     await line.caller.speak(0.06)
     await line.caller.play(silence(0.4))
-    assert deposit.finish() is None
+    assert await finished(deposit) is None
     running.cancel()
     assert line.store.messages(BOX) == ()
 
@@ -204,7 +210,7 @@ async def test_two_callers_at_once_both_leave_a_message(line):
         await audio.speak(0.1, marker=marker(name))
 
     await asyncio.gather(leave(line.caller, "a"), leave(caller, "b"))
-    messages = [deposit.finish() for deposit in deposits]
+    messages = [await finished(deposit) for deposit in deposits]
     for task in running:
         task.cancel()
     caller.close()

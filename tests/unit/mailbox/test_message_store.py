@@ -1,18 +1,22 @@
-"""The store: counts, states, restarts, crashes."""
+"""The store: counts, states, restarts, crashes; the same for a folder and for PostgreSQL."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from postgres_kit import Cluster, running_cluster
 
 from rig.errors import RigError
 from rig.mailbox_platform.embedded.store import MessageState, MessageStore
+from rig.mailbox_platform.embedded.store_url import DatabaseUrl
 from rig.media.tones import speech
 from rig.timeline import MailboxSeen
 
@@ -20,16 +24,48 @@ BOX = "+4930100"
 PCM = speech(0.5)
 
 
-def open_store(folder: Path) -> MessageStore:
-    instants = iter(range(1000, 10_000))
-    return MessageStore(folder, clock=lambda: float(next(instants)), durable=False)
+Open = Callable[[], MessageStore]
+
+
+def opener(place: Path | DatabaseUrl) -> Open:
+    def open_store() -> MessageStore:
+        instants = iter(range(1000, 100_000))
+        return MessageStore(place, clock=lambda: float(next(instants)), durable=False)
+
+    return open_store
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["folder", "postgresql"])
+def place(request, tmp_path) -> Path | DatabaseUrl:
+    if request.param == "folder":
+        return tmp_path / "store"
+    return request.getfixturevalue("cluster").database()
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = open_store(tmp_path)
+def open_store(place) -> Open:
+    return opener(place)
+
+
+@pytest.fixture
+def store(open_store) -> Iterator[MessageStore]:
+    opened = open_store()
     yield opened
     opened.close()
+
+
+def audio_ids(place: Path | DatabaseUrl) -> list[str]:
+    """Whose audio is kept, whether a row says so or not."""
+    if isinstance(place, Path):
+        return sorted(path.stem for path in (place / "audio").iterdir())
+    with psycopg.connect(place.secret.reveal()) as db:
+        return sorted(row[0] for row in db.execute("SELECT id FROM audio"))
 
 
 def numbers(seen: MailboxSeen) -> tuple[int, int, int, int]:
@@ -89,17 +125,17 @@ def test_restoring_gives_back_the_former_state(store):
     assert numbers(store.counts(BOX)) == (0, 1, 0, 1)
 
 
-def test_expunging_takes_only_deleted_messages_and_their_audio(store, tmp_path):
+def test_expunging_takes_only_deleted_messages_and_their_audio(store, place):
     kept, gone = (store.add(BOX, "", PCM).message_id for _ in range(2))
     store.delete(gone)
     assert store.expunge([kept, gone, "unknown"]) == 1
-    assert [path.stem for path in (tmp_path / "audio").iterdir()] == [kept]
+    assert audio_ids(place) == [kept]
     assert not store.restore(gone)
     with pytest.raises(RigError, match=f"message {gone}: no audio"):
         store.audio(gone)
 
 
-def test_clearing_is_told_once_and_only_when_something_was_there(store, tmp_path):
+def test_clearing_is_told_once_and_only_when_something_was_there(store, place):
     for _ in range(3):
         store.add(BOX, "", PCM)
     other = store.add("+4930200", "", PCM)
@@ -108,69 +144,134 @@ def test_clearing_is_told_once_and_only_when_something_was_there(store, tmp_path
     assert store.clear(BOX) == 3
     assert store.clear(BOX) == 0
     assert told == [f"{BOX} deleted 0"]
-    assert [p.stem for p in (tmp_path / "audio").iterdir()] == [other.message_id]
+    assert audio_ids(place) == [other.message_id]
 
 
-def test_everything_survives_a_restart(tmp_path):
-    store = open_store(tmp_path)
+def test_everything_survives_a_restart(open_store):
+    store = open_store()
     message = store.add(BOX, "+49171", PCM).message_id
     store.mark_heard(message)
     store.note_login(BOX, succeeded=False)
     store.set_setting(BOX, "pin", "sealed")
+    store.put_announcement(BOX, "mine", PCM)
     store.close()
     store.close()
-    again = open_store(tmp_path)
+    again = open_store()
     assert numbers(again.counts(BOX)) == (0, 1, 0, 0)
     assert again.audio(message) == PCM
     assert again.login_failures(BOX).count == 1
     assert again.setting(BOX, "pin") == "sealed"
+    assert again.announcement(BOX, "mine") == PCM
     again.close()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["audio", "messages.sqlite"]
 
 
-def test_a_process_that_dies_loses_no_committed_message(tmp_path):
-    store = open_store(tmp_path)
-    message = store.add(BOX, "", PCM).message_id
-    again = open_store(tmp_path)  # the first one was never closed
-    assert again.audio(message) == PCM
-    assert numbers(again.counts(BOX)) == (1, 0, 0, 0)
-    again.close()
+def test_the_order_of_hearing_survives_a_restart_and_goes_on_after_it(open_store):
+    store = open_store()
+    ids = [store.add(BOX, "", PCM, at=9.0).message_id for _ in range(3)]
+    store.delete(ids[0])
+    store.restore(ids[0])
     store.close()
+    again = open_store()
+    ids.append(again.add(BOX, "", PCM, at=9.0).message_id)
+    assert [message.message_id for message in again.messages(BOX)] == ids
+    again.close()
+
+
+def test_an_announcement_gives_way_as_a_whole_with_its_audio(store, place):
+    store.put_announcement(BOX, "mine", PCM)
+    store.put_announcement("", "mine", PCM)
+    store.put_announcement(BOX, "mine", b"\x01\x00" * 80)
+    assert store.announcement(BOX, "mine") == b"\x01\x00" * 80
+    assert store.announcement("", "mine") == PCM
+    assert store.announcements(BOX) == store.announcements("") == ("mine",)
+    assert len(audio_ids(place)) == 2
+    with pytest.raises(RigError, match="there is none"):
+        store.announcement(BOX, "theirs")
+
+
+@pytest.mark.parametrize("caller", ["\0", "a\ud800b", "\u202e+49", "'; DROP TABLE message; --"])
+def test_whatever_a_caller_calls_himself_the_message_is_kept(open_store, caller):
+    store = open_store()
+    left = store.add(BOX, caller, PCM)
+    store.close()
+    again = open_store()
+    assert again.message(left.message_id) == left
+    again.close()
 
 
 def test_audio_without_a_row_is_removed_at_the_start(tmp_path):
-    store = open_store(tmp_path)
+    open_store = opener(tmp_path)
+    store = open_store()
     message = store.add(BOX, "", PCM).message_id
     store.close()
     for name in ("0123456789abcdef.wav", f"{message}.part"):
         (tmp_path / "audio" / name).write_bytes(b"half")
-    open_store(tmp_path).close()
+    open_store().close()
     assert [p.name for p in (tmp_path / "audio").iterdir()] == [f"{message}.wav"]
 
 
-def test_a_message_that_cannot_be_written_is_not_counted(store, tmp_path):
+def test_a_row_whose_audio_is_gone_lights_no_lamp(tmp_path, caplog):
+    open_store = opener(tmp_path)
+    store = open_store()
+    kept, lost = (store.add(BOX, "", PCM).message_id for _ in range(2))
+    store.close()
+    (tmp_path / "audio" / f"{lost}.wav").unlink()
+    again = open_store()
+    assert numbers(again.counts(BOX)) == (1, 0, 0, 0)
+    assert [m.message_id for m in again.messages(BOX)] == [kept]
+    again.close()
+    assert f"the audio of {lost} is gone" in caplog.text
+    caplog.clear()
+    open_store().close()
+    assert caplog.text == ""
+
+
+def test_a_folder_is_for_its_owner_alone(tmp_path):
+    place = tmp_path / "store"
+    store = opener(place)()
+    store.add(BOX, "", PCM)
+    found = {path.relative_to(place): path for path in place.rglob("*")}
+    assert {str(path) for path in found} >= {"audio", "lock", "messages.sqlite"}
+    for path in (place, *found.values()):
+        assert path.stat().st_mode & 0o077 == 0, path
+    store.close()
+
+
+def test_a_database_that_others_could_read_is_closed_to_them(tmp_path):
+    opener(tmp_path)().close()
+    (tmp_path / "messages.sqlite").chmod(0o644)
+    opener(tmp_path)().close()
+    assert (tmp_path / "messages.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_message_that_cannot_be_written_is_not_counted(tmp_path):
+    store = opener(tmp_path)()
     (tmp_path / "audio").rmdir()
     told: list[MailboxSeen] = []
     store.subscribe(told.append)
     with pytest.raises(RigError, match=rf"mailbox \{BOX} not stored"):
         store.add(BOX, "", PCM)
     assert numbers(store.counts(BOX)) == (0, 0, 0, 0)
-    assert told == []
+    assert (told, store.failing) == ([], True)
+    (tmp_path / "audio").mkdir()
+    store.add(BOX, "", PCM)
+    assert (len(told), store.failing) == (1, False)
+    store.close()
 
 
 def test_another_version_is_refused(tmp_path):
-    open_store(tmp_path).close()
+    opener(tmp_path)().close()
     db = sqlite3.connect(tmp_path / "messages.sqlite")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(RigError, match="schema version 99, expected 1"):
-        open_store(tmp_path)
+    with pytest.raises(RigError, match="schema version 99, expected 2"):
+        opener(tmp_path)()
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RigError, match=r"message store .*file"):
-        open_store(tmp_path / "file")
+        opener(tmp_path / "file")()
 
 
 def test_wrong_pins_are_counted_until_a_right_one(store):
@@ -197,7 +298,8 @@ class StoreAgainstModel(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = TemporaryDirectory()
-        self.store = open_store(Path(self.folder.name))
+        self.open_store = opener(Path(self.folder.name))
+        self.store = self.open_store()
         self.model: dict[str, list[object]] = {}
         self.told: MailboxSeen | None = None
         self.store.subscribe(self.note)
@@ -236,7 +338,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
     @rule()
     def reopen(self):
         self.store.close()
-        self.store = open_store(Path(self.folder.name))
+        self.store = self.open_store()
         self.store.subscribe(self.note)
 
     @invariant()

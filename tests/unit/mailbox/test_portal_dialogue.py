@@ -41,6 +41,7 @@ class Access:
     """A platform of two mailboxes with messages in plain dictionaries."""
 
     need: LoginNeed = LoginNeed.PIN
+    full: bool = False
     locked: set[str] = field(default_factory=set)
     new: list[str] = field(default_factory=lambda: ["a", "b"])
     saved: list[str] = field(default_factory=lambda: ["s"])
@@ -54,6 +55,9 @@ class Access:
 
     def check_pin(self, mailbox, pin):
         return mailbox == BOX and pin == PIN
+
+    def is_full(self, mailbox):
+        return self.full
 
     def is_locked(self, mailbox):
         return mailbox in self.locked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -18,6 +19,7 @@ from rig.mailbox_platform.embedded.voicemail import VoicemailServer
 from rig.media.prompt import marker
 from rig.media.prompt_detector import PromptDetector
 from rig.media.stream import AudioStream
+from rig.media.wav import from_wav
 from rig.sip.sdp import SessionDescription, make_offer
 from rig.sip_transport.call import Call, CallRefused, place_call
 from rig.sip_transport.stack import SipStack
@@ -144,6 +146,7 @@ class Bench:
     async def idle(self) -> None:
         for _ in range(100):
             if not self.server.calls:
+                await self.store.settled()
                 return
             await asyncio.sleep(0.02)
         pytest.fail("calls remain on the mailbox")
@@ -215,19 +218,31 @@ async def test_a_message_is_left_heard_and_deleted(bench):
     assert [seen.cause for seen in told] == ["deposit", "heard", "deleted"]
 
 
-async def test_the_lamp_can_be_told_in_the_turn_that_takes_the_bye(bench):
+async def test_the_message_goes_to_the_disk_with_the_bye_and_is_told_when_it_is_there(
+    bench, tmp_path
+):
+    """Whoever is told of a message finds it on the disk, whole."""
     turns: list[str] = []
 
     def bye_taken(data: bytes) -> None:
         if data.startswith(b"BYE"):
             turns.append("bye")
-            asyncio.get_running_loop().call_soon(turns.append, "next turn")
+            call_soon = asyncio.get_running_loop().call_soon
+            call_soon(lambda: turns.append(f"on its way {bench.store.usage(BOX).messages}"))
+
+    def told(seen: MailboxSeen) -> None:
+        db = sqlite3.connect(tmp_path / "messages.sqlite")
+        ((message_id, duration_s),) = db.execute("SELECT id, duration_s FROM message")
+        db.close()
+        audio = tmp_path / "audio" / f"{message_id}.wav"
+        assert len(from_wav(audio.read_bytes())) == round(duration_s * 16_000)
+        turns.append(f"{seen.cause} {seen.new}")
 
     bench.on_packet = bye_taken
-    bench.store.subscribe(lambda seen: turns.append(seen.cause))
+    bench.store.subscribe(told)
     await bench.leave_message()
     await bench.idle()
-    assert turns == ["bye", "deposit", "next turn"]
+    assert turns == ["bye", "on its way 1", "deposit 1"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
 from rig.mailbox_platform.embedded.http_listener import HttpListener
+from rig.mailbox_platform.embedded.store import StoreFailure
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.comet import Comet
 from rig.mailbox_platform.embedded.xsi.events import EventHub, EventTimes
@@ -101,6 +102,9 @@ class ApiServer:
             return _refusal(request, path, fault)
         except UsageError as error:
             return _refusal(request, path, ApiFault(400, str(error)))
+        except StoreFailure as error:
+            logger.error("API: %s %s: %s", request.method, request.path, error)  # noqa: TRY400 - no fault of the code
+            return _refusal(request, path, ApiFault(503, "It could not be kept; try again later."))
         except ConnectionError:
             raise
         except Exception:

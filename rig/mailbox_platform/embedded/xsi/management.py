@@ -140,7 +140,9 @@ async def _put_pin(call: Call) -> web.StreamResponse:
     pins, number = call.backend.self_service.pins, call.user.number
     if pins.check(number, body["pin"]):
         raise ApiFault(400, "This is the PIN that the mailbox has now; nothing was changed.")
-    pins.change(number, Secret(body["pin"]))
+    with call.backend.store.together() as kept:
+        pins.change(number, Secret(body["pin"]))
+    await kept
     return web.Response(status=204)
 
 

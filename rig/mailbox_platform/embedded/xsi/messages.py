@@ -102,14 +102,20 @@ async def _get_message(call: Call) -> web.StreamResponse:
 
 async def _delete_message(call: Call) -> web.StreamResponse:
     message = _find(call)
-    call.backend.store.delete(message.message_id)
-    call.backend.store.expunge([message.message_id])
+    store = call.backend.store
+    with store.together() as kept:
+        store.delete(message.message_id)
+        store.expunge([message.message_id])
+    await kept
     return web.Response()
 
 
 def _mark(change: Callable[[MessageStore, str], bool]) -> Handler:
     async def mark(call: Call) -> web.StreamResponse:
-        change(call.backend.store, _find(call).message_id)
+        message = _find(call)
+        with call.backend.store.together() as kept:
+            change(call.backend.store, message.message_id)
+        await kept
         return web.Response()
 
     return mark
@@ -118,8 +124,11 @@ def _mark(change: Callable[[MessageStore, str], bool]) -> Handler:
 def _mark_all(change: Callable[[MessageStore, str], bool]) -> Handler:
     async def mark_all(call: Call) -> web.StreamResponse:
         require_options(call)
-        for message in call.backend.store.messages(call.user.number):
-            change(call.backend.store, message.message_id)
+        store = call.backend.store
+        with store.together() as kept:
+            for message in store.messages(call.user.number):
+                change(store, message.message_id)
+        await kept
         return web.Response()
 
     return mark_all

@@ -101,7 +101,7 @@ async def _put_voice_messaging(call: Call) -> web.StreamResponse:
     )
     await call.backend.set_options(number, fields.change_options(former, document))
     if transfer != former_transfer:
-        directory.change_mailbox(number, transfer_on_zero=transfer)
+        call.backend.aliases.set_transfer(number, transfer)
     return web.Response()
 
 
@@ -127,11 +127,13 @@ async def _put_greetings(call: Call) -> web.StreamResponse:
     if rings is not None:
         await call.backend.set_options(call.user.number, replace(former, rings=rings))
     greetings = call.backend.self_service.greetings
-    for kind, slot in chosen:
-        if slot is None:
-            greetings.choose_standard(call.user.number, kind)
-        else:
-            greetings.choose(call.user.number, slot)
+    with call.backend.store.together() as kept:
+        for kind, slot in chosen:
+            if slot is None:
+                greetings.choose_standard(call.user.number, kind)
+            else:
+                greetings.choose(call.user.number, slot)
+    await kept
     return web.Response()
 
 

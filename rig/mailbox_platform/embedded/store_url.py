@@ -1,0 +1,61 @@
+"""Names a store's database by URL, and never shows the password in it."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from provisioning.secret import Secret
+from rig.errors import UsageError
+
+_SCHEMES = ("postgresql", "postgres")
+_SECRET_PARAMETERS = frozenset({"password", "sslpassword"})
+
+
+class DatabaseUrl:
+    """A PostgreSQL database, as libpq writes it: ``postgresql://user:password@host/name``.
+
+    Args:
+        text: the URL.
+
+    Attributes:
+        secret: the whole URL.
+        shown: the URL with ``***`` for the password; also what ``str`` gives.
+
+    Raises:
+        UsageError: it is no URL of a PostgreSQL database.
+
+    Source: PostgreSQL manual, 34.1.1.2 "Connection URIs".
+    """
+
+    def __init__(self, text: str) -> None:
+        self.secret = Secret(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in _SCHEMES:
+            raise UsageError(
+                "store: not a database that can be used; expected "
+                "postgresql://user@host:port/name, or a folder. Correct the URL."
+            )
+        before, at, host = parts.netloc.rpartition("@")
+        user, colon, _ = before.partition(":")
+        query = [
+            (name, "***" if name.lower() in _SECRET_PARAMETERS else value)
+            for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        ]
+        netloc = f"{user}{':***' if colon else ''}{at}{host}"
+        self.shown = urlunsplit(
+            (parts.scheme, netloc, parts.path, urlencode(query, safe="*/", quote_via=quote), "")
+        )
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({self.shown!r})"
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+def is_database_url(text: str) -> bool:
+    """Whether a text is meant as a URL; a folder has no ``://`` in it."""
+    return "://" in text
