@@ -41,6 +41,7 @@ _FACTS = (
     "resync",
 )
 _OUI = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){2}")
+_STEP = re.compile(r"[.\[]")
 _TRY_MAC = Mac("000413a1b2c3")
 
 
@@ -86,6 +87,7 @@ class _Lint:
         self._profile = profile
         self._merged = merged
         self._folder = folder
+        self._leaves = list(leaves(merged.tree))
 
     def run(self) -> Iterator[LintFinding]:
         yield from self._sources()
@@ -93,7 +95,7 @@ class _Lint:
         yield from self._identify()
         yield from self._limits()
         yield from self._files()
-        for leaf in self._merged.repeated:
+        for leaf in self._merged.repeated():
             yield LintFinding(
                 leaf.position,
                 LintLevel.FAULT,
@@ -103,19 +105,18 @@ class _Lint:
             )
 
     def _sources(self) -> Iterator[LintFinding]:
-        paths = {leaf.path for leaf in leaves(self._merged.tree)}
-        for source in self._profile.sources:
-            if not any(_below(path, source) for path in paths):
-                yield self._fault(f"sources.{source}", "names no value of the profile")
-        for leaf in leaves(self._merged.tree):
+        named = {path for leaf in self._leaves for path in _above(leaf.path)}
+        for source in self._profile.sources.keys() - named:
+            yield self._fault(f"sources.{source}", "names no value of the profile")
+        for leaf in self._leaves:
             section = leaf.path.partition(".")[0].partition("[")[0]
-            if section in _FACTS and not self._source_of(leaf.path):
+            if section in _FACTS and self._profile.sources.keys().isdisjoint(_above(leaf.path)):
                 yield LintFinding(
                     leaf.position, LintLevel.FAULT, self._profile.model, leaf.path, "has no source"
                 )
 
     def _unverified(self) -> Iterator[LintFinding]:
-        for leaf in leaves(self._merged.tree):
+        for leaf in self._leaves:
             if leaf.value == "unverified" and not leaf.path.startswith("sources."):
                 yield self._note(leaf.path, "no value is known", leaf.position)
         for path, source in self._profile.sources.items():
@@ -150,7 +151,7 @@ class _Lint:
             yield self._fault("diversion.delay", "minimum, maximum or ring length is impossible")
         if (limits.line_keys == 0) != (not self._profile.line_keys):
             text = "a model without keys has no kinds of keys, and the other way round"
-            yield self._fault("line_keys", text)
+            yield self._fault("limits.line_keys", text)
         if "message" not in self._profile.lamps:
             yield self._fault("lamps", "there is no lamp named message")
 
@@ -172,9 +173,6 @@ class _Lint:
             if not (self._folder / render.dialect / name).is_file():
                 yield self._fault("render.dialect", f"{render.dialect} has no {name}")
 
-    def _source_of(self, path: str) -> bool:
-        return any(_below(path, source) for source in self._profile.sources)
-
     def _fault(self, path: str, text: str) -> LintFinding:
         steps: list[int | str] = []
         for step in path.split("."):
@@ -189,5 +187,6 @@ class _Lint:
         return LintFinding(position, LintLevel.UNVERIFIED, self._profile.model, path, text)
 
 
-def _below(path: str, section: str) -> bool:
-    return path == section or path.startswith((f"{section}.", f"{section}["))
+def _above(path: str) -> list[str]:
+    """A path and every section that it is in."""
+    return [path, *(path[: match.start()] for match in _STEP.finditer(path))]

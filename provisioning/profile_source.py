@@ -8,8 +8,10 @@ vendor's folder or of the folder above. Nothing here knows what a profile means.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from provisioning.errors import InputErrors, InputFault, Position
@@ -18,6 +20,28 @@ from provisioning.yaml_source import YamlList, YamlMap, YamlNode, YamlText, load
 SCHEMA_VERSION = "1"
 CATALOGUE = "_sources.yaml"
 _HEAD = {"schema", "extends", "abstract"}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One file, and the same joined with its parents.
+
+    Attributes:
+        path: the file.
+        written: what it says.
+        tree: joined with its parents.
+        parent: the file that it extends, or None.
+    """
+
+    path: Path
+    written: YamlMap
+    tree: YamlMap
+    parent: Joined | None
+
+    @cached_property
+    def repeated(self) -> list[Explained]:
+        """Values that it repeats from its parents."""
+        return [] if self.parent is None else repeats(self.parent.tree, self.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +53,27 @@ class MergedProfile:
         tree: values with the place each one stands at.
         abstract: a parent only, no model.
         cited: entries of the catalogue that it names, as file and word.
-        repeated: values that say what a parent says already.
-        parent: name of the file that it extends, without its ending; empty for none.
+        joined: the file and its parents, as written.
     """
 
     path: Path
     tree: YamlMap
     abstract: bool
-    cited: frozenset[tuple[Path, str]] = frozenset()
-    repeated: tuple[Explained, ...] = ()
-    parent: str = ""
+    cited: frozenset[tuple[Path, str]]
+    joined: Joined
+
+    @property
+    def parent(self) -> str:
+        """Name of the file that it extends, without its ending; empty for none."""
+        above = self.joined.parent
+        return "" if above is None else above.path.stem
+
+    def repeated(self) -> Iterator[Explained]:
+        """Values, of its own and of its parents, that say what a parent says already."""
+        joined = self.joined
+        while joined.parent is not None:
+            yield from joined.repeated
+            joined = joined.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +106,7 @@ class ProfileFiles:
         """
         self._folder = folder
         self._raw: dict[Path, YamlMap] = {}
+        self._joined: dict[Path, Joined] = {}
         self._catalogues: dict[Path, dict[str, YamlNode]] = {}
 
     def concrete(self) -> list[MergedProfile]:
@@ -100,15 +136,15 @@ class ProfileFiles:
         places: dict[tuple[Path, str], Position] = {}
         for path in sorted(self._folder.rglob(CATALOGUE)):
             for word, entry in self._catalogue(path.parent).items():
-                places[path.resolve(), word] = entry.position
+                places[path, word] = entry.position
         return places
 
     def _catalogue(self, folder: Path) -> dict[str, YamlNode]:
-        path = (folder / CATALOGUE).resolve()
+        path = folder / CATALOGUE
         if path not in self._catalogues:
             entries: dict[str, YamlNode] = {}
             if path.is_file():
-                listed = self._read(folder / CATALOGUE).get("sources")
+                listed = self._read(path).get("sources")
                 if isinstance(listed, YamlMap):
                     entries = {key.value: value for key, value in listed.entries}
             self._catalogues[path] = entries
@@ -121,10 +157,10 @@ class ProfileFiles:
         while True:
             entries = self._catalogue(folder)
             if word.value in entries:
-                cited.add(((folder / CATALOGUE).resolve(), word.value))
+                cited.add((folder / CATALOGUE, word.value))
                 return entries[word.value]
             known += entries
-            if folder.resolve() == self._folder.resolve():
+            if folder in {self._folder, folder.parent}:
                 break
             folder = folder.parent
         near = difflib.get_close_matches(word.value[:64], known, n=2, cutoff=0.5)
@@ -168,42 +204,43 @@ class ProfileFiles:
         Raises:
             InputErrors: unreadable, a cycle, or a parent that is not there.
         """
-        chain = [path]
-        tree = self._read(path)
-        abstract = _text(tree, "abstract") == "true"
-        trees = [tree]
-        while (parent := tree.get("extends")) is not None:
-            position = parent.position
-            parent_path = (chain[-1].parent / (_text(tree, "extends"))).resolve()
-            if parent_path in [known.resolve() for known in chain]:
-                raise _error(position, "profiles extend each other in a circle", parent_path.name)
-            if not parent_path.is_file():
-                raise _error(position, "extends a file that does not exist", str(parent_path))
-            chain.append(parent_path)
-            tree = self._read(parent_path)
-            trees.append(tree)
-        merged = trees.pop()
-        repeated: list[Explained] = []
-        for child in reversed(trees):
-            repeated += repeats(merged, child)
-            merged = merge(merged, child)
+        joined = self._join(path, ())
         cited: set[tuple[Path, str]] = set()
-        merged, faults = self._with_sources(merged, path.parent, cited)
+        tree, faults = self._with_sources(joined.tree, path.parent, cited)
         if faults:
             raise InputErrors(faults)
-        entries = tuple(entry for entry in merged.entries if entry[0].value not in _HEAD)
+        entries = tuple(entry for entry in tree.entries if entry[0].value not in _HEAD)
         return MergedProfile(
             path,
-            YamlMap(entries, merged.position),
-            abstract,
+            YamlMap(entries, tree.position),
+            _text(joined.written, "abstract") == "true",
             frozenset(cited),
-            tuple(repeated),
-            chain[1].stem if len(chain) > 1 else "",
+            joined,
         )
 
+    def _join(self, path: Path, below: tuple[Path, ...]) -> Joined:
+        """A file with its parents; parents are joined once for all their children."""
+        if path not in self._joined:
+            tree = self._read(path)
+            extends = tree.get("extends")
+            parent: Joined | None = None
+            if extends is not None:
+                above = Path(os.path.normpath(path.parent / _text(tree, "extends")))
+                if above in (*below, path):
+                    raise _error(
+                        extends.position, "profiles extend each other in a circle", above.name
+                    )
+                if not above.is_file():
+                    raise _error(
+                        extends.position, "extends a file that does not exist", str(above)
+                    )
+                parent = self._join(above, (*below, path))
+            whole = tree if parent is None else merge(parent.tree, tree)
+            self._joined[path] = Joined(path, tree, whole, parent)
+        return self._joined[path]
+
     def _read(self, path: Path) -> YamlMap:
-        key = path.resolve()
-        if key not in self._raw:
+        if path not in self._raw:
             node = load_yaml(path)
             if not isinstance(node, YamlMap):
                 raise _error(node.position, "a profile is a mapping", type(node).__name__)
@@ -211,8 +248,8 @@ class ProfileFiles:
                 raise _error(
                     node.position, f"expected 'schema: {SCHEMA_VERSION}'", _text(node, "schema")
                 )
-            self._raw[key] = node
-        return self._raw[key]
+            self._raw[path] = node
+        return self._raw[path]
 
 
 def merge(parent: YamlMap, child: YamlMap) -> YamlMap:

@@ -24,6 +24,7 @@ from rig.commands import (
     mailbox_platform,
 )
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
+from rig.commands.models import models
 from rig.commands.render import render
 from rig.commands.serve import serve
 
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(demo.verify)
 app.command()(render)
+app.command()(models)
 app.command()(serve)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(device_profile.app, name="profile")

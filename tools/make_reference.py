@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from provisioning.profile_lint import LintLevel, lint_profiles
 from provisioning.profile_model import Profile
 from provisioning.resources import device_profiles_dir
 from rig.cli import app
+from rig.commands.models import abilities, lamp, modules
 from rig.faults.catalogue import seeds
 from rig.verdict.fault_class import FaultClass
 
@@ -123,42 +125,75 @@ def default(parameter: Any) -> str:
 
 
 def models_page() -> Iterator[str]:
-    """Every handset model."""
+    """Every vendor, with its number of models."""
     known = load_profiles(device_profiles_dir())
-    doubts = [f for f in lint_profiles(known) if f.level is LintLevel.UNVERIFIED]
     yield "# Handset models"
     yield ""
     yield NOTE
     yield ""
+    yield "`phonerig models` lists them all, by vendor and by what they can do."
     yield "`phonerig profile show MODEL --explain` says of every value which file and line it is"
-    yield "from; `phonerig profile lint` lists the facts that nobody has verified."
+    yield "from; `phonerig profile lint` lists the facts that nobody has verified. No model was"
+    yield "tried on a real phone."
     yield ""
-    heads = ("model", "vendor", "firmware from", "accounts", "keys", "message lamp",
+    vendors: dict[str, int] = {}
+    for profile in known.values():
+        vendors[profile.vendor] = vendors.get(profile.vendor, 0) + 1
+    rows = ((f"[{name}](models/{name}.md)", count) for name, count in sorted(vendors.items()))
+    yield from table(("vendor", "models"), rows)
+
+
+def vendor_pages() -> dict[str, Callable[[], Iterator[str]]]:
+    """A page for each vendor, by its path."""
+    known = load_profiles(device_profiles_dir())
+    doubts = [f for f in lint_profiles(known) if f.level is LintLevel.UNVERIFIED]
+    pages: dict[str, Callable[[], Iterator[str]]] = {}
+    for vendor in sorted({profile.vendor for profile in known.values()}):
+        own = [profile for profile in known.values() if profile.vendor == vendor]
+        own_doubts = {p.model: sum(f.model == p.model for f in doubts) for p in own}
+        pages[f"models/{vendor}.md"] = partial(vendor_page, vendor, own, own_doubts)
+    return pages
+
+
+def vendor_page(vendor: str, own: list[Profile], doubts: dict[str, int]) -> Iterator[str]:
+    """The models of one vendor."""
+    yield f"# Handset models of {vendor}"
+    yield ""
+    yield NOTE
+    yield ""
+    heads = ("model", "firmware", "accounts", "keys", "modules", "message lamp",
              "subscribes to", "fetches by", "maturity", "unverified facts")  # fmt: skip
     yield from table(
         heads,
         (
             (
                 profile.model,
-                profile.vendor,
-                profile.firmware.minimum,
+                profile.firmware.sample,
                 profile.limits.accounts,
                 profile.limits.line_keys,
-                message_lamp(profile),
+                modules(profile),
+                lamp(profile),
                 mailboxes(profile),
                 ", ".join(profile.boot.transports),
                 profile.maturity,
-                sum(finding.model == profile.model for finding in doubts),
+                doubts[profile.model],
             )
-            for profile in known.values()
+            for profile in own
         ),
     )
-    yield "## What each model asks for while it boots"
+    yield "## What they can be told"
+    yield ""
+    for words, names in grouped(own, lambda p: ", ".join(sorted(abilities(p)))).items():
+        yield f"- {', '.join(names)}: {words}"
+    yield ""
+    yield "## What they ask for while they boot"
     yield ""
     yield "In this order; of the requests of one group only the first that is found counts."
     yield ""
-    for profile in known.values():
-        yield f"### {profile.model}"
+    boots = {profile.boot.requests: profile for profile in own}
+    for requests, names in grouped(own, lambda p: p.boot.requests).items():
+        profile = boots[requests]
+        yield f"### {', '.join(names)}"
         yield ""
         yield from table(
             ("file", "required", "group", "rendered"),
@@ -169,15 +204,17 @@ def models_page() -> Iterator[str]:
                     request.group,
                     "yes" if request.path in {f.path for f in profile.render.files} else "no",
                 )
-                for request in profile.boot.requests
+                for request in requests
             ),
         )
 
 
-def message_lamp(profile: Profile) -> str:
-    """Part, colour and pattern of the common message lamp."""
-    lamp = profile.message_lamp
-    return f"{lamp.part}, {lamp.color}, {lamp.mwi}" if lamp else "none"
+def grouped(own: list[Profile], key: Callable[[Profile], Any]) -> dict[Any, list[str]]:
+    """Names of models that are alike in something."""
+    groups: dict[Any, list[str]] = {}
+    for profile in own:
+        groups.setdefault(key(profile), []).append(profile.model)
+    return groups
 
 
 def mailboxes(profile: Profile) -> str:
@@ -229,7 +266,7 @@ def faults_page() -> Iterator[str]:
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": cli_page,
-    "handset_models.md": models_page,
+    "models.md": models_page,
     "fault_classes.md": faults_page,
 }
 
@@ -238,8 +275,9 @@ def main() -> int:
     """Write the pages, or with ``--check`` compare them."""
     stale = []
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, page in PAGES.items():
+    for name, page in (PAGES | vendor_pages()).items():
         path = FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         text = "\n".join(page()).rstrip("\n") + "\n"
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue

@@ -20,6 +20,7 @@ from rig.commands.common import (
 
 if TYPE_CHECKING:
     from provisioning.errors import Position
+    from provisioning.lint_finding import LintFinding, LintLevel
     from provisioning.profile_model import Profile
 
 app = typer.Typer(no_args_is_help=True, help="Look into device profiles.")
@@ -115,6 +116,17 @@ def _short(position: Position) -> str:
     return f"{name}:{position.line}"
 
 
+def _by_place(
+    findings: list[LintFinding],
+) -> dict[tuple[Position, LintLevel, str, str], list[str]]:
+    """What a parent says is one finding, however many models inherit it."""
+    groups: dict[tuple[Position, LintLevel, str, str], list[str]] = {}
+    for item in findings:
+        key = (item.position, item.level, item.path, item.text)
+        groups.setdefault(key, []).append(item.model)
+    return groups
+
+
 @app.command()
 def lint(as_json: AsJson = False) -> None:
     """Judge all profiles: what is wrong, and what nobody has verified.
@@ -146,12 +158,14 @@ def lint(as_json: AsJson = False) -> None:
                 }
             )
         else:
-            for finding in findings:
-                line = f"{_short(finding.position)}: {finding.level}: {finding.model} "
-                (complain if finding in faults else say)(f"{line}{finding.path}: {finding.text}")
-            open_facts = len(findings) - len(faults)
+            groups = _by_place(findings)
+            for (position, level, path, text), models in groups.items():
+                who = models[0] if len(models) == 1 else f"{models[0]} and {len(models) - 1} more"
+                line = f"{_short(position)}: {level}: {who} {path}: {text}"
+                (complain if level is LintLevel.FAULT else say)(line)
+            wrong = sum(key[1] is LintLevel.FAULT for key in groups)
             say(
-                f"{several(len(known), 'model')}, {several(len(faults), 'fault')}, "
-                f"{several(open_facts, 'unverified fact')}"
+                f"{several(len(known), 'model')}, {several(wrong, 'fault')}, "
+                f"{several(len(groups) - wrong, 'unverified fact')}"
             )
         raise typer.Exit(2 if faults else 0)

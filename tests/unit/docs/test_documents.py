@@ -168,6 +168,8 @@ def test_the_project_speaks_of_itself_alone(path):
 def test_the_index_links_every_page():
     index = read(ROOT / "docs" / "index.md")
     linked = {(ROOT / "docs" / target).resolve() for target in LINK.findall(index)}
+    models = ROOT / "docs" / "reference" / "models.md"
+    linked |= {(models.parent / target).resolve() for target in LINK.findall(read(models))}
     pages = {page for page in (ROOT / "docs").rglob("*.md") if page.name != "index.md"}
     assert pages - linked == set()
 
