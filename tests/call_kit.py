@@ -23,6 +23,7 @@ from platform_kit import (
 
 from provisioning.feature_code import Feature
 from provisioning.inventory_site import Site
+from rig.clock import now
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.media.stream import AudioStream
@@ -76,11 +77,23 @@ class Packet:
 
 
 class CallLab:
-    """A platform, phones that talk, and what its tap saw."""
+    """A platform, phones that talk, and what its tap saw.
+
+    Attributes:
+        packets: in order.
+        later_s: how far the platform's clock is ahead, seconds; may only grow.
+    """
 
     def __init__(self, site: Site, store_dir: Path, config: PlatformConfig) -> None:
         self.packets: list[Packet] = []
-        self.platform = EmbeddedPlatform(site, store_dir=store_dir, config=config, tap=self._tap)
+        self.later_s = 0.0
+        self.platform = EmbeddedPlatform(
+            site,
+            store_dir=store_dir,
+            config=config,
+            tap=self._tap,
+            clock=lambda: now() + self.later_s,
+        )
         self.phones: dict[str, Talker] = {}
 
     def _tap(

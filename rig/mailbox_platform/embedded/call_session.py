@@ -421,7 +421,7 @@ def route_new_call(context: RoutingContext) -> RouteNewCall:
             call.caller,
             call.leg,
             authority=call.authority,
-            for_owner=call.from_mailbox,
+            for_owner=call.for_owner,
         )
         await session.run_guarded(call.visit)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from provisioning.pin import outside_platform_ranges
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail_config import MailConfig
+from rig.mailbox_platform.embedded.pin_book import PinPolicy
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
 from rig.mailbox_platform.embedded.store_url import DatabaseUrl
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
@@ -67,6 +69,7 @@ class PlatformConfig:
         mailbox_ack_s: how long a caller of the mailbox may leave the 200 without ACK, seconds.
             RFC 3261 section 13.3.1.4 allows 64*T1 (32 s), which other calls get; a mailbox
             that is held for that long by a caller who has vanished is busy for others.
+        pin_policy: what is demanded of PINs, and for how long they hold.
         identify_by_alias: a call to the voice portal from an alias of a mailbox means that
             mailbox (R19); otherwise only the owner's own number does.
         trusted_peers: source addresses (host, port) that need no digest: a trunk.
@@ -135,6 +138,7 @@ class PlatformConfig:
     default_ring_s: float = 120.0
     allowed_redirect_prefixes: tuple[str, ...] = ()
     mailbox_ack_s: float = 5.0
+    pin_policy: PinPolicy = field(default_factory=PinPolicy)
     identify_by_alias: bool = True
     trusted_peers: tuple[Address, ...] = ()
     durable_store: bool = True
@@ -206,6 +210,11 @@ class PlatformConfig:
             raise UsageError(
                 f"platform config: retention_days is {self.retention_days}, retention_check_s "
                 f"{self.retention_check_s}; expected 0 (for ever) or more days, and more than 0 s."
+            )
+        impossible = outside_platform_ranges(self.pin_policy.rules)
+        if impossible:
+            raise UsageError(
+                f"platform config: pin_policy.rules: {'; '.join(impossible)}. Correct them."
             )
         if self.max_diversions < 1:
             raise UsageError(

@@ -40,9 +40,10 @@ class NewCall:
         request: as if the transferee had sent it.
         caller: who the transferee is.
         leg: the transferee's.
-        authority: the user who answers for where it goes; None for the mailbox's owner's rule.
+        authority: the user who answers for where it goes; None for nobody.
         visit: the mailbox that it goes to at once; None to route it.
-        from_mailbox: the mailbox transfers, by its owner's setting.
+        for_owner: it may leave the site on the account of a mailbox's owner, who has set the
+            number.
     """
 
     request: Request
@@ -50,7 +51,7 @@ class NewCall:
     leg: TransferLeg
     authority: User | None = None
     visit: MailboxVisit | None = None
-    from_mailbox: bool = False
+    for_owner: bool = False
 
 
 class RouteNewCall(Protocol):
@@ -228,11 +229,24 @@ class EstablishedCall:
             request=request,
             caller=transferee.identity,
             leg=leg,
-            authority=transferor.user,
-            from_mailbox=from_mailbox,
+            authority=transferor.user if transferor.visit is None else transferee.user,
+            for_owner=from_mailbox and self._set_by_owner(referral.sponsor, dialled),
         )
         self._leg = leg
         await self._route(call)
+
+    def _set_by_owner(self, owner: str, dialled: str) -> bool:
+        """Whether a mailbox's owner wants callers to reach this number by pressing 0.
+
+        Any other number that the mailbox asks for is a call back: that is on the account of
+        the phone that called the portal, and of nobody when a phone outside did.
+        """
+        directory = self._context.directory
+        user = directory.user(owner)
+        wanted = user.mailbox.transfer_on_zero if user is not None and user.mailbox else None
+        return bool(wanted) and directory.normal_form(wanted or "") == directory.normal_form(
+            dialled
+        )
 
     async def _into_mailbox(
         self,

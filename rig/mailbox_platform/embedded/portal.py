@@ -5,7 +5,10 @@ the caller skips, or leaves by hanging up in the middle, stays as it was. Deleti
 effect at once for the counts and the lamp; it can be undone until the call ends.
 
 A caller who is not let in learns nothing: an unknown mailbox, a locked one and a wrong PIN
-sound the same.
+sound the same, take as long, and are followed by the same silence, which grows. An owner who
+gets in is told when somebody else has tried.
+
+Calling back does not touch the message: it is heard when it was heard.
 
 Source: mailbox guide, "Ihr Mailbox-Passwort und Ihre Mailbox-Aliase" (who is asked for
 what); the keys are data, see ``portal_menu.yaml``.
@@ -17,6 +20,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from rig.mailbox_platform.embedded.portal_commands import (
+    CallBack,
     Command,
     Delete,
     Expunge,
@@ -30,7 +34,7 @@ from rig.mailbox_platform.embedded.portal_commands import (
     Sound,
     Wait,
 )
-from rig.mailbox_platform.embedded.portal_envelope import envelope_prompts
+from rig.mailbox_platform.embedded.portal_envelope import envelope_prompts, spoken_digits
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
 from rig.mailbox_platform.embedded.portal_menu_actions import MainAction, MessageAction
 from rig.mailbox_platform.embedded.portal_questions import PortalQuestions
@@ -68,6 +72,8 @@ class PortalState(StrEnum):
     MESSAGE = "message"
     AFTER_MESSAGE = "after_message"
     STEP = "step"
+    PAUSE = "pause"
+    CALLING = "calling"
     LEAVING = "leaving"
     ENDED = "ended"
 
@@ -102,6 +108,8 @@ class Portal:
         self._index = 0
         self._deleted: list[str] = []
         self._step = Step((), 0)
+        self._after_pause: Callable[[], list[Command]] = self._goodbye
+        self._number = ""
         self._main_actions: dict[MainAction, Callable[[], list[Command]]] = {
             MainAction.HEAR_NEW: lambda: self._hear(saved=False),
             MainAction.HEAR_SAVED: lambda: self._hear(saved=True),
@@ -120,6 +128,7 @@ class Portal:
             MessageAction.ENVELOPE: self._envelope,
             MessageAction.REPLY: lambda m: self._sending(m).reply(),
             MessageAction.FORWARD: lambda m: self._sending(m).forward(),
+            MessageAction.CALL_BACK: self._call_back,
             MessageAction.MAIN_MENU: lambda _: self._main_menu(),
         }
 
@@ -186,6 +195,8 @@ class Portal:
                 return [Wait(self._menu.after_message_s)]
             case PortalState.STEP:
                 return self._step.played()
+            case PortalState.CALLING:
+                return [CallBack(self.mailbox, self._number)]
             case PortalState.LEAVING:
                 self.state = PortalState.ENDED
                 return [HangUp()]
@@ -202,6 +213,8 @@ class Portal:
 
     def timeout(self) -> list[Command]:
         """No digit came in the time of the last :class:`Wait`."""
+        if self.state is PortalState.PAUSE:
+            return self._after_pause()
         if self.state is PortalState.AFTER_MESSAGE:
             return self._move(1)
         if self.state is PortalState.STEP:
@@ -258,17 +271,21 @@ class Portal:
             self._candidate = self._access.find_mailbox(entered) if entered else None
             return self._ask_pin()
         mailbox = self._candidate
-        if mailbox is not None and not self._access.is_locked(mailbox):
-            if self._access.check_pin(mailbox, entered):
-                return [NoteLogin(mailbox, succeeded=True), *self._enter(mailbox)]
-            return [NoteLogin(mailbox, succeeded=False), *self._refuse()]
-        return self._refuse()
+        # The work is the same for a mailbox that is locked or does not exist.
+        right = self._access.check_pin(mailbox or "", entered)
+        if mailbox is None or self._access.is_locked(mailbox):
+            return self._refuse()
+        if right:
+            return [NoteLogin(mailbox, succeeded=True), *self._enter(mailbox)]
+        return [NoteLogin(mailbox, succeeded=False), *self._refuse()]
 
     def _enter(self, mailbox: str) -> list[Command]:
         """The caller is in; whoever must choose a PIN does nothing else before."""
         self.mailbox = mailbox
-        if not self._access.must_change_pin(mailbox):
-            return self._welcome()
+        tried = self._tried_by_others()
+        reason = self._access.must_change_pin(mailbox)
+        if not reason:
+            return self._welcome(*tried)
         change = PinChange(
             self._menu,
             self._access,
@@ -277,7 +294,19 @@ class Portal:
             done=self._welcome,
             leave=None,
         )
-        return change.ask("portal.must_change_pin")
+        return change.ask(*tried, reason)
+
+    def _tried_by_others(self) -> tuple[Sound, ...]:
+        """What an owner is told of wrong PINs; one's own few of this call are no news."""
+        wrong = self._access.wrong_pins(self.mailbox) - self._tries
+        if wrong < self._menu.login_tries:
+            return ()
+        locked = wrong + self._tries >= self._menu.lock_after
+        return (
+            *(("portal.mailbox_was_locked",) if locked else ()),
+            "portal.wrong_pins",
+            *spoken_digits(str(wrong)),
+        )
 
     def _welcome(self, *before: Sound) -> list[Command]:
         """The main menu for the first time; the owner must know why nobody can leave a message."""
@@ -296,10 +325,16 @@ class Portal:
 
     def _refuse(self) -> list[Command]:
         self._tries += 1
-        if self._tries >= self._menu.login_tries:
-            return self._goodbye("portal.bad_pin")
-        ask = self._ask_mailbox if self._asks_number else self._ask_pin
-        return ask("portal.bad_pin")
+        over = self._tries >= self._menu.login_tries
+        again = self._ask_mailbox if self._asks_number else self._ask_pin
+        follows = self._goodbye if over else again
+        self._after_pause = lambda: follows("portal.bad_pin")
+        delays = self._menu.login_delays_s
+        delay_s = delays[min(self._tries, len(delays)) - 1] if delays else 0
+        if not delay_s:
+            return self._after_pause()
+        self.state = PortalState.PAUSE
+        return [Wait(delay_s)]
 
     def _main_menu(self, *before: Sound) -> list[Command]:
         self.state = PortalState.MAIN
@@ -346,6 +381,20 @@ class Portal:
         envelope = self._access.envelope(message_id)
         said = () if envelope is None else envelope_prompts(envelope, self._language)
         return self._at_message(*said)
+
+    def _call_back(self, message_id: str) -> list[Command]:
+        """Call whoever left the message; not offered for a number that was withheld."""
+        number = self._access.number_to_call_back(message_id)
+        if not number:
+            return self._at_message("portal.no_call_back")
+        self.state, self._number = PortalState.CALLING, number
+        return [Play(("portal.call_back",))]
+
+    def call_back_failed(self) -> list[Command]:
+        """Nobody took the call: the caller is still here."""
+        if self.state is not PortalState.CALLING:
+            return []
+        return self._after_message("portal.no_call_back")
 
     def _at_message(self, *before: Sound) -> list[Command]:
         """Say something, and go on where we were: in the message or after it."""

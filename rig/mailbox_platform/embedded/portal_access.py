@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -128,9 +129,19 @@ class StoreAccess:
         """Whether settings can be changed by phone here."""
         return self._service is not None
 
-    def must_change_pin(self, mailbox: str) -> bool:
-        """Whether the owner must choose a PIN before anything else."""
-        return self._service is not None and self._service.pins.must_change(mailbox)
+    def must_change_pin(self, mailbox: str) -> str:
+        """Prompt that says why the owner must choose a PIN before anything else; else empty."""
+        return "" if self._service is None else self._service.pins.must_change(mailbox)
+
+    def wrong_pins(self, mailbox: str) -> int:
+        """Wrong PINs since the last right one."""
+        return self._store.login_failures(mailbox).count
+
+    def number_to_call_back(self, message_id: str) -> str:
+        """Number of whoever left a message; empty when it is withheld or no number."""
+        message = self._store.message(message_id)
+        caller = "" if message is None else message.caller
+        return caller if re.fullmatch(r"\+?[0-9]{2,15}", caller) else ""
 
     def pin_fault(self, mailbox: str, pin: str) -> str:
         """Prompt that says why a new PIN is refused; empty when it may be taken."""

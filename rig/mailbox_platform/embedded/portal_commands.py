@@ -68,6 +68,19 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBack:
+    """Connect the caller with a number; report ``call_back_failed`` when nobody answers.
+
+    Attributes:
+        mailbox: whose owner calls.
+        number: in normal form.
+    """
+
+    mailbox: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoteLogin:
     """Count a right or wrong PIN for a mailbox."""
 
@@ -185,4 +198,4 @@ Work = (
 )
 """What changes the store or a setting; each is done whole or not at all."""
 
-Command = Play | Wait | HangUp | Record | StopRecording | Work
+Command = Play | Wait | HangUp | Record | StopRecording | CallBack | Work

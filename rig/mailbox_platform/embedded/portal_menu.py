@@ -50,6 +50,8 @@ class PortalMenu:
         menu_s: how long to wait for a key of the main menu.
         after_message_s: pause for a key after a message, before the next one.
         login_tries: wrong PINs in one call before it ends.
+        login_delays_s: silence after the first, second ... wrong PIN of a call, seconds; the
+            last one holds for all further ones.
         reminders: how often a prompt is repeated to a caller who presses nothing.
         lock_after: wrong PINs in a row, over all calls, before the mailbox is locked.
         lock_s: how long it stays locked, seconds.
@@ -73,6 +75,7 @@ class PortalMenu:
     menu_s: float = 8
     after_message_s: float = 1.5
     login_tries: int = 3
+    login_delays_s: tuple[float, ...] = (0.5, 1.5, 3.0)
     reminders: int = 2
     lock_after: int = 10
     lock_s: float = 900
@@ -143,6 +146,11 @@ def parse_portal_menu(text: str, name: str = "portal menu") -> PortalMenu:
         if kind is None:
             choices = ", ".join(known)
             faults.append(_fault(name, f"unknown key {key!r}", "one of " + choices))
+        elif str(key) == "login_delays_s":
+            if isinstance(value, list) and all(_is_number(one, whole=False) for one in value):
+                values[str(key)] = tuple(value)
+            else:
+                faults.append(_fault(name, f"{key}: {value!r}", "a list such as [0.5, 1.5, 3]"))
         elif not _is_number(value, whole=kind == "int"):
             faults.append(_fault(name, f"{key}: {value!r}", "a number of 0 or more"))
         else:

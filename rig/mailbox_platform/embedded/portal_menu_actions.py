@@ -28,6 +28,7 @@ class MessageAction(StrEnum):
     ENVELOPE = "envelope"
     REPLY = "reply"
     FORWARD = "forward"
+    CALL_BACK = "call_back"
     MAIN_MENU = "main_menu"
 
 

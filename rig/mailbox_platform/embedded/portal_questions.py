@@ -57,7 +57,7 @@ class PortalQuestions(Protocol):
         ...
 
     def check_pin(self, mailbox: str, pin: str) -> bool:
-        """Whether it is the mailbox's PIN."""
+        """Whether it is the mailbox's PIN; as much work for a mailbox that does not exist."""
         ...
 
     def is_locked(self, mailbox: str) -> bool:
@@ -81,8 +81,16 @@ class PortalQuestions(Protocol):
         """Whether settings can be changed by phone here."""
         ...
 
-    def must_change_pin(self, mailbox: str) -> bool:
-        """Whether the owner must choose a PIN before anything else."""
+    def must_change_pin(self, mailbox: str) -> str:
+        """Prompt that says why the owner must choose a PIN before anything else; else empty."""
+        ...
+
+    def wrong_pins(self, mailbox: str) -> int:
+        """Wrong PINs since the last right one."""
+        ...
+
+    def number_to_call_back(self, message_id: str) -> str:
+        """Number of whoever left a message; empty when it cannot be called."""
         ...
 
     def pin_fault(self, mailbox: str, pin: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from rig.errors import RigError, UsageError
 from rig.mailbox_platform.embedded.portal import Portal
 from rig.mailbox_platform.embedded.portal_commands import (
+    CallBack,
     Command,
     GreetingSound,
     HangUp,
@@ -45,6 +46,8 @@ class PortalSession:
         stream: audio of the call; its ``on_digit`` is taken.
         work: does what the dialogue decides, and knows what is to be played.
         hang_up: ends the call.
+        connect: connects the caller with a number, for a mailbox; gives back whether somebody
+            has answered, who then has the call. None where that is not possible.
     """
 
     def __init__(
@@ -53,11 +56,14 @@ class PortalSession:
         stream: AudioStream,
         work: PortalWork,
         hang_up: Callable[[], None],
+        connect: Callable[[str, str], Awaitable[bool]] | None = None,
     ) -> None:
         self._portal = portal
         self._stream = stream
         self._work = work
         self._hang_up = hang_up
+        self._connect = connect
+        self._calling: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._sounds: deque[Sound] = deque()
@@ -87,6 +93,8 @@ class PortalSession:
         if self._ended:
             return
         self._ended = True
+        if self._calling is not None:
+            self._calling.cancel()
         self._stop()
         self._carry_out(self._portal.hang_up())
 
@@ -117,6 +125,8 @@ class PortalSession:
                     self._watch = SoundWatch(self._stream.record(), at)
                     self._longest_at = at + longest_s
                     self._look()
+                case CallBack(mailbox, number):
+                    self._calling = self._loop.create_task(self._call_back(mailbox, number))
                 case StopRecording():
                     self._recording_over(by_key=True)
                 case _:
@@ -138,6 +148,12 @@ class PortalSession:
             self._sounds.appendleft("portal.not_kept")
         if not self._ended:
             self._next_sound()
+
+    async def _call_back(self, mailbox: str, number: str) -> None:
+        """Connect the caller; the platform takes the call over, or leaves it here."""
+        answered = self._connect is not None and await self._connect(number, mailbox)
+        if not answered and not self._ended:
+            self._carry_out(self._portal.call_back_failed())
 
     def _look(self) -> None:
         """Look at the recording now and then: it ends at its limit, or in a long silence."""

@@ -272,6 +272,8 @@ class RunningPlatform:
             parts.settings,
             self.store,
             first_list_number=menu.first_list_number,
+            pin_policy=parts.config.pin_policy,
+            clock=parts.clock,
         )
         await stack.listen(parts.host, parts.voicemail_port)
         self._opened.append(stack.close)

@@ -10,11 +10,11 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from provisioning.distribution_list import FIRST_LIST_NUMBER
-from provisioning.pin import GUIDE_RULES, PinRules
+from rig.clock import Clock, now
 from rig.mailbox_platform.embedded.directory import Directory, PortalTarget
 from rig.mailbox_platform.embedded.greeting_book import GreetingBook
 from rig.mailbox_platform.embedded.list_book import ListBook
-from rig.mailbox_platform.embedded.pin_book import PinBook
+from rig.mailbox_platform.embedded.pin_book import PinBook, PinPolicy
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import MessageStore
 
@@ -27,7 +27,8 @@ class SelfService:
         settings: mailbox options.
         store: where the rest is kept.
         first_list_number: what is typed for the first distribution list.
-        pin_rules: what the platform demands of a chosen PIN.
+        pin_policy: what the platform demands of PINs.
+        clock: tells how old a PIN is.
 
     Attributes:
         pins: PINs.
@@ -43,9 +44,10 @@ class SelfService:
         store: MessageStore,
         *,
         first_list_number: int = FIRST_LIST_NUMBER,
-        pin_rules: PinRules = GUIDE_RULES,
+        pin_policy: PinPolicy | None = None,
+        clock: Clock = now,
     ) -> None:
-        self.pins = PinBook(directory, store, pin_rules)
+        self.pins = PinBook(directory, store, pin_policy, clock)
         self.lists = ListBook(directory, store, first_list_number)
         self.greetings = GreetingBook(store)
         self.time_zone = ZoneInfo(directory.site.locale.time_zone)

@@ -15,10 +15,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from rig.errors import RigError
+from rig.errors import ProtocolError, RigError
 from rig.mailbox_platform.embedded.call_leg import CalleeLeg, CallerLeg, Leg, Rows, body_rows
 from rig.sip.header import Headers
 from rig.sip.message import REASONS, Request, Response
+from rig.sip.name_addr import NameAddr
 from rig.sip_transport.stack import IncomingRequest
 
 _GLARE = 491
@@ -207,6 +208,15 @@ class Referral:
         self._transferor = transferor
         self._reports = reports
         self.status = 0
+
+    @property
+    def sponsor(self) -> str:
+        """User part of Referred-By: on whose behalf; empty when nobody is named."""
+        text = self._incoming.request.headers.get("Referred-By") or ""
+        try:
+            return NameAddr.parse(text).uri.user_unescaped or "" if text else ""
+        except ProtocolError:
+            return ""
 
     def accept(self) -> None:
         """Say that the transfer is being tried."""

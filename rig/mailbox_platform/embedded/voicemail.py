@@ -224,11 +224,13 @@ class VoicemailServer:
             policy=self._policy,
             clock=self._clock,
         )
+        session.transfer = CallTransfer(session.call)
         portal = PortalSession(
             Portal(self._menu, access, language=self._language),
             session.stream,
             PortalWork(self._store, self._service, self._place),
             hang_up=partial(self._hang_up, session.call),
+            connect=session.transfer.to,
         )
         session.finish = portal.finish
         if mailbox:
@@ -260,10 +262,10 @@ class VoicemailServer:
 
     def _caller_keys(self, session: _Session, mailbox: str) -> CallerKeys:
         number = "" if self._service is None else self._service.transfer_number(mailbox)
-        session.transfer = CallTransfer(session.call, mailbox) if number else None
+        session.transfer = CallTransfer(session.call) if number else None
         return CallerKeys(
             actions=self._menu.deposit,
-            transfer=partial(session.transfer.to, number) if session.transfer else None,
+            transfer=partial(session.transfer.to, number, mailbox) if session.transfer else None,
             mark_urgent=self._mark_urgent,
             urgent_s=self._menu.urgent_s,
         )

@@ -34,19 +34,18 @@ class CallTransfer:
 
     Args:
         call: established, with the platform.
-        mailbox: whose caller it is.
     """
 
-    def __init__(self, call: Call, mailbox: str) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._mailbox = mailbox
         self._result: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def to(self, number: str) -> bool:
+    async def to(self, number: str, mailbox: str) -> bool:
         """Ask for it and wait for its end.
 
         Args:
             number: in normal form, or an extension.
+            mailbox: on whose behalf.
 
         Returns:
             Whether somebody has answered; the call then belongs to the platform.
@@ -54,7 +53,7 @@ class CallTransfer:
         host = self._call.request.to.uri.host
         rows = [
             ("Refer-To", f"<sip:{number}@{host}>"),
-            ("Referred-By", f"<sip:{self._mailbox}@{host}>"),
+            ("Referred-By", f"<sip:{mailbox}@{host}>"),
         ]
         self._result = asyncio.get_running_loop().create_future()
         try:

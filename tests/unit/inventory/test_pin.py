@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioning.pin import GUIDE_RULES, PinRules, check_pin, generate_pin, longest_run
+from provisioning.pin import (
+    GUIDE_RULES,
+    PLATFORM_RANGES,
+    PinFault,
+    PinRules,
+    check_pin,
+    generate_pin,
+    is_pattern,
+    longest_run,
+    outside_platform_ranges,
+    pin_faults,
+    sentence_of,
+    spellings_of_own_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +126,96 @@ def test_longest_run() -> None:
     assert longest_run("5", 1) == 1
     assert longest_run("1235", 1) == 3
     assert longest_run("3321", -1) == 3
+
+
+# -- the platform's further rules (b4) --------------------------------------------------------
+
+PINS = st.text(alphabet="0123456789", min_size=1, max_size=12)
+OWN = spellings_of_own_number("+493023125101", "101")
+
+
+@given(PINS)
+def test_b4_a_pattern_is_one_string_written_several_times(pin: str) -> None:
+    by_hand = any(
+        len(pin) % length == 0 and pin[:length] * (len(pin) // length) == pin
+        for length in range(1, len(pin))
+    )
+    assert is_pattern(pin) == by_hand
+
+
+@given(st.text(alphabet="0123456789", min_size=1, max_size=5), st.integers(2, 4))
+def test_b4_every_repetition_is_refused_where_that_is_forbidden(block: str, times: int) -> None:
+    pin = block * times
+    assert PinFault.PATTERN in pin_faults(pin, PinRules(refuse_pattern=True))
+    assert PinFault.PATTERN not in pin_faults(pin)
+
+
+def test_b4_own_number_in_every_spelling_and_backwards() -> None:
+    assert OWN == ("493023125101", "03023125101", "101")
+    rules = PinRules(min_length=3, refuse_own_number=True)
+    both = PinRules(min_length=3, refuse_own_number=True, refuse_reversed_own_number=True)
+    for own in OWN:
+        assert PinFault.OWN_NUMBER in pin_faults(own, rules, OWN)
+        assert PinFault.OWN_NUMBER not in pin_faults(own, GUIDE_RULES, OWN)
+        assert PinFault.OWN_NUMBER in pin_faults(own[::-1], both, OWN)
+    assert PinFault.OWN_NUMBER not in pin_faults("03023125101"[::-1], rules, OWN)
+    assert PinFault.OWN_NUMBER not in pin_faults("030231251019", both, OWN)
+    assert spellings_of_own_number("+15551234567", "", "1", "") == ("15551234567", "5551234567")
+
+
+@given(st.sampled_from(sorted(PLATFORM_RANGES)), st.integers(1, 40))
+def test_b4_ranges_are_those_of_the_schema(name: str, value: int) -> None:
+    low, high = PLATFORM_RANGES[name]
+    values = {"min_length": 2, "max_length": 30, name: value}
+    if values["min_length"] > values["max_length"]:
+        return
+    told = outside_platform_ranges(PinRules(**values))
+    assert bool(told) != (low <= value <= high)
+    assert all(name in one for one in told)
+
+
+def test_b4_every_fault_has_its_sentence() -> None:
+    rules = PinRules(max_repeated=3)
+    sentences = [sentence_of(fault, rules) for fault in PinFault]
+    assert len(set(sentences)) == len(list(PinFault))
+
+
+@given(
+    st.integers(0, 2**32),
+    st.builds(
+        PinRules,
+        min_length=st.integers(2, 8),
+        max_length=st.just(12),
+        max_ascending=st.integers(2, 5),
+        max_descending=st.integers(2, 5),
+        max_repeated=st.one_of(st.none(), st.integers(1, 6)),
+        refuse_pattern=st.booleans(),
+        refuse_own_number=st.booleans(),
+        refuse_reversed_own_number=st.booleans(),
+    ),
+)
+def test_r10_generated_pins_keep_every_rule_that_is_set(seed: int, rules: PinRules) -> None:
+    pin = generate_pin(random.Random(seed), rules, own_numbers=OWN)
+    assert pin_faults(pin, rules, OWN) == []
+
+
+def test_r10_when_no_pin_is_possible_that_is_said() -> None:
+    rules = PinRules(min_length=2, max_length=2, max_repeated=1, refuse_own_number=True)
+    every = [f"{number:02d}" for number in range(100)]
+    with pytest.raises(ValueError, match="keeps the rules"):
+        generate_pin(random.Random(1), rules, own_numbers=every)
+
+
+@given(PINS, st.integers(1, 6), st.integers(1, 6))
+def test_r15_a_run_is_refused_exactly_when_it_is_longer_than_the_limit(
+    pin: str, ascending: int, descending: int
+) -> None:
+    rules = PinRules(min_length=1, max_ascending=ascending, max_descending=descending)
+    up, down = "0123456789", "9876543210"
+
+    def holds(run: str, limit: int) -> bool:
+        return any(run[i : i + limit + 1] in pin for i in range(len(run) - limit))
+
+    faults = pin_faults(pin, rules)
+    assert (PinFault.ASCENDING in faults) == holds(up, ascending)
+    assert (PinFault.DESCENDING in faults) == holds(down, descending)

@@ -23,6 +23,7 @@ from rig.mailbox_platform.embedded.portal import (
     Restore,
     Wait,
 )
+from rig.mailbox_platform.embedded.portal_commands import CallBack
 from rig.mailbox_platform.embedded.portal_menu import (
     MainAction,
     MessageAction,
@@ -46,6 +47,7 @@ class Access:
     new: list[str] = field(default_factory=lambda: ["a", "b"])
     saved: list[str] = field(default_factory=lambda: ["s"])
     failures: list[str] = field(default_factory=list)
+    callers: dict[str, str] = field(default_factory=dict)
 
     def identify(self, caller):
         return (BOX, self.need) if caller == BOX else None
@@ -72,7 +74,13 @@ class Access:
     has_settings = False
 
     def must_change_pin(self, mailbox):
-        return False
+        return ""
+
+    def wrong_pins(self, mailbox):
+        return len(self.failures)
+
+    def number_to_call_back(self, message_id):
+        return self.callers.get(message_id, "")
 
     def envelope(self, message_id):
         return Envelope(22, 11, 14, 5, "+4930200", 7.4)
@@ -124,6 +132,8 @@ class Caller:
     def keys(self, keys: str) -> Caller:
         for key in keys:
             self.run(self.portal.digit(key))
+            if self.portal.state is PortalState.PAUSE:
+                self.run(self.portal.timeout())
         return self
 
     def listen(self) -> Caller:
@@ -209,6 +219,99 @@ def test_a_locked_mailbox_refuses_the_right_pin():
     caller = Caller(Access(locked={BOX})).keys(PIN + "#")
     assert caller.portal.state is PortalState.ASK_PIN
     assert caller.portal.mailbox == ""
+
+
+def waits_after_wrong_pins(caller: Caller, entries: list[str]) -> list[float]:
+    """The silence after each wrong login, seconds."""
+    waits = []
+    for entry in entries:
+        for key in entry:
+            caller.run(caller.portal.digit(key))
+        last = caller.commands[-1]
+        assert caller.portal.state is PortalState.PAUSE
+        assert isinstance(last, Wait)
+        waits.append(last.seconds)
+        caller.run(caller.portal.timeout())
+    return waits
+
+
+def test_vm_por_06_the_silence_grows_and_is_the_same_whoever_is_asked_for():
+    wrong = waits_after_wrong_pins(Caller(Access(), "+49171"), ["030100#1#"] * 3)
+    unknown = waits_after_wrong_pins(Caller(Access(), "+49171"), ["999#1#"] * 3)
+    locked = waits_after_wrong_pins(Caller(Access(locked={BOX}), "+49171"), ["030100#1#"] * 3)
+    assert wrong == unknown == locked == list(MENU.login_delays_s)
+    assert wrong == sorted(set(wrong))
+
+
+def test_vm_por_06_what_is_typed_in_the_silence_counts_for_nothing():
+    caller = Caller(Access())
+    for key in "1#" + PIN + "#":
+        caller.run(caller.portal.digit(key))
+    assert caller.portal.state is PortalState.PAUSE
+    assert caller.access.failures == [BOX]
+    caller.run(caller.portal.timeout())
+    assert caller.portal.state is PortalState.ASK_PIN
+    assert caller.keys(PIN + "#").portal.mailbox == BOX
+
+
+def test_vm_por_07_the_pin_is_checked_for_a_mailbox_that_is_not_there_too():
+    asked: list[tuple[str, str]] = []
+
+    class Counting(Access):
+        def check_pin(self, mailbox, pin):
+            asked.append((mailbox, pin))
+            return super().check_pin(mailbox, pin)
+
+    Caller(Counting(), "+49171").keys("999#1#")
+    Caller(Counting(locked={BOX}), "+49171").keys("030100#1#")
+    Caller(Counting(), "+49171").keys("030100#1#")
+    assert asked == [("", "1"), (BOX, "1"), (BOX, "1")]
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        (0, []),
+        (2, []),
+        (3, ["portal.wrong_pins", "spoken.3"]),
+        (10, ["portal.mailbox_was_locked", "portal.wrong_pins", "spoken.1", "spoken.0"]),
+    ],
+)
+def test_owner_is_told_of_wrong_pins(failures, told):
+    caller = Caller(Access(failures=[BOX] * failures)).keys(PIN + "#")
+    assert caller.heard == ["portal.enter_pin", *told, "portal.main"]
+
+
+def test_owner_is_not_told_of_ones_own_slips():
+    caller = Caller(Access()).keys("1#2#" + PIN + "#")
+    assert caller.heard[-1] == "portal.main"
+    assert "portal.wrong_pins" not in caller.heard
+
+
+def test_vm_msg_06_call_back_leaves_the_message_as_it_was():
+    access = Access(callers={"a": "+4930200"})
+    caller = logged_in(access).keys("15")
+    assert caller.heard[-1] == "portal.call_back"
+    caller.listen()
+    assert caller.commands[-1] == CallBack(BOX, "+4930200")
+    assert access.new == ["a", "b"]
+    # Keys mean nothing while it rings; nobody answers, and the dialogue goes on.
+    assert caller.keys("7#*").commands[-1] == CallBack(BOX, "+4930200")
+    caller.run(caller.portal.no_call_back())
+    assert caller.heard[-2:] == ["portal.no_call_back", "portal.after_message"]
+    assert access.new == ["a", "b"]
+    assert caller.keys("7").access.new == ["b"]
+
+
+def test_vm_msg_06_a_withheld_number_cannot_be_called_back():
+    caller = logged_in().keys("15")
+    assert "portal.no_call_back" in caller.heard
+    assert caller.portal.state is PortalState.MESSAGE
+    assert not any(isinstance(command, CallBack) for command in caller.commands)
+
+
+def test_call_back_that_fails_after_the_caller_went_on_says_nothing():
+    assert logged_in().portal.no_call_back() == []
 
 
 def test_hearing_all_new_messages():
@@ -307,7 +410,7 @@ def test_a_message_that_another_call_deleted_is_passed_over():
 def test_keys_without_a_meaning_do_nothing_at_a_message_and_repeat_the_menu():
     caller = logged_in().keys("1")
     before = list(caller.heard)
-    assert caller.keys("5A").heard == before
+    assert caller.keys("AB").heard == before
     assert logged_in().keys("5").heard == ["portal.main"]
 
 

@@ -8,13 +8,11 @@ Source: mailbox guide, "Mailbox-Kennwort ändern".
 
 from __future__ import annotations
 
-import random
 import secrets
 from typing import Any
 
 from aiohttp import web
 
-from provisioning.pin import generate_pin, pin_faults
 from provisioning.secret import Secret
 from rig.mailbox_platform.embedded.web.checks import Checks
 from rig.mailbox_platform.embedded.web.sessions import same
@@ -86,24 +84,19 @@ def _chosen_pin(visit: Visit, checks: Checks) -> str:
                 fault.value, rules.max_repeated
             ),
         )
-        for fault in pin_faults(typed, rules)
+        for fault in pins.faults(visit.number, typed)
     ]
-    if faults:
-        checks.errors["pin"] = " ".join(faults)
-    elif pins.check(visit.number, typed):
+    if pins.check(visit.number, typed):
         checks.fault("pin", "fault.pin_same")
+    elif faults:
+        checks.errors["pin"] = " ".join(faults)
     if typed != again:
         checks.fault("pin_again", "fault.pin_mismatch")
     return typed
 
 
 def _generated(visit: Visit) -> Secret:
-    pins = visit.backend.self_service.pins
-    rng = random.SystemRandom()
-    pin = generate_pin(rng, pins.rules)
-    while pins.check(visit.number, pin):
-        pin = generate_pin(rng, pins.rules)
-    return Secret(pin)
+    return Secret(visit.backend.self_service.pins.suggest(visit.number))
 
 
 async def _users(visit: Visit) -> web.StreamResponse:

@@ -6,14 +6,12 @@ Paths, bodies and answers are described in ``docs/reference/openapi.yaml``.
 from __future__ import annotations
 
 import json
-import random
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from provisioning.phone_number import alias_notes
-from provisioning.pin import check_pin, generate_pin
 from provisioning.secret import Secret
 from rig.mailbox_platform.embedded.alias_book import AliasConflictError
 from rig.mailbox_platform.embedded.store import StoredMessage
@@ -134,12 +132,12 @@ async def _put_pin(call: Call) -> web.StreamResponse:
     body = await _json(call, "pin", "pin_again")
     if body["pin"] != body["pin_again"]:
         raise ApiFault(400, "The two PINs differ; nothing was changed.")
-    faults = check_pin(body["pin"])
-    if faults:
-        raise ApiFault(400, "; ".join(faults) + ". Nothing was changed.")
     pins, number = call.backend.self_service.pins, call.user.number
     if pins.check(number, body["pin"]):
         raise ApiFault(400, "This is the PIN that the mailbox has now; nothing was changed.")
+    faults = pins.faults_in_words(number, body["pin"])
+    if faults:
+        raise ApiFault(400, "; ".join(faults) + ". Nothing was changed.")
     with call.backend.store.together() as kept:
         pins.change(number, Secret(body["pin"]))
     await kept
@@ -148,4 +146,4 @@ async def _put_pin(call: Call) -> web.StreamResponse:
 
 async def _suggest_pin(call: Call) -> web.StreamResponse:
     require_options(call)
-    return json_response({"pin": generate_pin(random.SystemRandom())})
+    return json_response({"pin": call.backend.self_service.pins.suggest(call.user.number)})
