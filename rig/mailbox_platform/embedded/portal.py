@@ -16,6 +16,7 @@ what); the keys are data, see ``portal_menu.yaml``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -103,6 +104,7 @@ class Portal:
         self._asks_number = False
         self._entered = ""
         self._tries = 0
+        self._slips: Counter[str] = Counter()
         self._silences = 0
         self._queue: tuple[str, ...] = ()
         self._index = 0
@@ -277,6 +279,7 @@ class Portal:
             return self._refuse()
         if right:
             return [NoteLogin(mailbox, succeeded=True), *self._enter(mailbox)]
+        self._slips[mailbox] += 1
         return [NoteLogin(mailbox, succeeded=False), *self._refuse()]
 
     def _enter(self, mailbox: str) -> list[Command]:
@@ -298,10 +301,11 @@ class Portal:
 
     def _tried_by_others(self) -> tuple[Sound, ...]:
         """What an owner is told of wrong PINs; one's own few of this call are no news."""
-        wrong = self._access.wrong_pins(self.mailbox) - self._tries
+        counted = self._access.wrong_pins(self.mailbox)
+        wrong = counted - self._slips[self.mailbox]
         if wrong < self._menu.login_tries:
             return ()
-        locked = wrong + self._tries >= self._menu.lock_after
+        locked = counted >= self._menu.lock_after
         return (
             *(("portal.mailbox_was_locked",) if locked else ()),
             "portal.wrong_pins",

@@ -282,6 +282,13 @@ def test_owner_is_told_of_wrong_pins(failures, told):
     assert caller.heard == ["portal.enter_pin", *told, "portal.main"]
 
 
+def test_a_try_at_a_locked_mailbox_is_no_slip_of_ones_own():
+    access = Access(failures=[BOX] * 3, locked={BOX})
+    caller = Caller(access).keys(PIN + "#")
+    access.locked.clear()
+    assert "portal.wrong_pins" in caller.keys(PIN + "#").heard
+
+
 def test_owner_is_not_told_of_ones_own_slips():
     caller = Caller(Access()).keys("1#2#" + PIN + "#")
     assert caller.heard[-1] == "portal.main"
@@ -297,7 +304,7 @@ def test_vm_msg_06_call_back_leaves_the_message_as_it_was():
     assert access.new == ["a", "b"]
     # Keys mean nothing while it rings; nobody answers, and the dialogue goes on.
     assert caller.keys("7#*").commands[-1] == CallBack(BOX, "+4930200")
-    caller.run(caller.portal.no_call_back())
+    caller.run(caller.portal.call_back_failed())
     assert caller.heard[-2:] == ["portal.no_call_back", "portal.after_message"]
     assert access.new == ["a", "b"]
     assert caller.keys("7").access.new == ["b"]
@@ -311,7 +318,7 @@ def test_vm_msg_06_a_withheld_number_cannot_be_called_back():
 
 
 def test_call_back_that_fails_after_the_caller_went_on_says_nothing():
-    assert logged_in().portal.no_call_back() == []
+    assert logged_in().portal.call_back_failed() == []
 
 
 def test_hearing_all_new_messages():
