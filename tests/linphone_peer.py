@@ -114,8 +114,14 @@ async def linphonec(
             udp_port=free_sip_port() if transport == "udp" else 0,
             tcp_port=free_sip_port() if transport == "tcp" else 0,
             rtp_port=10_000 + 2 * (free_sip_port() % 10_000),
-            host=host, port=port, transport=transport, user=user,
-            auth_user=auth_user, password=password, domain=domain, realm=realm,
+            host=host,
+            port=port,
+            transport=transport,
+            user=user,
+            auth_user=auth_user,
+            password=password,
+            domain=domain,
+            realm=realm,
         )
     )
     output = home / "output"

@@ -1,4 +1,4 @@
-"""The packaged baresip against the platform: registration, MWI, and its SUBSCRIBE storm."""
+"""The packaged baresip against the platform: registration, MWI, calls, and its SUBSCRIBE storm."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import contextlib
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from peers import require_peer
+from peers import require_peer, require_root
 from platform_kit import ANNA, BERT, CARL, DOMAIN, Phone, make_site
+from site_lab import site_lab
 
+from provisioning.intent import SipTransport
+from rig.handset.base import AnswerMode
+from rig.handset.netns import own_network_namespace
+from rig.handset.softphone import SoftphoneHandset
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.sip.message_summary import parse_summary
 from rig.sip_transport.client_subscription import SubscriptionState
@@ -86,3 +91,61 @@ async def test_storm_at_start_is_survived(platform: EmbeddedPlatform, tmp_path: 
     assert grown_mib < 300
     assert (await watcher.register()).status == 200
     await watcher.close()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("transport", [SipTransport.UDP, SipTransport.TCP])
+async def test_it_subscribes_leaves_a_message_and_uses_the_portal(
+    transport: SipTransport, tmp_path: Path
+) -> None:
+    """All its roles in a row: caller with sound from a file, subscriber, portal by its digits."""
+    require_root()
+    require_peer("baresip")
+    with own_network_namespace():
+        async with site_lab(
+            tmp_path / "store", transport=transport, algorithms=("MD5",), warn_without_mail=False
+        ) as lab:
+            platform = lab.platform
+            (anna,) = await lab.boot("anna")
+            phone = SoftphoneHandset("greta", lab.site.intent("greta"))
+            try:
+                await phone.boot()
+                greta = lab.site.user("108")
+                (contact,) = platform.contacts(greta.number)
+                assert ("transport=tcp" in contact) == (transport is SipTransport.TCP)
+                await _until(lambda: platform.subscriptions == 3)  # Anna's phone has two
+                await anna.set_answer_mode(AnswerMode.BUSY)
+                call = await phone.dial("101")
+                await call.wait_established(15)
+                await call.wait_prompt("beep", 15)
+                assert "greeting.busy" in call.heard
+                await call.speak(2)
+                await call.hang_up()
+                await _until(lambda: anna.lamp.state().lit)
+                (message,) = platform.store.messages(lab.site.user("101").number)
+                assert message.caller == greta.number
+                platform.store.add(greta.number, message.caller, bytes(16000))
+                await _until(lambda: phone.lamp.state().lit)
+                portal = await phone.press_message_key()
+                await portal.wait_established(10)
+                await portal.wait_prompt("portal.enter_pin", 10)
+                await portal.send_digits(lab.pin("108") + "#")
+                await portal.wait_prompt("portal.main", 10)
+                await portal.send_digits("1")
+                await portal.wait_prompt("portal.message", 10)
+                await portal.send_digits("7")
+                await _until(lambda: not phone.lamp.state().lit)
+                await portal.hang_up()
+                assert (await platform.counts(greta.number)).saved == 0
+            finally:
+                await phone.shut_down()
+            # It said goodbye to registrar and notifier.
+            await _until(lambda: not platform.contacts(greta.number))
+            await _until(lambda: platform.subscriptions == 2)
+            assert platform.internal_errors == 0
+
+
+async def _until(reached: Callable[[], bool], timeout_s: float = 20) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not reached():  # noqa: ASYNC110 - another program tells nobody
+            await asyncio.sleep(0.02)
