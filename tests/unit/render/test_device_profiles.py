@@ -104,7 +104,7 @@ def test_explain_can_be_narrowed():
 
 
 def test_an_unknown_key_is_a_fault_with_its_line(folder):
-    change(folder / "snom" / "D785.yaml", "hardware:", "colour: black\nhardware:")
+    change(folder / "snom" / "D785.yaml", "limits:", "colour: black\nlimits:")
     (fault,) = faults(folder)
     assert fault == (
         "snom/D785.yaml:4:1: unknown key 'colour'; expected a key of the schema. "
