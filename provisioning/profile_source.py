@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from provisioning.yaml_source import YamlList, YamlMap, YamlNode, YamlText, load
 
 SCHEMA_VERSION = "1"
 CATALOGUE = "_sources.yaml"
+_PART_OF_SOURCE = re.compile(r"sources\..*\.(?:mark|evidence|where)$")
 _HEAD = {"schema", "extends", "abstract"}
 
 
@@ -284,10 +286,13 @@ def repeats(parent: YamlMap, child: YamlMap) -> list[Explained]:
     """
     had = {leaf.path: leaf.value for leaf in leaves(parent)}
     return [
-        leaf
-        for leaf in leaves(child)
-        if had.get(leaf.path) == leaf.value and "[" not in leaf.path and leaf.path not in _HEAD
+        leaf for leaf in leaves(child) if had.get(leaf.path) == leaf.value and _is_own(leaf.path)
     ]
+
+
+def _is_own(path: str) -> bool:
+    """Whether a value stands for itself: no item of a list, no part of a source."""
+    return "[" not in path and path not in _HEAD and _PART_OF_SOURCE.match(path) is None
 
 
 def leaves(node: YamlNode, path: str = "") -> Iterator[Explained]:

@@ -125,7 +125,7 @@ def default(parameter: Any) -> str:
 
 
 def models_page() -> Iterator[str]:
-    """Every vendor, with its number of models."""
+    """Every vendor."""
     known = load_profiles(device_profiles_dir())
     yield "# Handset models"
     yield ""
@@ -136,11 +136,8 @@ def models_page() -> Iterator[str]:
     yield "from; `phonerig profile lint` lists the facts that nobody has verified. No model was"
     yield "tried on a real phone."
     yield ""
-    vendors: dict[str, int] = {}
-    for profile in known.values():
-        vendors[profile.vendor] = vendors.get(profile.vendor, 0) + 1
-    rows = ((f"[{name}](models/{name}.md)", count) for name, count in sorted(vendors.items()))
-    yield from table(("vendor", "models"), rows)
+    for vendor in sorted({profile.vendor for profile in known.values()}):
+        yield f"- [{vendor}](models/{vendor}.md)"
 
 
 def vendor_pages() -> dict[str, Callable[[], Iterator[str]]]:
