@@ -45,6 +45,8 @@ class DepositPolicy:
             longest message is shorter.
         silence_s: silence that ends the recording.
         no_audio_s: time without any RTP from the beginning of the beep that ends the call.
+        vanished_s: time without any RTP, once there was some, that ends the call: the caller is
+            gone without a BYE. A caller who holds the mailbox in silence is taken for gone too.
         tail_s: how much of the ending silence is kept.
         max_messages: messages that a mailbox can hold.
         max_audio_s: how long all its messages together can be; a message is cut where the room
@@ -57,6 +59,7 @@ class DepositPolicy:
     warn_s: float = 10.0
     silence_s: float = 10.0
     no_audio_s: float = 4.5
+    vanished_s: float = 4.5
     tail_s: float = 0.5
     max_messages: int = 100
     max_audio_s: float = 18_000.0
@@ -80,6 +83,7 @@ class DepositEnd(StrEnum):
     TOO_LONG = "too_long"
     SILENCE = "silence"
     NO_AUDIO = "no_audio"
+    VANISHED = "vanished"
     FULL = "full"
     LOGIN = "login"
     TRANSFER = "transfer"
@@ -226,7 +230,7 @@ class Deposit:
             await self._transferred()
         elif end is DepositEnd.TOO_LONG:
             await self._stream.play("deposit.too_long")
-        elif message is not None:
+        elif message is not None and end is not DepositEnd.VANISHED:
             await self._thank(message)
 
     async def settled(self) -> StoredMessage | None:
@@ -349,15 +353,20 @@ class Deposit:
         warn_at = begun + self._room_s - policy.warn_s
         if 2 * policy.warn_s > self._room_s:
             warn_at = math.inf
+        packets, packet_at = 0, begun
         while watch is not None:
             at = loop.time()
             watch.look(at)
+            if watch.recording.packets != packets:
+                packets, packet_at = watch.recording.packets, at
             if self._key.is_set():
                 transfer = self._asked is DepositAction.TRANSFER
                 return DepositEnd.TRANSFER if transfer else DepositEnd.KEY
             heard = watch.recording.packets > 0
             if not heard and at >= begun + policy.no_audio_s:
                 return DepositEnd.NO_AUDIO
+            if heard and at >= packet_at + policy.vanished_s:
+                return DepositEnd.VANISHED
             if at >= begun + self._room_s:
                 return DepositEnd.TOO_LONG
             if heard and at >= watch.heard_at + policy.silence_s:
