@@ -71,7 +71,9 @@ class SmallRegistrar:
         self._news.clear()
         await self._news.wait()
 
-    async def notify(self, content: bytes, *, content_type: str = SUMMARY, state: str = "active"):
+    async def notify(
+        self, content: bytes, *, content_type: str = SUMMARY, state: str = "active", headers=()
+    ):
         """NOTIFY inside the newest subscription; returns the status."""
         subscribed = self.subscriptions[-1]
         subscribed.cseq += 1
@@ -84,13 +86,16 @@ class SmallRegistrar:
             ("Contact", self._contact),
             ("Event", "message-summary"),
             ("Subscription-State", f"{state};expires=600"),
+            *headers,
         ]
         request = Request("NOTIFY", str(asked.contacts[0].uri), rows, content)
         if content:
             request.headers.add("Content-Type", content_type)
         return await self._send(request, subscribed.incoming.flow)
 
-    async def notify_unsolicited(self, user: str, content: bytes, *, content_type: str = SUMMARY):
+    async def notify_unsolicited(
+        self, user: str, content: bytes, *, content_type: str = SUMMARY, headers=()
+    ):
         """NOTIFY outside every subscription; returns the status."""
         rows = [
             ("From", f"<sip:{user}@demo.example>;tag=small"),
@@ -98,6 +103,7 @@ class SmallRegistrar:
             ("Contact", self._contact),
             ("Event", "message-summary"),
             ("Subscription-State", "active;expires=600"),
+            *headers,
         ]
         request = Request("NOTIFY", self.contacts[user], rows, content)
         if content:

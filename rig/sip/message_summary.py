@@ -176,19 +176,22 @@ def _bounded(digits: str) -> int:
 def _groups(body: bytes) -> list[tuple[Row, ...]]:
     """Unfold the lines and group the rows between empty lines."""
     text = body.decode("utf-8", "surrogateescape").lstrip("\r\n")
-    groups: list[list[Row]] = [[]]
+    groups: list[list[tuple[str, list[str]]]] = [[]]
     for line in _LINE_END.split(text):
         if not line.strip():
             if groups[-1]:
                 groups.append([])
             continue
         if line[0] in " \t" and groups[-1]:
-            name, value = groups[-1][-1]
-            groups[-1][-1] = (name, f"{value} {line.strip()}".strip())
+            groups[-1][-1][1].append(line.strip())
             continue
         name, _, value = line.partition(":")
-        groups[-1].append((name.strip(), value.strip()))
-    return [tuple(group) for group in groups if group]
+        groups[-1].append((name.strip(), [value.strip()]))
+    return [
+        tuple((name, " ".join(parts).strip()) for name, parts in group)
+        for group in groups
+        if group
+    ]
 
 
 def lint_summary(body: bytes) -> list[LintFinding]:
