@@ -120,11 +120,11 @@ def test_an_unknown_key_of_a_parent_points_into_the_parent(folder):
 
 def test_wrong_and_missing_values_are_faults(folder):
     change(folder / "poly" / "VVX450.yaml", "accounts: 12", "accounts: many")
-    change(folder / "poly" / "_vvx.yaml", "mwi: slow", "mwi: dancing")
+    change(folder / "poly" / "_vendor.yaml", "mwi: slow", "mwi: dancing")
     change(folder / "snom" / "_vendor.yaml", "vendor: snom\n", "")
     found = faults(folder)
     assert any("limits.accounts; got 'many'" in fault for fault in found)
-    assert any(fault.startswith("poly/_vvx.yaml:6:") and "dancing" in fault for fault in found)
+    assert any(fault.startswith("poly/_vendor.yaml:") and "dancing" in fault for fault in found)
     assert any("vendor" in fault for fault in found)
 
 
@@ -156,7 +156,7 @@ def test_a_key_written_twice_is_an_error(folder):
 def test_an_unknown_model_names_near_ones():
     with pytest.raises(UnknownModelError, match="Did you mean VVX450") as caught:
         PROFILES.get("VVX-450")
-    assert caught.value.near == ("VVX450",)
+    assert caught.value.near[0] == "VVX450"
     with pytest.raises(KeyError):
         PROFILES["X1"]
     assert "X1" not in PROFILES
@@ -172,7 +172,7 @@ def test_a_missing_source_is_a_lint_fault(folder):
 
 def test_a_sample_that_does_not_match_is_a_lint_fault(folder):
     change(folder / "snom" / "_vendor.yaml", "compatible; snom870-SIP", "compatible; snom870")
-    change(folder / "poly" / "_vendor.yaml", "Polycom(?:VVX)-", "Polycom(?:XVV)-")
+    change(folder / "poly" / "_vendor.yaml", "Polycom(?:VVX|", "Polycom(?:XVV|")
     texts = [str(item) for item in lint_profiles(load_profiles(folder))]
     assert any("D785 identify.samples: does not match" in text for text in texts)
     assert any("VVX450 boot.user_agent: identify.user_agent does not match" in t for t in texts)
