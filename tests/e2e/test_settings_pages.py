@@ -263,7 +263,8 @@ async def test_r30b_forwarding_is_kept_by_condition(
 async def test_r30b_forwarding_without_a_number_is_refused(
     anna: Browser, platform: EmbeddedPlatform
 ) -> None:
-    before = services(platform)
+    before = replace(services(platform), call_waiting=False)
+    await platform.set_services(ANNA, before)
     page = await anna.change(
         anna.home + "/forwarding",
         always="on",
@@ -279,6 +280,8 @@ async def test_r30b_forwarding_without_a_number_is_refused(
     }
     assert page.fields()["busy_target"] == "nobody"
     assert services(platform) == before
+    page = await anna.change(anna.home + "/forwarding", no_answer_rings="5")
+    assert services(platform) == replace(before, no_answer=ForwardRule(rings=5))
 
 
 async def test_r28_do_not_disturb_is_switched_and_leaves_forwarding(

@@ -15,8 +15,10 @@ from settings_kit import ADMIN_PASSWORD, SOUND, Browser, settings_platform, spok
 from provisioning.secret import Secret
 from rig.clock import now
 from rig.errors import RigError, UsageError
+from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 
 WRONG = "Anmeldung nicht möglich"
@@ -378,7 +380,61 @@ async def test_the_lamps_that_are_told_are_the_own_ones(
     assert await told(anna) == [ANNA]
     async with Browser(platform) as boss:
         await boss.as_admin()
-        assert await told(boss) == sorted(platform.site.users)
+        assert await told(boss) == [ANNA, BERT, CARL]  # Bert's phone shows Anna's mailbox
+
+
+async def test_a_change_tells_the_lamps_that_it_changes_and_no_others(
+    platform: EmbeddedPlatform,
+) -> None:
+    async with Browser(platform) as boss:
+        await boss.as_admin()
+        async with boss.session.get(boss.base + "/lamps") as stream:
+
+            async def told() -> dict:
+                await stream.content.readuntil(b"data: ")
+                return json.loads(await stream.content.readline())
+
+            assert sorted(await told()) == [ANNA, BERT, CARL]
+            platform.store.add(CARL, ANNA, bytes(16000), urgent=True)
+            platform.store.add(CARL, ANNA, bytes(16000))
+            assert await told() == {
+                CARL: {
+                    "number": CARL, "on": True, "new": 2, "urgent": 1,
+                    "text": "Lampe an: 2 neu, davon 1 dringend",
+                }
+            }  # fmt: skip
+            platform.store.add(ANNA, CARL, bytes(16000))
+            found = await told()
+            assert {number: one["new"] for number, one in found.items()} == {ANNA: 1, BERT: 1}
+            await platform.set_mailbox_options(ANNA, MailboxOptions(mwi=False))
+            found = await told()
+            assert {number: one["on"] for number, one in found.items()} == {
+                ANNA: False,
+                BERT: False,
+            }
+
+
+async def test_streams_are_bounded_and_leave_nothing(platform: EmbeddedPlatform) -> None:
+    lamps = platform._web._lamps  # type: ignore[union-attr]  # the page is there
+    async with Browser(platform) as browser:
+        await browser.as_user(platform.site.users[ANNA])
+        streams = []
+        for _ in range(7):
+            stream = await browser.session.get(browser.base + "/lamps")
+            await stream.content.readuntil(b"data: ")
+            streams.append(stream)
+        async with asyncio.timeout(10):
+            for stream in streams[:2]:
+                await stream.read()  # the oldest ones are ended
+            while lamps.streams > 5:
+                await asyncio.sleep(0.02)
+        assert lamps.streams == 5
+        for stream in streams:
+            stream.close()
+        async with asyncio.timeout(10):
+            while lamps.streams:
+                platform.store.add(ANNA, CARL, bytes(1600))  # a write shows that nobody listens
+                await asyncio.sleep(0.1)
 
 
 # -- what is sent --------------------------------------------------------------------------
@@ -473,6 +529,43 @@ async def test_bodies_are_bounded_and_kinds_are_named(
     page = await anna.upload(anna.home + "/announcements", "Big", bytes(21_000_000))
     assert page.status == 413
     assert (await anna.open(anna.home)).status == 200
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(platform: EmbeddedPlatform) -> None:
+    web = platform._web
+    assert web is not None
+    backend = web._backend
+    slow = SettingsServer(
+        backend, "127.0.0.1", 0, config=WebConfig(), mail=False, body_deadline_s=0.2
+    )
+    await slow.start()
+    host, port = slow.address
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(
+        f"POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\ncsrf=".encode()
+    )
+    async with asyncio.timeout(10):
+        answer = await reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 408")
+    writer.close()
+    await writer.wait_closed()
+    await slow.close()
+
+
+async def test_a_fault_of_ours_is_a_page_in_words(
+    platform: EmbeddedPlatform, anna: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = platform._web
+    assert web is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(platform.store, "messages", lambda mailbox: 1 / 0)
+        page = await anna.open(anna.home + "/messages")
+    assert page.status == 500
+    assert "Das ist unser Fehler" in page.words
+    assert "division" not in page.body.decode()
+    assert web.internal_errors == 1
+    web.internal_errors = 0
 
 
 async def test_methods_and_paths_that_are_none_are_refused_in_words(anna: Browser) -> None:

@@ -322,7 +322,7 @@ class EmbeddedPlatform:
         if former.mwi != options.mwi and self._running is not None:
             self._running.mwi.mailbox_changed(mailbox)
         if self._web is not None:
-            self._web.settings_changed()
+            self._web.settings_changed(mailbox)
 
     async def set_other_messages(self, mailbox: str, others: dict[str, Counts]) -> None:
         """Say how many faxes, videos or the like wait in a mailbox; its phones are told.

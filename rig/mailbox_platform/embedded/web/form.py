@@ -97,10 +97,24 @@ async def _read_body(request: web.BaseRequest, kept: int, most: int) -> tuple[by
 
 
 async def _read_multipart(request: web.BaseRequest) -> Form:
-    boundary = _header({"Content-Type": request.headers["Content-Type"]}).get_boundary("")
     body, whole = await _read_body(
         request, MAX_UPLOAD_OCTETS + MAX_FORM_OCTETS, _MOST_DROPPED_OCTETS
     )
+    return parse_multipart(request.headers["Content-Type"], body, whole=whole)
+
+
+def parse_multipart(content_type: str, body: bytes, *, whole: bool = True) -> Form:
+    """Take a multipart body apart.
+
+    Args:
+        content_type: the header, which names the boundary.
+        body: its first octets.
+        whole: whether they are all; otherwise the file at the end was too large.
+
+    Raises:
+        Refusal: 400 for what cannot be read, 413 for a field that is too large.
+    """
+    boundary = _header({"content-type": content_type}).get_boundary("")
     _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode("latin-1", "replace"))
     if not boundary or not parts or len(parts) > MAX_FIELDS:
         raise Refusal(400, "form")

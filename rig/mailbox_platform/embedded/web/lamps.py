@@ -8,6 +8,7 @@ Source: WHATWG HTML, "Server-sent events"; RFC 3842 (what a phone is told).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,17 +27,33 @@ from rig.timeline import MailboxSeen
 _MOST_STREAMS = 200
 _MOST_PER_SESSION = 5
 _RETRY_MS = 2000
+_PAUSE_S = 0.05
+"""Between two events of a stream: what changes many times in between is told once."""
 
 
 @dataclass(slots=True, eq=False)
 class _Stream:
+    """One open page.
+
+    Attributes:
+        session: whose.
+        due: mailboxes whose lamps are to be looked at again.
+        news: set when something is due or the stream is to end.
+        ended: nothing more is told.
+    """
+
     session: Session
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    due: set[str]
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     ended: bool = False
+
+    def changed(self, mailbox: str) -> None:
+        self.due.add(mailbox)
+        self.news.set()
 
     def end(self) -> None:
         self.ended = True
-        self.changed.set()
+        self.news.set()
 
 
 class Lamps:
@@ -74,14 +91,13 @@ class Lamps:
             if stream.session is session:
                 stream.end()
 
-    def changed(self) -> None:
-        """Something that a lamp depends on is another now."""
+    def changed(self, mailbox: str) -> None:
+        """Something that a mailbox's lamps depend on is another now."""
         for stream in self._streams:
-            stream.changed.set()
+            stream.changed(mailbox)
 
     def _mailbox_changed(self, seen: MailboxSeen) -> None:
-        del seen
-        self.changed()
+        self.changed(seen.mailbox)
 
     def state(self, user: User, words: Words) -> dict[str, Any] | None:
         """The lamp of a user's phones; None when there is no mailbox that it could show.
@@ -107,40 +123,43 @@ class Lamps:
             "text": text,
         }
 
-    def _states(self, session: Session, words: Words) -> dict[str, Any]:
-        users = self._backend.directory.site.users
-        return {
-            number: self.state(user, words)
-            for number, user in users.items()
-            if session.may_see(number)
-        }
+    def _states(self, session: Session, words: Words, mailboxes: set[str]) -> dict[str, Any]:
+        """The lamps that a session may see and that show one of some mailboxes."""
+        directory = self._backend.directory
+        found = {}
+        for number, user in directory.site.users.items():
+            watch = directory.own_watch(user) if session.may_see(number) else None
+            if watch is not None and watch.mailbox in mailboxes:
+                found[number] = self.state(user, words)
+        return found
 
     async def stream(
         self, request: web.BaseRequest, session: Session, words: Words
     ) -> web.StreamResponse:
-        """Answer with the lamps that a session may see, as often as one changes."""
+        """Answer with the lamps that a session may see, then with each that changes."""
         self._make_room(session)
-        stream = _Stream(session)
+        stream = _Stream(session, set(self._backend.directory.mailboxes()))
         self._streams.append(stream)
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         response.headers[hdrs.CONNECTION] = "close"
-        told: dict[str, Any] | None = None
+        told: dict[str, Any] = {}
         try:
             await response.prepare(request)
             await response.write(f"retry: {_RETRY_MS}\n\n".encode())
             while not stream.ended and self._alive(session):
-                stream.changed.clear()
-                states = self._states(session, words)
-                beat = b": here\n\n"
-                if states != told:
-                    told = states
-                    beat = f"data: {json.dumps(states)}\n\n".encode()
-                await response.write(beat)
-                try:
+                stream.news.clear()
+                due, stream.due = stream.due, set()
+                states = self._states(session, words, due)
+                fresh = {number: one for number, one in states.items() if told.get(number) != one}
+                told |= fresh
+                await response.write(
+                    f"data: {json.dumps(fresh)}\n\n".encode() if fresh else b": here\n\n"
+                )
+                if fresh:
+                    await asyncio.sleep(_PAUSE_S)
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._heartbeat_s):
-                        await stream.changed.wait()
-                except TimeoutError:
-                    continue
+                        await stream.news.wait()
             await response.write_eof()
         except ConnectionError:
             pass  # The page was closed; that is how most streams end.

@@ -175,11 +175,11 @@ async def _change_forwarding(visit: Visit) -> web.StreamResponse:
             values[f"{name}_target"] = form.text(f"{name}_target")
         context = {**_forward_page(former), "values": values}
         return visit.faulty("forwarding", checks.errors, **context)
-    changed = UserServices(
+    changed = replace(
+        former,
         always=rules["always"],
         busy=rules["busy"],
         no_answer=rules["no_answer"],
-        do_not_disturb=former.do_not_disturb,
         not_reachable=rules["not_reachable"],
     )
     await visit.backend.set_services(visit.number, changed)

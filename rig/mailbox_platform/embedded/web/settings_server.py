@@ -50,7 +50,8 @@ class SettingsServer:
         port: TCP port; 0 for any free one.
         config: who administrates, names, times.
         mail: whether the platform can send mail.
-        request_deadline_s: seconds that a new connection, and the body of a request, may take.
+        request_deadline_s: seconds that a new connection may take for its first request.
+        body_deadline_s: seconds that the body of a request may take.
 
     Raises:
         UsageError: texts that cannot be used, or a user with the administrator's name.
@@ -64,13 +65,14 @@ class SettingsServer:
         *,
         config: WebConfig,
         mail: bool,
-        request_deadline_s: float = 20.0,
+        request_deadline_s: float = 10.0,
+        body_deadline_s: float = 60.0,
     ) -> None:
         self._backend = backend
         self._host = host
         self._config = config
         self._mail = mail
-        self._deadline_s = request_deadline_s
+        self._body_deadline_s = body_deadline_s
         self._words = load_words(config.texts)
         self._sign_in = SignIn(backend, config)
         self._sessions = SessionBook(config.idle_s, config.longest_s)
@@ -110,9 +112,9 @@ class SettingsServer:
         self._lamps.close()
         await self._listener.close()
 
-    def settings_changed(self) -> None:
-        """Options that a lamp depends on were changed, by whatever way."""
-        self._lamps.changed()
+    def settings_changed(self, mailbox: str) -> None:
+        """Options of a mailbox that a lamp depends on were changed, by whatever way."""
+        self._lamps.changed(mailbox)
 
     def _alive(self, session: Session) -> bool:
         return self._sessions.alive(session, self._backend.clock())
@@ -172,7 +174,7 @@ class SettingsServer:
         if not from_own_page(host, headers.get(hdrs.ORIGIN), headers.get("Sec-Fetch-Site")):
             raise Refusal(403, "csrf")
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._body_deadline_s):
                 return await read_form(request)
         except TimeoutError:
             raise Refusal(408, "slow") from None

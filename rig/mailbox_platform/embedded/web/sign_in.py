@@ -16,6 +16,7 @@ from rig.mailbox_platform.embedded.directory import UserTarget
 from rig.mailbox_platform.embedded.web.login_guard import LoginGuard
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 from rig.mailbox_platform.embedded.xsi.backend import Backend
+from rig.mailbox_platform.embedded.xsi.sign_in import blurred
 
 _MOST_CHARS = 256
 _ADMIN = "the administrator"
@@ -59,6 +60,8 @@ class SignIn:
         self._config = config
         self._guard = LoginGuard()
         self._nobodys = secrets.token_urlsafe(24)
+        users = backend.directory.site.users.values()
+        self._by_sip_user = {user.sip_user.casefold(): user for user in users}
         if config.admin_password is not None and self._user(config.admin_name):
             raise UsageError(
                 f"settings page: the administrator's name {config.admin_name!r} is a user's; "
@@ -79,7 +82,7 @@ class SignIn:
         if wait_s > 0:
             return NotSignedIn(wait_s)
         account, wanted = self._account(name)
-        right = hmac.compare_digest(_blurred(wanted), _blurred(password[:_MOST_CHARS]))
+        right = hmac.compare_digest(blurred(wanted), blurred(password[:_MOST_CHARS]))
         known = bool(account)
         account = account or f"nobody {name}"
         if not (right and known) or self._guard.locked(account, now):
@@ -98,18 +101,14 @@ class SignIn:
         return (number, user.password.reveal()) if user is not None else ("", self._nobodys)
 
     def _user(self, name: str) -> str:
-        """Number of the user that a name means; empty for nobody."""
-        user = self._backend.find_user(name)
-        if user is None:
-            target = self._backend.directory.resolve(name)
-            user = target.user if isinstance(target, UserTarget) else None
-        if user is None:
-            wanted = name.strip().casefold()
-            users = self._backend.directory.site.users.values()
-            user = next((one for one in users if one.sip_user.casefold() == wanted), None)
-        return user.number if user is not None else ""
+        """Number of the user that a name means; empty for nobody.
 
-
-def _blurred(password: str) -> bytes:
-    """A value of one length, so that comparing does not tell how long the password is."""
-    return hmac.digest(b"phonerig", password.encode("utf-8", "replace"), "sha256")
+        Every way is tried for every name, so the time tells nothing about who exists.
+        """
+        target = self._backend.directory.resolve(name)
+        ways = (
+            self._backend.find_user(name),
+            target.user if isinstance(target, UserTarget) else None,
+            self._by_sip_user.get(name.casefold()),
+        )
+        return next((user.number for user in ways if user is not None), "")

@@ -59,7 +59,7 @@ class SignIn:
         self._brake(key)
         user = self._backend.find_user(name)
         wanted = user.password.reveal() if user is not None else self._nobodys
-        right = hmac.compare_digest(_blurred(wanted), _blurred(password))
+        right = hmac.compare_digest(blurred(wanted), blurred(password))
         if user is None or not right:
             self._note(key)
             raise ApiFault(401, "Wrong user id or password.", _CHALLENGE)
@@ -103,6 +103,6 @@ def _basic(authorization: str) -> tuple[str, str]:
     return name, password
 
 
-def _blurred(password: str) -> bytes:
+def blurred(password: str) -> bytes:
     """A value of one length, so that comparing does not tell how long the password is."""
     return hmac.digest(b"phonerig", password.encode("utf-8", "replace"), "sha256")
