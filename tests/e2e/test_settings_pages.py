@@ -811,6 +811,17 @@ async def test_r61_settings_are_there_after_a_restart_of_the_platform(
     await anna.change(anna.home + "/portal", auto_login="on")
     await anna.upload(anna.home + "/announcements", "Urlaub", SOUND)
     await anna.change(anna.home + "/greetings/busy", greeting="own/Urlaub")
+    await anna.change(anna.home + "/greetings", rings="7")
+    await anna.change(
+        anna.home + "/voice-management",
+        all_calls="on",
+        copy="on",
+        copy_address="a@x.example",
+        zero="on",
+        zero_number="104",
+    )
+    await anna.change(anna.home + "/forwarding", busy="on", busy_target="103")
+    await anna.change(anna.home + "/do-not-disturb", active="on")
     await platform.restart()
     assert (await anna.open(anna.home)).path == "/login"  # a restart signs everybody out
     await anna.as_user(platform.site.users[ANNA])
@@ -827,6 +838,12 @@ async def test_r61_settings_are_there_after_a_restart_of_the_platform(
     assert state["Mailbox-Portal"] == "Ein"
     assert state["Eigene Begrüßung"] == "1 persönliche in Gebrauch"
     assert platform.self_service.pins.check(ANNA, NEW_PIN)
+    assert state["Bitte nicht stören"] == "Ein"
+    fields = (await anna.open(anna.home + "/voice-management")).fields()
+    assert (fields["all_calls"], fields["copy_address"]) == ("on", "a@x.example")
+    assert (fields["zero"], fields["zero_number"]) == ("on", "104")
+    assert (await anna.open(anna.home + "/greetings")).fields()["rings"] == "7"
+    assert (await anna.open(anna.home + "/forwarding")).fields()["busy_target"] == "103"
 
 
 async def test_a_site_of_another_language_is_served_in_it(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rig.errors import RigError, UsageError
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.mailbox_platform.embedded.store import StoreFailure
 from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 
@@ -426,8 +427,10 @@ async def test_streams_are_bounded_and_leave_nothing(platform: EmbeddedPlatform)
         async with asyncio.timeout(10):
             for stream in streams[:2]:
                 await stream.read()  # the oldest ones are ended
-            while lamps.streams > 5:
-                await asyncio.sleep(0.02)
+        for _ in range(500):
+            if lamps.streams == 5:
+                break
+            await asyncio.sleep(0.02)
         assert lamps.streams == 5
         for stream in streams:
             stream.close()
@@ -566,6 +569,41 @@ async def test_a_fault_of_ours_is_a_page_in_words(
     assert "division" not in page.body.decode()
     assert web.internal_errors == 1
     web.internal_errors = 0
+
+
+async def test_what_cannot_be_kept_is_not_changed_and_the_page_says_so(
+    platform: EmbeddedPlatform, anna: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = platform.store.add(ANNA, CARL, bytes(16000)).message_id
+    await anna.upload(anna.home + "/announcements", "Urlaub", SOUND)
+
+    def full(changes: object) -> None:
+        raise StoreFailure("no space left on the device")
+
+    async def tries() -> list[int]:
+        pages = [
+            await anna.change(anna.home + "/voice-management", all_calls="on"),
+            await anna.change(anna.home + "/voice-management", zero="on", zero_number="104"),
+            await anna.change(anna.home + "/do-not-disturb", active="on"),
+            await anna.change(anna.home + "/aliases", "add", alias="777"),
+            await anna.change(anna.home + "/lists", "create", description="Team"),
+            await anna.change(anna.home + "/lists/1", "add", member="103"),
+            await anna.change(anna.home + "/greetings/busy", greeting="own/Urlaub"),
+            await anna.upload(anna.home + "/announcements", "Zwei", SOUND),
+            await anna.change(anna.home + "/profile", pin="975310", pin_again="975310"),
+            await anna.change(anna.home + "/messages", "heard", message=message),
+        ]
+        for page in pages:
+            assert page.status == 200 or "Es wurde nichts geändert." in page.words
+        return [page.status for page in pages]
+
+    before = [(await anna.open(anna.home + path)).body for path in PAGES]
+    with monkeypatch.context() as patch:
+        patch.setattr(platform.store._database, "commit", full)
+        assert await tries() == [503] * 10
+    assert [(await anna.open(anna.home + path)).body for path in PAGES] == before
+    assert platform.self_service.pins.check(ANNA, "135791")
+    assert await tries() == [200] * 10
 
 
 async def test_methods_and_paths_that_are_none_are_refused_in_words(anna: Browser) -> None:

@@ -83,7 +83,7 @@ class AliasBook:
         try:
             self._store.set_setting(mailbox, _TRANSFER, json.dumps(kept))
         except RigError:
-            self._directory.change_mailbox(mailbox, transfer_on_zero=former)
+            self._directory.change_mailbox(mailbox, transfer_on_zero=former or "")
             raise
 
     def read(self, text: str) -> str:

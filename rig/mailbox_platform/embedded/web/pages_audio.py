@@ -7,6 +7,7 @@ Speichern; the choice is what the administrator and the user have added).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -108,14 +109,18 @@ async def _change_greeting(visit: Visit) -> web.StreamResponse:
     wanted, checks = visit.form.raw("greeting"), Checks(visit)
     greetings = visit.backend.self_service.greetings
     if wanted == _STANDARD:
-        greetings.choose_standard(visit.number, slot.kind)
+        await visit.keep(lambda: greetings.choose_standard(visit.number, slot.kind))
         return visit.done("saved", to=f"{visit.base()}/greetings")
     found = {_key(one): one for one in _repository(visit)}.get(wanted)
     if found is None:
         checks.fault("greeting", "fault.no_announcement")
         return visit.faulty("greeting", checks.errors, **_greeting_page(visit, slot))
-    greetings.assign(visit.number, slot, found)
-    greetings.choose(visit.number, slot)
+
+    def choose() -> None:
+        greetings.assign(visit.number, slot, found)
+        greetings.choose(visit.number, slot)
+
+    await visit.keep(choose)
     return visit.done("saved", to=f"{visit.base()}/greetings")
 
 
@@ -159,7 +164,9 @@ async def _change_announcements(visit: Visit) -> web.StreamResponse:
         if one not in _repository(visit):
             raise Refusal(404, "no_announcement")
         mailboxes = visit.backend.directory.mailboxes()
-        checks.attempt("announcements", lambda: greetings.remove(one, mailboxes))
+        await visit.keep(
+            lambda: checks.attempt("announcements", lambda: greetings.remove(one, mailboxes))
+        )
         if checks.errors:
             return visit.faulty("announcements", checks.errors, **_announcements_page(visit))
         return visit.done("announcements.deleted")
@@ -175,7 +182,8 @@ async def _change_announcements(visit: Visit) -> web.StreamResponse:
         checks.fault("name", "fault.name_taken")
     elif content is not None:
         field = "name" if not greetings.fit_name(name) else "file"
-        checks.attempt(field, lambda: greetings.add(name, content or b"", mailbox=owner))
+        add = partial(greetings.add, name, content, mailbox=owner)
+        await visit.keep(lambda: checks.attempt(field, add))
     if checks.errors:
         return visit.faulty("announcements", checks.errors, **_announcements_page(visit, name))
     return visit.done("announcements.added")
@@ -238,12 +246,11 @@ async def _change_message(visit: Visit) -> web.StreamResponse:
     store = visit.backend.store
     match visit.form.text("action"):
         case "heard":
-            store.mark_heard(message_id)
+            await visit.keep(lambda: store.mark_heard(message_id))
         case "new":
-            store.mark_new(message_id)
+            await visit.keep(lambda: store.mark_new(message_id))
         case "delete":
-            store.delete(message_id)
-            store.expunge([message_id])
+            await visit.keep(lambda: (store.delete(message_id), store.expunge([message_id])))
             return visit.done("messages.deleted")
         case _:
             raise Refusal(400, "form")

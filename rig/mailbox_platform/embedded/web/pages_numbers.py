@@ -6,6 +6,7 @@ Source: mailbox guide, "Andere Telefone für den Zugriff auf Ihre Mailbox einric
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -92,7 +93,9 @@ async def _create_list(visit: Visit) -> web.StreamResponse:
     typed, checks = visit.form.text("description"), Checks(visit)
     page = _lists_page(visit, typed)
     lists = visit.backend.self_service.lists
-    number = checks.attempt("description", lambda: lists.create(visit.number, typed))
+    number = await visit.keep(
+        lambda: checks.attempt("description", lambda: lists.create(visit.number, typed))
+    )
     if number is None:
         return visit.faulty("lists", checks.errors, **page)
     return visit.done("lists.created", to=f"{visit.path}/{number}")
@@ -126,25 +129,25 @@ async def _change_list(visit: Visit) -> web.StreamResponse:
     lists, mine, number = visit.backend.self_service.lists, visit.number, page["list_number"]
     action, written = form.text("action"), form.text("member")
     if action == "rename":
-        typed = form.text("description")
-        page["values"]["description"] = typed
-        checks.attempt("description", lambda: lists.rename(mine, number, typed))
-        said = "saved"
+        typed = page["values"]["description"] = form.text("description")
+        field, said = "description", "saved"
+        change = partial(lists.rename, mine, number, typed)
     elif action == "add":
         page["values"]["member"] = written
+        field, said = "member", "lists.member_added"
+        change = partial(lists.add_member, mine, number, written)
         if not written or len(written) > _MAX_NUMBER_CHARS:
             checks.fault("member", "fault.number_missing")
-        else:
-            checks.attempt("member", lambda: lists.add_member(mine, number, written))
-        said = "lists.member_added"
     elif action == "remove":
-        checks.attempt("member", lambda: lists.remove_member(mine, number, written))
-        said = "lists.member_removed"
+        field, said = "member", "lists.member_removed"
+        change = partial(lists.remove_member, mine, number, written)
     elif action == "delete":
-        lists.empty(mine, number)
+        await visit.keep(lambda: lists.empty(mine, number))
         return visit.done("lists.deleted", to=f"{visit.base()}/lists")
     else:
         raise Refusal(400, "form")
+    if not checks.errors:
+        await visit.keep(lambda: checks.attempt(field, change))
     if checks.errors:
         return visit.faulty("list", checks.errors, **page)
     return visit.done(said)

@@ -56,7 +56,7 @@ async def _change_profile(visit: Visit) -> web.StreamResponse:
     pin = _chosen_pin(visit, checks)
     if checks.errors:
         return visit.faulty("profile", checks.errors, **_profile_page(visit))
-    pins.change(visit.number, Secret(pin))
+    await visit.keep(lambda: pins.change(visit.number, Secret(pin)))
     waiting.pop(visit.number, None)
     return visit.done("profile.saved")
 

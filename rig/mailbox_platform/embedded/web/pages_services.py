@@ -113,7 +113,7 @@ async def _change_voice_management(visit: Visit) -> web.StreamResponse:
         return visit.faulty("voice-management", checks.errors, values=values, mail=visit.mail)
     await visit.backend.set_options(visit.number, changed)
     if transfer != visit.backend.transfer(visit.number):
-        visit.backend.directory.change_mailbox(visit.number, transfer_on_zero=transfer)
+        visit.backend.aliases.set_transfer(visit.number, transfer)
     return visit.done("saved")
 
 

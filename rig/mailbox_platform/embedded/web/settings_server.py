@@ -18,6 +18,7 @@ from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
 from rig.mailbox_platform.embedded.http_listener import HttpListener
+from rig.mailbox_platform.embedded.store import StoreFailure
 from rig.mailbox_platform.embedded.web.browser_rules import HEADERS, from_own_page, host_allowed
 from rig.mailbox_platform.embedded.web.form import Form, read_form
 from rig.mailbox_platform.embedded.web.lamps import Lamps
@@ -132,6 +133,9 @@ class SettingsServer:
         except UsageError as error:
             logger.warning("settings page: %s", error)
             response = self._refused(words, 400, "form")
+        except StoreFailure as error:
+            logger.error("settings page: %s", error)  # noqa: TRY400 - no fault of the code
+            response = self._refused(words, 503, "not_kept")
         except ConnectionError:
             raise
         except Exception:

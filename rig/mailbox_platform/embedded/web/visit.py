@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -18,6 +18,8 @@ from rig.mailbox_platform.embedded.web.refusal import Refusal
 from rig.mailbox_platform.embedded.web.sessions import Session
 from rig.mailbox_platform.embedded.web.words import Words
 from rig.mailbox_platform.embedded.xsi.backend import Backend
+
+_Value = TypeVar("_Value")
 
 MENU = (
     ("messages", True),
@@ -97,6 +99,17 @@ class Visit:
         """
         if self.backend.settings.options(self.number) is None:
             raise Refusal(404, "no_mailbox")
+
+    async def keep(self, change: Callable[[], _Value]) -> _Value:
+        """Make changes as one unit, and wait until they last.
+
+        Raises:
+            StoreFailure: nothing of it was kept.
+        """
+        with self.backend.store.together() as kept:
+            result = change()
+        await kept
+        return result
 
     def text(self, key: str, **values: object) -> str:
         """A text for this reader."""
