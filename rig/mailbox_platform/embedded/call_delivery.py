@@ -100,9 +100,10 @@ class CallDelivery:
         rows = [("Warning", f'399 {host}:{port} "{warning}"')] if warning else []
         self._caller_leg.reject(status, headers=rows)
 
-    def diversion_rows(self) -> list[tuple[str, str]]:
-        """Diversion and History-Info of the next leg."""
-        return self._trail.rows(self._context.config, self._context.hook)
+    def diversion_rows(self, *, to_mailbox: bool = False) -> list[tuple[str, str]]:
+        """Diversion and History-Info of the next leg; only the mailbox gets all of it."""
+        config, hook = self._context.config, self._context.hook
+        return self._trail.rows(config, hook, to_mailbox=to_mailbox)
 
     def out_of_hops(self) -> bool:
         """Refuse a call that has no hop left for where it is to go.

@@ -394,7 +394,7 @@ class CallSession:
         )
         self._divert(user, uri, redirect or Redirect(target, reason, cause), status)
         to = number_addr(user.number, user.name, self._domain)
-        rows = tuple(self._delivery.diversion_rows())
+        rows = tuple(self._delivery.diversion_rows(to_mailbox=True))
         await self._delivery.visit(MailboxVisit(str(uri), to, rows))
 
     async def _portal(self, target: PortalTarget) -> None:

@@ -13,6 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from rig.errors import ProtocolError
 from rig.mailbox_platform.embedded.config import PlatformConfig
+from rig.mailbox_platform.embedded.diversion_privacy import (
+    hides_history,
+    private_diversion,
+    private_history,
+)
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.sip.diversion import DiversionEntry, parse_diversions
 from rig.sip.header import Headers
@@ -52,12 +57,14 @@ class DiversionTrail:
         received_diversions: Diversion entries of the incoming call, newest first.
         received_history: History-Info entries of the incoming call, oldest first.
         steps: what the platform added, oldest first.
+        hides_history: the caller asks for the privacy of the whole history.
     """
 
     first_target: Uri
     received_diversions: list[DiversionEntry] = field(default_factory=list)
     received_history: list[HistoryEntry] = field(default_factory=list)
     steps: list[DiversionStep] = field(default_factory=list)
+    hides_history: bool = False
 
     @classmethod
     def of_call(cls, headers: Headers, first_target: Uri) -> DiversionTrail:
@@ -67,7 +74,12 @@ class DiversionTrail:
             headers: of the INVITE.
             first_target: its Request-URI.
         """
-        return cls(first_target, _tolerant_diversions(headers), _tolerant_history(headers))
+        return cls(
+            first_target,
+            _tolerant_diversions(headers),
+            _tolerant_history(headers),
+            hides_history=hides_history(headers),
+        )
 
     @property
     def count(self) -> int:
@@ -116,20 +128,30 @@ class DiversionTrail:
             *(("History-Info", str(entry)) for entry in self.history()),
         ]
 
-    def rows(self, config: PlatformConfig, hook: PlatformHook) -> list[tuple[str, str]]:
+    def rows(
+        self, config: PlatformConfig, hook: PlatformHook, *, to_mailbox: bool = False
+    ) -> list[tuple[str, str]]:
         """Header rows for the next leg; none when nothing was diverted.
 
         Args:
             config: which of the two headers are sent.
             hook: may alter the entries.
+            to_mailbox: for the mailbox, which must know everything; everybody else gets what
+                the parties do not want to hide.
         """
         rows: list[tuple[str, str]] = []
         if not self.steps and not self.received_diversions and not self.received_history:
             return rows
         if config.send_diversion:
-            rows += [("Diversion", str(entry)) for entry in hook.diversion(self.diversions())]
+            diversions = self.diversions()
+            if not to_mailbox:
+                diversions = [private_diversion(entry) for entry in diversions]
+            rows += [("Diversion", str(entry)) for entry in hook.diversion(diversions)]
         if config.send_history_info:
-            rows += [("History-Info", str(entry)) for entry in hook.history(self.history())]
+            history = self.history()
+            if not to_mailbox:
+                history = private_history(history, all_of_them=self.hides_history)
+            rows += [("History-Info", str(entry)) for entry in hook.history(history)]
         return rows
 
 

@@ -66,10 +66,15 @@ def read_redirect(
             continue
         own = _own_entry(response, directory, user)
         if own is not None:
-            return Redirect(number, own.reason, cause_of(own.reason), own)
+            return Redirect(number, own.reason, _cause_of(own.reason, rang=result.rang), own)
         reason, cause = _DEFLECTED_WHILE_RINGING if result.rang else _FORWARDED_AT_ONCE
         return Redirect(number, reason, cause)
     return None
+
+
+def _cause_of(reason: str, *, rang: bool) -> int:
+    """The cause of a handset's own reason: a deflection is told apart by whether it rang."""
+    return 487 if reason == "deflection" and rang else cause_of(reason)
 
 
 def _allowed(number: str, config: PlatformConfig) -> bool:
