@@ -1,8 +1,8 @@
 """Finds telephone digits in audio: two tones at once, one of each group. Sans-IO.
 
 Each window of 25 ms is correlated with the eight nominal frequencies (Goertzel's single bins,
-as dot products). For the strongest of each group two neighbours are probed, and a parabola
-through the three tells the true frequency and power. A window shows a digit when both tones are
+as dot products). For the strongest of each group the spectrum half a bin below and above tells
+the true frequency and power. A window shows a digit when both tones are
 within limits of frequency, level and twist and hold nearly all of the energy: speech does not do
 that twice in a row. The limits are data, see ``inband_limits.yaml``.
 
@@ -34,7 +34,11 @@ KEYS = "123A456B789C*0#D"
 FULL_SCALE_DBM0 = 3.14
 """Level of a sine that just reaches full scale (G.711, A-law)."""
 
-_SHOWN = 0.2
+_STEPS = 8
+_LEAST_SHARE = 0.1
+"""Of the energy, that the lower tone shows at its nominal frequency with the worst lawful twist
+and as far off as is lawful: nothing is lost by looking no further below that."""
+
 _LONGEST_TAIL = SAMPLE_RATE_HZ
 
 _Wave = tuple[tuple[float, ...], tuple[float, ...]]
@@ -49,7 +53,6 @@ class InbandLimits:
     windows: int
     missed_windows: int
     frequency_percent: float
-    probe_hz: tuple[float, float]
     level_dbm0: float
     twist_db: tuple[float, float]
     explained: float
@@ -60,8 +63,8 @@ def load_limits() -> tuple[InbandLimits, dict[str, Any]]:
     text = (resources.files("rig.media") / "inband_limits.yaml").read_text("utf-8")
     data = yaml.safe_load(text)
     own = data["detector"]
-    probes, twist = own.pop("probe_hz"), own.pop("twist_db")
-    limits = InbandLimits(probe_hz=tuple(probes), twist_db=tuple(twist), **own)
+    twist = own.pop("twist_db")
+    limits = InbandLimits(twist_db=tuple(twist), **own)
     return limits, data["q24"]
 
 
@@ -174,12 +177,11 @@ def key_in(samples: list[int], limits: InbandLimits) -> str:
     if energy < 2 * least:
         return ""
     row = _strongest(samples, LOW_HZ)
-    # A tone that is off by as much as is accepted still shows a quarter of its energy here.
-    if _power(samples, LOW_HZ[row]) < _SHOWN * least:
+    if _power(samples, LOW_HZ[row]) < _LEAST_SHARE * energy:
         return ""
     column = _strongest(samples, HIGH_HZ)
-    low = _fitted(samples, LOW_HZ[row], limits.probe_hz[0], limits.frequency_percent)
-    high = _fitted(samples, HIGH_HZ[column], limits.probe_hz[1], limits.frequency_percent)
+    low = _fitted(samples, LOW_HZ[row], limits.frequency_percent)
+    high = _fitted(samples, HIGH_HZ[column], limits.frequency_percent)
     if low < least or high < least or low + high < limits.explained * energy:
         return ""
     twist_db = 10 * math.log10(high / low)
@@ -205,19 +207,30 @@ def _strongest(samples: list[int], group: tuple[int, ...]) -> int:
     return powers.index(max(powers))
 
 
-def _fitted(samples: list[int], nominal_hz: float, probe_hz: float, percent: float) -> float:
+def _fitted(samples: list[int], nominal_hz: float, percent: float) -> float:
     """Energy of the tone near a frequency; 0 when its own frequency is too far off.
 
-    The main lobe of a window is close to a parabola in the logarithm.
+    Half a bin below and above, the spectrum of a tone that is ``x`` bins off has magnitudes in
+    the ratio of ``1/2 - x`` to ``1/2 + x``, with opposite phases as long as the tone is between
+    the two.
     """
-    below, at, above = (
-        math.log(_power(samples, nominal_hz + offset) + 1e-9)
-        for offset in (-probe_hz, 0.0, probe_hz)
-    )
-    bend = below - 2 * at + above
-    if bend >= 0:
+    count = len(samples)
+    bin_hz = SAMPLE_RATE_HZ / count
+    below = _spectrum(samples, nominal_hz - bin_hz / 2)
+    above = _spectrum(samples, nominal_hz + bin_hz / 2)
+    low, high = abs(below), abs(above)
+    if (above * below.conjugate()).real > 0:
+        low, high = (low, -high) if low > high else (-low, high)
+    if not low + high:
         return 0.0
-    offset = 0.5 * (below - above) / bend
-    if abs(offset) * probe_hz > nominal_hz * percent / 100:
+    off = 0.5 * (high - low) / (high + low)
+    if abs(off) * bin_hz > nominal_hz * percent / 100:
         return 0.0
-    return math.exp(at - 0.25 * (below - above) * offset)
+    # Looked at where it is: a tone that fills part of the window has a wider lobe, and its
+    # energy must not be guessed from the side of it.
+    return _power(samples, nominal_hz + round(off * _STEPS) / _STEPS * bin_hz)
+
+
+def _spectrum(samples: list[int], frequency_hz: float) -> complex:
+    cosine, sine = _wave(frequency_hz, len(samples))
+    return complex(sum(map(mul, samples, cosine)), -sum(map(mul, samples, sine)))
