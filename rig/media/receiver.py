@@ -68,6 +68,7 @@ class RtpReceiver:
         digit: given every digit, and the timestamp at which it began.
 
     Attributes:
+        audio: as given; may be replaced.
         latch: where media may come from.
         reception: books of the present source; None before the first packet.
         packets: valid packets from the far side, repeated ones included.
@@ -81,7 +82,7 @@ class RtpReceiver:
         self.packets = 0
         self.useless = 0
         self.event_type: int | None = None
-        self._audio = audio
+        self.audio = audio
         self._digit = digit
         self._codecs: dict[int, Codec] = {}
         self._keys = DtmfReceiver()
@@ -144,7 +145,7 @@ class RtpReceiver:
                     books.jitter += ((change if change > 0 else -change) - books.jitter) / 16
                 books.transit = transit
                 self.latch.heard_at = at
-                self._audio(timestamp, ssrc, buffer[_HEAD:size], self._plain_law, at)
+                self.audio(timestamp, ssrc, buffer[_HEAD:size], self._plain_law, at)
                 return True
         return self._take_slowly(bytes(buffer[:size]), source, at)
 
@@ -244,4 +245,4 @@ class RtpReceiver:
             if decoder is None:
                 decoder = self._decoders[Codec.G722] = make_decoder(Codec.G722)
             payload = decoder.decode(payload)
-        self._audio(audio.timestamp, audio.ssrc, payload, audio.law, audio.at)
+        self.audio(audio.timestamp, audio.ssrc, payload, audio.law, audio.at)

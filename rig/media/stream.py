@@ -17,6 +17,7 @@ from rig.media.control import ControlChannel
 from rig.media.dtmf import DEFAULT_PAYLOAD_TYPE, DigitLimit
 from rig.media.ear import Ear
 from rig.media.g711 import Law
+from rig.media.heard_prompts import HeardPrompts
 from rig.media.inband import InbandDigits
 from rig.media.prompt import prompt_pcm
 from rig.media.prompt_detector import PromptDetector
@@ -95,11 +96,10 @@ class AudioStream:
         self._inband: Ear[tuple[str, float]] | None = None
         self._digit_limit = DigitLimit()
         self._inband_told: tuple[str, float] = ("", 0.0)
-        self._heard: list[str] = []
-        self._claimed = 0
-        self._news = asyncio.Event()
+        self._heard = HeardPrompts()
         self._recordings: list[Recording] = []
         self._read_at = 0.0
+        self._receive_into = self._socket.recvfrom_into
         self._closed = False
         self._loop.add_reader(self._socket.fileno(), self._readable)
         self._control = ControlChannel(
@@ -139,7 +139,7 @@ class AudioStream:
     @property
     def heard(self) -> tuple[str, ...]:
         """Identifiers of the prompts heard so far, in order."""
-        return tuple(self._heard)
+        return self._heard.all
 
     def set_remote(
         self,
@@ -189,6 +189,7 @@ class AudioStream:
             self._inband = None
         elif self._inband is None:
             self._inband = Ear(InbandDigits().feed)
+        self._route()
 
     def take_digit(self, digit: str) -> None:
         """A digit came by signalling (SIP INFO).
@@ -277,24 +278,16 @@ class AudioStream:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                while True:
-                    for index in range(self._claimed, len(self._heard)):
-                        if self._heard[index].startswith(prompt):
-                            self._claimed = index + 1
-                            return self._heard[index]
-                    self._news.clear()
-                    await self._news.wait()
+                return await self._heard.wait(prompt)
         except TimeoutError:
-            heard = ", ".join(self._heard) or "none"
-            raise RigError(
-                f"prompt {prompt!r} not heard on port {self.local_port} within {timeout_s} s; "
-                f"heard: {heard}; RTP packets received: {self.packets_received}"
-            ) from None
+            where = f"port {self.local_port}"
+            raise self._heard.missed(prompt, where, self.packets_received, timeout_s) from None
 
     def record(self) -> Recording:
         """Begin to keep what arrives."""
         recording = Recording()
         self._recordings.append(recording)
+        self._route()
         return recording
 
     def stop_recording(self, recording: Recording) -> bytes:
@@ -307,6 +300,7 @@ class AudioStream:
             self.drain()
             self._receiver.flush()
             self._recordings.remove(recording)
+            self._route()
         return recording.pcm
 
     def close(self) -> None:
@@ -337,7 +331,7 @@ class AudioStream:
 
     def _read(self, at: float) -> bool:
         try:
-            size, source = self._socket.recvfrom_into(_BUFFER)
+            size, source = self._receive_into(_BUFFER)
         except OSError:
             return False
         if self._tap is not None:
@@ -347,6 +341,11 @@ class AudioStream:
         elif is_rtcp(_BUFFER) and size >= 8:
             self._control.receive(bytes(_BUFFER[:size]), source, at)
         return True
+
+    def _route(self) -> None:
+        """Audio goes the shortest way to where it is wanted."""
+        alone = len(self._recordings) == 1 and self._inband is None and self._ear is None
+        self._receiver.audio = self._recordings[0].add if alone else self._receive_audio
 
     def _receive_audio(
         self, timestamp: int, ssrc: int, payload: bytes | bytearray, law: Law | None, at: float
@@ -361,8 +360,7 @@ class AudioStream:
                 self._tell_digit(digit)
         if self._ear is not None:
             for prompt in self._ear.hear(timestamp, ssrc, payload, law):
-                self._heard.append(prompt)
-                self._news.set()
+                self._heard.add(prompt)
                 if self.on_prompt is not None:
                     self.on_prompt(prompt)
 

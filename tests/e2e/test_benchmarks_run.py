@@ -97,6 +97,18 @@ async def test_every_deposit_lights_a_lamp_and_each_step_takes_time():
     assert "target <= 15" in figures["bye_to_notify_p99_ms"].told
 
 
+async def test_twenty_callers_speak_at_once_and_no_sample_is_lost():
+    figures = await figures_of("bench_recordings.py")
+    assert figures["recordings"].value == figures["recordings_at_once"].value == 20
+    assert figures["messages_whole"].value == 20
+    assert figures["packets_lost"].value == 0
+    assert figures["packets_sent"].value > 20 * 50
+    assert figures["samples_compared"].value > 20 * 8000
+    assert 0 < figures["core_share"].value < 100
+    assert figures["packet_us"].value > 0
+    assert "every sample compared" in figures["messages_whole"].told
+
+
 async def test_both_tftp_servers_serve_every_client():
     require_peer("dnsmasq")
     require_root()

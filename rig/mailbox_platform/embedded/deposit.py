@@ -422,4 +422,4 @@ def _wake(woken: asyncio.Future[None]) -> None:
 
 
 def _octets(seconds: float) -> int:
-    return 2 * int(seconds * SAMPLE_RATE_HZ)
+    return 2 * round(seconds * SAMPLE_RATE_HZ)

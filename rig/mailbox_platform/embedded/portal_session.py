@@ -173,7 +173,7 @@ class PortalSession:
         pcm = self._stream.stop_recording(watch.recording)
         digit_at_s = watch.recording.digit_at_s
         if by_key and digit_at_s is not None:
-            pcm = without_tone_tail(pcm[: 2 * int(digit_at_s * SAMPLE_RATE_HZ)])
+            pcm = without_tone_tail(pcm[: 2 * round(digit_at_s * SAMPLE_RATE_HZ)])
         self._recorded, sound_s = trimmed(pcm)
         self._stop()
         self._carry_out(self._portal.recorded(sound_s))
