@@ -40,6 +40,7 @@ _LEAST_SHARE = 0.1
 and as far off as is lawful: nothing is lost by looking no further below that."""
 
 _LONGEST_TAIL = SAMPLE_RATE_HZ
+_TAIL_GAP = SAMPLE_RATE_HZ // 4
 
 _Wave = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -140,13 +141,14 @@ class InbandDigits:
 def without_tone_tail(pcm: bytes) -> bytes:
     """Cut the tone of a key off the end of a recording.
 
-    A phone that sends a digit by other means may have let its tone into the audio just before.
+    A phone that sends a digit by other means lets its tone into the audio as well, just before
+    or, by SIP, some time before the digit is known.
 
     Args:
         pcm: 8 kHz, 16 bit.
 
     Returns:
-        What is before the tone; all of it when no tone is within the last 60 ms.
+        What is before the tone; all of it when no tone is within the last quarter of a second.
     """
     limits = _limits()
     samples = memoryview(pcm[-2 * _LONGEST_TAIL :]).cast("h").tolist()
@@ -157,7 +159,7 @@ def without_tone_tail(pcm: bytes) -> bytes:
             cut, missed = start, 0
         else:
             missed += 1
-            if missed > limits.missed_windows:
+            if missed > _TAIL_GAP // limits.hop_samples:
                 break
     return pcm[: len(pcm) - 2 * (len(samples) - cut)]
 

@@ -31,6 +31,7 @@ from rig.media.stream import AudioStream
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.2
 _LEAD_S = 0.1
+_KEY_S = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,7 @@ class Deposit:
         self._watch: SoundWatch | None = None
         self._keys = keys
         self._asked: DepositAction | None = None
+        self._skipped = False
         self._key = asyncio.Event()
         self._woken: asyncio.Future[None] | None = None
         stream.on_digit = self._digit
@@ -218,6 +220,8 @@ class Deposit:
         self._key.clear()
         begun = asyncio.get_running_loop().time()
         self._watch = SoundWatch(self._stream.record(), begun)
+        if self._skipped:
+            asyncio.get_running_loop().call_later(_KEY_S, self._watch.pass_over)
         await self._stream.play("beep")
         end = await self._wait_end(begun)
         self.finish(end)
@@ -403,6 +407,7 @@ class Deposit:
         if self._watch is None:
             if action is not DepositAction.URGENT:
                 self._asked = None if action is DepositAction.END else action
+                self._skipped = True
                 self._stream.stop_playing()
         elif self.end is not None:
             if action is DepositAction.URGENT:

@@ -28,6 +28,10 @@ class SoundWatch:
         self.last_s = 0.0
         self.heard_at = at
 
+    def pass_over(self) -> None:
+        """What came since the last look is no sound of the caller: the end of a key's tone."""
+        self.recording.new_frames()
+
     def look(self, at: float) -> None:
         """Take note of what came since the last look.
 

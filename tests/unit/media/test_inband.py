@@ -202,9 +202,11 @@ def test_the_beginning_of_a_key_is_told_rather_too_early():
 def test_the_tail_is_cut_off_and_speech_is_not():
     words = speech(1.0)
     for length in (0.04, 0.1, 0.5):
-        for after in (0, 200):
+        for after in (0, 200, 1600):
             cut = without_tone_tail(words + key("#", length) + bytes(2 * after))
             assert len(words) - 2 * 240 <= len(cut) <= len(words) + 2 * 60
+    late = words + key("#") + bytes(2 * 4000)
+    assert without_tone_tail(late) == late
     assert without_tone_tail(words) == words
     assert without_tone_tail(b"") == b""
     assert without_tone_tail(key("5") + words) == key("5") + words
