@@ -125,7 +125,7 @@ class SmallRegistrar:
         return f"<sip:{host}:{port}>"
 
     async def _send(self, request: Request, flow) -> int:
-        return (await self.stack.request(request, flow).final(5)).status
+        return (await self.stack.request(request, flow).final(30)).status
 
     def _requested(self, incoming: IncomingRequest) -> None:
         request = incoming.request
