@@ -25,12 +25,14 @@ from rig.bench_steps import SETTLE_S, BenchSteps
 from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
+from rig.faults.fax import FaxHook
 from rig.faults.network import NetworkPath
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
+from rig.mail_sink import MailSink
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
 from rig.timeline import (
     Address,
     FetchSeen,
@@ -65,6 +67,8 @@ class Bench(BenchSteps):
         recorder: the packets.
         platform: what the handsets register to.
         wire: the capture on an interface, if there is one.
+        fax: lets the platform tell of a waiting fax; None beside a fault seeded in the platform.
+        mail_sink: what the platform has mailed, or None without a sink.
     """
 
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
@@ -79,6 +83,8 @@ class Bench(BenchSteps):
         self._correlator = Correlator()
         self._correlated = 0
         self.wire: WireCapture | None = None
+        self.fax: FaxHook | None = None
+        self.mail_sink: MailSink | None = None
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(own_addresses=config.handset_addresses)
         self._profiles = load_profiles(device_profiles_dir())
@@ -135,22 +141,34 @@ class Bench(BenchSteps):
     async def _open_platform(self) -> None:
         self._progress("mailbox platform")
         hooks = [seed.platform for seed in self.config.seeds if seed.platform]
+        self.fax = None if hooks else FaxHook()
         self.platform = EmbeddedPlatform(
             self.site,
             host=self._plan.host(PLATFORM),
             port=0 if self._plan.prefix == "127.0.0" else 5060,
             store_dir=self.config.out_dir / "store",
             tap=self._tap(Tap.PLATFORM),
-            hook=hooks[0] if hooks else PlatformHook(),
+            hook=self.fax or hooks[0],
             config=PlatformConfig(
                 seconds_per_ring=self.config.seconds_per_ring,
                 algorithms=self.config.digest_algorithms,
                 warn_without_mail=False,
+                api_port=0,
+                mail=await self._open_mail_sink(),
             ),
         )
         self.platform.subscribe(self._mailbox_changed)
         await self.platform.start()
         self._stack.push_async_callback(self.platform.stop)
+
+    async def _open_mail_sink(self) -> MailConfig | None:
+        if not self.config.mail_sink:
+            return None
+        self.mail_sink = sink = MailSink()
+        host, port = await sink.open(self._plan.host(SERVER))
+        self._stack.push_async_callback(sink.close)
+        sender = f"mailbox@{self.site.domain}"
+        return MailConfig(host=host, port=port, sender=sender, starttls=StartTls.NEVER)
 
     async def _open_provisioning(self) -> None:
         self._progress("provisioning servers")

@@ -33,6 +33,7 @@ class BenchConfig:
         limit_source: where that limit comes from, for reports.
         blind_greeting_s: how long a caller that recognises no prompts waits for the beep.
         seeds: faults built in, to prove the verdicts.
+        mail_sink: take the platform's mail, for tests to look at; without it nothing is mailed.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
     """
 
@@ -49,6 +50,7 @@ class BenchConfig:
     limit_source: str = "bench default"
     blind_greeting_s: float = 3.0
     seeds: tuple[Seed, ...] = ()
+    mail_sink: bool = False
     handset_addresses: bool = True
 
     def __post_init__(self) -> None:

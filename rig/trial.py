@@ -72,7 +72,9 @@ class Trial:
 
     # -- settings -----------------------------------------------------------------------
 
-    async def set_mailbox_options(self, role: str, **changes: bool | int) -> MailboxOptions:
+    async def set_mailbox_options(
+        self, role: str, **changes: bool | int | str | None
+    ) -> MailboxOptions:
         """Change single options of a role's mailbox; the others stay.
 
         Args:
@@ -203,8 +205,8 @@ class Trial:
         at = self.bench.note(handset.name, "loses its power and boots again", key="power_cycle")
         await handset.power_cycle()
         await handset.wait_ready(READY_S)
-        mailbox = self.watched_mailbox(role)
-        self._trigger = Trigger(at, "the power cut", mailbox, notify=True)
+        mailbox = self.watched_mailboxes(role).get(1, "")
+        self._trigger = Trigger(at, "the power cut", mailbox, notify=bool(mailbox))
 
     # -- assertions ---------------------------------------------------------------------
 

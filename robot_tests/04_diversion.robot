@@ -48,3 +48,43 @@ Without The Option A Busy Phone Is Busy
     Set Mailbox Options    callee    busy=off    no_answer=off
     Call Should End With    486    from=caller    to=callee
     Mailbox Should Hold    new=0    saved=0
+
+Switched Off The Mailbox Takes Nothing
+    [Tags]    R26
+    [Setup]    Fresh Start    callee    busy
+    Busy Phone With Mailbox
+    Set Mailbox Options    callee    active=off    all_calls=on
+    Call Should End With    486    from=caller    to=callee
+    Mailbox Should Hold    new=0    saved=0
+    Set Mailbox Options    callee    active=on
+    Call Should End With    200    from=caller    to=callee
+
+The Three Options Do Not Depend On Each Other
+    [Documentation]    All eight combinations for a busy phone; its answer is 486 without a mailbox.
+    [Tags]    R30a
+    [Setup]    Fresh Start    callee    busy
+    Busy Phone With Mailbox
+    FOR    ${all_calls}    ${busy}    ${no_answer}    ${status}    IN
+    ...    off    off    off    486
+    ...    off    off    on     486
+    ...    off    on     off    200
+    ...    off    on     on     200
+    ...    on     off    off    200
+    ...    on     off    on     200
+    ...    on     on     off    200
+    ...    on     on     on     200
+        Set Mailbox Options    callee
+        ...    all_calls=${all_calls}    busy=${busy}    no_answer=${no_answer}
+        Call Should End With    ${status}    from=caller    to=callee
+    END
+
+Unanswered Calls Depend On Their Own Option
+    [Tags]    R29    R30a
+    [Setup]    Fresh Start    callee    answer
+    Clear Forwarding    callee
+    Set Mailbox Options    callee    rings=2    busy=off
+    Call Should End With    200    from=caller    to=callee
+    Diversion Reason Should Be    no-answer    greeting=unavailable    rings=2
+    Set Mailbox Options    callee    busy=on    no_answer=off
+    Miss Call    from=caller    to=callee    ringing=1.6s
+    Mailbox Should Hold    new=0    saved=0

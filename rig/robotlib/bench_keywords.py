@@ -46,6 +46,7 @@ class BenchKeywords(Component):
         seconds_per_ring: float = 1.0,
         digest_algorithms: list[str] | None = None,
         lamp_limit: timedelta = timedelta(seconds=2),
+        mail_sink: bool = False,
         fault: str = "",
     ) -> None:
         """Brings up platform, provisioning, capture and handsets; returns when all are ready.
@@ -57,6 +58,7 @@ class BenchKeywords(Component):
         - ``scenario_callees``: another callee for single scenarios.
         - ``drivers``: driver by handset name, ``emulated`` where none is named.
         - ``capture``: ``tap``, or an interface such as ``lo``.
+        - ``mail_sink``: take the platform's mail, for `Mail Should Have Come`.
         - ``fault``: a seeded fault by name, to prove the verdicts.
 
         | `Open Bench` | drivers=${{ {'greta': 'softphone'} }} | seconds_per_ring=0.5 |
@@ -76,6 +78,7 @@ class BenchKeywords(Component):
             fetch_by=fetch_by,
             seconds_per_ring=seconds_per_ring,
             lamp_limit_s=lamp_limit.total_seconds(),
+            mail_sink=mail_sink,
             seeds=(find_seed(fault),) if fault else (),
         )
         if digest_algorithms:

@@ -16,11 +16,17 @@ from rig.errors import PhonerigError, RigError
 from rig.robotlib.arguments import CONVERTERS
 from rig.robotlib.attachment import attachment
 from rig.robotlib.bench_keywords import BenchKeywords
+from rig.robotlib.call_keywords import CallKeywords
 from rig.robotlib.capture_keywords import CaptureKeywords
 from rig.robotlib.diversion_keywords import DiversionKeywords
+from rig.robotlib.greeting_keywords import GreetingKeywords
 from rig.robotlib.handset_keywords import HandsetKeywords
 from rig.robotlib.lamp_keywords import LampKeywords
+from rig.robotlib.list_keywords import ListKeywords
+from rig.robotlib.mail_keywords import MailKeywords
 from rig.robotlib.mailbox_keywords import MailboxKeywords
+from rig.robotlib.owner_keywords import OwnerKeywords
+from rig.robotlib.platform_keywords import PlatformKeywords
 from rig.robotlib.portal_keywords import PortalKeywords
 from rig.robotlib.provisioning_keywords import ProvisioningKeywords
 from rig.robotlib.session import Session, slug
@@ -74,6 +80,12 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
             DiversionKeywords,
             PortalKeywords,
             CaptureKeywords,
+            CallKeywords,
+            OwnerKeywords,
+            GreetingKeywords,
+            ListKeywords,
+            MailKeywords,
+            PlatformKeywords,
         )
         super().__init__([group(self.session) for group in groups])
 
@@ -130,6 +142,7 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
             result.status = "FAIL" if unasked else "PASS"
             result.message = f"nobody asked for this verdict: {describe(record)}" * unasked
         try:
+            self.session.undo()
             if not result.skipped:
                 self._link_capture()
             if result.failed:

@@ -13,7 +13,7 @@ class MailboxKeywords(Component):
     """The mailbox of a role is that of its first account, or that of which it is an alias."""
 
     @keyword(tags=["mailbox"])
-    def set_mailbox_options(
+    def set_mailbox_options(  # noqa: PLR0913 - options of a mailbox, each by name
         self,
         role: str,
         *,
@@ -24,6 +24,9 @@ class MailboxKeywords(Component):
         rings: int | None = None,
         mwi: bool | None = None,
         auto_login: bool | None = None,
+        email_notify: str | None = None,
+        email_copy: str | None = None,
+        email_redirect: str | None = None,
     ) -> None:
         """Changes single options; those that are not named stay.
 
@@ -31,6 +34,8 @@ class MailboxKeywords(Component):
         - ``rings``: rings before *unanswered*: 0, or 2 to 20.
         - ``mwi``: tell the phone about waiting messages.
         - ``auto_login``: no PIN from the owner's own phones.
+        - ``email_notify``, ``email_copy``, ``email_redirect``: address that is told of a new
+          message, that gets a copy, or that gets it instead of the mailbox; ``off`` for none.
         """
         named = {
             "active": active,
@@ -41,7 +46,16 @@ class MailboxKeywords(Component):
             "mwi": mwi,
             "auto_login": auto_login,
         }
-        changes = {name: value for name, value in named.items() if value is not None}
+        changes: dict[str, bool | int | str | None] = {
+            name: value for name, value in named.items() if value is not None
+        }
+        for name, address in (
+            ("email_notify", email_notify),
+            ("email_copy", email_copy),
+            ("email_redirect", email_redirect),
+        ):
+            if address is not None:
+                changes[name] = None if address == "off" else address
         self.session.run(self.trial.set_mailbox_options(role, **changes))
 
     @keyword(tags=["mailbox"])

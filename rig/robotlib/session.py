@@ -22,6 +22,7 @@ from rig.bench import Bench
 from rig.bench_config import BenchConfig
 from rig.blocking import BlockingBench
 from rig.capture.export import export_packets
+from rig.errors import RigError
 from rig.report.record import ScenarioRecord
 from rig.trial import Trial
 from rig.verdict.outcome import Outcome
@@ -50,6 +51,7 @@ class Session:
         self.record: ScenarioRecord | None = None
         self.asserted = False
         self.trouble = ""
+        self._undo: list[Callable[[], Coroutine[Any, Any, object]]] = []
         self._trial: Trial | None = None
         self._settings: object = None
         self._work: Path | None = None
@@ -162,6 +164,19 @@ class Session:
         """Pass on a judged expectation: log what was measured, raise what is wrong."""
         _log(record, logger.info)
         demand(record)
+
+    def at_the_end(self, undo: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Have something undone when the test ends: what owners set outlives a reset."""
+        self._undo.append(undo)
+
+    def undo(self) -> None:
+        """Undo what the test has set, the last first; what cannot be undone is told."""
+        while self._undo:
+            coroutine = self._undo.pop()()
+            try:
+                self.run(coroutine)
+            except RigError as error:
+                logger.warn(f"could not undo what this test has set: {error}")
 
     # -- what the listener writes -------------------------------------------------------
 
