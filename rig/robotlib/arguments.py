@@ -47,6 +47,8 @@ def to_counts(text: str) -> Counts:
     Source: RFC 3842 section 5.2.
     """
     line = " ".join(text.split())
+    if "/" not in line:  # a platform may leave out the saved ones; who expects something may not
+        raise ValueError("expected new/saved, as in 1/0 or 2/8 (0/2)")
     try:
         counts = parse_summary(f"Messages-Waiting: no\r\nVoice-Message: {line}\r\n".encode()).voice
     except ProtocolError as error:

@@ -18,6 +18,7 @@ from rig.mailbox_platform.embedded.mail_rules import next_wait_s
 from rig.mailbox_platform.embedded.mail_transport import Attempt, AttemptResult
 
 _LOG = logging.getLogger(__name__)
+_CANCEL_AGAIN_S = 0.05
 
 
 class MailTransport(Protocol):
@@ -71,11 +72,15 @@ class MailDelivery:
         self._news.set()
 
     async def stop(self) -> None:
-        """Stop at once; what was not accepted stays in the queue."""
+        """Stop at once; what was not accepted stays in the queue.
+
+        Up to Python 3.11 ``asyncio.wait_for``, which the SMTP client uses, loses a cancellation
+        that comes together with its result; so it is repeated until the task has ended.
+        """
         task, self._task = self._task, None
-        if task is not None:
+        while task is not None and not task.done():
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
 
     async def deliver_due(self) -> int:
         """Try every mail that is due now, once.
@@ -108,7 +113,8 @@ class MailDelivery:
                 due_at = self._clock() + self._config.longest_wait_s
             wait_s = None if due_at is None else max(0.0, due_at - self._clock())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
 
     async def _try(self, mail: QueuedMail) -> Attempt:
         left = mail.left

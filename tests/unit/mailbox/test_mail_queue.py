@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from platform_kit import CARL, DORA, make_site
 
@@ -199,11 +200,13 @@ class ScriptedTransport:
         self.script = list(script)
         self.sent: list[tuple[float, str, bytes]] = []
         self.clock: Callable[[], float] = float
+        self.asked = asyncio.Event()
 
     async def send(
         self, recipient: str, content: bytes, on_accepted: Callable[[], None]
     ) -> Attempt:
         self.sent.append((self.clock(), recipient, content))
+        self.asked.set()
         attempt = self.script.pop(0) if self.script else TAKEN
         if attempt is TAKEN:
             on_accepted()
@@ -242,6 +245,27 @@ class Office:
         while (due_at := self.queue.next_due_at()) is not None and due_at <= until:
             self.now = max(self.now, due_at)
             assert await self.delivery.deliver_due() > 0
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_r33_delivery_stops_however_close_the_news_come(
+    queue: MailQueue, steps: int
+) -> None:
+    office = Office(queue, LATER)
+    queue.enqueue(LEFT, [NOTICE], None, 1000)
+    office.delivery.start()
+    async with asyncio.timeout(5):
+        await office.transport.asked.wait()  # from now on it waits for news, with a limit
+    for _ in range(4):
+        await asyncio.sleep(0)
+    office.delivery.wake()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await office.delivery.stop()
+    office.delivery.wake()
+    await asyncio.sleep(0)
+    assert len(office.transport.sent) == 1
 
 
 async def test_r33_back_off_in_time(queue: MailQueue) -> None:
@@ -299,6 +323,7 @@ async def test_r35_what_cannot_be_rescued_keeps_waiting(queue: MailQueue) -> Non
     assert queue.records()[0].state is MailState.FAILED
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([LATER, DOWN, NEVER, TAKEN]), max_size=30))
 def test_r33_whatever_the_server_says_every_mail_ends_once(
     tmp_path_factory: pytest.TempPathFactory, script: list[Attempt]
