@@ -36,7 +36,7 @@ def state(platform: EmbeddedPlatform) -> dict[str, object]:
         "bindings": sum(len(rows) for rows in running.registrar._bindings.values()),
         "tasks": len(asyncio.all_tasks()),
         "objects": len(gc.get_objects()),
-        "nonces": len(running._door._verifier._nonces),
+        "nonces": running._door._verifier.remembered,
     }
 
 

@@ -140,6 +140,11 @@ class DigestVerifier:
         credentials = self._credentials(request)
         return None if credentials is None else credentials.username
 
+    def has_fresh_nonce(self, request: Request, now: float) -> bool:
+        """Whether a request answers a challenge of ours that is still good; proves nothing."""
+        credentials = self._credentials(request)
+        return credentials is not None and self._nonces.is_fresh(credentials.nonce, now)
+
     def verify(self, request: Request, now: float) -> VerifyResult:
         """Judge the credentials of a request; counts its nonce as used.
 

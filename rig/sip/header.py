@@ -40,14 +40,24 @@ Source: RFC 3261 7.3.3 and the IANA registry of SIP header fields.
 """
 
 
+_CANONICAL: dict[str, str] = {}
+_MAX_CANONICAL = 1000
+"""Spellings that are remembered: looking one up is quicker, and strangers invent more."""
+
+
 def canonical_name(name: str) -> str:
     """Bring a header name to the form used for comparison: long form, lower case.
 
     Args:
         name: any spelling, for example ``"i"`` or ``"Call-ID"``.
     """
-    lowered = name.strip().lower()
-    return COMPACT_FORMS.get(lowered, lowered) if len(lowered) == 1 else lowered
+    known = _CANONICAL.get(name)
+    if known is None:
+        lowered = name.strip().lower()
+        known = COMPACT_FORMS.get(lowered, lowered) if len(lowered) == 1 else lowered
+        if len(_CANONICAL) < _MAX_CANONICAL:
+            _CANONICAL[name] = known
+    return known
 
 
 class Headers:

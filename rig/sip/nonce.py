@@ -110,6 +110,11 @@ class NonceBook:
             return ""
         return "" if used.take(count) else "replayed"
 
+    def is_fresh(self, nonce: str, now: float) -> bool:
+        """Whether a nonce is ours and not too old; nothing is noted."""
+        issued_at = self._issued_at(nonce)
+        return issued_at is not None and issued_at + self._lifetime_s > now
+
     def _signature(self, head: str) -> str:
         octets = head.encode("utf-8", "surrogateescape")
         return hashlib.blake2b(octets, key=self._key, digest_size=12).hexdigest()

@@ -52,6 +52,7 @@ class TransactionLayer:
 
     Attributes:
         outgoing_filter: alters or drops messages just before they are sent; None for none.
+        filtered_methods: the filter sees requests of these methods alone; None for everything.
         gate: turns requests away without a transaction; None lets all in.
     """
 
@@ -65,6 +66,7 @@ class TransactionLayer:
         "_queue",
         "_servers",
         "_timers",
+        "filtered_methods",
         "gate",
         "outgoing_filter",
     )
@@ -72,6 +74,7 @@ class TransactionLayer:
     def __init__(self, timers: TimerValues) -> None:
         self._timers = timers
         self.outgoing_filter: OutgoingFilter | None = None
+        self.filtered_methods: frozenset[str] | None = None
         self.gate: Gate | None = None
         self._clients: dict[ClientKey, Transaction] = {}
         self._servers: dict[ServerKey, Transaction] = {}
@@ -196,9 +199,14 @@ class TransactionLayer:
         if transaction.kind in {Kind.INVITE_CLIENT, Kind.INVITE_SERVER}:
             self._events.append(ev.TransactionEnded(key))
 
+    def _is_filtered(self, message: Request | Response | None) -> bool:
+        """Whether the filter wants to see a message; None for a response sent once more."""
+        wanted = self.filtered_methods
+        return wanted is None or (isinstance(message, Request) and message.method in wanted)
+
     def _transmit(self, message: Request | Response | None, payload: bytes, flow: Flow) -> None:
         """Send; a filter gets a copy of the message, read again if it was let go."""
-        if self.outgoing_filter is not None:
+        if self.outgoing_filter is not None and self._is_filtered(message):
             if message is None:
                 message = parse_message(payload, datagram=not flow.reliable)
             changed = self.outgoing_filter(message.copy(), flow)

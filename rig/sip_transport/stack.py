@@ -211,6 +211,20 @@ class SipStack(EventDispatcher):
         self._core.outgoing_filter = value
 
     @property
+    def behind_s(self) -> float:
+        """For how long datagrams have been coming faster than they are dealt with, seconds."""
+        since = None if self._udp is None else self._udp.behind_since
+        return 0.0 if since is None or self._loop is None else self._loop.time() - since
+
+    def filter_only(self, methods: frozenset[str] | None) -> None:
+        """Have the outgoing filter see requests of some methods alone, which costs less.
+
+        Args:
+            methods: their names; None for every message.
+        """
+        self._core.filtered_methods = methods
+
+    @property
     def gate(self) -> Gate | None:
         """Turns requests away before anything is remembered of them; None lets all in.
 

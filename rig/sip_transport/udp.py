@@ -17,7 +17,7 @@ from rig.sip.event import Address
 DATAGRAMS_A_WAKE_UP = 64
 MAX_DATAGRAM_BYTES = 65535
 QUEUE_LIMIT = 4096
-RECEIVE_BUFFER_BYTES = 1 << 20
+RECEIVE_BUFFER_BYTES = 4 << 20
 
 
 class UdpSocket:
@@ -30,9 +30,19 @@ class UdpSocket:
 
     Attributes:
         dropped: datagrams thrown away because the kernel would not take them for too long.
+        behind_since: since when, by the loop's clock, there has been more to take in than one
+            batch at every wake-up; None when everything has been taken in.
     """
 
-    __slots__ = ("_loop", "_on_datagram", "_on_wake_up", "_queue", "_sock", "dropped")
+    __slots__ = (
+        "_loop",
+        "_on_datagram",
+        "_on_wake_up",
+        "_queue",
+        "_sock",
+        "behind_since",
+        "dropped",
+    )
 
     def __init__(
         self,
@@ -45,6 +55,7 @@ class UdpSocket:
         self._on_wake_up = on_wake_up
         self._queue: deque[tuple[bytes, Address]] = deque()
         self.dropped = 0
+        self.behind_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
 
@@ -129,10 +140,14 @@ class UdpSocket:
             try:
                 data, source = receive(MAX_DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):
+                self.behind_since = None
                 break
             except OSError:
                 continue  # an ICMP error about something sent earlier
             self._on_datagram(data, (source[0], source[1]))
             if self._sock.fileno() < 0:  # the owner closed it meanwhile
                 return
+        else:
+            if self.behind_since is None:
+                self.behind_since = self._loop.time()
         self._on_wake_up()

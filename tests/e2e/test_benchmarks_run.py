@@ -119,3 +119,34 @@ async def test_both_tftp_servers_serve_every_client():
         assert figures[f"{load}_dnsmasq_per_s"].value > 0
         assert 0.01 < figures[f"{load}_fetches_vs_dnsmasq"].value < 100
         assert 0.01 < figures[f"{load}_server_cpu_vs_dnsmasq"].value < 100
+
+
+async def test_every_deposit_is_told_with_and_without_waiting_for_the_disk():
+    figures = await figures_of("bench_deposit_rate.py", "--seconds", "1", "--per-second", "20")
+    for prefix in ("deposit_to_notify", "durable_deposit_to_notify"):
+        assert figures[f"{prefix}_told"].value == figures[f"{prefix}_deposits"].value == 20
+        assert 0 < figures[f"{prefix}_p50_ms"].value <= figures[f"{prefix}_p99_ms"].value
+        assert figures[f"{prefix}_internal_errors"].value == 0
+        assert "target <= 50" in figures[f"{prefix}_p99_ms"].told
+
+
+async def test_all_lamps_are_right_after_the_platform_was_killed():
+    figures = await figures_of("bench_restart_storm.py", "--phones", "60", timeout_s=180)
+    assert figures["boot_lamps_right"].value == figures["lamps_right"].value == 60
+    assert figures["subscriptions"].value == 60
+    assert 0 < figures["restart_serves_after_s"].value < figures["all_right_s"].value
+    assert figures["efforts_refused"].value == figures["internal_errors"].value == 0
+    assert "target <= 60" in figures["all_right_s"].told
+    assert figures["peak_rss_mb"].value < 1000
+
+
+async def test_a_storm_and_false_sources_leave_the_other_phones_alone():
+    figures = await figures_of("bench_subscribe_storm.py", "--seconds", "2", timeout_s=120)
+    assert figures["phones"].value == 11
+    assert figures["calm_told"].value == figures["storm_told"].value == 20
+    assert figures["storm_put_off"].value > figures["storm_accepted"].value > 0
+    assert figures["storm_subscriptions"].value <= 12
+    assert figures["false_sources_401"].value == figures["false_sources"].value == 400
+    assert figures["false_sources_transactions"].value == figures["internal_errors"].value == 0
+    assert figures["false_sources_memory_mb"].value < 5
+    assert "target <= 1000" in figures["storm_p99_ms"].told

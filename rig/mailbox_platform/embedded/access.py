@@ -6,13 +6,16 @@ exist. Requests from a configured trunk need no digest.
 In front of the door stands a gate for REGISTER and SUBSCRIBE: who comes too often is told when
 to come back, and who brings no credentials is asked for them, both before anything is computed
 or remembered. So neither one broken phone nor ten thousand false sources take the platform from
-the others.
+the others. When all phones come at once, after a restart, new ones are told to come back at
+different times, before the rest is lost in a full buffer.
 
 Source: RFC 3261 sections 8.2.7, 21.5.4, 22 and 26, RFC 8760.
 """
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from provisioning.inventory_model import User
@@ -62,21 +65,30 @@ class Door:
         directory: to find the user of a digest user name.
         config: trusted peers.
         verifier: digest check with the platform's nonces.
+        behind_s: for how long requests have been coming faster than they are dealt with.
     """
 
     def __init__(
-        self, directory: Directory, config: PlatformConfig, verifier: DigestVerifier
+        self,
+        directory: Directory,
+        config: PlatformConfig,
+        verifier: DigestVerifier,
+        behind_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._directory = directory
         self._trusted = frozenset(config.trusted_peers)
         self._md5_only = tuple(agent.lower() for agent in config.md5_only_agents)
         self._verifier = verifier
+        self._behind_s = behind_s
+        self._overload_after_s = config.overload_after_s
+        self._overload_retry_after_s = config.overload_retry_after_s
         self._sources: TokenBuckets[Address] = TokenBuckets(
             config.source_rate_per_s, config.source_burst
         )
         self._accounts: TokenBuckets[str] = TokenBuckets(
             config.account_rate_per_s, config.account_burst
         )
+        self._beginners: TokenBuckets[str] = TokenBuckets(config.overload_begin_per_s, 1)
         self._too_often = Turned(503, headers=(("Retry-After", str(config.storm_retry_after_s)),))
 
     def admit(self, request: Request, flow: Flow, now: float) -> User | Trunk | Refusal:
@@ -121,12 +133,25 @@ class Door:
             event = request.event
             if event is None or event[0].lower() != _PACKAGE:
                 return Turned(489, headers=(("Allow-Events", _PACKAGE),))
+        behind = request.method == "REGISTER" and self._behind_s() > self._overload_after_s
+        if (
+            behind
+            and not self._verifier.has_fresh_nonce(request, now)
+            and not self._beginners.take("", now)
+        ):
+            return self._come_back_later(request)
         claimed = self._verifier.claimed_user(request)
         if claimed is None:
             return Turned(401, headers=self._challenges(request, now, stale=False))
         if self._accounts.level(claimed, now) < 1:
             return self._too_often
         return None
+
+    def _come_back_later(self, request: Request) -> Turned:
+        """Spread those who come all at once; who has begun already may finish."""
+        spread = zlib.crc32(request.call_id.encode("utf-8", "surrogateescape"))
+        later_s = 1 + spread % self._overload_retry_after_s
+        return Turned(503, headers=(("Retry-After", str(later_s)),))
 
     def _challenges(
         self, request: Request, now: float, *, stale: bool

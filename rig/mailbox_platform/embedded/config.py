@@ -62,6 +62,10 @@ class PlatformConfig:
         account_rate_per_s: the same for one account, proven by digest, from wherever.
         account_burst: how many of them may come at once.
         storm_retry_after_s: Retry-After of these 503.
+        overload_after_s: when requests have come faster than they are dealt with for so long,
+            REGISTERs that begin anew get 503.
+        overload_begin_per_s: so many a second may begin even then.
+        overload_retry_after_s: Retry-After of these is 1 to so many seconds, spread by Call-ID.
         max_diversions: diversions that one call may undergo before it is refused.
         max_calls: calls that may be routed at the same time.
         default_ring_s: ringing time when neither mailbox nor forwarding limits it.
@@ -133,6 +137,9 @@ class PlatformConfig:
     account_rate_per_s: float = 10.0
     account_burst: int = 100
     storm_retry_after_s: int = 10
+    overload_after_s: float = 1.0
+    overload_begin_per_s: float = 200.0
+    overload_retry_after_s: int = 10
     max_diversions: int = 5
     max_calls: int = 200
     default_ring_s: float = 120.0
@@ -240,6 +247,8 @@ class PlatformConfig:
             "account_rate_per_s",
             "account_burst",
             "storm_retry_after_s",
+            "overload_begin_per_s",
+            "overload_retry_after_s",
         ):
             if getattr(self, name) < 1:
                 raise UsageError(

@@ -187,12 +187,12 @@ class UnsolicitedStream:
             if later_s is not None:
                 contact.pace.postponed(self._stack.now + later_s)
             else:
-                contact.outgoing = None
-        contact.pace.refused()
+                contact.pace.refused()
         self._go_on(contact)
 
     def _unanswered(self, contact: _Contact, error: RigError) -> None:
         _LOG.info("unsolicited NOTIFY to %s failed: %s", contact.binding.uri, error)
+        contact.outgoing = None
         contact.pace.refused()
         self._go_on(contact)
 

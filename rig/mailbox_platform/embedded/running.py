@@ -162,6 +162,8 @@ class RunningPlatform:
         self.stack.methods = METHODS | {"REFER"}  # inside of calls alone
         self.stack.extensions = frozenset({"path"})
         self.stack.outgoing_filter = self._outgoing
+        if type(hook).outgoing is PlatformHook.outgoing:
+            self.stack.filter_only(frozenset({"CANCEL"}))
         self.stack.on_connection_lost = self._connection_lost
         await self.stack.listen(parts.host, parts.port)
         self._opened.append(self.stack.close)
@@ -173,7 +175,7 @@ class RunningPlatform:
             algorithms=config.algorithms,
             nonce_lifetime_s=config.nonce_lifetime_s,
         )
-        self._door = Door(directory, config, verifier)
+        self._door = Door(directory, config, verifier, lambda: self.stack.behind_s)
         self.stack.gate = self._door.turn_away
         self.mwi = MwiService(
             stack=self.stack,
