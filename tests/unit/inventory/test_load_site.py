@@ -301,6 +301,43 @@ def test_r52_r56_r57_faults_of_distribution_lists_name_file_and_line(
     assert expected in fault
 
 
+@pytest.mark.parametrize(
+    ("said", "mode", "unasked"),
+    [
+        ("subscribe", MwiMode.SUBSCRIBE, False),
+        ("unsolicited", MwiMode.UNSOLICITED, False),
+        ("both", MwiMode.SUBSCRIBE, True),
+        ("off", MwiMode.OFF, False),
+    ],
+)
+def test_how_an_account_learns_of_messages(said: str, mode: MwiMode, unasked: bool) -> None:
+    account = load(changed("[101]", f"[{{user: 101, mwi: {said}}}]")).handsets[0].accounts[0]
+    assert (account.mwi, account.mwi_unasked) == (mode, unasked)
+    site = load(changed("  demo: true\n", f"  demo: true\n  mwi: {said}\n"))
+    assert (site.mwi_mode, site.mwi_unasked) == (mode, unasked)
+    assert site.handsets[0].accounts[0].mwi is None
+
+
+def test_a_lamp_also_shows_another_mailbox() -> None:
+    second = GOOD.replace("handsets:", "    mailbox: {pin: demo:135791}\nhandsets:")
+    for written in ("102", "0102", "'+49 30 23125 102'"):
+        line = f"demo:135791\n      also_shows: [{written}]\n"
+        text = second.replace("demo:135791\n", line, 1)
+        if written == "102":
+            assert "there is no such mailbox" in only_fault(text)
+            continue
+        mailbox = load(text).users["+493023125101"].mailbox
+        assert mailbox is not None
+        assert mailbox.also_shows == ("+493023125102",)
+    for wrong, why in (
+        ("[101]", "on the lamp anyway"),
+        ("[0102, '+49 30 23125 102']", "stands there twice"),
+        ("[999]", "no such mailbox"),
+    ):
+        line = f"demo:135791\n      also_shows: {wrong}\n"
+        assert why in only_fault(second.replace("demo:135791\n", line, 1))
+
+
 def test_an_alias_in_two_mailboxes_or_of_a_mailbox_is_refused() -> None:
     second = GOOD.replace("demo:135791\n", "demo:135791\n      aliases: [0211 1111]\n")
     second = second.replace(
