@@ -289,10 +289,7 @@ class MessageStore:
         try:
             self._change(change, mailbox=mailbox, cause="deposit")
         except StoreFailure as failure:
-            raise StoreFailure(
-                f"message for mailbox {mailbox} not stored in {self._database.place}: {failure}; "
-                "make room or give another place"
-            ) from failure
+            raise StoreFailure(f"message for mailbox {mailbox} not stored: {failure}") from failure
         return message
 
     def messages(

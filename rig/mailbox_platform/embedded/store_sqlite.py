@@ -22,6 +22,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rig.mailbox_platform.embedded.disk_reserve import DiskReserve
 from rig.mailbox_platform.embedded.store_change import (
     SCHEMA_VERSION,
     AddMessage,
@@ -82,7 +83,8 @@ class SqliteDatabase:
     """A store's folder.
 
     Args:
-        folder: made if missing; holds ``messages.sqlite``, ``audio/`` and ``lock``.
+        folder: made if missing; holds ``messages.sqlite``, ``audio/``, ``lock`` and
+            ``reserve``.
         durable: wait for the disk at every commit, so that it survives a power cut.
 
     Raises:
@@ -95,6 +97,8 @@ class SqliteDatabase:
         self._audio = folder / "audio"
         self._durable = durable
         self._litter: set[Path] = set()
+        self._suspect = False
+        self._reserve: DiskReserve | None = None
         self._lock = -1
         self._db: sqlite3.Connection | None = None
         try:
@@ -124,11 +128,10 @@ class SqliteDatabase:
                 f"message store {self._folder}: in use by another process; stop that one, or "
                 "give another folder"
             ) from error
+        self._reserve = DiskReserve(self._folder / "reserve")
         path = self._folder / FILE_NAME
         os.close(_open_private(path))
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        self._db = self._connect()
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
@@ -140,6 +143,19 @@ class SqliteDatabase:
         if self._durable:
             for folder in {self._folder, *(path.parent for path in made)}:
                 _sync_folder(folder)
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self._folder / FILE_NAME
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        return db
+
+    def _refusal(self, error: Exception) -> StoreFailure:
+        return StoreFailure(
+            f"message store {self._folder}: {error}; make room on the disk, and see that it can "
+            "be written"
+        )
 
     @property
     def _up(self) -> sqlite3.Connection:
@@ -187,11 +203,25 @@ class SqliteDatabase:
         return found
 
     def commit(self, changes: Sequence[Change]) -> None:
-        """Write the audio, then the rows in one transaction; then remove audio without rows."""
-        db = self._up
+        """Write the audio, then the rows in one transaction; then remove audio without rows.
+
+        What brings no audio may use the last room of the disk: a deletion must be possible.
+        """
+        try:
+            self._commit(changes)
+        except StoreFailure:
+            brings_audio = any(isinstance(c, AddMessage | PutAnnouncement) for c in changes)
+            if brings_audio or self._reserve is None or not self._reserve.give():
+                raise
+            self._commit(changes)
+        if self._reserve is not None:
+            self._reserve.fill()
+
+    def _commit(self, changes: Sequence[Change]) -> None:
         written: list[Path] = []
         gone: list[str] = []
         try:
+            db = self._fresh()
             self._write_audio(changes, written)
             db.execute("BEGIN IMMEDIATE")
             for change in changes:
@@ -199,22 +229,23 @@ class SqliteDatabase:
         except (OSError, sqlite3.Error) as error:
             self._roll_back()
             self._unlink(written)
-            raise StoreFailure(f"{self._folder}: {error}") from error
+            raise self._refusal(error) from error
         try:
             db.execute("COMMIT")
         except sqlite3.Error as error:
             # The log may hold the rows all the same until it is written next: keep their files.
             self._roll_back()
-            raise StoreFailure(f"{self._folder}: {error}") from error
+            raise self._refusal(error) from error
         self._unlink(self._path(audio_id) for audio_id in gone)
 
     def check(self) -> None:
         """Write and remove a file of some length, and a row."""
         path = self._audio / "check.part"
         try:
-            self._up.execute("BEGIN IMMEDIATE")
-            self._up.execute("REPLACE INTO setting VALUES ('', 'check', hex(randomblob(8)))")
-            self._up.execute("COMMIT")
+            db = self._fresh()
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("REPLACE INTO setting VALUES ('', 'check', hex(randomblob(8)))")
+            db.execute("COMMIT")
             path.unlink(missing_ok=True)
             file = _create(path)
             try:
@@ -224,7 +255,7 @@ class SqliteDatabase:
                 os.close(file)
         except (OSError, sqlite3.Error) as error:
             self._roll_back()
-            raise StoreFailure(f"{self._folder}: {error}") from error
+            raise self._refusal(error) from error
         finally:
             self._unlink([path])
 
@@ -273,7 +304,18 @@ class SqliteDatabase:
     def _path(self, audio_id: str) -> Path:
         return self._audio / f"{audio_id}.wav"
 
+    def _fresh(self) -> sqlite3.Connection:
+        """The connection, made again after a failure: its locks and caches may be wrong."""
+        db = self._up
+        if self._suspect:
+            with contextlib.suppress(sqlite3.Error):
+                db.close()
+            self._db = self._connect()
+            self._suspect = False
+        return self._up
+
     def _roll_back(self) -> None:
+        self._suspect = True
         if self._db is not None and self._db.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
