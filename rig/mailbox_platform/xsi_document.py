@@ -115,12 +115,15 @@ def _write(element: Element, into: etree._Element, prefix: str) -> None:
         _write(child, etree.SubElement(into, f"{{{NAMESPACE}}}{child.name}"), prefix)
 
 
-def from_xml(content: bytes, *, max_octets: int = MAX_OCTETS) -> Element:
+def from_xml(
+    content: bytes, *, max_octets: int = MAX_OCTETS, namespace: str = NAMESPACE
+) -> Element:
     """Read a document.
 
     Args:
         content: as received; UTF-8. Elements without a namespace are taken as ours.
         max_octets: larger ones are refused.
+        namespace: that elements may have.
 
     Raises:
         DocumentError: too large or deep, not XML, with a document type, of another namespace.
@@ -143,17 +146,17 @@ def from_xml(content: bytes, *, max_octets: int = MAX_OCTETS) -> Element:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise DocumentError(f"the body is not well-formed XML: {error}") from error
-    return _read(root, 1)
+    return _read(root, 1, namespace)
 
 
-def _read(node: etree._Element, depth: int) -> Element:
+def _read(node: etree._Element, depth: int, namespace: str) -> Element:
     _check_depth(depth)
     name = etree.QName(node)
-    if name.namespace not in {None, NAMESPACE}:
+    if name.namespace not in {None, namespace}:
         raise DocumentError(
-            f"element {name.localname} is of namespace {name.namespace}; expected {NAMESPACE}"
+            f"element {name.localname} is of namespace {name.namespace}; expected {namespace}"
         )
-    children = tuple(_read(child, depth + 1) for child in node.iterchildren("*"))
+    children = tuple(_read(child, depth + 1, namespace) for child in node.iterchildren("*"))
     nil = is_true(str(node.get(f"{{{INSTANCE}}}nil") or node.get("nil") or ""))
     kind = str(node.get(f"{{{INSTANCE}}}type") or "").rpartition(":")[2]
     text = "" if children or nil else (node.text or "")

@@ -139,6 +139,7 @@ class Notifier:
         expires_s: int | None = None,
         body_of: BodyProvider,
         content_type: str = "application/simple-message-summary",
+        accepted_type: str = "",
         aor: str | None = None,
     ) -> ServerSubscription | None:
         """Answer a SUBSCRIBE: 200 and at once a NOTIFY with the full state, or the refusal.
@@ -148,6 +149,8 @@ class Notifier:
             expires_s: most to grant, seconds; None leaves it to the request.
             body_of: gives the full state, also for later NOTIFYs.
             content_type: of the bodies.
+            accepted_type: media type that the subscriber must accept; that of the bodies by
+                default. Another one when several documents of it go in one body.
             aor: whose limit it counts against; the From URI by default.
 
         Returns:
@@ -157,7 +160,7 @@ class Notifier:
         request = incoming.request
         policy = NotifierPolicy(
             packages=(self.package,),
-            content_types=(content_type,),
+            content_types=(accepted_type or content_type,),
             min_expires_s=self.min_expires_s,
             default_expires_s=3600 if expires_s is None else expires_s,
             max_expires_s=86400 if expires_s is None else expires_s,

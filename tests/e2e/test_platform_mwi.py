@@ -151,7 +151,7 @@ async def test_refusals_of_a_bad_subscribe(platform: EmbeddedPlatform) -> None:
     contact = ("Contact", anna.contact)
     wrong = await anna.send("SUBSCRIBE", target, [contact, ("Event", "presence")])
     assert wrong.status == 489
-    assert wrong.headers.get("Allow-Events") == "message-summary"
+    assert "message-summary" in (wrong.headers.get("Allow-Events") or "").split(", ")
     none = await anna.send("SUBSCRIBE", target, [contact])
     assert none.status == 489
     accept = await subscribe(anna, target, ("Accept", "application/pidf+xml"))

@@ -29,7 +29,8 @@ from rig.sip.message import Request
 from rig.sip.transaction_layer import Turned
 
 _GATED = frozenset({"REGISTER", "SUBSCRIBE"})
-_PACKAGE = "message-summary"
+PACKAGES = ("message-summary", "as-feature-event")
+"""Event packages that phones can subscribe to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,8 @@ class Door:
             return self._too_often
         if request.method == "SUBSCRIBE":
             event = request.event
-            if event is None or event[0].lower() != _PACKAGE:
-                return Turned(489, headers=(("Allow-Events", _PACKAGE),))
+            if event is None or event[0].lower() not in PACKAGES:
+                return Turned(489, headers=(("Allow-Events", ", ".join(PACKAGES)),))
         behind = request.method == "REGISTER" and self._behind_s() > self._overload_after_s
         if (
             behind

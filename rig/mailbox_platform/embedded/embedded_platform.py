@@ -349,6 +349,8 @@ class EmbeddedPlatform:
         with self._unit() as kept:
             self._settings.set_services(number, services)
         await kept
+        if self._running is not None:
+            self._running.features.changed(number)
 
     async def clear_mailbox(self, mailbox: str) -> None:
         """Delete every message, telling subscribers.

@@ -15,10 +15,12 @@ from provisioning.inventory_model import User
 from provisioning.secret import Secret
 from rig.clock import Clock
 from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
-from rig.mailbox_platform.embedded.access import Door, Refusal
+from rig.mailbox_platform.embedded.access import PACKAGES, Door, Refusal
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.deposit import DepositPolicy
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
+from rig.mailbox_platform.embedded.feature_event import PACKAGE as FEATURE_PACKAGE
+from rig.mailbox_platform.embedded.feature_notifier import FeatureNotifier
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects
 from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
@@ -102,6 +104,7 @@ class RunningPlatform:
         registrar: who is where.
         mwi: who is told what.
         router: the calls.
+        features: tells phones of their users' services.
         self_service: what owners of mailboxes set themselves.
         mail: mails about messages; None when the platform has no mail server.
     """
@@ -111,6 +114,7 @@ class RunningPlatform:
     registrar: Registrar
     mwi: MwiService
     router: Router
+    features: FeatureNotifier
     self_service: SelfService
 
     def __init__(self, parts: PlatformParts) -> None:
@@ -213,6 +217,16 @@ class RunningPlatform:
             clear_mwi=self.mwi.put_out,
         )
         self.router = Router(context, self._door)
+        self.features = FeatureNotifier(
+            Notifier(
+                self.stack,
+                package=FEATURE_PACKAGE,
+                limit_per_aor=config.max_subscriptions,
+                min_expires_s=config.subscribe_min_expires_s,
+            ),
+            context,
+        )
+        self._opened.append(self.features.close)
         self._opened.append(self.router.close)
         self.store.subscribe(self._mailbox_changed)
         self.store.announce(directory.mailboxes())
@@ -388,9 +402,14 @@ class RunningPlatform:
 
     def _subscribe(self, incoming: IncomingRequest) -> None:
         event = incoming.request.event
-        if event is None or event[0].lower() != PACKAGE:
-            incoming.respond(489, headers=[("Allow-Events", PACKAGE)])
+        package = "" if event is None else event[0].lower()
+        if package not in PACKAGES:
+            incoming.respond(489, headers=[("Allow-Events", ", ".join(PACKAGES))])
             return
         user = self._admit(incoming)
-        if user is not None:
+        if user is None:
+            return
+        if package == PACKAGE:
             self.mwi.handle_subscribe(incoming, user)
+        else:
+            self.features.handle_subscribe(incoming, user)
