@@ -156,7 +156,7 @@ class Dialect:
         self.shared = SharedFiles(self.format.scan)
         self._templates: dict[str, Template] = {}
         self._plans: dict[tuple[object, ...], ReadbackPlans] = {}
-        self._by_quirks: dict[tuple[tuple[str, str], ...], MapText] = {}
+        self._by_quirks: dict[tuple[tuple[str, str], ...], _Bound] = {}
 
     def template(self, path: str) -> Template:
         """A compiled template.
@@ -193,26 +193,22 @@ class Dialect:
         quirks = tuple(profile.quirks.items())
         size = (accounts, line_keys, limits.modules, limits.module_keys, quirks)
         if size not in self._plans:
-            written = self._map_for(quirks)
-            account = compile_plan(written.accounts, self.tables)
-            key = compile_plan(written.line_keys, self.tables)
-            handset = bind_plan(compile_plan(written.handset, self.tables), {})
-            by_account = [bind_plan(account, _numbers("n", n)) for n in range(1, accounts + 1)]
-            by_key = [bind_plan(key, _numbers("p", p)) for p in range(1, line_keys + 1)]
-            module_key = compile_plan(written.module_keys, self.tables)
+            bound = self._bound_for(quirks)
+            by_account = [bound.account(n) for n in range(1, accounts + 1)]
+            by_key = [bound.line_key(p) for p in range(1, line_keys + 1)]
             by_module = [
-                bind_plan(module_key, _numbers("m", m) | _numbers("k", k))
+                plan
                 for m in range(1, limits.modules + 1)
                 for k in range(1, limits.module_keys + 1)
-                if module_key
+                if (plan := bound.module_key(m, k))
             ]
             self._plans[size] = ReadbackPlans(
-                handset=handset,
+                handset=bound.handset,
                 accounts=tuple(by_account),
                 line_keys=(*by_key, *by_module),
-                null_value=written.null_value,
-                aliases=written.aliases,
-                quick_handset=quick_plan(handset),
+                null_value=bound.written.null_value,
+                aliases=bound.written.aliases,
+                quick_handset=quick_plan(bound.handset),
                 quick_accounts=QuickList(by_account, ACCOUNT_SWITCH),
                 quick_line_keys=(
                     QuickList(by_key, LINE_KEY_SWITCH),
@@ -221,10 +217,38 @@ class Dialect:
             )
         return self._plans[size]
 
-    def _map_for(self, quirks: tuple[tuple[str, str], ...]) -> MapText:
+    def _bound_for(self, quirks: tuple[tuple[str, str], ...]) -> _Bound:
         if quirks not in self._by_quirks:
-            self._by_quirks[quirks] = with_quirks(self._map, dict(quirks))
+            written = with_quirks(self._map, dict(quirks))
+            self._by_quirks[quirks] = _Bound(written, self.tables)
         return self._by_quirks[quirks]
+
+
+class _Bound:
+    """The read-back map of one firmware, bound to each position once for all models."""
+
+    def __init__(self, written: MapText, tables: Mapping[str, Mapping[str, object]]) -> None:
+        self.written = written
+        self.handset = bind_plan(compile_plan(written.handset, tables), {})
+        self._accounts = compile_plan(written.accounts, tables)
+        self._line_keys = compile_plan(written.line_keys, tables)
+        self._module_keys = compile_plan(written.module_keys, tables)
+        self._plans: dict[tuple[str, int, int], Plan] = {}
+
+    def account(self, number: int) -> Plan:
+        return self._plan(("account", number, 0), self._accounts, _numbers("n", number))
+
+    def line_key(self, number: int) -> Plan:
+        return self._plan(("line_key", number, 0), self._line_keys, _numbers("p", number))
+
+    def module_key(self, module: int, key: int) -> Plan:
+        variables = _numbers("m", module) | _numbers("k", key)
+        return self._plan(("module_key", module, key), self._module_keys, variables)
+
+    def _plan(self, name: tuple[str, int, int], plan: Plan, variables: dict[str, str]) -> Plan:
+        if name not in self._plans:
+            self._plans[name] = bind_plan(plan, variables)
+        return self._plans[name]
 
 
 @lru_cache(maxsize=32)

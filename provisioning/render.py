@@ -104,10 +104,29 @@ class NamedHandset(Protocol):
         ...
 
 
+class FilesOfHandset(Protocol):
+    """What was rendered for one handset."""
+
+    @property
+    def handset(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def files(self) -> tuple[RenderedFile, ...]:
+        """In the order in which the profile names them."""
+        ...
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What the model cannot express."""
+        ...
+
+
 class SiteFiles(Mapping[str, RenderedFile]):
     """All files of a site, by exact name."""
 
-    def __init__(self, sets: Iterable[RenderedSet]) -> None:
+    def __init__(self, sets: Iterable[FilesOfHandset]) -> None:
         """Join the files of all handsets.
 
         Args:
@@ -151,12 +170,15 @@ class SiteFiles(Mapping[str, RenderedFile]):
         return {name: item.losses for name, item in self._sets.items() if item.losses}
 
     def of_handset(self, name: str) -> RenderedSet:
-        """The files of one handset.
+        """The files of one handset that was rendered by this process.
 
         Raises:
             KeyError: there is no such handset.
         """
-        return self._sets[name]
+        found = self._sets[name]
+        if not isinstance(found, RenderedSet):
+            raise KeyError(f"{name} was rendered by another process")
+        return found
 
 
 def render_handset(

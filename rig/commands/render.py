@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from provisioning.inventory_model import InventoryHandset
     from provisioning.inventory_site import Site
     from provisioning.loss import Loss
-    from provisioning.render import RenderedFile, RenderedSet, SiteFiles
+    from provisioning.manifest import KeptHandset
+    from provisioning.render import RenderedFile, SiteFiles
+    from provisioning.render_many import Outcome
 
 _SECRET_MODE = 0o600
 
@@ -34,36 +37,101 @@ def render(
         bool, typer.Option("--strict", help="Refuse what a model cannot express.")
     ] = False,
     handset: Annotated[str, typer.Option(help="Only the files of this handset.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Render also what has not changed since the last run.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Render the files of a site, proven by reading them back.
 
-    Says what a model cannot express. Files with secrets are readable by their owner only. On
-    any error nothing is written.
+    Says what a model cannot express. A handset is not rendered again when nothing that its files
+    are made from has changed and they lie in the folder as they were written. Files with secrets
+    are readable by their owner only. On any error nothing is written.
     """
     with clear_errors(as_json=as_json):
         inventory = read_site(site)
         entries = (inventory.handset(handset),) if handset else inventory.handsets
-        sets = render_handsets(inventory, entries)
-        files = join(sets)
-        losses = {item.handset: item.losses for item in sets if item.losses}
-        if strict and losses:
-            raise InputErrors(_loss_faults(entries, losses))
-        diffs = _diffs(inventory, sets, out_dir)
+        found = _render(inventory, entries, out_dir, everything=everything)
+        if strict and found.losses:
+            raise InputErrors(_loss_faults(entries, found.losses))
+        diffs = _diffs(inventory, found, out_dir)
         changed = [item for item in diffs if item.state != "same"]
         if not (check or diff):
-            _write(files, out_dir)
+            _write(found.files, out_dir)
+            _remember(out_dir, found)
         if as_json:
-            print_json(_data(files, diffs, losses, written=not (check or diff)))
+            print_json(_data(found, diffs, out_dir, written=not (check or diff)))
         else:
-            _print_losses(losses)
+            _print_losses(found.losses)
             if diff:
                 _print_diffs(changed)
             _print_summary(diffs, out_dir, written=not (check or diff), names=check and not diff)
         raise typer.Exit(1 if check and changed else 0)
 
 
-def render_handsets(site: Site, entries: Iterable[InventoryHandset]) -> tuple[RenderedSet, ...]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a run found.
+
+    Attributes:
+        sets: handsets that were rendered.
+        files: theirs, by name.
+        kept: handsets whose files need not be rendered again.
+        losses: of all, by handset.
+        remembered: for the next run.
+    """
+
+    sets: tuple[Outcome, ...]
+    files: SiteFiles
+    kept: dict[str, KeptHandset]
+    losses: dict[str, tuple[Loss, ...]]
+    remembered: dict[str, KeptHandset]
+
+
+def _render(
+    site: Site, entries: Sequence[InventoryHandset], folder: Path, *, everything: bool
+) -> _Found:
+    """Render what has changed, and say what has not."""
+    from provisioning.manifest import HandsetKeys, digest_of, kept_handset, load_manifest
+
+    known = profiles()
+    keys = HandsetKeys()
+    remembered = load_manifest(folder)
+    made_of = {
+        entry.name: keys.key(site.intent(entry.name), known.get(entry.model)) for entry in entries
+    }
+    kept = {
+        name: found
+        for name, key in ({} if everything else made_of).items()
+        if (found := remembered.get(name)) and found.key == key and found.is_on_disk(folder)
+    }
+    sets = list(render_handsets(site, [entry for entry in entries if entry.name not in kept]))
+    # A file that models share may be new for one of them: then it is for the others too.
+    fresh = {file.path: digest_of(file.content) for item in sets for file in item.files}
+    stale = {
+        name
+        for name, old in kept.items()
+        if any(fresh.get(path, file.digest) != file.digest for path, file in old.files.items())
+    }
+    sets += render_handsets(site, [entry for entry in entries if entry.name in stale])
+    for name in stale:
+        del kept[name]
+    losses = {item.handset: item.losses for item in sets if item.losses}
+    losses |= {name: old.losses for name, old in kept.items() if old.losses}
+    now = {
+        item.handset: kept_handset(made_of[item.handset], item.files, item.losses) for item in sets
+    }
+    order = [entry.name for entry in entries]
+    return _Found(
+        sets=tuple(sets),
+        files=join(sets),
+        kept=kept,
+        losses={name: losses[name] for name in order if name in losses},
+        remembered=remembered | now if len(entries) < len(site.handsets) else kept | now,
+    )
+
+
+def render_handsets(site: Site, entries: Iterable[InventoryHandset]) -> tuple[Outcome, ...]:
     """Render several handsets and gather everything that cannot be rendered.
 
     Args:
@@ -74,24 +142,24 @@ def render_handsets(site: Site, entries: Iterable[InventoryHandset]) -> tuple[Re
         InputErrors: every field of every handset that cannot or must not be rendered.
         RigError: files do not read back as intended.
     """
-    from provisioning.render import render_handset
+    from provisioning.render_many import render_many
 
+    by_name = {entry.name: entry for entry in entries}
     known = profiles()
-    sets: list[RenderedSet] = []
+    for entry in by_name.values():
+        known.get(entry.model)
+    sets: list[Outcome] = []
     faults: list[InputFault] = []
-    for entry in entries:
-        try:
-            sets.append(render_handset(site.intent(entry.name), known.get(entry.model)))
-        except InputErrors as error:
-            faults.extend(error.faults)
-        except UsageError as error:
-            faults.extend(InputFault(entry.position, line) for line in str(error).splitlines())
+    for outcome in render_many(list(by_name), site.intent, known):
+        sets.append(outcome)
+        position = by_name[outcome.handset].position
+        faults += [InputFault(position, line) for line in outcome.complaints]
     if faults:
         raise InputErrors(list(dict.fromkeys(faults)))
     return tuple(sets)
 
 
-def join(sets: Iterable[RenderedSet]) -> SiteFiles:
+def join(sets: Iterable[Outcome]) -> SiteFiles:
     """Join the files of handsets; see :class:`provisioning.render.SiteFiles`."""
     from provisioning.render import SiteFiles
 
@@ -114,17 +182,20 @@ def _loss_faults(
     ]
 
 
-def _diffs(site: Site, sets: Iterable[RenderedSet], folder: Path) -> list[FileDiff]:
-    from provisioning.diff import diff_files
+def _diffs(site: Site, found: _Found, folder: Path) -> list[FileDiff]:
+    from provisioning.diff import FileDiff, diff_files
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; expected a folder, which is made if it is missing")
     known = profiles()
     diffs: dict[str, FileDiff] = {}
-    for item in sets:
+    for item in found.sets:
         profile = known.get(site.handset(item.handset).model)
         fresh = [file for file in item.files if file.path not in diffs]
-        diffs |= {found.path: found for found in diff_files(fresh, profile, folder)}
+        diffs |= {one.path: one for one in diff_files(fresh, profile, folder)}
+    for old in found.kept.values():
+        for path in old.files:
+            diffs.setdefault(path, FileDiff(path, "same", ""))
     return list(diffs.values())
 
 
@@ -134,6 +205,12 @@ def _write(files: SiteFiles, folder: Path) -> None:
     write_files(files, folder)
     for file in files.values():
         _protect(file, folder)
+
+
+def _remember(folder: Path, found: _Found) -> None:
+    from provisioning.manifest import save_manifest
+
+    save_manifest(folder, found.remembered)
 
 
 def _protect(file: RenderedFile, folder: Path) -> None:
@@ -149,29 +226,34 @@ def _protect(file: RenderedFile, folder: Path) -> None:
 
 
 def _data(
-    files: SiteFiles,
-    diffs: Iterable[FileDiff],
-    losses: dict[str, tuple[Loss, ...]],
-    *,
-    written: bool,
+    found: _Found, diffs: Iterable[FileDiff], folder: Path, *, written: bool
 ) -> dict[str, object]:
     from provisioning.loss import loss_json
 
+    kept = {path: file for old in found.kept.values() for path, file in old.files.items()}
+
+    def row(item: FileDiff) -> dict[str, object]:
+        rendered = found.files.get(item.path)
+        if rendered is None:
+            octets = (folder / item.path).stat().st_size
+            handset, secret = kept[item.path].handset, kept[item.path].secret
+        else:
+            octets = len(rendered.content)
+            handset, secret = rendered.handset, rendered.secret
+        return {
+            "path": item.path,
+            "handset": handset,
+            "octets": octets,
+            "secret": secret,
+            "state": item.state,
+            "diff": item.text,
+            "secrets_changed": item.secrets_changed,
+        }
+
     return {
         "written": written,
-        "files": [
-            {
-                "path": item.path,
-                "handset": files[item.path].handset,
-                "octets": len(files[item.path].content),
-                "secret": files[item.path].secret,
-                "state": item.state,
-                "diff": item.text,
-                "secrets_changed": item.secrets_changed,
-            }
-            for item in diffs
-        ],
-        "losses": loss_json(losses),
+        "files": [row(item) for item in diffs],
+        "losses": loss_json(found.losses),
     }
 
 

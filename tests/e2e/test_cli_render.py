@@ -134,3 +134,33 @@ def test_render_needs_a_folder():
     result = run_cli("render", "demo")
     assert result.returncode == 2
     assert "--out" in result.stderr
+
+
+def test_an_unchanged_site_is_not_rendered_again_unless_wished(tmp_path):
+    site, out = write_site(tmp_path), tmp_path / "out"
+    assert run_cli("render", site, "-o", out).returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    first = json.loads(run_cli("render", site, "-o", out, "--diff", "--all", "--json").stdout)
+    second = json.loads(run_cli("render", site, "-o", out, "--diff", "--json").stdout)
+    assert first == second
+    assert {file["state"] for file in second["files"]} == {"same"}
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_a_file_that_somebody_changed_is_put_right(tmp_path):
+    site, out = write_site(tmp_path), tmp_path / "out"
+    assert run_cli("render", site, "-o", out).returncode == 0
+    right = snapshot(out)
+    (out / "805ec01a2b01.cfg").write_text("tampered")
+    assert run_cli("render", site, "-o", out, "--check").returncode == 1
+    assert run_cli("render", site, "-o", out).returncode == 0
+    assert snapshot(out) == right
+
+
+def test_one_handset_alone_leaves_what_is_known_of_the_others(tmp_path):
+    out = tmp_path / "out"
+    assert run_cli("render", "demo", "-o", out).returncode == 0
+    shared = run_cli("render", "demo", "-o", out, "--handset", "anna", "--json")
+    assert {file["state"] for file in json.loads(shared.stdout)["files"]} == {"same"}
+    again = run_cli("render", "demo", "-o", out, "--check")
+    assert "0 new, 0 changed" in again.stdout

@@ -1,0 +1,225 @@
+"""Remembers what was rendered from what, so that an unchanged handset is not rendered again.
+
+Beside the folder of the rendered files, not in it, because that one is served, lies a manifest:
+for each handset a key of everything that its files are
+made from (intent, profile, templates, this program), and a digest of each file. A handset
+whose key is the same and whose files on the disk still have their digests is unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import provisioning
+from provisioning.errors import RigError
+from provisioning.intent import HandsetIntent
+from provisioning.loss import Loss
+from provisioning.profile_model import Profile
+from provisioning.render import RenderedFile
+from provisioning.resources import templates_dir
+
+_VERSION = 1
+_DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """One file as it was written.
+
+    Attributes:
+        digest: of its octets.
+        secret: readable by its owner only.
+        handset: whose it is; empty for a file that handsets share.
+    """
+
+    digest: str
+    secret: bool
+    handset: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHandset:
+    """What was written for one handset.
+
+    Attributes:
+        key: of everything that the files were made from.
+        files: by name.
+        losses: what the model could not express.
+    """
+
+    key: str
+    files: Mapping[str, KeptFile]
+    losses: tuple[Loss, ...]
+
+    def is_on_disk(self, folder: Path) -> bool:
+        """Whether the folder holds the files exactly as they were written.
+
+        Args:
+            folder: of the rendered files.
+        """
+        return all(_is_as_kept(folder / name, kept) for name, kept in self.files.items())
+
+
+def digest_of(content: bytes) -> str:
+    """Digest of a file.
+
+    Args:
+        content: its octets.
+    """
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+class HandsetKeys:
+    """Makes the keys of handsets; what the models share is looked at once."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        """Look at the program; templates are looked at when a model needs them.
+
+        Args:
+            templates: templates folder; None for the one that is shipped.
+        """
+        self._templates = templates or templates_dir()
+        self._program = _tree_digest(Path(provisioning.__file__).parent, "*.py")
+        self._dialects: dict[str, str] = {}
+        self._models: dict[str, bytes] = {}
+
+    def key(self, intent: HandsetIntent, profile: Profile) -> str:
+        """Key of everything that a handset's files are made from.
+
+        Args:
+            intent: what it must be told.
+            profile: of its model.
+        """
+        state = hashlib.blake2b(self._model(profile), digest_size=_DIGEST_BYTES)
+        # A secret hides itself in repr, so the secrets are added one by one.
+        secrets = [account.password for account in intent.accounts]
+        secrets += [intent.provisioning.password, intent.admin_password]
+        state.update(repr(intent).encode("utf-8", "surrogatepass"))
+        for secret in secrets:
+            state.update(b"\0" + secret.reveal().encode("utf-8", "surrogatepass"))
+        return state.hexdigest()
+
+    def _model(self, profile: Profile) -> bytes:
+        if profile.model not in self._models:
+            folders = {profile.render.dialect}
+            folders |= {file.template.partition("/")[0] for file in profile.render.files}
+            parts = [self._program, repr(profile), *map(self._dialect, sorted(folders))]
+            self._models[profile.model] = "\n".join(parts).encode("utf-8", "surrogatepass")
+        return self._models[profile.model]
+
+    def _dialect(self, name: str) -> str:
+        if name not in self._dialects:
+            self._dialects[name] = _tree_digest(self._templates / name, "*")
+        return self._dialects[name]
+
+
+def manifest_path(folder: Path) -> Path:
+    """Where the manifest of a folder lies.
+
+    Args:
+        folder: of the rendered files.
+    """
+    whole = folder.absolute()
+    return whole.parent / f".{whole.name}.phonerig.json"
+
+
+def load_manifest(folder: Path) -> dict[str, KeptHandset]:
+    """What was written to a folder; empty when there is no manifest or it cannot be read.
+
+    Args:
+        folder: of the rendered files.
+    """
+    try:
+        data = json.loads(manifest_path(folder).read_bytes())
+        if data["version"] != _VERSION:
+            return {}
+        return {
+            name: KeptHandset(
+                key=entry["key"],
+                files={path: KeptFile(*parts) for path, parts in entry["files"].items()},
+                losses=tuple(Loss(**loss) for loss in entry["losses"]),
+            )
+            for name, entry in data["handsets"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # it only saves time: without it everything is rendered
+
+
+def save_manifest(folder: Path, handsets: Mapping[str, KeptHandset]) -> None:
+    """Write the manifest, whole or not at all; readable by its owner only.
+
+    Args:
+        folder: of the rendered files.
+        handsets: what was written for each.
+
+    Raises:
+        RigError: it cannot be written.
+    """
+    target = manifest_path(folder)
+    data = {
+        "version": _VERSION,
+        "handsets": {
+            name: {
+                "key": kept.key,
+                "files": {path: [f.digest, f.secret, f.handset] for path, f in kept.files.items()},
+                "losses": [loss.to_json() for loss in kept.losses],
+            }
+            for name, kept in handsets.items()
+        },
+    }
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(data, stream, ensure_ascii=False)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RigError(
+            f"{target}: cannot be written: {error.strerror}. The files themselves are written; "
+            "the next run renders all of them again."
+        ) from error
+
+
+def kept_handset(key: str, files: Iterable[RenderedFile], losses: tuple[Loss, ...]) -> KeptHandset:
+    """What the manifest says of a handset that was just rendered.
+
+    Args:
+        key: of what it was made from.
+        files: as rendered.
+        losses: what the model cannot express.
+    """
+    kept = {
+        file.path: KeptFile(digest_of(file.content), file.secret, file.handset) for file in files
+    }
+    return KeptHandset(key, kept, losses)
+
+
+def _is_as_kept(path: Path, kept: KeptFile) -> bool:
+    try:
+        with path.open("rb") as stream:
+            if kept.secret and os.fstat(stream.fileno()).st_mode & 0o077:
+                return False
+            return digest_of(stream.read()) == kept.digest
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _tree_digest(folder: Path, pattern: str) -> str:
+    state = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for path in sorted(folder.rglob(pattern)):
+        if path.is_file() and "__pycache__" not in path.parts:
+            content = path.read_bytes()
+            state.update(f"{path.relative_to(folder)} {len(content)}\n".encode())
+            state.update(content)
+    return state.hexdigest()

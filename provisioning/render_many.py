@@ -1,0 +1,103 @@
+"""Renders many handsets, by several processes when there are enough of them.
+
+Processes are forked, so that secrets reach them in memory and never through a pipe; what comes
+back are the rendered files.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning.errors import InputErrors, UsageError
+from provisioning.intent import HandsetIntent
+from provisioning.loss import Loss
+from provisioning.profile_model import Profile
+from provisioning.render import RenderedFile, render_handset
+
+FEWEST_PER_PROCESS = 200
+"""Below this a process costs more than it saves."""
+_CHUNK = 50
+
+IntentOf = Callable[[str], HandsetIntent]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one handset.
+
+    Attributes:
+        handset: its name.
+        files: as rendered; empty when it could not be.
+        losses: what the model cannot express.
+        complaints: why it could not be rendered, one line each.
+    """
+
+    handset: str
+    files: tuple[RenderedFile, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    complaints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    intent_of: IntentOf
+    profiles: Mapping[str, Profile]
+    templates: Path | None
+
+
+_work: list[_Work] = []
+"""What forked processes find in memory; set only while they are started."""
+
+
+def render_many(
+    names: Sequence[str],
+    intent_of: IntentOf,
+    profiles: Mapping[str, Profile],
+    *,
+    templates: Path | None = None,
+    processes: int = 0,
+) -> Iterator[Outcome]:
+    """Render handsets in order; each is proven by reading it back.
+
+    Args:
+        names: of the handsets.
+        intent_of: what a handset must be told, by its name.
+        profiles: by model.
+        templates: templates folder; None for the one that is shipped.
+        processes: how many; 0 for as many as there are processors and work for.
+
+    Raises:
+        RenderError: files do not read back as intended: a fault of a template.
+    """
+    work = _Work(intent_of, profiles, templates)
+    count = processes or min(len(os.sched_getaffinity(0)), len(names) // FEWEST_PER_PROCESS)
+    if count < 2:
+        for name in names:
+            yield _render(work, name)
+        return
+    _work.append(work)
+    try:
+        with multiprocessing.get_context("fork").Pool(count) as pool:
+            _work.clear()
+            yield from pool.imap(_render_in_child, names, chunksize=_CHUNK)
+    finally:
+        _work.clear()
+
+
+def _render_in_child(name: str) -> Outcome:
+    return _render(_work[0], name)
+
+
+def _render(work: _Work, name: str) -> Outcome:
+    try:
+        intent = work.intent_of(name)
+        rendered = render_handset(intent, work.profiles[intent.model], templates=work.templates)
+    except InputErrors as error:
+        return Outcome(name, complaints=tuple(str(fault) for fault in error.faults))
+    except UsageError as error:
+        return Outcome(name, complaints=tuple(str(error).splitlines()))
+    return Outcome(name, rendered.files, rendered.losses)
