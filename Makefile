@@ -1,14 +1,14 @@
 # Two commands do all the set-up:
 #   make demo    the main job on the built-in site: no root, no hardware, no server
 #   make test    installs what the tests need (root or sudo for apt) and runs them all
-# Others: make check, make bench, make docs, make clean
+# Others: make check, make bench, make requirements, make docs, make clean
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= phonerig-out
 
-.PHONY: demo test test-deps check bench robot docs clean
+.PHONY: demo test test-deps check bench robot requirements docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/phonerig demo --out $(OUT)
@@ -32,6 +32,9 @@ bench: $(VENV)/.dev
 
 robot: $(VENV)/.dev
 	$(BIN)/robot --outputdir $(OUT)/robot --variablefile robot_tests/variables/emulated.yaml robot_tests
+
+requirements: $(VENV)/.dev
+	tools/run_requirements.sh $(OUT)/requirements
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/make_reference.py

@@ -1,7 +1,7 @@
 """Writes the reference pages from the program itself; --check only says whether they are right.
 
-Pages: the command line, the handset models, the fault classes. They are kept in the repository
-so that they can be read without installing anything.
+Pages: the command line, the handset models, the fault classes, the requirements. They are kept
+in the repository so that they can be read without installing anything.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import requirement_map
 import typer
 
 from provisioning.device_profile import load_profiles, profile_schema
@@ -265,6 +266,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": cli_page,
     "models.md": models_page,
     "fault_classes.md": faults_page,
+    "requirements.md": requirement_map.page,
 }
 
 
