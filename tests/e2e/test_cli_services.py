@@ -108,6 +108,14 @@ def test_ports_in_use_are_rig_errors_in_one_line(tmp_path, taken_tcp, taken_udp)
         assert "in use" in result.stderr
 
 
+def test_a_language_that_nobody_recorded_is_a_usage_error(tmp_path):
+    result = run_cli("platform", "run", write_site(tmp_path), "--language", "fr")
+    assert result.returncode == 2
+    assert error_lines(result) == [
+        "prompt language 'fr' is not spoken here; expected one of tones, de, en"
+    ]
+
+
 def test_a_handset_without_server_or_registrar_is_a_rig_error(tmp_path, taken_tcp):
     result = run_cli("handset", "run", write_site(tmp_path), "desk", "--url", "http://127.0.0.1:1")
     assert result.returncode == 3

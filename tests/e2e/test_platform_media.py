@@ -14,6 +14,7 @@ from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, Phone, TalkingCall, mak
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.mailbox_platform.embedded.greeting import GreetingKind
 from rig.media.codec import Codec, codec_of
 from rig.media.inband import HIGH_HZ, KEYS, LOW_HZ, InbandDigits
 from rig.media.prompt import marker, prompt_pcm
@@ -414,3 +415,35 @@ def test_a_greeting_in_words_lasts_longer_than_its_tone():
     from rig.media.spoken import spoken_pcm  # noqa: PLC0415 - the only test that needs it
 
     assert len(spoken_pcm("greeting.busy", "de")) > 4 * len(prompt_pcm("greeting.busy"))
+
+
+async def test_silence_ends_a_recording_in_the_portal_and_a_key_is_not_in_it(
+    platform: EmbeddedPlatform,
+) -> None:
+    voicemail = platform._running._voicemail
+    voicemail._policy = replace(voicemail._policy, silence_s=0.6)
+    carl = await Phone(platform, platform.site.users[CARL]).open()
+    await carl.register()
+    call = await dial(carl, PORTAL)
+    await call.stream.wait_prompt("portal.enter_pin", 5)
+    await by_tone(call, PIN + "#")
+    await call.stream.wait_prompt("portal.main", 5)
+    await by_tone(call, "921")
+    await call.stream.wait_prompt("beep", 5)
+    await call.stream.play(silence(0.5))
+    await call.stream.speak(0.4, marker=marker("mine"))
+    await call.stream.play(silence(1.5))
+    await call.stream.wait_prompt("portal.review_recording", 5)
+    await by_tone(call, "3")
+    await call.stream.wait_prompt("beep", 5)
+    await call.stream.speak(0.6, marker=marker("again"))
+    await by_tone(call, "#")
+    await call.stream.wait_prompt("portal.review_recording", 5)
+    await by_tone(call, "1")
+    await call.stream.wait_prompt("portal.greeting_saved", 5)
+    await call.hang_up()
+    await carl.close()
+    kept = platform.self_service.greetings.chosen(CARL, GreetingKind.BUSY)
+    assert kept is not None
+    assert PromptDetector().feed(kept) == [marker("again")]
+    assert InbandDigits().feed(kept + bytes(1600)) == []

@@ -35,7 +35,6 @@ _PIECE_OCTETS = 320
 _PIECE_S = 0.02
 _KEPT_PIECES = 5
 _LOOK_S = 0.2
-_SILENCE_S = 10.0
 
 
 class PortalSession:
@@ -48,6 +47,7 @@ class PortalSession:
         hang_up: ends the call.
         connect: connects the caller with a number, for a mailbox; gives back whether somebody
             has answered, who then has the call. None where that is not possible.
+        silence_s: silence that ends a recording.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class PortalSession:
         work: PortalWork,
         hang_up: Callable[[], None],
         connect: Callable[[str, str], Awaitable[bool]] | None = None,
+        *,
+        silence_s: float = 10.0,
     ) -> None:
         self._portal = portal
         self._stream = stream
@@ -70,6 +72,7 @@ class PortalSession:
         self._playing: asyncio.Future[bool] | None = None
         self._watch: SoundWatch | None = None
         self._longest_at = 0.0
+        self._silence_s = silence_s
         self._recorded = b""
         self._ended = False
         self._unkept: list[Kept] = []
@@ -161,7 +164,7 @@ class PortalSession:
         if watch is None:
             return
         watch.look(at)
-        if at >= min(self._longest_at, watch.heard_at + _SILENCE_S):
+        if at >= min(self._longest_at, watch.heard_at + self._silence_s):
             self._recording_over()
             return
         self._timer = self._loop.call_at(min(at + _LOOK_S, self._longest_at), self._look)

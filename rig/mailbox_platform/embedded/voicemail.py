@@ -231,6 +231,7 @@ class VoicemailServer:
             PortalWork(self._store, self._service, self._place),
             hang_up=partial(self._hang_up, session.call),
             connect=session.transfer.to,
+            silence_s=self._policy.silence_s,
         )
         session.finish = portal.finish
         if mailbox:

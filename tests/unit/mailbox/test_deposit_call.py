@@ -176,6 +176,34 @@ async def test_a_long_message_is_cut_and_kept(line):
     assert deposit.message.duration_s < 1.7
 
 
+async def test_a_tone_warns_before_the_longest_message_ends(line):
+    policy = DepositPolicy(min_message_s=0.3, max_message_s=2.6, warn_s=1.2)
+    deposit = line.deposit(policy)
+    running = asyncio.create_task(deposit.run())
+    await line.caller.wait_prompt("beep", 3)
+    speaking = asyncio.create_task(line.caller.speak(8))
+    await line.caller.wait_prompt("deposit.warning", 5)
+    assert deposit.end is None
+    await line.caller.wait_prompt("deposit.too_long", 5)
+    await running
+    line.caller.stop_playing()
+    await speaking
+    assert deposit.end is DepositEnd.TOO_LONG
+    assert deposit.message is not None
+    assert 1.0 < deposit.message.duration_s <= 2.6
+    assert line.caller.heard[-3:] == ("beep", "deposit.warning", "deposit.too_long")
+
+
+async def test_a_short_limit_has_no_room_for_a_warning(line):
+    deposit = line.deposit(DepositPolicy(max_message_s=1.0, warn_s=0.6))
+    running = asyncio.create_task(deposit.run())
+    await line.caller.wait_prompt("beep", 3)
+    await line.caller.speak(0.3)
+    await line.caller.wait_prompt("deposit.too_long", 5)
+    await running
+    assert "deposit.warning" not in line.caller.heard
+
+
 async def test_silence_after_the_message_is_cut_off(line):
     deposit = line.deposit(DepositPolicy(min_message_s=0.3, silence_s=0.8, tail_s=0.1))
     running = asyncio.create_task(deposit.run())
