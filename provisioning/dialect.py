@@ -71,6 +71,7 @@ class ReadbackPlans:
         line_keys: rules for key 1, 2, ..., those of expansion modules after the own ones.
         null_value: value that stands for the default.
         aliases: other names of settings.
+        codec_fields: fields of an account that tell of codecs.
         quick_handset: the same rules for reading without positions.
         quick_accounts: the same.
         quick_line_keys: the same.
@@ -81,6 +82,7 @@ class ReadbackPlans:
     line_keys: tuple[Plan, ...]
     null_value: str
     aliases: Mapping[str, str]
+    codec_fields: tuple[str, ...]
     quick_handset: QuickPlan
     quick_accounts: QuickList
     quick_line_keys: tuple[QuickList, QuickList]
@@ -92,6 +94,18 @@ class ReadbackPlans:
             names.update(secret_keys(plan))
         names.update(other for other, name in self.aliases.items() if name in names)
         return frozenset(names)
+
+
+class TableSet(dict[str, dict[str, object]]):
+    """The tables of a dialect; templates ask for them by attribute, ``tables.transports``."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> dict[str, object]:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 class SharedFiles:
@@ -149,7 +163,7 @@ class Dialect:
         """
         self.name = name
         self.format: Format = format_named(format_name)
-        self.tables: dict[str, dict[str, object]] = _load_tables(folder / name / "tables.yaml")
+        self.tables = _load_tables(folder / name / "tables.yaml")
         self._map = _load_map(folder / name / "readback.yaml")
         self._environment = _environment(folder, self.format, _WholeLoader)
         self._in_parts = _environment(folder, self.format)
@@ -208,6 +222,7 @@ class Dialect:
                 line_keys=(*by_key, *by_module),
                 null_value=bound.written.null_value,
                 aliases=bound.written.aliases,
+                codec_fields=bound.codec_fields,
                 quick_handset=quick_plan(bound.handset),
                 quick_accounts=QuickList(by_account, ACCOUNT_SWITCH),
                 quick_line_keys=(
@@ -230,6 +245,7 @@ class _Bound:
     def __init__(self, written: MapText, tables: Mapping[str, Mapping[str, object]]) -> None:
         self.written = written
         self.handset = bind_plan(compile_plan(written.handset, tables), {})
+        self.codec_fields = tuple(name for name in written.accounts if name.startswith("codec"))
         self._accounts = compile_plan(written.accounts, tables)
         self._line_keys = compile_plan(written.line_keys, tables)
         self._module_keys = compile_plan(written.module_keys, tables)
@@ -290,7 +306,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an attribute: at once for a record, else by the sandbox's rules."""
-        if type(obj) in _RECORDS and attribute[0] != "_":
+        if (type(obj) in _RECORDS or type(obj) is TableSet) and attribute[0] != "_":
             try:
                 return getattr(obj, attribute)
             except AttributeError:
@@ -353,16 +369,20 @@ def _hostport(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _load_tables(path: Path) -> dict[str, dict[str, object]]:
+def _load_tables(path: Path) -> TableSet:
     node = load_yaml(path)
     plain = to_plain(node)
     if not isinstance(plain, dict):
         raise InputErrors([InputFault(node.position, "expected a mapping of tables")])
-    tables: dict[str, dict[str, object]] = {}
+    tables = TableSet()
     for name, table in plain.items():
         if not isinstance(table, dict):
             raise InputErrors(
                 [InputFault(position_at(node, (name,)), f"table {name} is not a mapping")]
+            )
+        if hasattr(TableSet, name):
+            raise InputErrors(
+                [InputFault(position_at(node, (name,)), f"no table can be called {name}")]
             )
         tables[name] = dict(table)
     return tables

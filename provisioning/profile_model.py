@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import ConfigDict
@@ -377,9 +378,18 @@ class Profile:
         Raises:
             KeyError: a placeholder is unknown.
         """
+        literals, names = _pieces(text)
+        filled = [literals[0]]
+        for name, literal in zip(names, literals[1:], strict=True):
+            filled += (self._word(name, mac, firmware), literal)
+        return "".join(filled)
+
+    def _word(self, name: str, mac: Mac, firmware: str) -> str:
+        if name == "mac":
+            return mac.plain
+        if name == "mac_upper":
+            return mac.upper
         words = {
-            "mac": mac.plain,
-            "mac_upper": mac.upper,
             "mac_colons": mac.colons,
             "model": self.model,
             "model_lower": self.model.lower(),
@@ -387,7 +397,7 @@ class Profile:
             "hardware_code": self.hardware.code,
             "firmware": firmware or self.firmware.sample,
         }
-        return _PLACEHOLDER.sub(lambda match: words[match[1]], text)
+        return words[name]
 
     def user_agent(self, mac: Mac, *, firmware: str = "") -> str:
         """How the booting handset names itself over HTTP.
@@ -419,3 +429,10 @@ class Profile:
     def template_dir(self) -> str:
         """Folder of the dialect below the templates folder."""
         return self.render.dialect
+
+
+@lru_cache(maxsize=4096)
+def _pieces(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands around the placeholders of a text, and their names."""
+    parts = _PLACEHOLDER.split(text)
+    return tuple(parts[::2]), tuple(parts[1::2])

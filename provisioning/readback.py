@@ -211,7 +211,7 @@ def read_back_values(
         profile.model,
         plans.quick_handset.read(joined, {}),
         [
-            _account(index, scope)
+            _account(index, scope, plans.codec_fields)
             for index, scope in plans.quick_accounts.read(joined)
             if scope[ACCOUNT_SWITCH] == "true"
         ],
@@ -248,7 +248,7 @@ class _Reader:
         for index, plan in enumerate(self._plans.accounts, 1):
             scope = self._run(plan, f"accounts[{index}].", _ACCOUNT_PATHS, ACCOUNT_SWITCH)
             if scope.get(ACCOUNT_SWITCH) == "true":
-                yield _account(index, scope)
+                yield _account(index, scope, self._plans.codec_fields)
 
     def _line_keys(self) -> Iterator[LineKeyIntent]:
         for position, plan in enumerate(self._plans.line_keys, 1):
@@ -327,7 +327,7 @@ def _line_key(position: int, scope: Mapping[str, str]) -> LineKeyIntent:
     )
 
 
-def _account(index: int, scope: Mapping[str, str]) -> AccountIntent:
+def _account(index: int, scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> AccountIntent:
     user = scope.get("user", "")
     domain = scope.get("domain", "")
     uri = scope.get("mwi_mailbox_uri") or None
@@ -356,13 +356,13 @@ def _account(index: int, scope: Mapping[str, str]) -> AccountIntent:
         ),
         outbound_proxy_host=scope.get("outbound_proxy_host", "").strip("[]"),
         outbound_proxy_port=_number(scope, "outbound_proxy_port"),
-        media=_media(scope),
+        media=_media(scope, codec_fields),
         dnd=_flag(scope, "dnd"),
     )
 
 
-def _media(scope: Mapping[str, str]) -> MediaIntent:
-    codecs = _codecs(scope)
+def _media(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> MediaIntent:
+    codecs = _codecs(scope, codec_fields) if codec_fields else ()
     dtmf, srtp = scope.get("dtmf"), scope.get("srtp")
     if not (codecs or dtmf or srtp):
         return NO_MEDIA
@@ -373,7 +373,7 @@ def _media(scope: Mapping[str, str]) -> MediaIntent:
     )
 
 
-def _codecs(scope: Mapping[str, str]) -> tuple[str, ...]:
+def _codecs(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> tuple[str, ...]:
     """A list, or a preference per codec (``codec.PCMA``), or a name per place (``codec_1``).
 
     A preference of 0 and an empty name mean that the codec is not used.
@@ -382,8 +382,9 @@ def _codecs(scope: Mapping[str, str]) -> tuple[str, ...]:
     if listed:
         return tuple(listed.split(","))
     ranked: list[tuple[int, str]] = []
-    for name, value in scope.items():
-        if not value or not name.startswith("codec"):
+    for name in codec_fields:
+        value = scope.get(name)
+        if not value:
             continue
         if name[5:6] == "." and value.isdecimal() and int(value):
             ranked.append((int(value), name[6:]))
