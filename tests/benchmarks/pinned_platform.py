@@ -140,7 +140,8 @@ async def serve(wanted: Wanted) -> None:
     while line := await reader.readline():
         words = line.decode().split()
         if words[0] == "deposit":
-            with contextlib.suppress(RigError):
+            # As a call does: nothing waits, the store tells when it lasts.
+            with contextlib.suppress(RigError), platform.store.together():
                 platform.store.add(number_of(int(words[1])), "+491", AUDIO)
         elif words[0] == "empty":
             platform.store.clear(number_of(int(words[1])))

@@ -316,8 +316,8 @@ class SqliteDatabase:
 
     def _roll_back(self) -> None:
         self._suspect = True
-        if self._db is not None and self._db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error):  # of one that is closed as well
+            if self._db is not None and self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
     def _unlink(self, paths: Iterable[Path]) -> None:

@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from full_disk import full_disk
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rig.errors import RigError
 from rig.mailbox_platform.embedded.deposit import Deposit, DepositEnd, DepositPolicy
-from rig.mailbox_platform.embedded.store import MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.store import MailboxUsage, MessageStore, StoredMessage
 from rig.media.prompt import marker
 from rig.media.prompt_detector import PromptDetector
 from rig.media.stream import AudioStream
@@ -245,3 +249,95 @@ async def test_two_callers_at_once_both_leave_a_message(line):
     stream.close()
     heard = [PromptDetector().feed(line.store.audio(m.message_id)) for m in messages if m]
     assert heard == [[marker("a")], [marker("b")]]
+
+
+async def test_a_caller_hears_that_the_message_could_not_be_kept(line):
+    told = []
+    line.store.subscribe(told.append)
+    deposit = line.deposit()
+    running = asyncio.create_task(deposit.run())
+    await line.caller.wait_prompt("beep", 3)
+    await line.caller.speak(0.5)
+    with full_disk():
+        await line.caller.send_digits("#", on_s=0.06)
+        await line.caller.wait_prompt("deposit.not_kept", 4)
+    await running
+    assert (deposit.end, deposit.message) == (DepositEnd.NOT_KEPT, None)
+    assert "deposit.thanks" not in line.caller.heard
+    assert (line.store.counts(BOX).new, told) == (0, [])
+
+
+async def test_on_a_full_disk_the_next_caller_is_told_before_speaking_and_then_all_is_well(line):
+    with full_disk():
+        with pytest.raises(RigError):
+            line.store.add(BOX, "", b"\x01\x00" * 80)
+        deposit = line.deposit()
+        await deposit.run()
+        await line.caller.wait_prompt("deposit.not_kept", 2)
+    assert line.caller.heard == ("deposit.not_kept",)
+    assert deposit.end is DepositEnd.NOT_KEPT
+    again = line.deposit()  # there is room again; nothing was restarted
+    running = asyncio.create_task(again.run())
+    await line.caller.wait_prompt("beep", 3)
+    await line.caller.speak(0.5)
+    assert await finished(again) is not None
+    running.cancel()
+    assert line.store.counts(BOX).new == 1
+
+
+async def test_a_mailbox_is_full_by_length_too(line):
+    line.store.add(BOX, "", b"\x00\x00" * 8000 * 9)
+    full = line.deposit(DepositPolicy(max_audio_s=9.5, max_message_s=5))
+    await full.run()
+    await line.caller.wait_prompt("greeting.mailbox_full", 1)
+    assert (full.end, line.store.counts(BOX).new) == (DepositEnd.FULL, 1)
+
+
+async def test_a_message_is_cut_where_the_room_of_the_mailbox_ends(line):
+    line.store.add(BOX, "", b"\x00\x00" * 8000 * 9)
+    deposit = line.deposit(DepositPolicy(max_audio_s=10.8, max_message_s=5))
+    running = asyncio.create_task(deposit.run())
+    await line.caller.wait_prompt("beep", 3)
+    speaking = asyncio.create_task(line.caller.speak(4))
+    await line.caller.wait_prompt("deposit.too_long", 4)
+    await running
+    line.caller.stop_playing()
+    await speaking
+    assert deposit.message is not None
+    assert line.store.usage(BOX).audio_s <= 10.8
+
+
+async def test_of_two_callers_for_the_last_place_one_is_kept_and_the_other_is_told(line):
+    caller, stream = AudioStream(), AudioStream(detect=False)
+    caller.set_remote(stream.local_address)
+    stream.set_remote(caller.local_address)
+    other = Line(caller, stream, line.store)
+    policy = DepositPolicy(min_message_s=0.3, max_messages=1)
+    deposits = [line.deposit(policy), other.deposit(policy)]
+    running = [asyncio.create_task(deposit.run()) for deposit in deposits]
+
+    async def leave(audio: AudioStream) -> None:
+        await audio.wait_prompt("beep", 3)
+        await audio.speak(0.6)
+        await audio.send_digits("#", on_s=0.06)
+
+    await asyncio.gather(leave(line.caller), leave(caller))
+    await asyncio.gather(*running)
+    caller.close()
+    stream.close()
+    assert sorted(deposit.end for deposit in deposits) == [DepositEnd.FULL, DepositEnd.KEY]
+    assert line.store.counts(BOX).new == 1
+
+
+@given(
+    messages=st.integers(0, 12),
+    audio_s=st.floats(0, 120),
+    most=st.integers(1, 10),
+    most_s=st.floats(1, 100),
+)
+def test_room_is_never_more_than_there_is(messages, audio_s, most, most_s):
+    policy = DepositPolicy(max_messages=most, max_audio_s=most_s, max_message_s=60)
+    room_s = policy.room_s(MailboxUsage(messages, audio_s))
+    assert room_s == 0 or policy.min_message_s <= room_s <= min(60, most_s - audio_s)
+    if messages >= most:
+        assert room_s == 0

@@ -170,6 +170,15 @@ def test_automatic_login_asks_for_nothing():
     assert caller.portal.mailbox == BOX
 
 
+@pytest.mark.parametrize("need", [LoginNeed.PIN, LoginNeed.NOTHING])
+def test_the_owner_is_told_at_login_and_once_that_the_mailbox_is_full(need):
+    caller = Caller(Access(need=need, full=True))
+    if need is LoginNeed.PIN:
+        caller.keys(PIN + "#")
+    assert caller.heard[-2:] == ["portal.mailbox_full", "portal.main"]
+    assert caller.keys("4").heard.count("portal.mailbox_full") == 1
+
+
 @pytest.mark.parametrize("number", ["", "+49171", "+49172"])
 def test_a_stranger_is_asked_for_number_and_pin(number):
     caller = Caller(Access(need=LoginNeed.NOTHING), number).keys("030100#" + PIN + "#")

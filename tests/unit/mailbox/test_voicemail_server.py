@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from full_disk import full_disk
 
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.deposit import DepositPolicy
@@ -459,3 +460,17 @@ async def test_closing_keeps_what_was_said(bench):
     await bench.server.close()
     assert bench.counts == (1, 0)
     assert bench.server.calls == 0
+
+
+async def test_an_owner_hears_that_something_could_not_be_kept_and_nothing_has_changed(bench):
+    await bench.leave_message("kept")
+    await bench.idle()
+    phone = await bench.log_in()
+    await phone.stream.send_digits("1", on_s=0.06)
+    await phone.hear("portal.message")
+    with full_disk():
+        await phone.stream.send_digits("7", on_s=0.06)
+        await phone.hear("portal.not_kept")
+    await phone.hang_up()
+    await bench.idle()
+    assert bench.counts == (1, 0)
