@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -319,17 +319,22 @@ class TrunkPeer:
         return self.stack.flow_to(platform.sip_address)
 
     async def call(
-        self, platform: EmbeddedPlatform, number: str, caller: str = "+4989777777"
+        self,
+        platform: EmbeddedPlatform,
+        number: str,
+        caller: str = "+4989777777",
+        rows: Iterable[tuple[str, str]] = (),
     ) -> Response:
         """Call a number of the platform; gives back the final response."""
         host, port = self.stack.address
-        rows = [
+        headers = [
+            *rows,
             ("From", f"<sip:{caller}@carrier.example>"),
             ("To", f"<sip:{number}@{DOMAIN}>"),
             ("Contact", f"<sip:{host}:{port}>"),
             ("Content-Type", "application/sdp"),
         ]
-        request = Request("INVITE", f"sip:{number}@{DOMAIN}", rows, sdp())
+        request = Request("INVITE", f"sip:{number}@{DOMAIN}", headers, sdp())
         outgoing = self.stack.request(request, self.flow_to(platform))
         response = await outgoing.final(8)
         if response.is_success:

@@ -22,6 +22,7 @@ from platform_kit import (
 from provisioning.secret import Secret
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.pin_book import PinPolicy
+from rig.mailbox_platform.embedded.portal import PortalState
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
 from rig.mailbox_platform.embedded.voicemail_transfer import CallTransfer
 from rig.media.prompt import marker
@@ -123,13 +124,42 @@ async def test_vm_por_04_from_does_not_let_anybody_in(tmp_path: Path) -> None:
         await hears(dora, "portal.enter_mailbox")
 
 
-async def test_vm_por_04_of_the_trunk_the_asserted_number_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "asked"),
+    [
+        # From says that it is Anna; what the carrier vouches for decides.
+        ([], None),
+        ([("P-Asserted-Identity", "<sip:+4989777777@carrier.example>")], None),
+        ([("P-Preferred-Identity", f"<sip:{ANNA}@carrier.example>")], None),
+        ([("P-Asserted-Identity", f"<sip:{ANNA}@carrier.example>")], ANNA),
+        ([("P-Asserted-Identity", f"<sip:{ANNA}@carrier.example>"), ("Privacy", "id")], None),
+    ],
+)
+async def test_vm_por_04_of_the_trunk_only_the_asserted_number_counts(
+    tmp_path: Path, rows: list[tuple[str, str]], asked: str | None
+) -> None:
     carrier = TrunkPeer()
     address = await carrier.open()
     async with call_lab(tmp_path, trusted_peers=(address,)) as lab:
-        assert (await carrier.call(lab.platform, PORTAL, caller=ANNA)).status == 200
+        final = await carrier.call(lab.platform, PORTAL, caller=ANNA, rows=rows)
+        assert final.status == 200
+        (session,) = lab.platform._up._voicemail._sessions
+        portal = session.finish.__self__._portal
+        assert portal._candidate == asked
+        assert portal.state is (PortalState.ASK_PIN if asked else PortalState.ASK_MAILBOX)
+    await carrier.stack.close()
+
+
+async def test_vm_por_04_a_message_still_names_who_is_said_to_call(tmp_path: Path) -> None:
+    carrier = TrunkPeer()
+    address = await carrier.open()
+    async with call_lab(tmp_path, trusted_peers=(address,)) as lab:
+        await lab.platform.set_mailbox_options(CARL, MailboxOptions(all_calls=True))
+        assert (await carrier.call(lab.platform, CARL)).status == 200
         (leg,) = lab.mailbox_legs
-        assert ANNA in (leg.headers.get("P-Asserted-Identity") or "")
+        assert leg.from_.uri.user_unescaped == "+4989777777"
+        assert "P-Asserted-Identity" not in leg.headers
+        assert "Privacy" not in leg.headers
     await carrier.stack.close()
 
 

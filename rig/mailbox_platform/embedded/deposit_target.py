@@ -97,7 +97,7 @@ def deposit_target(
 
 
 def caller_of(request: Request) -> str:
-    """The user part of the calling party's URI, for the message and for the login.
+    """The user part of the calling party's URI, for the message.
 
     The asserted identity decides; the From is what the caller says. The asserted identity
     is believed because only the platform itself sends calls here.
@@ -109,6 +109,16 @@ def caller_of(request: Request) -> str:
     """
     party = _calling_party(request)
     return "" if party is None else _user(party.uri)
+
+
+def proven_caller_of(request: Request) -> str:
+    """The user part of the asserted identity: whose call it is for the login.
+
+    Returns:
+        Empty when the number is withheld, and when nobody vouches for it: the From alone is
+        what any caller from outside can write.
+    """
+    return caller_of(request) if request.headers.get("P-Asserted-Identity") else ""
 
 
 def caller_name_of(request: Request) -> str:

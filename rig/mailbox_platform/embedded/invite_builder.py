@@ -28,7 +28,8 @@ class CallerIdentity:
     Attributes:
         number: in normal form; empty for an unknown caller from a trunk.
         shown: From value for the callee, without tag.
-        asserted: P-Asserted-Identity value; empty when the caller withholds the number.
+        asserted: P-Asserted-Identity value; empty when the caller withholds the number, or
+            when nobody vouches for it.
         user: who that is, proven; None for everybody outside.
     """
 
@@ -66,7 +67,11 @@ def identity_of_number(number: str, name: str, domain: str, user: User | None) -
 
 
 def identity_from_trunk(request: Request, directory: Directory) -> CallerIdentity:
-    """The identity that a trusted peer asserts."""
+    """The identity that a trusted peer asserts.
+
+    Without P-Asserted-Identity the peer vouches for nobody: the From is shown, and stays what
+    a stranger says. Source: RFC 3325 section 4.
+    """
     asserted = request.headers.get_list("P-Asserted-Identity")
     claimed = NameAddr.parse(asserted[0]) if asserted else request.from_
     user = claimed.uri.user_unescaped
@@ -74,7 +79,7 @@ def identity_from_trunk(request: Request, directory: Directory) -> CallerIdentit
     if _withheld(request) or not user:
         return CallerIdentity(number, ANONYMOUS, "")
     shown = number_addr(number, claimed.display_name, directory.domain)
-    return CallerIdentity(number, shown, str(shown))
+    return CallerIdentity(number, shown, str(shown) if asserted else "")
 
 
 def number_addr(number: str, name: str, domain: str) -> NameAddr:
@@ -119,7 +124,7 @@ def make_invite(
     ]
     if caller.asserted:
         rows.append(("P-Asserted-Identity", caller.asserted))
-    else:
+    elif caller.shown == ANONYMOUS:
         rows.append(("Privacy", "id"))
     rows += body_rows(incoming)
     return Request("INVITE", uri, Headers(rows), incoming.body)

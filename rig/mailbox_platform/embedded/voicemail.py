@@ -34,6 +34,7 @@ from rig.mailbox_platform.embedded.deposit_target import (
     caller_name_of,
     caller_of,
     deposit_target,
+    proven_caller_of,
 )
 from rig.mailbox_platform.embedded.media_answer import (
     LONGEST_DIGIT_BODY,
@@ -237,7 +238,7 @@ class VoicemailServer:
         if mailbox:
             portal.start_for(mailbox)
             return
-        caller = caller_of(session.call.request)
+        caller = proven_caller_of(session.call.request)
         portal.start(self._directory.caller_number(caller) if caller else "")
 
     def _place(self, mailbox: str, caller_name: str = "") -> DepositPlace:
