@@ -180,7 +180,7 @@ async def test_no_body_hurts_and_the_lamp_follows_the_rules(mode: MwiMode, trans
             if transport == "udp" and size > LARGEST_DATAGRAM:
                 continue
             tried += 1
-            for before in (False, True):
+            for before in (False, True) if size < LARGEST_DATAGRAM else (False,):
                 assert await tell(lab, mode, Hostile(body(int(before)))) == 200
                 assert handset.lamp.state().lit is before
                 assert await tell(lab, mode, what) == what.status, name
