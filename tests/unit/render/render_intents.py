@@ -76,6 +76,16 @@ def keys_for(profile: Profile) -> tuple[LineKeyIntent, ...]:
     )
 
 
+def labelled_key(profile: Profile, label: str, position: int = 2) -> tuple[LineKeyIntent, ...]:
+    """One key with a label, of a kind that the model can label; none where there are no keys."""
+    kinds = (kind for kind, parts in profile.line_keys.items() if "label" in parts)
+    kind = next(kinds, None)
+    if kind is None or profile.limits.line_keys < position:
+        return ()
+    value = "103" if "value" in profile.line_keys[kind] else ""
+    return (LineKeyIntent(position, kind, 1, value, label),)
+
+
 def intent(profile: Profile, **changes: object) -> HandsetIntent:
     mac = Mac.parse(profile.identify.mac_oui[0] + ":12:34:56")
     base = HandsetIntent(

@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from render_intents import account, intent, representatives
+from render_intents import account, intent, labelled_key, representatives
 
 from provisioning.device_profile import load_profiles
 from provisioning.dialect import load_dialect
 from provisioning.errors import UsageError
 from provisioning.formats.registry import rule_of
 from provisioning.formats.value_rule import why_unfit
-from provisioning.intent import LineKeyIntent, LineKeyKind
 from provisioning.profile_model import FileKind
 from provisioning.readback import read_back
 from provisioning.render import render_handset
@@ -93,7 +92,7 @@ def with_text(profile, value):
         accounts=(
             account(1, label=value, display_name=value, auth_user=value, password=Secret(value)),
         ),
-        line_keys=(LineKeyIntent(2, LineKeyKind.BLF, 1, "103", value),),
+        line_keys=labelled_key(profile, value),
         admin_password=Secret(value),
     )
 
@@ -105,7 +104,7 @@ def check_round_trip(profile, value):
     first = read.accounts[0]
     assert (first.label, first.display_name, first.auth_user) == (value, value, value)
     assert first.password.reveal() == value
-    assert read.line_keys[0].label == value
+    assert [key.label for key in read.line_keys] == [value] * len(rendered.fitted.line_keys)
     assert read.admin_password.reveal() == value
     scan = load_dialect(profile.render.dialect, profile.render.format).format
     for path, content in files.items():
@@ -126,13 +125,14 @@ def test_what_a_file_cannot_hold_is_refused_with_every_field(model, value):
     with pytest.raises(UsageError) as caught:
         render_handset(with_text(PROFILES[model], value), PROFILES[model])
     message = str(caught.value)
+    keys = [f"line_keys[{key.position}].label" for key in labelled_key(PROFILES[model], value)]
     for field in (
         "accounts[1].label",
         "accounts[1].display_name",
         "accounts[1].auth_user",
         "accounts[1].password",
-        "line_keys[2].label",
         "admin_password",
+        *keys,
     ):
         assert field in message
     assert value not in message

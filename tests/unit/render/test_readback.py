@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from render_intents import account, diverting, intent, representatives
+from render_intents import account, diverting, intent, labelled_key, representatives
 
 from provisioning.device_profile import load_profiles
 from provisioning.dialect import load_dialect
@@ -13,7 +13,6 @@ from provisioning.errors import UsageError
 from provisioning.formats.settings import FormatError
 from provisioning.intent import (
     LampPolicyIntent,
-    LineKeyKind,
     MwiIntent,
     MwiMode,
     SipTransport,
@@ -224,14 +223,15 @@ def test_every_key_and_account_position_can_be_used(model):
     profile = PROFILES[model]
     accounts = tuple(account(n) for n in range(1, profile.limits.accounts + 1))
     keys = tuple(
-        replace(intent(profile).line_keys[1], position=p, value=str(100 + p), label=f"T{p}")
+        replace(key, value=str(100 + p) if key.value else "")
         for p in range(1, profile.limits.line_keys + 1)
+        for key in labelled_key(profile, f"T{p}", p)
     )
+    assert len(keys) == profile.limits.line_keys
     wanted = intent(profile, accounts=accounts, line_keys=keys)
     read = read_back(settings_files(render_handset(wanted, profile)), profile, wanted.mac)
     assert len(read.accounts) == profile.limits.accounts
-    assert [key.value for key in read.line_keys] == [key.value for key in keys]
-    assert {key.kind for key in read.line_keys} == {LineKeyKind.BLF}
+    assert read.line_keys == keys
 
 
 def test_what_has_no_effect_is_no_difference():
