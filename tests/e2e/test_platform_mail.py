@@ -428,7 +428,7 @@ def test_the_sink_shows_only_what_it_was_given() -> None:
     assert mail.attachments == []
 
 
-async def test_r35_a_bench_without_mail_can_be_silent_about_it(
+async def test_a_bench_without_mail_can_be_silent_about_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     platform = EmbeddedPlatform(

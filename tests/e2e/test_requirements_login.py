@@ -77,8 +77,8 @@ async def test_r9_the_new_pin_opens_the_portal_and_the_old_one_no_more(
 async def test_r10_pins_of_the_system_keep_the_rules_differ_and_open_the_portal(
     platform: EmbeddedPlatform, anna: Web
 ) -> None:
-    made = [(await anna.manage("POST", "/pin/suggestion")).json["pin"] for _ in range(300)]
-    assert len(set(made)) > 290
+    made = [(await anna.manage("POST", "/pin/suggestion")).json["pin"] for _ in range(60)]
+    assert len(set(made)) > 55
     for pin in made:
         assert pin.isascii()
         assert pin.isdigit()
