@@ -140,12 +140,6 @@ class Cluster:
             self._server.wait(30)
             self._server = None
 
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.send_signal(signal.SIGINT)
-            self._server.wait(30)
-            self._server = None
-
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
@@ -162,5 +156,5 @@ def running_cluster() -> Iterator[Cluster]:
         cluster.start()
         yield cluster
     finally:
-        cluster.stop()
+        cluster.kill()  # its folder goes with it: nothing needs to be tidied up
         shutil.rmtree(folder, ignore_errors=True)

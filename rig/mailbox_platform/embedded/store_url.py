@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from provisioning.secret import Secret
 from rig.errors import UsageError
@@ -45,9 +45,8 @@ class DatabaseUrl:
             for name, value in parse_qsl(parts.query, keep_blank_values=True)
         ]
         netloc = f"{user}{':***' if colon else ''}{at}{host}"
-        self.shown = urlunsplit(
-            (parts.scheme, netloc, parts.path, urlencode(query, safe="*/", quote_via=quote), "")
-        )
+        after = f"?{urlencode(query, safe='*/', quote_via=quote)}" if query else ""
+        self.shown = f"{parts.scheme}://{netloc}{parts.path}{after}"
 
     def __repr__(self) -> str:
         return f"DatabaseUrl({self.shown!r})"
