@@ -34,6 +34,7 @@ class Lab:
         self.notifies: list[Request] = []
         self.arrived = asyncio.Event()
         self.notify_status = 200
+        self.notify_rows: list[tuple[str, str]] = []
         self.subscriptions: list[ServerSubscription | None] = []
 
     async def start(self) -> None:
@@ -52,7 +53,8 @@ class Lab:
         self.notifies.append(incoming.request)
         self.arrived.set()
         if self.notify_status:
-            incoming.respond(self.notify_status)
+            rows = self.notify_rows if self.notify_status != 200 else []
+            incoming.respond(self.notify_status, headers=rows)
 
     async def subscribe(
         self,
@@ -345,6 +347,191 @@ async def test_the_owner_ends_one(lab: Lab) -> None:
     assert ended == [subscription]
 
 
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [
+        ((("Expires", "-1"),), 400),
+        ((("Expires", "soon"),), 400),
+        ((("Expires", "60"), ("Expires", "600")), 400),
+        ((("Expires", "4294967296"),), 200),
+        ((("Expires", "99999999999999999999"),), 200),
+        ((("Expires", "600"),), 200),
+    ],
+)
+async def test_odd_times(lab: Lab, rows: tuple[tuple[str, str], ...], status: int) -> None:
+    response = await lab.subscribe(("Event", "message-summary"), *rows, expires=None)
+    assert response.status == status
+    assert len(lab.notifier) == (status == 200)
+    if status == 200:
+        assert response.expires in {600, 86400}
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [("Message-Summary", 200), ("message-summary;id=a", 200), ("presence", 489)],
+)
+async def test_spelling_of_the_package(lab: Lab, event: str, status: int) -> None:
+    """By policy in any case; what came comes back."""
+    assert (await lab.subscribe(("Event", event))).status == status
+    if status == 200:
+        await lab.notified(1)
+        assert lab.notifies[0].headers.get("Event") == event
+
+
+async def test_two_events_are_refused(lab: Lab) -> None:
+    two = (("Event", "message-summary"), ("Event", "presence"))
+    assert (await lab.subscribe(*two)).status == 400
+    assert len(lab.notifier) == 0
+
+
+async def test_a_refresh_with_another_id_is_another_subscription_that_does_not_exist(
+    lab: Lab,
+) -> None:
+    first = await lab.subscribe(("Event", "message-summary;id=1"))
+    other = await lab.subscribe(("Event", "message-summary;id=2"), inside=first, cseq=2)
+    assert other.status == 481
+    none = await lab.subscribe(inside=first, cseq=3)
+    assert none.status == 481
+    same = await lab.subscribe(("Event", "message-summary;id=1"), inside=first, cseq=4)
+    assert same.status == 200
+    assert len(lab.notifier) == 1
+
+
+async def test_one_notify_at_a_time_and_then_the_newest(lab: Lab) -> None:
+    await lab.subscribe()
+    await lab.notified(1)
+    (subscription,) = lab.notifier
+    await lab.until(lambda: not subscription.pace.in_flight)
+    for count in range(1, 10):
+        lab.body = f"Messages-Waiting: yes\r\nVoice-Message: {count}/0\r\n".encode()
+        subscription.changed()
+    await lab.notified(3)
+    await asyncio.sleep(0.1)
+    bodies = [notify.body for notify in lab.notifies]
+    assert len(bodies) == 3
+    assert b": 1/0" in bodies[1]
+    assert b": 9/0" in bodies[2]
+    assert [n.cseq.number for n in lab.notifies] == [1, 2, 3]
+
+
+async def test_what_was_told_already_is_not_told_again(lab: Lab) -> None:
+    await lab.subscribe()
+    await lab.notified(1)
+    (subscription,) = lab.notifier
+    await lab.until(lambda: not subscription.pace.in_flight)
+    subscription.changed()
+    await asyncio.sleep(0.1)
+    assert len(lab.notifies) == 1
+    subscription.notify()
+    await lab.notified(2)
+
+
+async def test_the_last_word_follows_the_notify_before(lab: Lab) -> None:
+    """Unsubscribed while a NOTIFY waits for its answer: that one is repeated no more."""
+    first = await lab.subscribe()
+    await lab.notified(1)
+    (subscription,) = lab.notifier
+    await lab.until(lambda: not subscription.pace.in_flight)
+    lab.notify_status = 0
+    lab.body = b"Messages-Waiting: yes\r\n"
+    subscription.changed()
+    await lab.notified(2)
+    await lab.subscribe(expires=0, inside=first, cseq=2)
+    states = await lab.notified(3)
+    assert states[2].terminated
+    assert lab.notifies[2].cseq.number == 3
+    seen: list[bytes] = []
+    lab.phone._tap = lambda *packet: None if packet[4] else seen.append(packet[3])
+    await asyncio.sleep(0.3)
+    assert all(b"terminated" in data for data in seen if data.startswith(b"NOTIFY "))
+    assert len(lab.notifier) == 0
+
+
+@pytest.mark.parametrize("status", [500, 503, 408])
+async def test_retry_after_keeps_it_and_the_state_comes_later(lab: Lab, status: int) -> None:
+    lab.notify_status = status
+    lab.notify_rows = [("Retry-After", "1")]
+    began = time.monotonic()
+    await lab.subscribe()
+    await lab.notified(1)
+    lab.notify_status = 200
+    (subscription,) = lab.notifier
+    await lab.until(lambda: subscription.last_status == status)
+    assert subscription.active
+    await lab.notified(2)
+    assert time.monotonic() - began >= 1.0
+    assert lab.notifies[1].body == lab.body
+    await lab.until(lambda: subscription.last_status == 200)
+    assert subscription.active
+
+
+async def test_a_refresh_does_not_wait_for_retry_after(lab: Lab) -> None:
+    lab.notify_status = 503
+    lab.notify_rows = [("Retry-After", "3000")]
+    first = await lab.subscribe()
+    (subscription,) = lab.notifier
+    await lab.until(lambda: subscription.last_status == 503)
+    lab.notify_status = 200
+    await lab.subscribe(inside=first, cseq=2)
+    await lab.notified(2)
+
+
+async def test_a_deaf_phone_is_given_up_however_often_the_state_changes(lab: Lab) -> None:
+    await lab.subscribe()
+    await lab.notified(1)
+    (subscription,) = lab.notifier
+    await lab.until(lambda: not subscription.pace.in_flight)
+    lab.notify_status = 0
+    count = 0
+
+    def gone() -> bool:
+        nonlocal count
+        count += 1
+        lab.body = f"Messages-Waiting: yes\r\nVoice-Message: {count}/0\r\n".encode()
+        subscription.changed()
+        return len(lab.notifier) == 0
+
+    await lab.until(gone, 8)
+    assert subscription.last_status == 408
+
+
+async def test_a_refresh_moves_the_target(lab: Lab) -> None:
+    first = await lab.subscribe()
+    await lab.notified(1)
+    host, port = lab.phone.address
+    request = Request(
+        "SUBSCRIBE",
+        AOR,
+        [
+            ("From", f"<{AOR}>;tag=phone"),
+            ("To", first.headers.get("To") or ""),
+            ("Call-ID", first.call_id),
+            ("CSeq", "2 SUBSCRIBE"),
+            ("Contact", f"<sip:other-line@{host}:{port}>"),
+            ("Event", "message-summary"),
+        ],
+    )
+    flow = lab.phone.flow_to(lab.server.address)
+    assert (await lab.phone.request(request, flow).final(2)).status == 200
+    await lab.notified(2)
+    assert [n.uri.partition("@")[0] for n in lab.notifies] == ["sip:1001", "sip:other-line"]
+
+
+async def test_a_fetch_takes_nobodys_place(lab: Lab) -> None:
+    lab.notifier.limit_per_aor = 2
+    for number in range(2):
+        await lab.subscribe(call_id=f"phone-{number}")
+    await lab.subscribe(expires=0, call_id="fetch")
+    assert [s.call_id for s in lab.notifier] == ["phone-0", "phone-1"]
+
+
+async def test_timers_do_not_pile_up(lab: Lab) -> None:
+    first = await lab.subscribe(expires=3600)
+    for cseq in range(2, 40):
+        await lab.subscribe(expires=3600, inside=first, cseq=cseq)
+    assert lab.notifier.timers <= 2
+
+
 async def test_over_tcp_the_notify_uses_the_connection(lab: Lab) -> None:
     host, port = lab.phone.address
     request = Request(
@@ -394,3 +581,60 @@ async def test_a_refresh_from_another_port_moves_the_flow(lab: Lab) -> None:
     await lab.until(lambda: len(arrived) == 1)
     assert len(lab.notifies) == 1
     await moved.close()
+
+
+CLAUSES = {
+    "RFC 6665 4.2.1.1: 489 with Allow-Events": "test_489",
+    "RFC 6665 4.2.1.1: package as spelled, id comes back": "test_spelling_of_the_package",
+    "RFC 6665 4.2.1.1: 423 with Min-Expires, never from an hour on": (
+        "test_423_and_what_is_granted",
+        "test_never_423_from_an_hour_on",
+    ),
+    "RFC 6665 4.2.1.1: time not above what was asked": "test_423_and_what_is_granted",
+    "RFC 3261 20.19: Expires negative, text, twice, beyond 32 bits": "test_odd_times",
+    "RFC 6665 8.2.1: one Event only": "test_two_events_are_refused",
+    "RFC 3261 21.4.7: 406": "test_406",
+    "RFC 6665 4.2.1.2: 200, then NOTIFY at once": "test_200_and_at_once_the_full_state",
+    "RFC 6665 4.2.1.4: refresh": "test_refresh",
+    "RFC 3261 12.2.2: lower CSeq is 500": "test_an_older_refresh_gets_500",
+    "RFC 3261 12.2.2: target refresh": (
+        "test_a_refresh_moves_the_target",
+        "test_a_refresh_from_another_port_moves_the_flow",
+    ),
+    "RFC 6665 4.2.1.4, 4.5.2: 481 for what is not there": (
+        "test_a_refresh_of_nothing_gets_481",
+        "test_a_refresh_with_another_id_is_another_subscription_that_does_not_exist",
+    ),
+    "RFC 6665 4.4.3: fetch": ("test_fetch", "test_a_fetch_takes_nobodys_place"),
+    "RFC 6665 4.1.2.3: unsubscribe": "test_expires_0_ends_with_a_last_state",
+    "RFC 6665 4.2.2: terminated, reason timeout, at expiry": "test_it_runs_out",
+    "RFC 6665 4.2.2: 481 and its like end it": "test_a_bad_answer_to_notify_ends_it_in_silence",
+    "RFC 6665 4.2.2: other answers do not": "test_other_answers_do_not",
+    "RFC 6665 4.2.2: Retry-After keeps it": (
+        "test_retry_after_keeps_it_and_the_state_comes_later",
+        "test_a_refresh_does_not_wait_for_retry_after",
+    ),
+    "RFC 6665 4.2.2: silence ends it": (
+        "test_no_answer_to_notify_ends_it_after_64_t1",
+        "test_a_deaf_phone_is_given_up_however_often_the_state_changes",
+    ),
+    "RFC 3261 12.2.1.1: CSeq of NOTIFYs rises by one": "test_cseq_rises_by_one",
+    "RFC 3842 3.10: one at a time, merged, the newest last": (
+        "test_one_notify_at_a_time_and_then_the_newest",
+        "test_the_last_word_follows_the_notify_before",
+        "test_what_was_told_already_is_not_told_again",
+    ),
+    "RFC 6665 4.2.2: reason and retry-after of the displaced": (
+        "test_the_newest_wins_and_the_oldest_is_told"
+    ),
+    "RFC 3261 18.2.2: NOTIFY over the connection": "test_over_tcp_the_notify_uses_the_connection",
+}
+"""What the RFC wants of a notifier, and the tests above that hold it."""
+
+
+@pytest.mark.parametrize("clause", CLAUSES)
+def test_every_clause_has_its_test(clause: str) -> None:
+    names = CLAUSES[clause]
+    for name in (names,) if isinstance(names, str) else names:
+        there = globals().get(name) or getattr(TestJudgement, name, None)
+        assert callable(there), f"{clause}: no test {name}"

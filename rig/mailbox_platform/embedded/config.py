@@ -137,7 +137,7 @@ class PlatformConfig:
     account_rate_per_s: float = 10.0
     account_burst: int = 100
     storm_retry_after_s: int = 10
-    overload_after_s: float = 1.0
+    overload_after_s: float = 10.0
     overload_begin_per_s: float = 200.0
     overload_retry_after_s: int = 10
     max_diversions: int = 5
