@@ -58,11 +58,11 @@ def representatives(profiles: ProfileSet) -> list[str]:
         ways = (render.dialect, render.format, render.files, tuple(profile.quirks.items()))
         groups.setdefault(ways, []).append(profile)
 
-    def rank(profile: Profile) -> tuple[bool, int, str]:
+    def rank(profile: Profile) -> tuple[bool, bool, int, str]:
         limits = profile.limits
-        enough = limits.accounts >= ACCOUNTS and limits.line_keys >= len(KEYS)
         size = limits.accounts + limits.line_keys
-        return (not enough, size if enough else -size, profile.model)
+        few_accounts, few_keys = limits.accounts < ACCOUNTS, limits.line_keys < len(KEYS)
+        return (few_accounts, few_keys, size, profile.model)
 
     return sorted(min(members, key=rank).model for members in groups.values())
 
