@@ -214,7 +214,7 @@ async def test_a_contrary_platform_fails(name: str, tmp_path: Path) -> None:
 
 
 async def test_a_flood_of_new_subscriptions_leaves_the_others_alone(tmp_path: Path) -> None:
-    """Four hundred dialogs of one phone: few live, and Bert's phone is told as ever."""
+    """Four hundred dialogs of one phone: few live, most are put off, Bert's phone is as ever."""
     limit = PlatformConfig().max_subscriptions
     async with stage(tmp_path, Case()) as here:
         platform = here.platform
@@ -225,7 +225,8 @@ async def test_a_flood_of_new_subscriptions_leaves_the_others_alone(tmp_path: Pa
         client.start()
         await client.wait_active(5)
         result = await here.play("subscribe_no_accept", calls=400, rate=400, at_once=50)
-        assert result.good, result.errors
+        assert "SIP/2.0 503" in result.errors
+        assert "Retry-After: " in result.errors
         assert 1 <= platform.subscriptions <= limit + 1
         platform.store.add(ANNA, CARL, bytes(16000))
         await bert.until(lambda: parse_summary(bodies[-1]).waiting, 8)
@@ -248,7 +249,7 @@ async def test_credentials_that_were_used_are_not_taken_again(tmp_path: Path) ->
         again = asked.copy()
         for name in ("Via", "Call-ID", "CSeq"):
             again.headers.remove(name)
-        response = await thief.stack.request(again, thief.flow).final(5)
+        response = await thief.stack.request(again, thief.flow).final(30)
         assert response.status == 401
         assert "stale=true" in (response.headers.get("WWW-Authenticate") or "")
         assert len(here.platform.contacts(ANNA)) == 1

@@ -23,7 +23,7 @@ from rig.capture.analysis import analyse_capture
 from rig.handset.base import AnswerMode
 from rig.handset.netns import own_network_namespace
 
-pytestmark = [pytest.mark.interop(peer="tshark"), pytest.mark.root, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.interop(peer="tshark"), pytest.mark.root, pytest.mark.timeout(300)]
 
 DAMAGES = [
     (b"\r\nCSeq: ", b"\r\nXSeq: "),
