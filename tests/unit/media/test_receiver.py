@@ -81,7 +81,7 @@ def test_packets_in_order_are_kept_across_any_rollover(base, count):
 @given(seed=st.integers(0, 10_000), base=st.integers(65_500, 65_535))
 def test_packets_that_overtake_by_up_to_three_places_are_put_in_order(seed, base):
     chance = random.Random(seed)
-    order = sorted(range(1, 60), key=lambda number: number + chance.random() * 3)
+    order = sorted(range(1, 60), key=lambda number: number + chance.random() * 4)
     line = Line()
     line.take(audio(0, base=base))
     for number in order:
@@ -104,6 +104,21 @@ def test_lost_ones_are_silence_and_repeated_ones_are_once(lost, twice):
     assert line.heard == bytes(0xFF if number in lost else number for number in range(40))
     assert line.receiver.useless == len(twice - lost)
     assert line.recording.duration_s == pytest.approx(0.8)
+
+
+def test_what_waited_goes_on_as_soon_as_the_missing_one_is_there():
+    line = Line()
+    for number in (0, 2, 3, 1):
+        line.take(audio(number))
+    assert line.recording.packets == 4
+
+
+def test_a_new_source_is_known_by_its_ssrc_even_when_its_number_would_fit():
+    line = Line()
+    for number in range(5):
+        line.take(audio(number))
+    line.take(audio(5, ssrc=8))
+    assert (line.receiver.reception.ssrc, line.receiver.reception.received) == (8, 1)
 
 
 def test_a_packet_that_is_much_too_late_is_dropped():

@@ -100,6 +100,9 @@ def test_damage_gives_none_or_packets_but_never_an_exception(cut, flips):
         Report(1, None).pack() + bytes((0x41,)) + Goodbye((1,)).pack()[1:],
         bytes((0xA0,)) + Report(1, None).pack()[1:],
         Report(1, None, (ReportBlock(1, 2, 3, 4, 5),)).pack()[:8],
+        Report(1, None).pack()
+        + bytes.fromhex("a1cb0002 00000001 00000004")
+        + Goodbye((1,)).pack(),
         bytes((0x9F,)) + Report(1, None).pack()[1:],
         Report(1, None).pack() + bytes.fromhex("81ca0002 00000001 01ff6162"),
     ],
