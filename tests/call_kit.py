@@ -26,6 +26,7 @@ from provisioning.inventory_site import Site
 from rig.clock import now
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.media.stream import AudioStream
 from rig.sip.dialog import Dialog
 from rig.sip.event import Flow
@@ -84,7 +85,13 @@ class CallLab:
         later_s: how far the platform's clock is ahead, seconds; may only grow.
     """
 
-    def __init__(self, site: Site, store_dir: Path, config: PlatformConfig) -> None:
+    def __init__(
+        self,
+        site: Site,
+        store_dir: Path,
+        config: PlatformConfig,
+        hook: PlatformHook | None = None,
+    ) -> None:
         self.packets: list[Packet] = []
         self.later_s = 0.0
         self.platform = EmbeddedPlatform(
@@ -92,6 +99,7 @@ class CallLab:
             store_dir=store_dir,
             config=config,
             tap=self._tap,
+            hook=hook,
             clock=lambda: now() + self.later_s,
         )
         self.phones: dict[str, Talker] = {}

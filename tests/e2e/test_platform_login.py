@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from call_kit import CallLab, Talker, TrunkPeer, call_lab, hears
+from mail_sink import MailSink
 from platform_kit import (
     ANNA,
     BERT,
@@ -21,6 +22,7 @@ from platform_kit import (
 
 from provisioning.secret import Secret
 from rig.mailbox_platform.base import MailboxOptions
+from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
 from rig.mailbox_platform.embedded.pin_book import PinPolicy
 from rig.mailbox_platform.embedded.portal import PortalState
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
@@ -84,6 +86,41 @@ async def test_vm_por_06_three_tries_a_lock_and_the_owner_is_told(tmp_path: Path
         await hears(anna, "portal.wrong_pins")
         await hears(anna, "portal.main")
         assert lab.platform.store.login_failures(ANNA).count == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_sec_4_owner_is_told_of_a_lock_by_mail_if_that_is_set(
+    tmp_path: Path, told: bool
+) -> None:
+    sink = await MailSink().open()
+    mail = MailConfig(
+        host="127.0.0.1",
+        port=sink.port,
+        sender="mailbox@pbx.example",
+        starttls=StartTls.NEVER,
+        tell_lockouts=told,
+    )
+    menu = quick(lock_after=2)
+    async with call_lab(tmp_path, portal_menu=menu, mail=mail) as lab:
+        options = MailboxOptions(email_notify="anna@pbx.example")
+        await lab.platform.set_mailbox_options(ANNA, options)
+        anna = lab.phones[ANNA]
+        # The second wrong PIN locks; the third call's tries must not mail again.
+        await wrong_login(lab, anna, ["111222#"] * 3)
+        await wrong_login(lab, anna, ["111222#"] * 3)
+        if told:
+            (taken,) = await sink.until(1)
+            assert taken.recipients == ("anna@pbx.example",)
+            assert taken.message["Subject"] == "Ihre Mailbox ist gesperrt"
+            text = taken.message.get_content()
+            assert "Anna Arnold" in text
+            assert "111222" not in text
+            assert PIN not in text
+        else:
+            assert lab.platform.store.login_failures(ANNA).count >= 2
+        assert len(lab.platform.mail_records()) == (1 if told else 0)
+        assert len(sink.mails) == (1 if told else 0)
+    await sink.close()
 
 
 async def test_vm_por_07_unknown_mailbox_sounds_like_a_wrong_pin(tmp_path: Path) -> None:

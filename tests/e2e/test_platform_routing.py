@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from call_kit import CallLab, Packet
 from platform_kit import (
     ANNA,
     BERT,
@@ -24,50 +25,22 @@ from platform_kit import (
 from rig.clock import now
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.config import PlatformConfig
-from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.sip.dialog import Dialog
 from rig.sip.diversion import DiversionEntry, parse_diversions
 from rig.sip.history_info import HistoryEntry, lint_history, parse_history
 from rig.sip.message import Request
-from rig.sip.parser import parse_message
 from rig.timeline import Address
 
 RING = 0.2
 
 
-@dataclass
-class Packet:
-    """One SIP packet at the platform's tap."""
-
-    source: Address
-    destination: Address
-    message: object
-    outbound: bool
-    at: float
-
-
-class Lab:
+class Lab(CallLab):
     """A platform, four phones, and what its tap saw."""
 
     def __init__(self, tmp_path: Path, config: PlatformConfig, hook: PlatformHook | None) -> None:
-        self.packets: list[Packet] = []
-        self.platform = EmbeddedPlatform(
-            make_site(), store_dir=tmp_path / "store", config=config, hook=hook, tap=self._tap
-        )
+        super().__init__(make_site(), tmp_path / "store", config, hook)
         self.phones: dict[str, Phone] = {}
-
-    def _tap(
-        self,
-        transport: str,
-        source: Address,
-        destination: Address,
-        data: bytes,
-        out: bool,
-        at: float,
-    ) -> None:
-        assert transport in {"UDP", "TCP"}
-        self.packets.append(Packet(source, destination, parse_message(data), out, at))
 
     async def open(self, *, registered: tuple[str, ...] = (ANNA, BERT, CARL, DORA)) -> Lab:
         await self.platform.start()
@@ -82,7 +55,7 @@ class Lab:
             await phone.close()
         await self.platform.stop()
 
-    def sent(self, method: str, destination: Address) -> list[Packet]:
+    def packets_sent(self, method: str, destination: Address) -> list[Packet]:
         return [
             p
             for p in self.packets
@@ -95,7 +68,7 @@ class Lab:
     @property
     def mailbox_leg(self) -> Request:
         """The one INVITE that went to the mailbox."""
-        legs = self.sent("INVITE", self.platform.voicemail_address)
+        legs = self.packets_sent("INVITE", self.platform.voicemail_address)
         assert len(legs) == 1, f"{len(legs)} INVITEs to the mailbox"
         assert isinstance(legs[0].message, Request)
         return legs[0].message
@@ -258,7 +231,7 @@ async def test_every_phone_of_a_user_rings_and_the_first_wins(lab: Lab) -> None:
     second.accept(second.invites[0])
     assert (await call.result()).status == 200
     await desk.until(lambda: desk.cancels == 1)
-    cancel = lab.sent("CANCEL", desk.stack.address)[0].message
+    cancel = lab.packets_sent("CANCEL", desk.stack.address)[0].message
     assert isinstance(cancel, Request)
     assert cancel.headers.get("Reason") == 'SIP;cause=200;text="Call completed elsewhere"'
     await hang_up(call)
@@ -409,7 +382,7 @@ async def test_option_off_means_no_mailbox(
     await lab.platform.set_mailbox_options(CARL, options)
     call = await lab.phones[ANNA].call(CARL)
     assert (await call.result()).status == status
-    assert lab.sent("INVITE", lab.platform.voicemail_address) == []
+    assert lab.packets_sent("INVITE", lab.platform.voicemail_address) == []
 
 
 async def test_unanswered_without_any_service_rings_out(make_lab: Callable[..., object]) -> None:
@@ -433,7 +406,7 @@ async def test_ring_time_is_rings_times_seconds_per_ring(lab: Lab, rings: int) -
         and p.source == carl.stack.address
         and getattr(p.message, "status", 0) == 180
     ]
-    cancel = lab.sent("CANCEL", carl.stack.address)[0]
+    cancel = lab.packets_sent("CANCEL", carl.stack.address)[0]
     assert cancel.at - ringing[0] == pytest.approx(rings * RING, abs=0.1)
     assert isinstance(cancel.message, Request)
     assert cancel.message.headers.get("Reason") == 'SIP;cause=408;text="No answer"'
@@ -522,7 +495,7 @@ async def test_forwarding_beats_the_mailbox(
     call = await lab.phones[ANNA].call(CARL)
     assert (await call.result()).status == 200
     assert bool(carl.invites) == rings_first
-    assert lab.sent("INVITE", lab.platform.voicemail_address) == []
+    assert lab.packets_sent("INVITE", lab.platform.voicemail_address) == []
     invite = dora.invites[0].request
     assert leg_facts(invite) == ([(CARL, reason)], [None if not rings_first else cause, cause])
     assert lint_history(invite.headers) == []

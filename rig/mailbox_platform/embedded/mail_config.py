@@ -38,6 +38,8 @@ class MailConfig:
         longest_wait_s: the doubling ends there.
         attempts: after that many the mail is given up.
         keep_s: how long the record of a settled mail is kept.
+        tell_lockouts: when wrong PINs lock a mailbox, its owner gets a mail at the address for
+            notices, if there is one.
 
     Raises:
         UsageError: settings that cannot work.
@@ -57,6 +59,7 @@ class MailConfig:
     longest_wait_s: float = 3600.0
     attempts: int = 180
     keep_s: float = 30 * 86400.0
+    tell_lockouts: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that no mail could be sent with."""

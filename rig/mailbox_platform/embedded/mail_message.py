@@ -94,6 +94,8 @@ class MailComposer:
         mail = EmailMessage(policy=SMTP)
         urgent = text.urgent if left.urgent else ""
         subject = urgent + text.subject.format(caller=caller)
+        if purpose is MailPurpose.LOCKED:
+            subject = text.locked_subject
         mail["From"] = Address(text.sender, addr_spec=self._sender)
         mail["To"] = Address(addr_spec=address)
         mail["Date"] = format_datetime(when)
@@ -122,6 +124,9 @@ class MailComposer:
         rows = [f"{label}: {value}" for label, value in zip(text.rows, values, strict=True)]
         portal = f" ({site.voice_portal_number})" if site.voice_portal_number else ""
         closing = text.closing[purpose].format(portal=portal)
+        if purpose is MailPurpose.LOCKED:
+            opening = text.locked_opening.format(owner=owner)
+            return "\n".join([opening, "", rows[1], rows[3], "", closing, ""])
         if purpose is MailPurpose.NOTICE and left.redirected:
             closing = text.closing_redirected
         return "\n".join([text.opening.format(owner=owner), "", *rows, "", closing, ""])

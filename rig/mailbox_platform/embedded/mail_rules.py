@@ -30,11 +30,12 @@ class MailPurpose(StrEnum):
     NOTICE = "notice"
     COPY = "copy"
     REDIRECT = "redirect"
+    LOCKED = "locked"
 
     @property
     def attaches_audio(self) -> bool:
         """Whether the message is in the mail."""
-        return self is not MailPurpose.NOTICE
+        return self in {MailPurpose.COPY, MailPurpose.REDIRECT}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,12 @@ from rig.mailbox_platform.embedded.mail_queue import (
     MailRecord,
     QueuedMail,
 )
-from rig.mailbox_platform.embedded.mail_rules import MailPurpose, mails_for, stays_in_mailbox
+from rig.mailbox_platform.embedded.mail_rules import (
+    MailPurpose,
+    MailWanted,
+    mails_for,
+    stays_in_mailbox,
+)
 from rig.mailbox_platform.embedded.mail_transport import SmtpTransport
 from rig.mailbox_platform.embedded.settings import Settings
 from rig.mailbox_platform.embedded.store import (
@@ -152,6 +157,24 @@ class MailService:
         if stays_in_mailbox(options, mail=True):
             return _IntoMailbox(self, CallWish(options, caller_name))
         return _IntoMail(self, CallWish(options, caller_name))
+
+    def tell_locked(self, mailbox: str) -> None:
+        """Tell the owner that wrong PINs have locked the mailbox, if that is wanted.
+
+        Args:
+            mailbox: number of the mailbox.
+        """
+        address = self._settings.require_options(mailbox).email_notify
+        if not self._config.tell_lockouts or address is None:
+            return
+        event = LeftMessage(secrets.token_hex(8), mailbox, "", "", self._clock(), 0.0)
+        try:
+            wanted = (MailWanted(MailPurpose.LOCKED, address),)
+            self._queue.enqueue(event, wanted, b"", self._clock())
+        except RigError:
+            _LOG.exception("no mail about the lock of mailbox %s", mailbox)
+            return
+        self._delivery.wake()
 
     # -- used by the places --------------------------------------------------------------
 

@@ -20,6 +20,8 @@ class MailText:
         opening: first line, with ``owner``.
         closing: last line, by purpose, with ``portal``.
         closing_redirected: last line of a notice when the message itself goes by mail.
+        locked_subject: of the mail that says that a mailbox is locked.
+        locked_opening: its first line, with ``owner``.
         sender: display name of the sender.
     """
 
@@ -31,6 +33,8 @@ class MailText:
     opening: str
     closing: dict[MailPurpose, str]
     closing_redirected: str
+    locked_subject: str
+    locked_opening: str
     sender: str
 
 
@@ -45,8 +49,11 @@ GERMAN = MailText(
         MailPurpose.NOTICE: "Zum Abhören rufen Sie die Mailbox an{portal}.",
         MailPurpose.COPY: "Die Nachricht hängt an. Sie liegt auch in der Mailbox{portal}.",
         MailPurpose.REDIRECT: "Die Nachricht hängt an. In der Mailbox liegt sie nicht.",
+        MailPurpose.LOCKED: "Waren Sie das nicht, so ändern Sie bitte Ihr Kennwort{portal}.",
     },
     closing_redirected="Die Nachricht selbst geht per E-Mail an die eingestellte Adresse.",
+    locked_subject="Ihre Mailbox ist gesperrt",
+    locked_opening="Die Mailbox von {owner} ist nach zu vielen falschen Kennwörtern gesperrt.",
     sender="Mailbox",
 )
 ENGLISH = MailText(
@@ -60,8 +67,11 @@ ENGLISH = MailText(
         MailPurpose.NOTICE: "Call the mailbox to hear it{portal}.",
         MailPurpose.COPY: "The message is attached. It is in the mailbox as well{portal}.",
         MailPurpose.REDIRECT: "The message is attached. It is not in the mailbox.",
+        MailPurpose.LOCKED: "If that was not you, please change your PIN{portal}.",
     },
     closing_redirected="The message itself goes to the chosen address by mail.",
+    locked_subject="Your mailbox is locked",
+    locked_opening="The mailbox of {owner} is locked after too many wrong PINs.",
     sender="Mailbox",
 )
 

@@ -40,6 +40,7 @@ class PortalWork:
         store: messages.
         service: settings; None where there are none to change.
         place_for: where a message for a mailbox goes; the store by default.
+        on_wrong_pin: called with the mailbox that a wrong PIN was counted for.
     """
 
     def __init__(
@@ -47,10 +48,12 @@ class PortalWork:
         store: MessageStore,
         service: SelfService | None = None,
         place_for: Callable[[str], DepositPlace] | None = None,
+        on_wrong_pin: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._service = service
         self._place_for = place_for
+        self._on_wrong_pin = on_wrong_pin
 
     def message_audio(self, message_id: str) -> bytes:
         """PCM of a message.
@@ -100,6 +103,8 @@ class PortalWork:
         match work:
             case NoteLogin(mailbox, succeeded):
                 self._store.note_login(mailbox, succeeded=succeeded)
+                if not succeeded and self._on_wrong_pin is not None:
+                    self._on_wrong_pin(mailbox)
             case MarkHeard(message_id):
                 self._store.mark_heard(message_id)
             case MarkNew(message_id):

@@ -315,6 +315,7 @@ class RunningPlatform:
             menu=menu,
             service=self.self_service,
             place_for=self.mail.place_for if self.mail is not None else None,
+            on_locked=self.mail.tell_locked if self.mail is not None else None,
         )
         stack.on_request = self._to_voicemail
         self._opened.append(self._voicemail.close)

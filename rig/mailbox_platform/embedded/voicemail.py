@@ -85,6 +85,7 @@ class VoicemailServer:
         policy: what counts as a message.
         owner_rule: whose mailbox it is when several parties diverted.
         on_deposit: called with every message that was left.
+        on_locked: called with a mailbox that wrong PINs have locked.
         place_for: where the message of a call goes, by mailbox and name of the caller; the
             store by default.
         service: what owners can set by phone; None for nothing.
@@ -105,6 +106,7 @@ class VoicemailServer:
         policy: DepositPolicy | None = None,
         owner_rule: OwnerRule = OwnerRule.MOST_RECENT,
         on_deposit: Callable[[StoredMessage], None] | None = None,
+        on_locked: Callable[[str], None] | None = None,
         place_for: Callable[[str, str], DepositPlace] | None = None,
         service: SelfService | None = None,
         clock: Clock = now,
@@ -120,6 +122,7 @@ class VoicemailServer:
         self._policy = DepositPolicy() if policy is None else policy
         self._owner_rule = owner_rule
         self._on_deposit = on_deposit
+        self._on_locked = on_locked
         self._place_for = place_for
         self._service = service
         self._clock = clock
@@ -229,7 +232,7 @@ class VoicemailServer:
         portal = PortalSession(
             Portal(self._menu, access, language=self._language),
             session.stream,
-            PortalWork(self._store, self._service, self._place),
+            PortalWork(self._store, self._service, self._place, self._wrong_pin),
             hang_up=partial(self._hang_up, session.call),
             connect=session.transfer.to,
             silence_s=self._policy.silence_s,
@@ -240,6 +243,12 @@ class VoicemailServer:
             return
         caller = proven_caller_of(session.call.request)
         portal.start(self._directory.caller_number(caller) if caller else "")
+
+    def _wrong_pin(self, mailbox: str) -> None:
+        """Tell of the wrong PIN that locks a mailbox, and of no other."""
+        count = self._store.login_failures(mailbox).count
+        if self._on_locked is not None and count == self._menu.lock_after:
+            self._on_locked(mailbox)
 
     def _place(self, mailbox: str, caller_name: str = "") -> DepositPlace:
         """Where a message for a mailbox goes."""

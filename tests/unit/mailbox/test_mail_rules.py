@@ -77,8 +77,11 @@ def test_r31_r35_where_the_message_stays(switches: tuple[bool, bool, bool], mail
     assert stays_in_mailbox(options(*switches), mail=mail) is not (redirect and mail)
 
 
-def test_r33_only_a_notice_is_without_audio() -> None:
-    assert [p for p in MailPurpose if not p.attaches_audio] == [MailPurpose.NOTICE]
+def test_r33_only_notices_are_without_audio() -> None:
+    assert [p for p in MailPurpose if not p.attaches_audio] == [
+        MailPurpose.NOTICE,
+        MailPurpose.LOCKED,
+    ]
 
 
 def test_r33_same_address_for_two_wishes_gets_two_mails() -> None:
