@@ -132,6 +132,8 @@ class Door:
             return self._too_often
         if request.method == "SUBSCRIBE":
             event = request.event
+            if len(request.headers.get_all("Event")) > 1:
+                return Turned(400)
             if event is None or event[0].lower() not in PACKAGES:
                 return Turned(489, headers=(("Allow-Events", ", ".join(PACKAGES)),))
         behind = request.method == "REGISTER" and self._behind_s() > self._overload_after_s
