@@ -53,6 +53,7 @@ request_route {{
     t_check_trans();
     if (is_method("INVITE|SUBSCRIBE")) record_route();
     if (src_ip == {platform_host} && src_port == {platform_port}) {{
+        if (is_present_hf("Route")) append_hf("X-By-Path: yes\\r\\n");
         loose_route();
         append_hf("X-Back-Through: kamailio\\r\\n");
         t_relay();

@@ -32,7 +32,7 @@ are bounded by themselves): about 100 were measured."""
 AROUND = Surroundings(DOMAIN, "u104", (ANNA, CARL), "127.0.0.1", 5099, lambda *_: "Digest x=1")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_platform_survives_mutated_requests() -> None:
     with Child() as child:
         campaign = Campaign(child, SEED)

@@ -112,6 +112,8 @@ async def test_a_message_lights_lamps_behind_the_proxy(
         invite = carl.invites[0].request
         assert through(invite)
         assert "Record-Route" in invite.headers
+        for request in (invite, *carl.notifies):
+            assert (request.headers.get("X-By-Path") == "yes") is path
         await client.stop()
         assert here.platform.subscriptions == 0
     assert "ERROR" not in here.kamailio.log
