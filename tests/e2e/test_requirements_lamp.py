@@ -144,8 +144,9 @@ async def test_r65_a_fax_neither_lights_the_voice_lamp_nor_darkens_it(model: str
     await lab.close()
 
 
+@pytest.mark.parametrize("program", ["restarted", "another"])
 async def test_r61_every_group_of_settings_outlives_restart_and_reboot(
-    platform: EmbeddedPlatform,
+    platform: EmbeddedPlatform, tmp_path: Path, program: str
 ) -> None:
     async with Web(platform, platform.site.users[CARL]) as web:
         pin = {"pin": NEW_PIN, "pin_again": NEW_PIN}
@@ -164,7 +165,17 @@ async def test_r61_every_group_of_settings_outlives_restart_and_reboot(
     service.greetings.choose(CARL, GreetingSlot.BUSY)
     assert service.lists.create(CARL, "Team") == 1
     platform.store.add(CARL, BERT, AUDIO)
-    await platform.restart()
+    if program == "restarted":
+        await platform.restart()
+        await settings_of_carl_hold(platform)
+    else:  # as after an update: nothing is left of the former one but its folder
+        await platform.stop()
+        async with running(tmp_path, default_ring_s=0.8) as another:
+            await settings_of_carl_hold(another)
+
+
+async def settings_of_carl_hold(platform: EmbeddedPlatform) -> None:
+    """What was set before still holds for phones that register anew."""
     carl, dora, bert = [await registered(platform, n) for n in (CARL, DORA, BERT)]
     await Lamp(carl).shows(waiting=True, new=1, saved=0)
     assert await opens(carl, NEW_PIN)
