@@ -40,6 +40,10 @@ def run(
             show_envvar=False,
         ),
     ] = None,
+    mail_queue: Annotated[
+        Path | None,
+        typer.Option(help="Folder of mails still to be delivered, where --store is a database."),
+    ] = None,
     seconds_per_ring: Annotated[
         float | None, typer.Option(min=0.05, help="Length of one ring; the site's if left out.")
     ] = None,
@@ -107,6 +111,7 @@ def run(
 
     Shows registrations and mailboxes as they change. Runs until Ctrl-C or SIGTERM.
     """
+    from rig.errors import UsageError
     from rig.mailbox_platform.embedded.config import PlatformConfig
     from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
     from rig.mailbox_platform.embedded.store_url import DatabaseUrl, is_database_url
@@ -114,11 +119,17 @@ def run(
     with clear_errors(as_json=as_json), tempfile.TemporaryDirectory(prefix="phonerig-") as work:
         inventory = read_site(site)
         database = DatabaseUrl(store) if store and is_database_url(store) else None
+        if database is not None and smtp and mail_queue is None:
+            raise UsageError(
+                "platform run: --store is a database and --smtp is given; mails that are still to "
+                "be delivered are kept in a folder. Name it with --mail-queue."
+            )
+        folder = mail_queue if database is not None else store
         serving = EmbeddedPlatform(
             inventory,
             host=host,
             port=port,
-            store_dir=Path(work) if store is None or database is not None else Path(store),
+            store_dir=Path(folder or work),
             config=PlatformConfig(
                 seconds_per_ring=seconds_per_ring,
                 api_port=api_port,

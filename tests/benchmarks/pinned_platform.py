@@ -144,7 +144,8 @@ async def serve(wanted: Wanted) -> None:
             with contextlib.suppress(RigError), platform.store.together():
                 platform.store.add(number_of(int(words[1])), "+491", AUDIO)
         elif words[0] == "empty":
-            platform.store.clear(number_of(int(words[1])))
+            with platform.store.together():
+                platform.store.clear(number_of(int(words[1])))
         else:
             print(json.dumps(state(platform)), flush=True)
     await platform.stop()

@@ -150,3 +150,14 @@ async def test_a_storm_and_false_sources_leave_the_other_phones_alone():
     assert figures["false_sources_transactions"].value == figures["internal_errors"].value == 0
     assert figures["false_sources_memory_mb"].value < 5
     assert "target <= 1000" in figures["storm_p99_ms"].told
+
+
+async def test_a_store_in_a_folder_and_in_postgresql_take_messages_lasting_or_not():
+    figures = await figures_of("bench_store.py", timeout_s=150)
+    for store in ("folder", "postgresql"):
+        for kind in ("durable", "not_durable"):
+            assert figures[f"{store}_{kind}_alone"].value > 0
+            assert figures[f"{store}_{kind}_together"].value > 0
+        assert figures[f"{store}_durable_vs_not_alone"].unit == "x"
+    assert figures["count_of_10000_us"].value < 1000 * figures["list_of_10000_ms"].value
+    assert figures["postgresql_vs_folder_durable_together"].value > 0

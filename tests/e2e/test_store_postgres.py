@@ -223,3 +223,16 @@ async def test_the_command_serves_from_it_after_being_killed(
             await asyncio.wait_for(process.stdout.read(), 30)
             await process.wait()
         assert PASSWORD not in (tmp_path / end.name).read_text()
+
+
+async def test_mails_that_wait_need_a_place_that_lasts(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "rig.cli", "platform", "run", "demo", "--port", "0",
+        "--smtp", "127.0.0.1:1", "--mail-from", "a@b.example",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
+        env={**os.environ, "PHONERIG_STORE": f"postgresql://a:{PASSWORD}@127.0.0.1:1/n"},
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 2
+    assert b"--mail-queue" in said
+    assert PASSWORD.encode() not in said

@@ -10,6 +10,7 @@ delete the message while the mail server is down.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from rig.errors import RigError
 from rig.mailbox_platform.embedded.mail_message import LeftMessage
 from rig.mailbox_platform.embedded.mail_rules import MailPurpose, MailWanted
+from rig.mailbox_platform.embedded.private_files import make_folder, open_private, sync_folder
 
 FILE_NAME = "mail.sqlite"
 _SCHEMA_VERSION = 1
@@ -137,7 +139,8 @@ class MailQueue:
         path = folder / FILE_NAME
         self._open = True
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            made = make_folder(folder)
+            os.close(open_private(path))
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -153,6 +156,9 @@ class MailQueue:
                     f"mail queue {path}: schema version {version}, expected {_SCHEMA_VERSION}; "
                     "move the file away, mails of another version are not read"
                 )
+            if durable:
+                for one in {folder, *(above.parent for above in made)}:
+                    sync_folder(one)
             self.closed_well = bool(self._db.execute("SELECT * FROM opened").fetchone()[0])
             self._db.execute("UPDATE opened SET closed_well = 0")
         except (OSError, sqlite3.Error) as error:

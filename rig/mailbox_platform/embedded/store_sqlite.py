@@ -23,6 +23,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rig.mailbox_platform.embedded.disk_reserve import DiskReserve
+from rig.mailbox_platform.embedded.private_files import (
+    create_file,
+    make_folder,
+    open_private,
+    sync_folder,
+    write_all,
+)
 from rig.mailbox_platform.embedded.store_change import (
     SCHEMA_VERSION,
     AddMessage,
@@ -118,8 +125,8 @@ class SqliteDatabase:
         return str(self._folder)
 
     def _open(self) -> None:
-        made = [*_make_folder(self._folder), *_make_folder(self._audio)]
-        self._lock = _open_private(self._folder / "lock")
+        made = [*make_folder(self._folder), *make_folder(self._audio)]
+        self._lock = open_private(self._folder / "lock")
         try:
             # A record lock belongs to the process, and goes with it however it ends.
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +137,7 @@ class SqliteDatabase:
             ) from error
         self._reserve = DiskReserve(self._folder / "reserve")
         path = self._folder / FILE_NAME
-        os.close(_open_private(path))
+        os.close(open_private(path))
         self._db = self._connect()
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -142,7 +149,7 @@ class SqliteDatabase:
             )
         if self._durable:
             for folder in {self._folder, *(path.parent for path in made)}:
-                _sync_folder(folder)
+                sync_folder(folder)
 
     def _connect(self) -> sqlite3.Connection:
         path = self._folder / FILE_NAME
@@ -247,9 +254,9 @@ class SqliteDatabase:
             db.execute("REPLACE INTO setting VALUES ('', 'check', hex(randomblob(8)))")
             db.execute("COMMIT")
             path.unlink(missing_ok=True)
-            file = _create(path)
+            file = create_file(path)
             try:
-                _write_all(file, bytes(_CHECK_BYTES))
+                write_all(file, bytes(_CHECK_BYTES))
                 os.fsync(file)
             finally:
                 os.close(file)
@@ -290,13 +297,13 @@ class SqliteDatabase:
                     path = self._path(change.audio_id)
                 else:
                     continue
-                files.append(_create(path))
+                files.append(create_file(path))
                 written.append(path)
-                _write_all(files[-1], change.wav)
+                write_all(files[-1], change.wav)
             if self._durable and files:
                 for file in files:
                     os.fsync(file)
-                _sync_folder(self._audio)
+                sync_folder(self._audio)
         finally:
             for file in files:
                 os.close(file)
@@ -395,48 +402,3 @@ def _execute(db: sqlite3.Connection, change: Change) -> list[str]:
             ).fetchall()
             return [one for (one,) in former]
     return []
-
-
-def _make_folder(path: Path) -> list[Path]:
-    """Make a folder that is for the owner alone, and those above it; gives all that were made.
-
-    One that is there keeps its mode.
-    """
-    missing = [one for one in (path, *path.parents) if not one.exists()]
-    for one in reversed(missing):
-        one.mkdir(mode=0o700 if one == path else 0o777, exist_ok=True)
-    if not path.is_dir():
-        raise NotADirectoryError(f"{path} is no folder")
-    return missing
-
-
-def _open_private(path: Path) -> int:
-    """Open a file for writing that is for the owner alone; made if missing."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    if os.fstat(file).st_mode & 0o077:
-        os.fchmod(file, 0o600)
-    return file
-
-
-def _create(path: Path) -> int:
-    """Make a file; one of an attempt whose end nobody knew gives way."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        return os.open(path, flags, 0o600)
-    except FileExistsError:
-        path.unlink()
-        return os.open(path, flags, 0o600)
-
-
-def _write_all(file: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
