@@ -20,7 +20,7 @@ from rig.media.stream import AudioStream
 from rig.media.tones import silence
 
 BOX = "+4930100"
-QUICK = DepositPolicy(min_message_s=0.3, silence_s=0.5, no_audio_s=0.4, max_message_s=1.6)
+QUICK = DepositPolicy(min_message_s=0.3, silence_s=0.5, no_audio_s=1.5, max_message_s=1.6)
 
 
 @dataclass
