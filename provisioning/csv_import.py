@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,13 +71,24 @@ _SEPARATOR_LINE = re.compile("sep=([,;])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        value: without blanks around it.
+        position: where it stands.
+    """
+
     value: str
     position: Position
 
 
+Row = tuple[Position, list[Cell]]
+"""Where a row begins, and its cells."""
+
+
 def load_users_csv(path: Path) -> list[YamlNode]:
-    """Read a table of users into one node per row.
+    """Read a CSV table of users into one node per row.
 
     Args:
         path: the file; columns as in :data:`USER_COLUMNS`, in any order.
@@ -88,7 +100,7 @@ def load_users_csv(path: Path) -> list[YamlNode]:
 
 
 def load_handsets_csv(path: Path) -> list[YamlNode]:
-    """Read a table of handsets into one node per row.
+    """Read a CSV table of handsets into one node per row.
 
     Args:
         path: the file; columns as in :data:`HANDSET_COLUMNS`, in any order.
@@ -117,6 +129,24 @@ def parse_csv(data: bytes, file: str, columns: tuple[str, ...]) -> list[YamlNode
     return rows
 
 
+def nodes_of_table(rows: Iterable[Row], file: str, columns: tuple[str, ...]) -> list[YamlNode]:
+    """One node per row of a table that is already in cells; the first row is the header.
+
+    Args:
+        rows: as read.
+        file: its name, for positions.
+        columns: the known column names.
+
+    Raises:
+        InputErrors: all faults of its form at once.
+    """
+    reader = _TableReader(file)
+    nodes = reader.table(rows, columns)
+    if reader.faults:
+        raise InputErrors(reader.faults)
+    return nodes
+
+
 class _TableReader:
     def __init__(self, file: str) -> None:
         self._file = file
@@ -136,19 +166,36 @@ class _TableReader:
         if not lines:
             self._fault(Position(self._file), "the file is empty", "a header and rows")
             return []
-        number, first = lines[0]
+        first = lines[0][1]
         if not separator and first.count(";") > first.count(","):
             self._delimiter = ";"
-        header = self._header(self._cells(first, number), columns)
-        if self.faults:
-            return []
-        if len(lines) > _MAX_ROWS:
-            self._fault(Position(self._file), "too many rows", f"at most {_MAX_ROWS}")
-            return []
-        rows = (self._row(self._cells(line, number), header, number) for number, line in lines[1:])
-        return [row for row in rows if row is not None]
+        return self.table(
+            (
+                (Position(self._file, number, 1), self._cells(line, number))
+                for number, line in lines
+            ),
+            columns,
+        )
 
-    def _header(self, cells: list[_Cell], columns: tuple[str, ...]) -> list[str]:
+    def table(self, rows: Iterable[Row], columns: tuple[str, ...]) -> list[YamlNode]:
+        """One node per row; the first row is the header."""
+        nodes: list[YamlNode] = []
+        header: list[str] | None = None
+        for position, cells in rows:
+            if header is None:
+                header = self._header(cells, columns)
+                if self.faults:
+                    return []
+                continue
+            node = self._row(cells, header, position)
+            if node is not None:
+                nodes.append(node)
+            if len(nodes) > _MAX_ROWS:
+                self._fault(Position(self._file), "too many rows", f"at most {_MAX_ROWS}")
+                return []
+        return nodes
+
+    def _header(self, cells: list[Cell], columns: tuple[str, ...]) -> list[str]:
         header: list[str] = []
         for number, cell in enumerate(cells, start=1):
             name = cell.value.lower()
@@ -174,10 +221,9 @@ class _TableReader:
             header.append(name)
         return header
 
-    def _row(self, cells: list[_Cell], header: list[str], number: int) -> YamlNode | None:
+    def _row(self, cells: list[Cell], header: list[str], position: Position) -> YamlNode | None:
         if not any(cell.value for cell in cells):
             return None
-        position = Position(self._file, number, 1)
         if len(cells) != len(header):
             self._fault(
                 position,
@@ -199,8 +245,8 @@ class _TableReader:
                 branch[last] = _leaf(name, cell)
         return _to_map(tree, position)
 
-    def _cells(self, line: str, number: int) -> list[_Cell]:
-        cells: list[_Cell] = []
+    def _cells(self, line: str, number: int) -> list[Cell]:
+        cells: list[Cell] = []
         start = 0
         while True:
             position = Position(self._file, number, start + 1)
@@ -208,7 +254,7 @@ class _TableReader:
             if "\r" in value:
                 self._fault(position, "a carriage return stands in a cell", "one line of text")
                 value = ""
-            cells.append(_Cell(value.strip(), position))
+            cells.append(Cell(value.strip(), position))
             if end >= len(line):
                 return cells
             start = end + 1
@@ -246,7 +292,7 @@ class _TableReader:
 _Tree = YamlNode | dict[str, "_Tree"]
 
 
-def _leaf(name: str, cell: _Cell) -> YamlNode:
+def _leaf(name: str, cell: Cell) -> YamlNode:
     if name not in _LIST_COLUMNS:
         return YamlText(cell.value, cell.position, plain=False)
     items = [item.strip() for item in cell.value.split("|")]

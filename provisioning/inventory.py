@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from provisioning.csv_import import load_handsets_csv, load_users_csv
 from provisioning.errors import InputErrors, InputFault
+from provisioning.fusionpbx_import import load_fusionpbx_devices
 from provisioning.inventory_calls import (
     check_feature_codes,
     check_hunt_groups,
@@ -33,6 +35,7 @@ from provisioning.inventory_site_part import read_site_part
 from provisioning.inventory_users import read_user
 from provisioning.secret import SecretResolver
 from provisioning.text_source import read_input_file
+from provisioning.xlsx_import import load_handsets_xlsx, load_users_xlsx
 from provisioning.yaml_source import YamlBroken, YamlNode, parse_yaml_collecting
 
 __all__ = ["ModelLimits", "Site", "check_site", "load_site", "parse_site"]
@@ -115,8 +118,10 @@ def _read(
     group_nodes = list(reader.items("hunt_groups"))
     tables = reader.part("import", "import part")
     if tables:
-        user_nodes += _table(tables, "users", load_users_csv, path.parent)
-        handset_nodes += _table(tables, "handsets", load_handsets_csv, path.parent)
+        user_nodes += _table(tables, "users", _load_users, path.parent)
+        handset_nodes += _table(tables, "handsets", _load_handsets, path.parent)
+        devices = partial(load_fusionpbx_devices, models=models)
+        handset_nodes += _table(tables, "fusionpbx_devices", devices, path.parent)
         tables.finish()
     reader.finish()
     user_drafts = [read_user(node, reading) for node in user_nodes]
@@ -152,6 +157,14 @@ def _read(
         hunt_groups=groups,
         warnings=tuple(warnings.as_list()),
     )
+
+
+def _load_users(path: Path) -> list[YamlNode]:
+    return load_users_xlsx(path) if path.suffix.lower() == ".xlsx" else load_users_csv(path)
+
+
+def _load_handsets(path: Path) -> list[YamlNode]:
+    return load_handsets_xlsx(path) if path.suffix.lower() == ".xlsx" else load_handsets_csv(path)
 
 
 def _table(
