@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from full_disk import full_disk
 from peers import require_peer
 from platform_kit import ANNA, CARL, DORA, Phone, leave_message, make_site
 from xsi_kit import ACTIONS, AUDIO, XSI, Web, basic, running
@@ -281,6 +282,23 @@ async def test_lamp_follows_mark_unmark_and_delete_at_once(
     assert (await carl.actions("GET", one)).status == 404
     assert list((platform._store_dir / "audio").iterdir()) == []
     await phone.close()
+
+
+async def test_what_cannot_be_kept_is_a_503_and_nothing_has_changed(
+    platform: EmbeddedPlatform, carl: Web
+) -> None:
+    message = platform.store.add(CARL, DORA, AUDIO)
+    one = f"/VoiceMessagingMessages/{message.message_id}"
+    assert (await carl.actions("GET", one)).status == 200
+    with full_disk():
+        for method, path in [("PUT", f"{one}/MarkAsRead"), ("DELETE", one)]:
+            answer = await carl.actions(method, path)
+            assert answer.status == 503
+            assert "could not be kept" in answer.fault
+    assert (await platform.counts(CARL)).new == 1
+    assert platform.internal_errors == 0
+    assert (await carl.actions("DELETE", one)).status == 200
+    assert (await platform.counts(CARL)).new == 0
 
 
 async def test_marking_twice_is_no_error_and_tells_nobody(
