@@ -721,6 +721,20 @@ async def test_mwi_reg_05(tmp_path: Path) -> None:
         await carl.close()
 
 
+async def test_mwi_reg_05_what_was_put_off_is_not_sent_to_an_expired_contact(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, register_min_expires_s=1) as platform:
+        carl = await desk(platform, CARL)
+        carl.notify_headers = [("Retry-After", "2")]
+        carl.notify_answers = [503]
+        await carl.register(expires=1)
+        await carl.told(1)
+        await quiet(2.4)
+        assert len(carl.notifies) == 1
+        await carl.close()
+
+
 async def test_mwi_reg_06(platform: EmbeddedPlatform) -> None:
     """After an unregister nothing comes, also not what was under way."""
     carl = await desk(platform, CARL)
@@ -916,14 +930,15 @@ def _tag(data: bytes) -> str | None:
     )
 
 
-async def test_dead_subscriptions_do_not_pile_up(platform: EmbeddedPlatform) -> None:
+async def test_dead_subscriptions_do_not_pile_up(tmp_path: Path) -> None:
     """A phone that subscribes anew again and again leaves neither timers nor dialogs."""
-    anna = await desk(platform, ANNA)
-    notifier = platform._up.mwi._notifier
-    for _ in range(8):
-        await asyncio.gather(*(anna.subscribe(expires="3600") for _ in range(40)))
-        await quiet(0.02)
-    assert platform.subscriptions == 1
-    assert notifier.timers <= 2 + 256
-    assert len(notifier.of_aor(anna.aor)) == 1
-    await anna.close()
+    async with running(tmp_path, source_burst=2000, account_burst=2000) as platform:
+        anna = await desk(platform, ANNA)
+        notifier = platform._up.mwi._notifier
+        for _ in range(9):
+            answers = await asyncio.gather(*(anna.subscribe(expires="3600") for _ in range(40)))
+            assert {answer.status for answer in answers} == {200}
+        assert platform.subscriptions == 1
+        assert notifier.timers <= 2 + 256
+        assert len(notifier.of_aor(anna.aor)) == 1
+        await anna.close()
