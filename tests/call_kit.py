@@ -27,6 +27,7 @@ from rig.clock import now
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
+from rig.mailbox_platform.embedded.stored_message import StoredMessage
 from rig.media.stream import AudioStream
 from rig.sip.dialog import Dialog
 from rig.sip.event import Flow
@@ -137,6 +138,12 @@ class CallLab:
         legs = self.sent("INVITE", self.platform.voicemail_address)
         return [leg for leg in legs if leg.to.tag is None]
 
+    async def until_message(self, mailbox: str, count: int = 1) -> tuple[StoredMessage, ...]:
+        """Wait until so many messages last: they are written beside the event loop."""
+        phone = next(iter(self.phones.values()))
+        await phone.until(lambda: len(self.platform.store.messages(mailbox)) == count, 8)
+        return self.platform.store.messages(mailbox)
+
     async def until_idle(self, timeout_s: float = 8.0) -> None:
         """Wait until the platform has no call any more."""
         async with asyncio.timeout(timeout_s):
@@ -201,10 +208,12 @@ class Talker(Phone):
         self._take(incoming)
 
     def _take(self, incoming: IncomingRequest) -> None:
+        # Whoever is held says so in the answer (RFC 3264 section 6.1).
+        held = b"a=recvonly\r\n" if b"a=sendonly" in incoming.request.body else b""
         incoming.respond(
             200,
             headers=[("Contact", self.contact)],
-            body=sdp(self.stream.local_port),
+            body=sdp(self.stream.local_port) + held,
             content_type="application/sdp",
         )
 

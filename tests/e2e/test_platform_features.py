@@ -121,7 +121,7 @@ async def test_portal_and_direct_deposit_by_code(tmp_path: Path) -> None:
         await anna.talk_to("*86")
         await hears(anna, "portal.enter_pin")
         await leave_message(dora, "*55103")
-        (message,) = lab.platform.store.messages(CARL)
+        (message,) = await lab.until_message(CARL)
         assert message.caller == DORA
         assert lab.phones[CARL].invites == []
 

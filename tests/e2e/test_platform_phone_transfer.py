@@ -145,7 +145,7 @@ async def test_blind_transfer_into_the_mailbox_of_somebody_who_is_busy(tmp_path:
         await dora.stream.speak(1.3)
         assert (await call.request("BYE")).status == 200
         await lab.until_idle()
-        (message,) = lab.platform.store.messages(CARL)
+        (message,) = await lab.until_message(CARL)
         assert message.caller == DORA
 
 
@@ -195,6 +195,10 @@ async def test_attended_transfer_joins_the_two_who_were_consulted(tmp_path: Path
         await bert.until(lambda: bool(bert.offers))
         await speak_both_ways(lab, BERT, DORA)
         assert len(dora.invites) == 1, "the consulted phone is not called again"
+        for phone in (bert, dora):
+            offered = SessionDescription.parse(phone.offers[-1].body).audio
+            assert offered is not None
+            assert offered.direction == "sendrecv", "nobody is left on hold"
         assert (await bert.in_dialog(bert.dialogs[0], "BYE")).status == 200
         await dora.until(lambda: dora.byes == 1)
         await lab.until_idle()
@@ -237,7 +241,7 @@ async def test_div_neg_02_attended_transfer_into_the_mailbox(tmp_path: Path) -> 
         await bert.stream.speak(1.3)
         assert (await bert.in_dialog(bert.dialogs[0], "BYE")).status == 200
         await lab.until_idle()
-        (message,) = lab.platform.store.messages(CARL)
+        (message,) = await lab.until_message(CARL)
         assert message.caller == BERT
 
 

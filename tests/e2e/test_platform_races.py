@@ -256,6 +256,7 @@ async def test_sec_4_a_deposit_closes_with_a_whole_message_or_none(
         expected = await case(lab, dora)
         await lab.until_idle()
         store = lab.platform.store
+        await store.check()  # what was to be written has been written, or never will be
         counts = await lab.platform.counts(CARL)
         messages = store.messages(CARL)
         assert counts.new == len(messages)
