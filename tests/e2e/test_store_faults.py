@@ -36,6 +36,7 @@ def believed(ended: Ended, model: Model) -> Model:
     return model
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("error", ERRORS)
 def test_every_file_call_fails_once_and_the_next_try_succeeds(tmp_path, error):
     refused: list[tuple[str, int]] = []

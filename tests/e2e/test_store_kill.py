@@ -6,6 +6,7 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
 from platform_kit import Phone, make_site
 from store_life import BOXES, Model, check
 from traced_life import FILE_CALLS, Lives
@@ -73,6 +74,7 @@ def campaign(folder: Path, seed: int, cut_points: int) -> dict[str, int]:
     raise AssertionError(f"only {done} after {3 * cut_points} lives")
 
 
+@pytest.mark.timeout(300)
 def test_killed_at_two_hundred_calls_nothing_that_was_kept_is_lost(tmp_path):
     done = campaign(tmp_path, 1, CUT_POINTS)
     assert sum(done.values()) == CUT_POINTS

@@ -43,6 +43,7 @@ from rig.mailbox_platform.embedded.store_change import (
     Snapshot,
     StoreFailure,
 )
+from rig.mailbox_platform.embedded.store_upgrade import upgrade_from_1
 from rig.mailbox_platform.embedded.stored_message import (
     LoginFailures,
     MessageRow,
@@ -53,6 +54,14 @@ from rig.mailbox_platform.embedded.stored_message import (
 FILE_NAME = "messages.sqlite"
 _LOG = logging.getLogger(__name__)
 _CHECK_BYTES = 256 * 1024
+_ANNOUNCEMENT = """
+CREATE TABLE announcement (
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    audio TEXT NOT NULL UNIQUE,
+    PRIMARY KEY (owner, name)
+) STRICT;
+"""
 _SCHEMA = f"""
 CREATE TABLE message (
     id TEXT PRIMARY KEY,
@@ -76,12 +85,7 @@ CREATE TABLE setting (
     value TEXT NOT NULL,
     PRIMARY KEY (mailbox, name)
 ) STRICT;
-CREATE TABLE announcement (
-    owner TEXT NOT NULL,
-    name TEXT NOT NULL,
-    audio TEXT NOT NULL UNIQUE,
-    PRIMARY KEY (owner, name)
-) STRICT;
+{_ANNOUNCEMENT}
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
@@ -126,6 +130,8 @@ class SqliteDatabase:
 
     def _open(self) -> None:
         made = [*make_folder(self._folder), *make_folder(self._audio)]
+        if self._audio.stat().st_mode & 0o077:
+            self._audio.chmod(0o700)
         self._lock = open_private(self._folder / "lock")
         try:
             # A record lock belongs to the process, and goes with it however it ends.
@@ -142,6 +148,8 @@ class SqliteDatabase:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             self._db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+        elif version == 1:
+            upgrade_from_1(self._db, self._folder, _ANNOUNCEMENT)
         elif version != SCHEMA_VERSION:
             raise StoreFailure(
                 f"message store {path}: schema version {version}, expected {SCHEMA_VERSION}; "

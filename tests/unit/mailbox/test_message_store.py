@@ -18,6 +18,7 @@ from rig.errors import RigError
 from rig.mailbox_platform.embedded.store import MessageState, MessageStore
 from rig.mailbox_platform.embedded.store_url import DatabaseUrl
 from rig.media.tones import speech
+from rig.media.wav import to_wav
 from rig.timeline import MailboxSeen
 
 BOX = "+4930100"
@@ -266,6 +267,56 @@ def test_another_version_is_refused(tmp_path):
     db.close()
     with pytest.raises(RigError, match="schema version 99, expected 2"):
         opener(tmp_path)()
+
+
+VERSION_1 = """
+CREATE TABLE message (
+    id TEXT PRIMARY KEY, mailbox TEXT NOT NULL, caller TEXT NOT NULL, at REAL NOT NULL,
+    duration_s REAL NOT NULL, urgent INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('new', 'saved', 'deleted')),
+    former_state TEXT NOT NULL DEFAULT 'new', arrival INTEGER NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX message_by_mailbox ON message (mailbox, state);
+CREATE TABLE login_failure (
+    mailbox TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at REAL NOT NULL
+) STRICT;
+CREATE TABLE setting (
+    mailbox TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (mailbox, name)
+) STRICT;
+INSERT INTO message VALUES ('00ff', '+4930100', '+49171', 9.0, 0.5, 1, 'saved', 'new', 7);
+INSERT INTO setting VALUES ('+4930100', 'pin', 'sealed');
+PRAGMA user_version = 1;
+"""
+
+
+@pytest.mark.parametrize(
+    "greetings", [{}, {"p4930100/busy-by-phone": PCM, "site/Summer": PCM[:8]}]
+)
+def test_a_folder_of_version_1_is_brought_up_to_date(tmp_path, greetings):
+    """As the first version left it: rows, audio, and greetings as files under their names."""
+    db = sqlite3.connect(tmp_path / "messages.sqlite")
+    db.executescript(VERSION_1)
+    db.close()
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "00ff.wav").write_bytes(to_wav(PCM))
+    for name, pcm in greetings.items():
+        path = tmp_path / "greetings" / f"{name}.wav"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(to_wav(pcm))
+    for _ in range(2):
+        store = opener(tmp_path)()
+        assert numbers(store.counts(BOX)) == (0, 1, 0, 1)
+        assert store.audio("00ff") == PCM
+        assert store.setting(BOX, "pin") == "sealed"
+        if greetings:
+            assert store.announcement(BOX, "busy-by-phone") == PCM
+            assert store.announcement("", "Summer") == PCM[:8]
+        assert len(store.announcements(BOX)) + len(store.announcements("")) == len(greetings)
+        store.close()
+    store = opener(tmp_path)()
+    store.add(BOX, "", PCM)
+    assert store.counts(BOX).new == 1
+    store.close()
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path):
