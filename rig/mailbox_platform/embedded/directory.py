@@ -130,6 +130,7 @@ class Directory:
         self._unsolicited: set[str] = set()
         self._subscribing: set[str] = set()
         self._on_handsets: set[str] = set()
+        self._watched: dict[str, list[str]] = {}
         self._sort_accounts()
         self._watchers: dict[str, tuple[User, ...]] | None = None
         self._index_aliases()
@@ -141,6 +142,10 @@ class Directory:
         for handset in site.handsets:
             for account in handset.accounts:
                 self._on_handsets.add(account.user)
+                other = site.users.get(account.mailbox)
+                watched = self._watched.setdefault(account.user, [])
+                if other is not None and other.mailbox is not None and other.number not in watched:
+                    watched.append(other.number)
                 mode = account.mwi or site.mwi_mode
                 both = account.mwi_unasked or (account.mwi is None and site.mwi_unasked)
                 if mode is MwiMode.SUBSCRIBE:
@@ -297,9 +302,10 @@ class Directory:
     def watch(self, requester: User, target: str) -> Watch | None:
         """Say which mailbox a SUBSCRIBE is about, if that is allowed.
 
-        A phone may watch its own mailbox, one that its number is an alias of, and one whose
-        messages its owner's lamp shows too. A user without a mailbox whose number is an alias
-        of exactly one means that one when it subscribes to its own AOR.
+        A phone may watch its own mailbox, one that its number is an alias of, one that the
+        site has an account of its user watch, and one whose messages its owner's lamp shows
+        too. A user without a mailbox who may watch exactly one means that one with the own AOR.
+        The number of the voice portal means the same as the own AOR.
 
         Args:
             requester: who authenticated.
@@ -314,6 +320,8 @@ class Directory:
         if not target:
             return self.own_watch(requester)
         found = self.resolve(target)
+        if isinstance(found, PortalTarget):
+            return self.own_watch(requester)
         if not isinstance(found, UserTarget):
             return None
         owner = found.user
@@ -322,7 +330,7 @@ class Directory:
         group = requester.mailbox is not None and owner.number in requester.mailbox.also_shows
         if owner.mailbox is not None and group:
             return Watch(owner.number, self.aor(owner))
-        if owner.number in self._alias_of.get(requester.number, ()):
+        if owner.number in self._granted(requester):
             return Watch(owner.number, self.aor(owner))
         return None
 
@@ -335,10 +343,16 @@ class Directory:
                 if (other := self._by_number.get(number)) is not None and other.mailbox is not None
             )
             return Watch(requester.number, self.aor(requester), also)
-        boxes = self._alias_of.get(requester.number, [])
+        boxes = self._granted(requester)
         if len(boxes) == 1:
             return Watch(boxes[0], self.aor(self._by_number[boxes[0]]))
         return None
+
+    def _granted(self, requester: User) -> list[str]:
+        """Other people's mailboxes that a user may watch: by alias, or as the site says."""
+        boxes = list(self._alias_of.get(requester.number, ()))
+        boxes += [box for box in self._watched.get(requester.number, ()) if box not in boxes]
+        return boxes
 
     def may_subscribe(self, number: str) -> bool:
         """Whether the site has an account of this user subscribe, or has it on no handset."""

@@ -102,6 +102,29 @@ def test_a_lamp_that_also_shows_a_group_mailbox() -> None:
     assert directory.watch(carl, "u101") is None
 
 
+def test_an_account_that_watches_a_group_mailbox_may() -> None:
+    site = make_site()
+    *others, dora = site.handsets
+    watching = replace(dora, accounts=(AccountRef(DORA, mailbox=CARL),))
+    directory = Directory(replace(site, handsets=(*others, watching)))
+    dora_user, bert = directory.user(DORA), directory.user(BERT)
+    assert dora_user is not None
+    assert bert is not None
+    carls = Watch(CARL, "sip:u103@pbx.example")
+    for target in ("u103", "u104", "", PORTAL):
+        assert directory.watch(dora_user, target) == carls
+    assert directory.watch(dora_user, "u101") is None
+    assert directory.watch(bert, "u103") is None
+
+
+def test_the_portals_number_means_the_own_mailbox(directory: Directory) -> None:
+    anna, dora = directory.user(ANNA), directory.user(DORA)
+    assert anna is not None
+    assert dora is not None
+    assert directory.watch(anna, PORTAL) == Watch(ANNA, "sip:u101@pbx.example")
+    assert directory.watch(dora, PORTAL) is None
+
+
 def test_who_subscribes_and_who_is_told_unasked() -> None:
     site = make_site()
     anna, bert, *others = site.handsets
