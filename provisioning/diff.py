@@ -11,7 +11,7 @@ import difflib
 import errno
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,7 @@ from provisioning.render import RenderedFile
 
 _SECRET_MODE = 0o600
 _PLAIN_MODE = 0o644
+_MOST_BY_ONE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,9 @@ def write_files(files: Mapping[str, RenderedFile] | Iterable[RenderedFile], fold
         for target, file in targets.items():
             if not _is_there(target, file):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                prepared.append((_write_beside(target, file.content, secret=file.secret), target))
+                beside = _write_beside(target, file.content, secret=file.secret)
+                prepared.append((beside, target))
+        _to_disk(prepared)
     except BaseException as error:
         _remove(prepared)
         if isinstance(error, OSError):
@@ -151,19 +154,30 @@ def _is_there(target: Path, file: RenderedFile) -> bool:
 
 
 def _write_beside(target: Path, content: bytes, *, secret: bool) -> Path:
-    """Write a file under another name in the same folder, down to the disk; gives that name."""
+    """Write a file under another name in the same folder; gives that name."""
     descriptor, name = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
         temporary.chmod(_SECRET_MODE if secret else _PLAIN_MODE)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _to_disk(prepared: Sequence[tuple[Path, Path]]) -> None:
+    """Have all new files on the disk; very many are not waited for one by one."""
+    if len(prepared) > _MOST_BY_ONE:
+        os.sync()
+        return
+    for temporary, _ in prepared:
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _remove(prepared: Iterable[tuple[Path, Path]]) -> None:

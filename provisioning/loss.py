@@ -376,7 +376,8 @@ class _Fit:
                 self.lose(path, wanted, "", f"the vendor's table of {table} does not hold it")
             return ""
         # Two neutral names may share one vendor word; the first of them comes back.
-        first = list(words)[list(words.values()).index(words[wanted])]
+        word = words[wanted]
+        first = next(name for name, other in words.items() if other == word)
         if first != wanted:
             self.lose(path, wanted, first, "the vendor has one word for both")
         return first

@@ -61,7 +61,9 @@ def flat_format(syntax: FlatSyntax) -> Format:
         mask=reader.mask,
         xml=False,
         rule=ValueRule(
-            reserved=syntax.reserved, forbidden=syntax.quote, smuggled=syntax.smuggled or None
+            reserved=syntax.reserved,
+            forbidden=syntax.quote,
+            smuggled=re.compile(syntax.smuggled) if syntax.smuggled else None,
         ),
         encoding=syntax.encoding,
         newline=syntax.newline,

@@ -28,7 +28,7 @@ class ValueRule:
     Attributes:
         reserved: values that mean something else to the handset.
         max_length: longest value, characters.
-        smuggled: regular expression of what a value must not look like, because a file with
+        smuggled: pattern of what a value must not look like, because a file with
             such a value could not be told from one with two joined lines; None for nothing.
         forbidden: characters that end a value in this syntax.
         encoding: characters beyond it are refused.
@@ -36,7 +36,7 @@ class ValueRule:
 
     reserved: frozenset[str] = frozenset()
     max_length: int = 511
-    smuggled: str | None = None
+    smuggled: re.Pattern[str] | None = None
     forbidden: str = ""
     encoding: str = "utf-8"
 
@@ -60,7 +60,7 @@ def why_unfit(value: str, rule: ValueRule) -> str:
         return "leading or trailing blanks would be lost"
     if value in rule.reserved:
         return f"{value} has a meaning of its own to the handset"
-    if rule.smuggled is not None and re.search(rule.smuggled, value):
+    if rule.smuggled is not None and rule.smuggled.search(value):
         return "looks like a further setting on the same line"
     if rule.forbidden or rule.encoding != "utf-8":
         return _why_not_in_syntax(value, rule)

@@ -59,6 +59,17 @@ async def test_forty_handsets_boot_together_and_every_lamp_is_right():
     assert "target <= 100" in figures["memory_per_handset_kb"].told
 
 
+async def test_a_site_is_rendered_by_processes_and_an_unchanged_one_not_again():
+    figures = await figures_of("bench_render_site.py", "--handsets", "40")
+    assert figures["handsets"].value == 40
+    assert 0.5 < figures["site_proven_vs_bare"].value < 50
+    assert figures["processes_vs_one"].value > 0
+    assert figures["unchanged_rendered"].value == 0
+    assert figures["unchanged_written"].value == 0
+    assert figures["unchanged_vs_full"].value > 0
+    assert figures["peak_mb"].value > 10
+
+
 async def test_rendering_with_proof_is_compared_with_bare_templates():
     figures = await figures_of("bench_render.py", "--handsets", "20")
     assert figures["handsets"].value == 20
