@@ -293,7 +293,7 @@ async def test_mwi_sub_12(platform: EmbeddedPlatform, event: tuple[str, str] | N
     response = await anna.subscribe(event=event)
     assert response.status in {489, 400}
     if response.status == 489:
-        assert response.headers.get("Allow-Events") == "message-summary"
+        assert "message-summary" in response.headers.get_list("Allow-Events")
     assert platform.subscriptions == 0
     await anna.close()
 
@@ -915,6 +915,7 @@ async def test_a_repeated_request_without_credentials_gets_the_same_tag(
         [("From", f"<{anna.aor}>"), ("To", f"<{anna.aor}>"), ("Contact", anna.contact)],
     )
     outgoing = anna.stack.request(request, anna.flow)
+    assert (await outgoing.final(5)).status == 401
     anna.stack._udp.send(outgoing.request.to_bytes(), platform.sip_address)
     await anna.until(lambda: len(tags) == 2)
     assert tags[0] is not None
@@ -935,8 +936,8 @@ async def test_dead_subscriptions_do_not_pile_up(tmp_path: Path) -> None:
     async with running(tmp_path, source_burst=2000, account_burst=2000) as platform:
         anna = await desk(platform, ANNA)
         notifier = platform._up.mwi._notifier
-        for _ in range(9):
-            answers = await asyncio.gather(*(anna.subscribe(expires="3600") for _ in range(40)))
+        for _ in range(36):
+            answers = await asyncio.gather(*(anna.subscribe(expires="3600") for _ in range(10)))
             assert {answer.status for answer in answers} == {200}
         assert platform.subscriptions == 1
         assert notifier.timers <= 2 + 256
