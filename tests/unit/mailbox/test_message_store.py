@@ -241,8 +241,10 @@ def test_a_folder_is_for_its_owner_alone(tmp_path):
 def test_a_database_that_others_could_read_is_closed_to_them(tmp_path):
     opener(tmp_path)().close()
     (tmp_path / "messages.sqlite").chmod(0o644)
+    (tmp_path / "audio").chmod(0o755)
     opener(tmp_path)().close()
     assert (tmp_path / "messages.sqlite").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "audio").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_message_that_cannot_be_written_is_not_counted(tmp_path):
