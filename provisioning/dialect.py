@@ -6,26 +6,17 @@ escaping follows the format; a value is never rendered a second time.
 
 from __future__ import annotations
 
-import re
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import (
-    Environment,
-    FileSystemLoader,
-    StrictUndefined,
     Template,
     TemplateError,
-    TemplateSyntaxError,
 )
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
-from provisioning import intent, profile_files, profile_model, template_context
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.formats.settings import Key
@@ -44,21 +35,10 @@ from provisioning.readback_map import (
 from provisioning.readback_quick import QuickList, QuickPlan, quick_plan
 from provisioning.readback_quirks import with_quirks
 from provisioning.resources import templates_dir
-from provisioning.secret import Secret
+from provisioning.template_environment import TableSet, WholeLoader, environment_of, template_place
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
 
-_RECORDS = frozenset(
-    record
-    for module in (intent, profile_files, profile_model, template_context)
-    for record in vars(module).values()
-    if isinstance(record, type) and record.__module__ == module.__name__
-)
 _MOST_SHARED = 64
-_INCLUDE = re.compile(r'^\{% include "([^"]+)" %\}\n', re.MULTILINE)
-_XML_SPECIAL = re.compile("[&<>\"']")
-_XML_REFERENCES = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +74,6 @@ class ReadbackPlans:
             names.update(secret_keys(plan))
         names.update(other for other, name in self.aliases.items() if name in names)
         return frozenset(names)
-
-
-class TableSet(dict[str, dict[str, object]]):
-    """The tables of a dialect; templates ask for them by attribute, ``tables.transports``."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> dict[str, object]:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 class SharedFiles:
@@ -165,8 +133,8 @@ class Dialect:
         self.format: Format = format_named(format_name)
         self.tables = _load_tables(folder / name / "tables.yaml")
         self._map = _load_map(folder / name / "readback.yaml")
-        self._environment = _environment(folder, self.format, _WholeLoader)
-        self._in_parts = _environment(folder, self.format)
+        self._environment = environment_of(folder, self.format, WholeLoader)
+        self._in_parts = environment_of(folder, self.format)
         self.shared = SharedFiles(self.format.scan)
         self._templates: dict[str, Template] = {}
         self._plans: dict[tuple[object, ...], ReadbackPlans] = {}
@@ -282,91 +250,9 @@ def load_dialect(name: str, format_name: str, folder: Path | None = None) -> Dia
     return Dialect(folder or templates_dir(), name, format_name)
 
 
-def template_environment(folder: Path, format_name: str) -> ImmutableSandboxedEnvironment:
-    """Jinja2 as all templates are run by it.
-
-    Args:
-        folder: the templates folder.
-        format_name: syntax of the files.
-    """
-    return _environment(folder, format_named(format_name))
-
-
 def _numbers(name: str, number: int) -> dict[str, str]:
     """``n`` counts from 1; ``n_zero`` is the same from 0, for vendors that count so."""
     return {name: str(number), f"{name}_zero": str(number - 1)}
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja2's sandbox with a short way to the records that templates are made for.
-
-    Records of the intent and of the profile are frozen and hold data only, so their public
-    attributes need none of the sandbox's general checks, which cost more than rendering.
-    """
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Read an attribute: at once for a record, else by the sandbox's rules."""
-        if (type(obj) in _RECORDS or type(obj) is TableSet) and attribute[0] != "_":
-            try:
-                return getattr(obj, attribute)
-            except AttributeError:
-                return self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
-
-
-class _WholeLoader(FileSystemLoader):
-    """Loads a template with its parts in their places.
-
-    A part sees what its place sees either way; but every include of Jinja2 makes a context of
-    its own and passes every line on once more, which costs as much as many a part itself.
-    """
-
-    def get_source(
-        self, environment: Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
-        """Source, file and whether it is fresh."""
-        source, path, fresh = super().get_source(environment, template)
-
-        def part(match: re.Match[str]) -> str:
-            return self.get_source(environment, match[1])[0]
-
-        return _INCLUDE.sub(part, source), path, fresh
-
-
-def _environment(
-    folder: Path, form: Format, loader: type[FileSystemLoader] = FileSystemLoader
-) -> ImmutableSandboxedEnvironment:
-    environment = _Sandbox(
-        loader=loader(folder),
-        undefined=StrictUndefined,
-        # Escaping is the business of finalize, which no value and no filter can talk out of it.
-        autoescape=False,
-        finalize=_escape_xml if form.xml else None,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-    )
-    environment.filters["reveal"] = _reveal
-    environment.filters["hostport"] = _hostport
-    return environment
-
-
-def _escape_xml(value: object) -> object:
-    """Write a value so that XML reads it as text, whatever the value says of itself."""
-    if type(value) is int:
-        return value
-    text = str(value)
-    return text.translate(_XML_REFERENCES) if _XML_SPECIAL.search(text) else text
-
-
-def _reveal(secret: Secret) -> str:
-    return secret.reveal()
-
-
-def _hostport(host: str, port: int) -> str:
-    """Join host and port; an IPv6 address gets its brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _load_tables(path: Path) -> TableSet:
@@ -405,23 +291,3 @@ def _load_map(path: Path) -> MapText:
                 for detail in error.errors(include_input=False, include_url=False)
             ]
         ) from error
-
-
-def template_place(error: TemplateError, template: str) -> str:
-    """File and line of the template at which an error arose.
-
-    Args:
-        error: as raised while rendering.
-        template: the entry template, named when nothing better is known.
-    """
-    if isinstance(error, TemplateSyntaxError):
-        return f"{error.name or template}:{error.lineno}"
-    folder = f"{template.partition('/')[0]}/"
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if folder in frame.filename
-    ]
-    frames = [frame for frame in frames if frame.filename.endswith(".j2")]
-    if not frames:
-        return template
-    name = frames[-1].filename
-    return f"{name[name.rindex(f'/{folder}') + 1 :]}:{frames[-1].lineno}"

@@ -7,7 +7,7 @@ finding can point at ``file:line``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter, methodcaller
@@ -16,29 +16,9 @@ from provisioning.address import Mac
 from provisioning.compare import Difference, compare
 from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
 from provisioning.formats.settings import FormatError, Key, Setting, SettingsFile
-from provisioning.intent import (
-    NO_CALL_POLICY,
-    NO_MEDIA,
-    AccountIntent,
-    CallPolicyIntent,
-    DiversionHeader,
-    DivertIntent,
-    DivertsIntent,
-    DtmfMethod,
-    HandsetIntent,
-    LampPolicyIntent,
-    LineKeyIntent,
-    LineKeyKind,
-    LocaleIntent,
-    MediaIntent,
-    MwiIntent,
-    MwiMode,
-    ProvisioningIntent,
-    SipTransport,
-    SrtpMode,
-    VlanIntent,
-)
+from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
 from provisioning.profile_model import FileKind, Profile
+from provisioning.readback_intent import account_of, handset_of, line_key_of
 from provisioning.readback_map import (
     ACCOUNT_SWITCH,
     LINE_KEY_SWITCH,
@@ -48,7 +28,6 @@ from provisioning.readback_map import (
     run_plan,
 )
 from provisioning.readback_quick import without_null
-from provisioning.secret import Secret
 
 __all__ = [
     "Difference",
@@ -61,7 +40,6 @@ __all__ = [
 
 _NAME = itemgetter(0)
 _ITEMS = methodcaller("items")
-_NO_DIVERT = DivertIntent()
 _HANDSET_PATHS = {
     "language": "locale.language",
     "tone_country": "locale.tone_country",
@@ -206,17 +184,17 @@ def read_back_values(
     """
     plans = dialect.plans(profile)
     joined = without_null(_joined(values, plans.aliases), plans.null_value)
-    return _handset(
+    return handset_of(
         mac,
         profile.model,
         plans.quick_handset.read(joined, {}),
         [
-            _account(index, scope, plans.codec_fields)
+            account_of(index, scope, plans.codec_fields)
             for index, scope in plans.quick_accounts.read(joined)
             if scope[ACCOUNT_SWITCH] == "true"
         ],
         [
-            _line_key(position, scope)
+            line_key_of(position, scope)
             for part in plans.quick_line_keys
             for position, scope in part.read(joined)
         ],
@@ -242,19 +220,19 @@ class _Reader:
 
     def handset(self, mac: Mac, model: str) -> HandsetIntent:
         scope = self._run(self._plans.handset, "", _HANDSET_PATHS)
-        return _handset(mac, model, scope, self._accounts(), self._line_keys())
+        return handset_of(mac, model, scope, self._accounts(), self._line_keys())
 
     def _accounts(self) -> Iterator[AccountIntent]:
         for index, plan in enumerate(self._plans.accounts, 1):
             scope = self._run(plan, f"accounts[{index}].", _ACCOUNT_PATHS, ACCOUNT_SWITCH)
             if scope.get(ACCOUNT_SWITCH) == "true":
-                yield _account(index, scope, self._plans.codec_fields)
+                yield account_of(index, scope, self._plans.codec_fields)
 
     def _line_keys(self) -> Iterator[LineKeyIntent]:
         for position, plan in enumerate(self._plans.line_keys, 1):
             scope = self._run(plan, f"line_keys[{position}].", {}, LINE_KEY_SWITCH)
             if scope.get(LINE_KEY_SWITCH) not in NOTHING:
-                yield _line_key(position, scope)
+                yield line_key_of(position, scope)
 
     def _run(
         self, plan: Plan, prefix: str, paths: Mapping[str, str], stop_unless: str = ""
@@ -263,152 +241,3 @@ class _Reader:
         scope = run_plan(plan, self._values, self._plans.null_value, stop_unless, origins)
         self.origins.append((prefix, paths, origins))
         return scope
-
-
-def _handset(
-    mac: Mac,
-    model: str,
-    scope: Mapping[str, str],
-    accounts: Iterable[AccountIntent],
-    line_keys: Iterable[LineKeyIntent],
-) -> HandsetIntent:
-    return HandsetIntent(
-        name=mac.colons,
-        mac=mac,
-        model=model,
-        accounts=tuple(accounts),
-        line_keys=tuple(line_keys),
-        lamp=LampPolicyIntent(
-            on_message=scope.get("on_message") == "true",
-            on_missed_call=scope.get("on_missed_call") == "true",
-            icon=_flag(scope, "mwi_icon"),
-            stutter_tone=_flag(scope, "stutter_tone"),
-        ),
-        locale=LocaleIntent(
-            language=scope.get("language", ""),
-            tone_country=scope.get("tone_country", ""),
-            time_zone=scope.get("time_zone", ""),
-            ntp_server=scope.get("ntp_server", ""),
-        ),
-        provisioning=ProvisioningIntent(
-            url=scope.get("url", ""),
-            resync_interval_s=_number(scope, "resync_interval_s"),
-            user=scope.get("provisioning_user", ""),
-            password=Secret(scope.get("provisioning_password", "")),
-        ),
-        admin_password=Secret(scope.get("admin_password", "")),
-        calls=_calls(scope),
-        vlan=_vlan(scope),
-    )
-
-
-def _calls(scope: Mapping[str, str]) -> CallPolicyIntent:
-    header = scope.get("diversion_header")
-    calls = CallPolicyIntent(
-        call_waiting=_flag(scope, "call_waiting"),
-        feature_key_sync=_flag(scope, "feature_key_sync"),
-        diversion_header=DiversionHeader(header) if header else None,
-    )
-    return NO_CALL_POLICY if calls == NO_CALL_POLICY else calls
-
-
-def _vlan(scope: Mapping[str, str]) -> VlanIntent | None:
-    vlan_id = _number(scope, "vlan_id")
-    return VlanIntent(vlan_id, _number(scope, "vlan_priority")) if vlan_id else None
-
-
-def _line_key(position: int, scope: Mapping[str, str]) -> LineKeyIntent:
-    return LineKeyIntent(
-        position=position,
-        kind=LineKeyKind(scope[LINE_KEY_SWITCH]),
-        account=_number(scope, "account"),
-        value=scope.get("value", ""),
-        label=scope.get("label", ""),
-    )
-
-
-def _account(index: int, scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> AccountIntent:
-    user = scope.get("user", "")
-    domain = scope.get("domain", "")
-    uri = scope.get("mwi_mailbox_uri") or None
-    return AccountIntent(
-        index=index,
-        label=scope.get("label", ""),
-        display_name=scope.get("display_name", ""),
-        user=user,
-        auth_user=scope.get("auth_user", ""),
-        password=Secret(scope.get("password", "")),
-        domain=domain,
-        registrar_host=scope.get("registrar_host", "").strip("[]"),
-        registrar_port=_number(scope, "registrar_port"),
-        transport=SipTransport(scope.get("transport") or "udp"),
-        register_expires_s=_number(scope, "register_expires_s"),
-        voicemail_number=scope.get("voicemail_number", ""),
-        mwi=MwiIntent(
-            mode=MwiMode(scope.get("mwi_mode") or "off"),
-            expires_s=_number(scope, "mwi_expires_s"),
-            mailbox_uri=None if uri == f"sip:{user}@{domain}" else uri,
-        ),
-        diverts=DivertsIntent(
-            always=_divert(scope, "always"),
-            busy=_divert(scope, "busy"),
-            no_answer=_divert(scope, "no_answer"),
-        ),
-        outbound_proxy_host=scope.get("outbound_proxy_host", "").strip("[]"),
-        outbound_proxy_port=_number(scope, "outbound_proxy_port"),
-        media=_media(scope, codec_fields),
-        dnd=_flag(scope, "dnd"),
-    )
-
-
-def _media(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> MediaIntent:
-    codecs = _codecs(scope, codec_fields) if codec_fields else ()
-    dtmf, srtp = scope.get("dtmf"), scope.get("srtp")
-    if not (codecs or dtmf or srtp):
-        return NO_MEDIA
-    return MediaIntent(
-        codecs=codecs,
-        dtmf=DtmfMethod(dtmf) if dtmf else None,
-        srtp=SrtpMode(srtp) if srtp else None,
-    )
-
-
-def _codecs(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> tuple[str, ...]:
-    """A list, or a preference per codec (``codec.PCMA``), or a name per place (``codec_1``).
-
-    A preference of 0 and an empty name mean that the codec is not used.
-    """
-    listed = scope.get("codecs")
-    if listed:
-        return tuple(listed.split(","))
-    ranked: list[tuple[int, str]] = []
-    for name in codec_fields:
-        value = scope.get(name)
-        if not value:
-            continue
-        if name[5:6] == "." and value.isdecimal() and int(value):
-            ranked.append((int(value), name[6:]))
-        elif name[5:6] == "_" and name[6:].isdecimal():
-            ranked.append((int(name[6:]), value))
-    return tuple(name for _, name in sorted(ranked))
-
-
-def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
-    if scope.get(f"{which}_enabled") != "true":
-        return _NO_DIVERT
-    return DivertIntent(
-        enabled=True,
-        target=scope.get(f"{which}_target", ""),
-        delay_s=_number(scope, f"{which}_delay_s"),
-    )
-
-
-def _flag(scope: Mapping[str, str], name: str) -> bool | None:
-    """True, False, or None where the files say nothing."""
-    word = scope.get(name)
-    return word == "true" if word in {"true", "false"} else None
-
-
-def _number(scope: Mapping[str, str], name: str) -> int:
-    text = scope.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() else 0

@@ -8,11 +8,11 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, nodes
 
 from provisioning.device_profile import ProfileSet
-from provisioning.dialect import template_environment
 from provisioning.errors import InputErrors, Position
 from provisioning.lint_finding import LintFinding, LintLevel
 from provisioning.profile_source import leaves
 from provisioning.template_context import CONTEXT_NAMES
+from provisioning.template_environment import template_environment
 from provisioning.yaml_source import YamlMap, load_yaml
 
 _BUILT_IN = frozenset({"loop", "range", "namespace", "true", "false", "none"})
