@@ -251,8 +251,8 @@ def load_dialect(name: str, format_name: str, folder: Path | None = None) -> Dia
 
 
 def _numbers(name: str, number: int) -> dict[str, str]:
-    """``n`` counts from 1; ``n_zero`` is the same from 0, for vendors that count so."""
-    return {name: str(number), f"{name}_zero": str(number - 1)}
+    """``n`` counts from 1; ``n_zero`` is the same from 0, ``n_five`` the same in five digits."""
+    return {name: str(number), f"{name}_zero": str(number - 1), f"{name}_five": f"{number:05d}"}
 
 
 def _load_tables(path: Path) -> TableSet:

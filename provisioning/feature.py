@@ -26,6 +26,10 @@ class Feature(StrEnum):
     PROVISIONING_AUTH = "provisioning_auth"
     VLAN = "vlan"
     VLAN_PRIORITY = "vlan_priority"
+    ACCOUNT_LABEL = "account_label"
+    """A label beside the display name. There, unless a profile says ``no``."""
+    ADMIN_PASSWORD = "admin_password"  # noqa: S105 - the name of a feature
+    """The password of the administrator. There, unless a profile says ``no``."""
 
 
 class Reach(StrEnum):

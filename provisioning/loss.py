@@ -191,11 +191,9 @@ class _Fit:
             self.lose(f"{path}.mwi.mode", mwi.mode, mode, reason)
         if mode is not MwiMode.SUBSCRIBE:
             return mwi if mode is mwi.mode else replace(mwi, mode=mode)
-        expires_s = mwi.expires_s
-        if able.expiry:
-            expires_s = self.interval(
-                f"{path}.mwi.expires_s", expires_s, self._profile.intervals.mwi_expires
-            )
+        expires_s = self.interval(
+            f"{path}.mwi.expires_s", mwi.expires_s, self._profile.intervals.mwi_expires
+        )
         uri = self._mailbox(account, path)
         if (mode, expires_s, uri) == (mwi.mode, mwi.expires_s, mwi.mailbox_uri):
             return mwi

@@ -75,7 +75,8 @@ class FeatureFit:
         Args:
             accounts: by index.
         """
-        if all(_is_plain(account) for account in accounts):
+        unlabelled = self._without(Feature.ACCOUNT_LABEL)
+        if not unlabelled and all(_is_plain(account) for account in accounts):
             return accounts
         first: AccountIntent | None = None
         fitted = []
@@ -86,6 +87,8 @@ class FeatureFit:
             if first is not None and self._shared(Feature.DND):
                 dnd = self._same(f"{path}.dnd", dnd, first.dnd)
             bent = replace(self._proxy(account, path), media=media, dnd=dnd)
+            if unlabelled:
+                bent = self._unlabelled(bent, path)
             first = first or bent
             fitted.append(bent)
         return tuple(fitted)
@@ -119,6 +122,14 @@ class FeatureFit:
 
     def rest(self, intent: HandsetIntent) -> HandsetIntent:
         """Fit what stands at the handset itself."""
+        if self._without(Feature.ADMIN_PASSWORD):
+            self._lose(
+                "admin_password", "***", "", "no file of this model holds one; set it by hand"
+            )
+            intent = replace(intent, admin_password=NO_SECRET)
+        return self._vlan(intent)
+
+    def _vlan(self, intent: HandsetIntent) -> HandsetIntent:
         if intent.vlan is None:
             return intent
         if self._able(Feature.VLAN):
@@ -129,6 +140,13 @@ class FeatureFit:
         wanted = f"{intent.vlan.vlan_id}, priority {intent.vlan.priority}"
         self._lacks("vlan", wanted, Feature.VLAN)
         return replace(intent, vlan=None)
+
+    def _unlabelled(self, account: AccountIntent, path: str) -> AccountIntent:
+        if account.label == account.display_name:
+            return account
+        reason = "the model shows the display name; it has no label beside it"
+        self._lose(f"{path}.label", account.label, account.display_name, reason)
+        return replace(account, label=account.display_name)
 
     def _proxy(self, account: AccountIntent, path: str) -> AccountIntent:
         if not account.outbound_proxy_host or self._able(Feature.OUTBOUND_PROXY):
@@ -212,6 +230,10 @@ class FeatureFit:
 
     def _able(self, feature: Feature) -> bool:
         return self._profile.features.get(feature, Reach.NO) is not Reach.NO
+
+    def _without(self, feature: Feature) -> bool:
+        """For features that nearly every model has: a profile says ``no`` where one lacks it."""
+        return self._profile.features.get(feature) is Reach.NO
 
     def _shared(self, feature: Feature) -> bool:
         return self._profile.features.get(feature) is Reach.HANDSET

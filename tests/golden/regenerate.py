@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from provisioning.device_profile import ProfileSet, load_profiles
+from provisioning.formats.registry import rule_of
 from provisioning.inventory import parse_site
 from provisioning.inventory_site import Site
 from provisioning.profile_model import Profile
@@ -32,7 +33,7 @@ LINE_KEYS = """\
     line_keys:
       - {{kind: line, account: 1}}
       - {{kind: line, account: {last}}}
-      - {{position: 4, kind: blf, value: 103, label: "Büro \\"Süd\\""}}
+      - {{position: 4, kind: blf, value: 103, label: "Büro {dq}Süd{dq}"}}
       - {{position: 5, kind: speed_dial, value: +49 30 23125 104, label: "A & B"}}
       - {{position: 6, kind: voicemail, label: Mailbox}}
 """
@@ -46,9 +47,11 @@ def case_site(profile: Profile) -> Site:
     limits = profile.limits
     accounts = USERS[: limits.accounts]
     modules = min(limits.modules, 2)
+    # Files that end a value by a quote cannot hold one; an apostrophe tempts them instead.
+    quoted = '"' in rule_of(profile.render.format, limits.value_length).forbidden
     keys = ""
     if limits.line_keys:
-        keys = LINE_KEYS.format(last=len(accounts))
+        keys = LINE_KEYS.format(last=len(accounts), dq="'" if quoted else '\\"')
         places = [limits.line_keys + 1, limits.line_keys + modules * limits.module_keys]
         for place in places if modules else ():
             keys += MODULE_KEY.format(p=place, last=len(accounts))
@@ -58,6 +61,7 @@ def case_site(profile: Profile) -> Site:
         mac=profile.identify.mac_oui[0] + ":1a:2b:3c",
         accounts=", ".join(accounts),
         modules=modules,
+        q="''" if quoted else '"',
         line_keys=keys,
     )
     return parse_site(text.encode(), HERE / "site.yaml.in")

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from provisioning.address import Mac
 from provisioning.device_profile import ProfileSet
+from provisioning.feature import Feature, Reach
+from provisioning.formats.registry import rule_of
+from provisioning.formats.value_rule import why_unfit
 from provisioning.intent import (
     AccountIntent,
     DivertIntent,
@@ -100,6 +103,18 @@ def intent(profile: Profile, **changes: object) -> HandsetIntent:
         admin_password=Secret("Kein-Standard-7"),
     )
     return replace(base, **changes)
+
+
+def admin_password_of(profile: Profile, wanted: str) -> str:
+    """The administrator's password as files of the model give it back."""
+    lacks = profile.features.get(Feature.ADMIN_PASSWORD) is Reach.NO
+    return "" if lacks else wanted
+
+
+def fitting(profile: Profile, text: str) -> str:
+    """A text without the characters that the model's files cannot hold."""
+    rule = rule_of(profile.render.format, profile.limits.value_length)
+    return "".join(sign for sign in text if sign == " " or not why_unfit(sign, rule))
 
 
 def diverting(delay_s: int = 18) -> DivertsIntent:

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from render_intents import account, diverting, intent, representatives
+from render_intents import (
+    account,
+    admin_password_of,
+    diverting,
+    fitting,
+    intent,
+    representatives,
+)
 
 from provisioning.address import Mac
 from provisioning.device_profile import load_profiles
@@ -107,12 +114,14 @@ def check(profile, wanted):
 @pytest.mark.parametrize("model", PROFILES)
 def test_hostile_values_in_every_field_come_back(model):
     profile = PROFILES[model]
-    back = check(profile, rich(profile))
+    hostile = fitting(profile, HOSTILE)
+    assert len(hostile) > len(HOSTILE) - 3
+    back = check(profile, rich(profile, hostile))
     assert len(back.accounts) == profile.limits.accounts
     for one in back.accounts:
-        assert one.password.reveal() == f"{HOSTILE}{one.index}"
-        assert one.display_name == HOSTILE
-    assert back.admin_password.reveal() == HOSTILE
+        assert one.password.reveal() == f"{hostile}{one.index}"
+        assert one.display_name == hostile
+    assert back.admin_password.reveal() == admin_password_of(profile, hostile)
 
 
 @pytest.mark.parametrize("model", PROFILES)

@@ -18,11 +18,14 @@ from provisioning.intent import (
     LineKeyIntent,
     LineKeyKind,
     MediaIntent,
+    MwiIntent,
+    MwiMode,
     ProvisioningIntent,
     SrtpMode,
     VlanIntent,
 )
-from provisioning.profile_model import FileKind
+from provisioning.loss import fit_to_model
+from provisioning.profile_model import FileKind, Interval
 from provisioning.readback import compare, read_back
 from provisioning.render import render_handset
 from provisioning.resources import device_profiles_dir
@@ -109,6 +112,39 @@ def test_a_feature_that_is_not_declared_is_a_loss_with_its_name():
     joined = b"".join(rendered.contents.values())
     assert b"4094" not in joined
     assert b"a:b c" not in joined
+
+
+def test_where_there_is_no_label_the_display_name_stands_for_it():
+    profile = without(PROFILES["T46U"], Feature.ACCOUNT_LABEL)
+    fitted, losses = fit_to_model(intent(profile), profile, {})
+    assert [one.label for one in fitted.accounts] == ["Anna 1", "Anna 2"]
+    reasons = {loss.field: loss for loss in losses}
+    assert (reasons["accounts[2].label"].wanted, reasons["accounts[2].label"].got) == (
+        "Konto 2",
+        "Anna 2",
+    )
+
+
+def test_where_no_file_holds_the_admin_password_it_is_a_loss_that_does_not_show_it():
+    profile = without(PROFILES["T46U"], Feature.ADMIN_PASSWORD)
+    fitted, losses = fit_to_model(intent(profile), profile, {})
+    assert fitted.admin_password.reveal() == ""
+    (loss,) = [loss for loss in losses if loss.field == "admin_password"]
+    assert (loss.wanted, loss.got) == ("***", "")
+    assert "by hand" in loss.reason
+
+
+def test_an_expiry_that_cannot_be_told_is_the_one_that_the_model_has():
+    base = PROFILES["T46U"]
+    profile = replace(
+        base,
+        mwi=replace(base.mwi, expiry=False),
+        intervals=replace(base.intervals, mwi_expires=Interval(1, 3600, 3600)),
+    )
+    wanted = intent(profile, accounts=(account(1, mwi=MwiIntent(MwiMode.SUBSCRIBE, 1800)),))
+    fitted, losses = fit_to_model(wanted, profile, {})
+    assert fitted.accounts[0].mwi.expires_s == 3600
+    assert "accounts[1].mwi.expires_s" in {loss.field for loss in losses}
 
 
 def test_one_setting_for_all_accounts_is_the_first_accounts():
