@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.formats.settings import Key
+from provisioning.key_pages import key_places
 from provisioning.profile_model import Profile
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
@@ -177,7 +178,11 @@ class Dialect:
         if size not in self._plans:
             bound = self._bound_for(quirks)
             by_account = [bound.account(n) for n in range(1, accounts + 1)]
-            by_key = [bound.line_key(p) for p in range(1, line_keys + 1)]
+            places = key_places(profile.quirks, line_keys)
+            by_key = [
+                bound.line_key(p, *(places[p - 1] if places else ()))
+                for p in range(1, line_keys + 1)
+            ]
             by_module = [
                 plan
                 for m in range(1, limits.modules + 1)
@@ -222,8 +227,9 @@ class _Bound:
     def account(self, number: int) -> Plan:
         return self._plan(("account", number, 0), self._accounts, _numbers("n", number))
 
-    def line_key(self, number: int) -> Plan:
-        return self._plan(("line_key", number, 0), self._line_keys, _numbers("p", number))
+    def line_key(self, number: int, page: str = "", place: int = 0) -> Plan:
+        variables = _numbers("p", number) | {"page": page, "place": str(place)}
+        return self._plan(("line_key", number, 0), self._line_keys, variables)
 
     def module_key(self, module: int, key: int) -> Plan:
         variables = _numbers("m", module) | _numbers("k", key)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
+from provisioning.key_pages import key_places
 from provisioning.loss_features import Tables
 from provisioning.profile_model import Profile
 
@@ -35,12 +36,16 @@ class KeySlot(NamedTuple):
         key: what is there, or None.
         account: the account it belongs to, or None.
         number: counts the used keys of its kind from 1.
+        page: where the files count keys by pages, its page; else empty.
+        place: on that page, from 1; else 0.
     """
 
     position: int
     key: LineKeyIntent | None
     account: AccountIntent | None
     number: int
+    page: str = ""
+    place: int = 0
 
 
 class ModuleSlot(NamedTuple):
@@ -84,13 +89,15 @@ def template_context(
         files = [profile.file_path(file, intent.mac) for file in profile.render.files]
     limits = profile.limits
     own = limits.line_keys
+    places = key_places(profile.quirks, own)
     for position in range(1, own + intent.expansion_modules * limits.module_keys + 1):
         key = keys.get(position)
         number = 0
         if key is not None:
             number = counts[key.kind] = counts.get(key.kind, 0) + 1
         account = accounts.get(key.account) if key else None
-        key_slots.append(KeySlot(position, key, account, number))
+        page, place = places[position - 1] if position <= len(places) else ("", 0)
+        key_slots.append(KeySlot(position, key, account, number, page, place))
     return {
         "intent": intent,
         "profile": profile,

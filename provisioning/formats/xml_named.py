@@ -32,6 +32,8 @@ class XmlSyntax:
         index: attribute that tells elements of one tag apart; joined to the tag as ``tag[1]``.
         nested: the name is the path of tags below the root, joined by dots.
         ignored: tags that hold no settings.
+        id_tag: tag of a child whose text tells elements of one tag apart, joined to the tag as
+            ``tag[text]``; the child itself is no setting.
     """
 
     root: str
@@ -40,6 +42,7 @@ class XmlSyntax:
     index: str = ""
     nested: bool = False
     ignored: frozenset[str] = frozenset()
+    id_tag: str = ""
 
 
 def xml_format(syntax: XmlSyntax) -> Format:
@@ -80,10 +83,12 @@ class _Named:
         for element in children(parent):
             line = line_of(element)
             tag = str(element.tag)
-            if tag in self._syntax.ignored:
+            if tag in self._syntax.ignored or (tag == self._syntax.id_tag and above):
                 continue
             inner = children(element)
             name = self._name(tag, _attributes(element), above)
+            if self._syntax.id_tag and (found := element.findtext(self._syntax.id_tag)):
+                name = f"{name}[{found}]"
             if inner:
                 if text_of(element).strip():
                     problems.append(Problem(line, f"text between the elements of {tag}"))
@@ -110,9 +115,12 @@ class _Named:
 
     def _leaves(self, parent: ET.Element, above: str) -> Iterator[tuple[str, str] | None]:
         for element in parent:
-            if element.tag in self._syntax.ignored:
+            tag = element.tag
+            if tag in self._syntax.ignored or (tag == self._syntax.id_tag and above):
                 continue
             name = self._name(element.tag, element.attrib, above)
+            if self._syntax.id_tag and (found := element.findtext(self._syntax.id_tag)):
+                name = f"{name}[{found}]"
             if len(element):
                 if (element.text or "").strip() or any((e.tail or "").strip() for e in element):
                     yield None

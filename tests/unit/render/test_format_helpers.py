@@ -22,6 +22,8 @@ NAMED = xml_format(XmlSyntax(root="provisioning", name="name", value="value"))
 TAGS = xml_format(XmlSyntax(root="flat-profile"))
 NESTED = xml_format(XmlSyntax(root="sys", nested=True, index="index", ignored=frozenset({"v"})))
 
+LISTED = xml_format(XmlSyntax(root="sys", nested=True, id_tag="ID"))
+
 
 def both(form, text):
     """What both readers say; they must agree on what is not odd."""
@@ -68,6 +70,11 @@ def both(form, text):
             '<sys><v>9</v><sip><line index="2"><Num>*97</Num></line></sip></sys>',
             [("sip.line[2].Num", "*97")],
         ),
+        (
+            LISTED,
+            "<sys><L><E><ID>K1</ID><Num>1</Num></E>\n<E><ID>K2</ID><Num>2</Num></E></L></sys>",
+            [("L.E[K1].Num", "1"), ("L.E[K2].Num", "2")],
+        ),
     ],
 )
 def test_settings_come_back_by_name(form, text, values):
@@ -96,6 +103,8 @@ def test_what_a_handset_would_not_read_is_a_problem_with_its_line(form, text, li
 
 
 def test_a_name_given_twice_is_seen():
+    twice = "<E><ID>K1</ID><Num>1</Num></E>"
+    assert both(LISTED, f"<sys><L>{twice}{twice}</L></sys>").duplicates
     (pair,) = both(TAGS, "<flat-profile>\n<A>1</A>\n<A>2</A></flat-profile>").duplicates
     assert (pair[0].line, pair[1].line) == (2, 3)
     assert both(COLON, "a: 1\na: 2\n").duplicates
@@ -123,6 +132,8 @@ def test_secrets_are_masked_by_name():
     assert NAMED.mask(named, ["P"]) == named.replace('"s"', '"***"')
     nested = '<sys>\n<l index="1"><P>s</P></l>\n<l index="2"><P>t</P></l></sys>'
     assert NESTED.mask(nested, ["l[1].P"]) == nested.replace(">s<", ">***<")
+    listed = "<sys><L><E><ID>K1</ID>\n<P>s</P></E>\n<E><ID>K2</ID>\n<P>t</P></E></L></sys>"
+    assert LISTED.mask(listed, ["L.E[K2].P"]) == listed.replace(">t<", ">***<")
     assert TAGS.mask("<flat-profile/>", ["P"]) == "<flat-profile/>"
 
 

@@ -260,7 +260,9 @@ def test_secrets_are_masked_by_key(form, content, key, shown):
 
 
 def test_unknown_format_names_the_known_ones():
-    with pytest.raises(UsageError, match="no format 'ini'; known are grandstream_xml, key_value"):
+    with pytest.raises(
+        UsageError, match=r"no format 'ini'; known are .*grandstream_xml, .*key_value"
+    ):
         format_named("ini")
 
 

@@ -1,0 +1,45 @@
+"""Where a line key stands when the files count keys page by page.
+
+A profile says it in the quirk ``key_pages``: the pages in order, each with its number of
+keys, e.g. ``dssSide[1]: 3, internal[1]: 6``. What a page is called is the dialect's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from provisioning.errors import UsageError
+
+QUIRK = "key_pages"
+
+
+def key_places(quirks: Mapping[str, str], line_keys: int) -> tuple[tuple[str, int], ...]:
+    """The page of every key and its place there, from 1.
+
+    Args:
+        quirks: of the profile.
+        line_keys: how many keys the model has; those of expansion modules not counted.
+
+    Returns:
+        One entry per key; none at all when the dialect has no pages.
+
+    Raises:
+        UsageError: the pages do not hold exactly the model's keys.
+    """
+    return _places(quirks[QUIRK], line_keys) if QUIRK in quirks else ()
+
+
+@lru_cache(maxsize=256)
+def _places(text: str, line_keys: int) -> tuple[tuple[str, int], ...]:
+    places: list[tuple[str, int]] = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        page, _, size = part.rpartition(":")
+        if not (page and size.strip().isdecimal()):
+            raise UsageError(f"quirk {QUIRK}: {part!r} is not a page and its number of keys")
+        places += [(page.strip(), place) for place in range(1, int(size) + 1)]
+    if len(places) != line_keys:
+        raise UsageError(
+            f"quirk {QUIRK}: the pages hold {len(places)} keys, limits.line_keys says {line_keys}"
+        )
+    return tuple(places)
