@@ -13,7 +13,12 @@ rm -f "$out/junit.xml" "$out/robot/output.xml"
 # Failures do not end this script: the report names them.
 python -m pytest -q -n 2 --dist loadfile -m requirement --junitxml "$out/junit.xml" \
     tests/e2e tests/interop || true
-pabot --processes 4 --no-pabotlib --artifacts pcapng --artifactsinsubfolders \
-    --outputdir "$out/robot" --variablefile robot_tests/variables/emulated.yaml robot_tests || true
+root=$PWD
+(
+    cd "$out" # where pabot leaves notes of its own
+    pabot --processes 4 --no-pabotlib --artifacts pcapng --artifactsinsubfolders \
+        --outputdir "$out/robot" --variablefile "$root/robot_tests/variables/emulated.yaml" \
+        "$root/robot_tests" || true
+)
 exec python tools/requirement_map.py report "$out" --junit "$out/junit.xml" \
     --robot "$out/robot/output.xml"
