@@ -13,7 +13,7 @@ from provisioning.inventory_model import MailboxSettings
 from provisioning.inventory_site import Site
 from provisioning.secret import Secret
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.deposit import DepositPolicy
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory

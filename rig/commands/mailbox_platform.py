@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rig.commands.common import clear_errors, read_site, say, several, show_table
-from rig.commands.platform_options import mail_config, web_config
+from rig.commands.platform_options import deposit_policy, mail_config, web_config
 from rig.commands.service import EventLines, run_until_stopped
 
 if TYPE_CHECKING:
@@ -46,6 +46,21 @@ def run(
     ] = None,
     seconds_per_ring: Annotated[
         float | None, typer.Option(min=0.05, help="Length of one ring; the site's if left out.")
+    ] = None,
+    max_messages: Annotated[
+        int | None, typer.Option(help="Messages that a mailbox holds; 100 if left out.")
+    ] = None,
+    max_message: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Longest message; 180 s if left out."),
+    ] = None,
+    min_message: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Shorter is no message; 1 s if left out."),
+    ] = None,
+    end_silence: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Silence that ends a recording; 10 s if left out."),
     ] = None,
     api_port: Annotated[
         int | None,
@@ -132,6 +147,12 @@ def run(
             store_dir=Path(folder or work),
             config=PlatformConfig(
                 seconds_per_ring=seconds_per_ring,
+                deposit=deposit_policy(
+                    max_messages=max_messages,
+                    max_message_s=max_message,
+                    min_message_s=min_message,
+                    silence_s=end_silence,
+                ),
                 api_port=api_port,
                 database=database,
                 web_port=web_port,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from provisioning.secret import Secret, SecretReferenceError, SecretResolver
 from rig.commands.common import complain, read_address
 
 if TYPE_CHECKING:
+    from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
     from rig.mailbox_platform.embedded.mail_config import MailConfig
     from rig.mailbox_platform.embedded.web.web_config import WebConfig
 
@@ -35,6 +37,32 @@ def read_secret(reference: str, option: str) -> Secret:
     for warning in resolver.warnings:
         complain(f"warning: {option}: {warning}", style="yellow")
     return secret
+
+
+def deposit_policy(
+    max_messages: int | None,
+    max_message_s: float | None,
+    min_message_s: float | None,
+    silence_s: float | None,
+) -> DepositPolicy:
+    """What counts as a message and how much a mailbox holds; None leaves the default.
+
+    Args:
+        max_messages: messages that a mailbox holds.
+        max_message_s: longest message, seconds.
+        min_message_s: shortest message, seconds.
+        silence_s: silence that ends a recording, seconds.
+    """
+    from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
+
+    usual = DepositPolicy()
+    return replace(
+        usual,
+        max_messages=usual.max_messages if max_messages is None else max_messages,
+        max_message_s=usual.max_message_s if max_message_s is None else max_message_s,
+        min_message_s=usual.min_message_s if min_message_s is None else min_message_s,
+        silence_s=usual.silence_s if silence_s is None else silence_s,
+    )
 
 
 def mail_config(

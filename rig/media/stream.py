@@ -117,6 +117,11 @@ class AudioStream:
         return None if self._remote is None else self._receiver.latch.source or self._remote
 
     @property
+    def held(self) -> bool:
+        """Whether the far side wants nothing sent: it holds us, or has not said where to."""
+        return self._remote is None
+
+    @property
     def packets_received(self) -> int:
         """Valid RTP packets of the far side so far."""
         return self._receiver.packets

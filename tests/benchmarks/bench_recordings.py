@@ -23,7 +23,7 @@ from figures import arguments, report
 from rtp_load import SAMPLES, RtpLoad, payload
 
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.deposit import DepositPolicy
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.greeting import GreetingKind
 from rig.mailbox_platform.embedded.rules import CallerKind
 from rig.mailbox_platform.embedded.store import MessageStore

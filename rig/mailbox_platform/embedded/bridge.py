@@ -79,6 +79,21 @@ class Bridge:
         self._callee.close()
         self._ended.set()
 
+    def lost(self, leg: Leg, reason: str) -> None:
+        """One side is gone without a BYE: end the call for the other, as its BYE would have.
+
+        Args:
+            leg: of the side that is gone.
+            reason: Reason header value for both.
+        """
+        leg_outlived = self.outlives is not None and self.outlives(leg)
+        leg.bye(reason)
+        if leg_outlived:
+            return
+        (self._callee if leg is self._caller else self._caller).bye(reason)
+        self._on_bye()
+        self._ended.set()
+
     def release(self) -> None:
         """What goes on, goes on in another call: forget it without a word."""
         self._ended.set()

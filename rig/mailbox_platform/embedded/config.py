@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from provisioning.pin import outside_platform_ranges
 from rig.errors import UsageError
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.mail_config import MailConfig
 from rig.mailbox_platform.embedded.pin_book import PinPolicy
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu
@@ -70,6 +72,9 @@ class PlatformConfig:
         max_calls: calls that may be routed at the same time.
         default_ring_s: ringing time when neither mailbox nor forwarding limits it.
         allowed_redirect_prefixes: numbers outside the site that a handset's 302 may name.
+        call_check_s: in a call, each phone is asked by OPTIONS so often whether it still has
+            the call, seconds; one that does not answer, or does not know it, ends it for the
+            other side. 0 asks never: a call then lasts until one side says BYE.
         mailbox_ack_s: how long a caller of the mailbox may leave the 200 without ACK, seconds.
             RFC 3261 section 13.3.1.4 allows 64*T1 (32 s), which other calls get; a mailbox
             that is held for that long by a caller who has vanished is busy for others.
@@ -81,9 +86,7 @@ class PlatformConfig:
             survives a power cut of this machine too; without it, it survives the end of the
             process.
         database: PostgreSQL, to keep messages and settings in; None for the platform's folder.
-        max_messages: messages that a mailbox can hold.
-        max_mailbox_audio_s: how long all messages of a mailbox can be together, seconds.
-        max_message_s: how long one message can be, seconds.
+        deposit: what counts as a message, when a recording ends, and how much a mailbox holds.
         retention_days: messages older than this are removed, and the phones told; 0 keeps
             them for ever.
         retention_check_s: how often that is looked after, seconds.
@@ -144,15 +147,14 @@ class PlatformConfig:
     max_calls: int = 200
     default_ring_s: float = 120.0
     allowed_redirect_prefixes: tuple[str, ...] = ()
+    call_check_s: float = 120.0
     mailbox_ack_s: float = 5.0
     pin_policy: PinPolicy = field(default_factory=PinPolicy)
     identify_by_alias: bool = True
     trusted_peers: tuple[Address, ...] = ()
     durable_store: bool = True
     database: DatabaseUrl | None = None
-    max_messages: int = 100
-    max_mailbox_audio_s: float = 18_000.0
-    max_message_s: float = 180.0
+    deposit: DepositPolicy = field(default_factory=DepositPolicy)
     retention_days: float = 0
     retention_check_s: float = 60.0
     trunk: Address | None = None
@@ -202,17 +204,7 @@ class PlatformConfig:
                 f"platform config: api_heartbeat_s is {self.api_heartbeat_s}; expected more "
                 "than 0. Use 15.0."
             )
-        if self.mailbox_ack_s <= 0:
-            raise UsageError(
-                f"platform config: mailbox_ack_s is {self.mailbox_ack_s}; expected more than 0. "
-                "Use 5.0."
-            )
-        if self.max_messages < 1 or not 1 <= self.max_message_s <= self.max_mailbox_audio_s:
-            raise UsageError(
-                f"platform config: a mailbox of {self.max_messages} messages and "
-                f"{self.max_mailbox_audio_s} s, one message of {self.max_message_s} s; expected "
-                "at least 1 message, at least 1 s each, and room for the longest."
-            )
+        self._check_calls()
         if self.retention_days < 0 or self.retention_check_s <= 0:
             raise UsageError(
                 f"platform config: retention_days is {self.retention_days}, retention_check_s "
@@ -227,6 +219,21 @@ class PlatformConfig:
             raise UsageError(
                 f"platform config: max_diversions is {self.max_diversions}; expected at least 1, "
                 "since going to the mailbox is a diversion."
+            )
+
+    def _check_calls(self) -> None:
+        if self.mailbox_ack_s <= 0:
+            raise UsageError(
+                f"platform config: mailbox_ack_s is {self.mailbox_ack_s}; expected more than 0. "
+                "Use 5.0."
+            )
+        faults = self.deposit.faults()
+        if faults:
+            raise UsageError(f"platform config: deposit: {'; '.join(faults)}. Correct them.")
+        if not 0 <= self.call_check_s < math.inf:
+            raise UsageError(
+                f"platform config: call_check_s is {self.call_check_s}; expected 0 (never) or "
+                "more seconds. Use 120.0."
             )
 
     def _check_mwi(self) -> None:

@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from rig.errors import RigError
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.portal_menu_actions import DepositAction
 from rig.mailbox_platform.embedded.sound_watch import SoundWatch
 from rig.mailbox_platform.embedded.store import Kept, MailboxUsage, StoredMessage
@@ -32,48 +33,6 @@ _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.2
 _LEAD_S = 0.1
 _KEY_S = 0.3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DepositPolicy:
-    """What counts as a message.
-
-    Attributes:
-        min_message_s: from the first sound to the end of the call; shorter is no message.
-        min_sound_s: how much of it must be louder than silence.
-        max_message_s: the recording is cut there, and the caller is told.
-        warn_s: so long before that the caller hears a warning tone; no tone when half of the
-            longest message is shorter.
-        silence_s: silence that ends the recording.
-        no_audio_s: time without any RTP from the beginning of the beep that ends the call.
-        vanished_s: time without any RTP, once there was some, that ends the call: the caller is
-            gone without a BYE. A caller who holds the mailbox in silence is taken for gone too.
-        tail_s: how much of the ending silence is kept.
-        max_messages: messages that a mailbox can hold.
-        max_audio_s: how long all its messages together can be; a message is cut where the room
-            ends.
-    """
-
-    min_message_s: float = 1.0
-    min_sound_s: float = 0.2
-    max_message_s: float = 180.0
-    warn_s: float = 10.0
-    silence_s: float = 10.0
-    no_audio_s: float = 4.5
-    vanished_s: float = 4.5
-    tail_s: float = 0.5
-    max_messages: int = 100
-    max_audio_s: float = 18_000.0
-
-    def room_s(self, usage: MailboxUsage) -> float:
-        """How long a message can be now; 0 when the mailbox is full.
-
-        It is full too when there is no room for the shortest message.
-        """
-        left_s = self.max_audio_s - usage.audio_s
-        if usage.messages >= self.max_messages or left_s < self.min_message_s:
-            return 0.0
-        return min(left_s, self.max_message_s)
 
 
 class DepositEnd(StrEnum):
@@ -358,16 +317,20 @@ class Deposit:
         if 2 * policy.warn_s > self._room_s:
             warn_at = math.inf
         packets, packet_at = 0, begun
+        begin_by = begun + policy.no_audio_s
         while watch is not None:
             at = loop.time()
             watch.look(at)
             if watch.recording.packets != packets:
                 packets, packet_at = watch.recording.packets, at
+            if self._on_hold():
+                packet_at = watch.heard_at = at
+                begin_by = at + policy.no_audio_s
             if self._key.is_set():
                 transfer = self._asked is DepositAction.TRANSFER
                 return DepositEnd.TRANSFER if transfer else DepositEnd.KEY
             heard = watch.recording.packets > 0
-            if not heard and at >= begun + policy.no_audio_s:
+            if not heard and at >= begin_by:
                 return DepositEnd.NO_AUDIO
             if heard and at >= packet_at + policy.vanished_s:
                 return DepositEnd.VANISHED
@@ -379,9 +342,13 @@ class Deposit:
                 warn_at = math.inf
                 self._stream.start_playing("deposit.warning")
             limits = [begun + self._room_s, warn_at, at + _LOOK_S]
-            limits.append(begun + policy.no_audio_s if not heard else at + _LOOK_S)
+            limits.append(begin_by if not heard else at + _LOOK_S)
             await self._key_until(min(limits))
         return DepositEnd.CALLER
+
+    def _on_hold(self) -> bool:
+        """A caller who has been heard and holds the mailbox may be silent; a stranger may not."""
+        return self._stream.held and self._stream.packets_received > 0
 
     async def _key_until(self, at: float) -> None:
         """Wait for a key, but no longer; cheap, since a thousand calls do it all the time."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from provisioning.inventory_model import User
 from rig.mailbox_platform.embedded.bridge import Bridge
+from rig.mailbox_platform.embedded.call_check import check_for_ever
 from rig.mailbox_platform.embedded.call_leg import CallerLeg, Leg
 from rig.mailbox_platform.embedded.call_party import FoundDialog, MailboxVisit, Party
 from rig.mailbox_platform.embedded.invite_builder import CallerIdentity
@@ -109,9 +110,12 @@ class EstablishedCall:
         self._bridge.join(self._invite, answer)
         self._context.calls.add(self)
         limit = self._limit_ack()
+        check = self._begin_check()
         try:
             await self._bridge.wait_ended()
             self._context.calls.remove(self)
+            if check is not None:
+                check.cancel()  # the legs may belong to another call by now
             if self._leg is not None:
                 self._leg.cancel()
             if self._transfer is not None:
@@ -124,6 +128,8 @@ class EstablishedCall:
             raise
         finally:
             self._context.calls.remove(self)
+            if check is not None:
+                check.cancel()
             if limit is not None:
                 limit.cancel()
 
@@ -147,6 +153,15 @@ class EstablishedCall:
             return None
         loop = asyncio.get_running_loop()
         return loop.call_later(self._context.config.mailbox_ack_s, caller.leg.require_ack)
+
+    def _begin_check(self) -> asyncio.Task[None] | None:
+        """Ask the phones now and then whether they still have the call."""
+        every_s = self._context.config.call_check_s
+        phones = [party.leg for party in self.parties if party.visit is None]
+        if not every_s:
+            return None
+        work = check_for_ever(phones, every_s, self._bridge.lost)
+        return asyncio.get_running_loop().create_task(work)
 
     # -- transfers ----------------------------------------------------------------------
 

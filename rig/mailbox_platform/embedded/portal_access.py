@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from rig.clock import Clock, now
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.deposit import DepositPolicy
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.greeting import GreetingKind
 from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu

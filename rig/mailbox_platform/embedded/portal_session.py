@@ -164,6 +164,8 @@ class PortalSession:
         if watch is None:
             return
         watch.look(at)
+        if self._stream.held:
+            watch.heard_at = at  # on hold nobody speaks; the limit of the recording counts
         if at >= min(self._longest_at, watch.heard_at + self._silence_s):
             self._recording_over()
             return

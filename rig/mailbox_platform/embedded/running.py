@@ -17,7 +17,6 @@ from rig.clock import Clock
 from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.access import PACKAGES, Door, Refusal
 from rig.mailbox_platform.embedded.config import PlatformConfig
-from rig.mailbox_platform.embedded.deposit import DepositPolicy
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
 from rig.mailbox_platform.embedded.feature_event import PACKAGE as FEATURE_PACKAGE
 from rig.mailbox_platform.embedded.feature_notifier import FeatureNotifier
@@ -307,11 +306,7 @@ class RunningPlatform:
             clock=parts.clock,
             max_calls=parts.config.max_calls,
             language=parts.config.prompt_language,
-            policy=DepositPolicy(
-                max_messages=parts.config.max_messages,
-                max_audio_s=parts.config.max_mailbox_audio_s,
-                max_message_s=parts.config.max_message_s,
-            ),
+            policy=parts.config.deposit,
             menu=menu,
             service=self.self_service,
             place_for=self.mail.place_for if self.mail is not None else None,

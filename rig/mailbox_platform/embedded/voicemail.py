@@ -26,8 +26,8 @@ from rig.mailbox_platform.embedded.deposit import (
     Deposit,
     DepositEnd,
     DepositPlace,
-    DepositPolicy,
 )
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.deposit_target import (
     DepositTarget,
     OwnerRule,

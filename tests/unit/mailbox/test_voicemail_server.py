@@ -11,7 +11,7 @@ import pytest
 from full_disk import full_disk
 
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.deposit import DepositPolicy
+from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.greeting import GreetingKind, greeting_prompt
 from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
 from rig.mailbox_platform.embedded.rules import CallerKind
