@@ -115,7 +115,9 @@ def _nearest_place(path: str, places: Mapping[str, Place]) -> Place:
 def _differences(path: str, wanted: object, got: object) -> Iterator[tuple[str, str, str]]:
     if wanted == got or _same_effect(wanted, got):
         return
-    if isinstance(wanted, tuple) and isinstance(got, tuple):
+    if _unsubscribed(wanted) and _unsubscribed(got):
+        yield from _differences(f"{path}.mode", wanted.mode, got.mode)  # type: ignore[attr-defined]  # both are an MwiIntent
+    elif isinstance(wanted, tuple) and isinstance(got, tuple) and _have_places(wanted + got):
         yield from _by_place(path, wanted, got)
     elif is_dataclass(wanted) and type(wanted) is type(got) and not isinstance(wanted, Mac):
         for item in fields(wanted):
@@ -142,6 +144,11 @@ def _by_place(
             yield from _differences(inner, ours[place], theirs[place])
 
 
+def _have_places(items: tuple[object, ...]) -> bool:
+    """Accounts and keys do; of codecs the order is all that counts."""
+    return all(isinstance(item, AccountIntent | LineKeyIntent) for item in items)
+
+
 def _place_of(item: object) -> int:
     if isinstance(item, AccountIntent):
         return item.index
@@ -156,6 +163,11 @@ def _same_effect(wanted: object, got: object) -> bool:
     return False
 
 
+def _unsubscribed(item: object) -> bool:
+    """Expiry and mailbox have no effect then."""
+    return isinstance(item, MwiIntent) and item.mode is not MwiMode.SUBSCRIBE
+
+
 def _summary(item: object) -> str:
     if isinstance(item, AccountIntent):
         return item.aor
@@ -163,4 +175,6 @@ def _summary(item: object) -> str:
 
 
 def _show(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -24,6 +24,7 @@ from provisioning.intent import (
     MwiMode,
     ProvisioningIntent,
 )
+from provisioning.loss_accounts import fit_accounts
 from provisioning.loss_features import FeatureFit, Tables
 from provisioning.profile_model import DelayUnit, Interval, MailboxReach, Profile
 
@@ -103,7 +104,7 @@ def fit_to_model(
     features = FeatureFit(profile, tables, fit.lose)
     intent = features.rest(intent)
     accounts = fit.message_keys(tuple([fit.account(account) for account in intent.accounts]))
-    accounts = features.accounts(accounts)
+    accounts = fit_accounts(features.accounts(accounts), profile, fit.lose)
     modules = fit.modules(intent.expansion_modules)
     line_keys = fit.line_keys(intent, modules)
     lamp = features.lamp(fit.lamp(intent.lamp))
@@ -267,6 +268,8 @@ class _Fit:
         """One message key for the whole handset dials the first account's number."""
         if self._profile.mwi.voicemail_number_per == "account" or not accounts:
             return accounts
+        if self._profile.mwi.voicemail_number_per == "none":
+            return tuple([self._without_message_key(account) for account in accounts])
         number = accounts[0].voicemail_number
         fitted = []
         for account in accounts:
@@ -280,6 +283,13 @@ class _Fit:
                 account = replace(account, voicemail_number=number)  # noqa: PLW2901 - bent to fit
             fitted.append(account)
         return tuple(fitted)
+
+    def _without_message_key(self, account: AccountIntent) -> AccountIntent:
+        if not account.voicemail_number:
+            return account
+        path = f"accounts[{account.index}].voicemail_number"
+        self.lose(path, account.voicemail_number, "", "the model has no message key; dial it")
+        return replace(account, voicemail_number="")
 
     def modules(self, wanted: int) -> int:
         """Expansion modules that are plugged in, as far as the model takes them."""

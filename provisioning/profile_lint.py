@@ -33,6 +33,7 @@ _FACTS = (
     "line_keys",
     "features",
     "quirks",
+    "once",
     "intervals",
     "admin",
     "identify",

@@ -220,7 +220,8 @@ class MwiAbilities:
         unsolicited: takes NOTIFY without a subscription.
         off: message waiting can be switched off.
         expiry: the subscription duration can be provisioned.
-        voicemail_number_per: one message key number per account or per handset.
+        voicemail_number_per: one message key number per account or per handset, or no message
+            key at all.
     """
 
     subscribe_account: bool
@@ -228,7 +229,7 @@ class MwiAbilities:
     unsolicited: bool
     off: bool
     expiry: bool
-    voicemail_number_per: Literal["account", "handset"]
+    voicemail_number_per: Literal["account", "handset", "none"]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -310,6 +311,9 @@ class Admin:
     default_passwords: tuple[str, ...]
 
 
+AccountField = Literal["transport", "register_expires_s", "registrar_host", "registrar_port"]
+
+
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Profile:
     """One handset model.
@@ -337,6 +341,7 @@ class Profile:
         features: optional features, and whether each account has its own setting.
         quirks: what differs between firmware versions of one dialect, by name; templates and
             the read-back map ask for it.
+        once: fields of an account that the handset has once, for all accounts.
     """
 
     model: str
@@ -359,6 +364,7 @@ class Profile:
     sources: Mapping[str, Source] = field(default_factory=dict)
     features: Mapping[Feature, Reach] = field(default_factory=dict)
     quirks: Mapping[str, str] = field(default_factory=dict)
+    once: tuple[AccountField, ...] = ()
 
     @property
     def message_lamp(self) -> Lamp | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from render_intents import account, diverting, intent, representatives
@@ -17,8 +18,9 @@ from provisioning.intent import (
     MwiIntent,
     MwiMode,
     ProvisioningIntent,
+    SipTransport,
 )
-from provisioning.loss import Loss, loss_json, loss_text
+from provisioning.loss import Loss, fit_to_model, loss_json, loss_text
 from provisioning.render import render_handset
 from provisioning.resources import device_profiles_dir
 
@@ -164,3 +166,29 @@ def test_reports_as_text_and_json():
     assert json.loads(json.dumps(loss_json({"h": [loss]}))) == {
         "h": [{"field": "lamp.on_message", "wanted": "false", "got": "", "reason": "because"}]
     }
+
+
+def test_one_set_of_diversions_for_the_whole_handset():
+    two = (account(1, diverts=diverting(20)), account(2))
+    (loss,) = losses("SPA504G", accounts=two)[-1:]
+    assert loss == (
+        "accounts[2].diverts",
+        "",
+        "always to 100, busy to *55, no_answer to +4930231250",
+    )
+
+
+def test_a_field_that_the_handset_has_once_is_the_first_accounts():
+    profile = replace(PROFILES["T46U"], once=("transport", "register_expires_s"))
+    two = (account(1, transport=SipTransport.TLS), account(2, register_expires_s=60))
+    fitted, lost = fit_to_model(intent(profile, accounts=two), profile, {})
+    second = fitted.accounts[1]
+    assert (second.transport, second.register_expires_s) == (SipTransport.TLS, 3600)
+    assert [(loss.field, loss.wanted, loss.got) for loss in lost if "accounts" in loss.field] == [
+        ("accounts[2].transport", "udp", "tls"),
+        ("accounts[2].register_expires_s", "60", "3600"),
+    ]
+
+
+def test_a_model_without_message_key_loses_its_number():
+    assert ("accounts[1].voicemail_number", "+4930231250", "") in losses("ATA191")

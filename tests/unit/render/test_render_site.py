@@ -274,7 +274,7 @@ def test_diff_shows_changes_and_never_secrets(tmp_path, model):
     write_files(render_handset(old, profile).files, tmp_path)
     new = replace(
         old,
-        accounts=(account(1, password=Secret("NEU-GEHEIM"), voicemail_number="4711"),),
+        accounts=(account(1, password=Secret("NEU-GEHEIM"), display_name="4711"),),
         admin_password=Secret("NEUER-CHEF"),
     )
     diffs = diff_files(render_handset(new, profile).files, profile, tmp_path)

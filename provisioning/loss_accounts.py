@@ -1,0 +1,61 @@
+"""Fits accounts to handsets that have a setting once for all of them.
+
+Nothing is dropped: what differs from the wish of an account is a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from provisioning.intent import AccountIntent, DivertsIntent
+from provisioning.profile_model import Profile
+
+Lose = Callable[[str, str, str, str], None]
+"""Field, wanted, got, reason."""
+_ONCE = "the handset has one setting, the one of its first account"
+
+
+def fit_accounts(
+    accounts: tuple[AccountIntent, ...], profile: Profile, lose: Lose
+) -> tuple[AccountIntent, ...]:
+    """Fit all accounts of a handset.
+
+    Args:
+        accounts: by index.
+        profile: of the model.
+        lose: takes each loss.
+    """
+    once: tuple[str, ...] = profile.once
+    if not profile.diversion.per_account:
+        once = (*once, "diverts")
+    if not once or not accounts:
+        return accounts
+    return tuple([_fit(account, accounts[0], once, lose) for account in accounts])
+
+
+def _fit(
+    account: AccountIntent,
+    first: AccountIntent,
+    once: tuple[str, ...],
+    lose: Lose,
+) -> AccountIntent:
+    path = f"accounts[{account.index}]"
+    changes: dict[str, object] = {}
+    for name in once:
+        wanted, got = getattr(account, name), getattr(first, name)
+        if wanted != got:
+            lose(f"{path}.{name}", _text(wanted), _text(got), _ONCE)
+            changes[name] = got
+    return replace(account, **changes) if changes else account  # type: ignore[arg-type]  # names and values belong together
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, DivertsIntent):
+        return str(value)
+    parts = [
+        (name, getattr(value, name).target)
+        for name in ("always", "busy", "no_answer")
+        if getattr(value, name).enabled
+    ]
+    return ", ".join(f"{name} to {target}" for name, target in parts)
