@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from provisioning.intent import AccountIntent, DivertsIntent
+from provisioning.intent import AccountIntent, DivertsIntent, MwiIntent
 from provisioning.profile_model import Profile
 
 Lose = Callable[[str, str, str, str], None]
@@ -51,6 +51,8 @@ def _fit(
 
 
 def _text(value: object) -> str:
+    if isinstance(value, MwiIntent):
+        return f"{value.mode}, {value.expires_s} s"
     if not isinstance(value, DivertsIntent):
         return str(value)
     parts = [

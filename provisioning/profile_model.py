@@ -311,7 +311,9 @@ class Admin:
     default_passwords: tuple[str, ...]
 
 
-AccountField = Literal["transport", "register_expires_s", "registrar_host", "registrar_port"]
+AccountField = Literal[
+    "transport", "register_expires_s", "registrar_host", "registrar_port", "mwi"
+]
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -376,7 +378,7 @@ class Profile:
         """Fill the placeholders of a path or User-Agent.
 
         Args:
-            text: with ``{mac}``, ``{mac_upper}``, ``{mac_colons}``, ``{model}``,
+            text: with ``{mac}``, ``{mac_upper}``, ``{mac_colons}``, ``{mac_dashes}``, ``{model}``,
                 ``{model_lower}``, ``{hardware_name}``, ``{hardware_code}``, ``{firmware}``.
             mac: of the handset.
             firmware: version to claim; empty for the profile's sample.
@@ -397,6 +399,7 @@ class Profile:
             return mac.upper
         words = {
             "mac_colons": mac.colons,
+            "mac_dashes": mac.colons.upper().replace(":", "-"),
             "model": self.model,
             "model_lower": self.model.lower(),
             "hardware_name": self.hardware.name,
