@@ -378,8 +378,9 @@ class Profile:
         """Fill the placeholders of a path or User-Agent.
 
         Args:
-            text: with ``{mac}``, ``{mac_upper}``, ``{mac_colons}``, ``{mac_dashes}``, ``{model}``,
-                ``{model_lower}``, ``{hardware_name}``, ``{hardware_code}``, ``{firmware}``.
+            text: with ``{mac}``, ``{mac_upper}``, ``{mac_colons}``, ``{mac_colons_upper}``,
+                ``{mac_dashes}``, ``{model}``, ``{model_lower}``, ``{hardware_name}``,
+                ``{hardware_code}``, ``{firmware}``.
             mac: of the handset.
             firmware: version to claim; empty for the profile's sample.
 
@@ -399,6 +400,7 @@ class Profile:
             return mac.upper
         words = {
             "mac_colons": mac.colons,
+            "mac_colons_upper": mac.colons.upper(),
             "mac_dashes": mac.colons.upper().replace(":", "-"),
             "model": self.model,
             "model_lower": self.model.lower(),

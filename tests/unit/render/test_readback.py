@@ -207,7 +207,7 @@ def test_modes_transports_and_diversions_come_back(model, mode, transport):
         accounts=(
             account(1, mwi=MwiIntent(mode, 1800), transport=transport, diverts=diverting(24)),
             account(2),
-        ),
+        )[: profile.limits.accounts],
         lamp=LampPolicyIntent(on_message=False, on_missed_call=True),
     )
     rendered = render_handset(wanted, profile)
@@ -275,12 +275,12 @@ def test_reading_without_places_says_the_same(model, mode, mailbox):
         accounts=(
             account(1, mwi=MwiIntent(mode, 1800, mailbox), diverts=diverting()),
             account(2, transport=SipTransport.TCP, registrar_host="2001:db8::1"),
-        ),
+        )[: profile.limits.accounts],
     )
     rendered = render_handset(wanted, profile)
     quick, full = quick_and_full(profile, settings_files(rendered), wanted.mac)
     assert quick == full
-    assert len(quick.accounts) == 2
+    assert len(quick.accounts) == len(wanted.accounts)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -300,7 +300,7 @@ def test_reading_without_places_says_the_same_of_thinned_out_files(model):
             continue
         assert quick == full, lines[number]
         compared += 1
-    assert compared > 50
+    assert compared > min(50, len(lines) // 2)
 
 
 def test_reading_without_places_knows_the_value_that_means_the_default():
