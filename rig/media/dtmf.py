@@ -140,12 +140,15 @@ class DtmfReceiver:
 
     A digit is told at its first packet that arrives; a lost beginning or end does no harm. Nobody
     dials faster than :data:`MOST_DIGITS_PER_S`: what is above that is a flood and not told.
+
+    Args:
+        limit: of the call; one of its own by default.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: DigitLimit | None = None) -> None:
         self._begun: int | None = None
         self._last: DtmfEvent | None = None
-        self._limit = DigitLimit()
+        self._limit = DigitLimit() if limit is None else limit
 
     def feed(self, payload: bytes, timestamp: int, at: float | None = None) -> str | None:
         """Take one event packet.

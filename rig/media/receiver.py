@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.media.codec import Codec, Decoder, make_decoder
-from rig.media.dtmf import DtmfEvent, DtmfReceiver
+from rig.media.dtmf import DigitLimit, DtmfEvent, DtmfReceiver
 from rig.media.g711 import SAMPLE_RATE_HZ, Law
 from rig.media.latch import Latch
 from rig.media.reception import Reception
@@ -85,7 +85,8 @@ class RtpReceiver:
         self.audio = audio
         self._digit = digit
         self._codecs: dict[int, Codec] = {}
-        self._keys = DtmfReceiver()
+        self._digit_limit = DigitLimit()  # of the call: another source does not begin it anew
+        self._keys = DtmfReceiver(self._digit_limit)
         self._decoders: dict[Codec, Decoder] = {}
         self._held: dict[int, Audio | None] = {}
         self._held_at = 0.0
@@ -194,7 +195,7 @@ class RtpReceiver:
         self.reception = Reception(packet.ssrc, packet.sequence)
         self._ssrc = packet.ssrc
         self._next = packet.sequence
-        self._keys = DtmfReceiver()
+        self._keys = DtmfReceiver(self._digit_limit)
         self._decoders.clear()
 
     def _content(self, packet: RtpPacket, at: float) -> Audio | None:

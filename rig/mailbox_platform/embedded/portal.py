@@ -124,8 +124,8 @@ class Portal:
             MessageAction.PREVIOUS: lambda _: self._move(-1),
             MessageAction.DELETE: self._delete,
             MessageAction.UNDELETE: lambda _: self._undelete(),
-            MessageAction.KEEP_NEW: lambda m: [MarkNew(m), *self._move(1, "portal.kept_new")],
-            MessageAction.SAVE: lambda m: [MarkHeard(m), *self._move(1, "portal.saved")],
+            MessageAction.KEEP_NEW: lambda m: self._mark(MarkNew(m), "portal.kept_new"),
+            MessageAction.SAVE: lambda m: self._mark(MarkHeard(m), "portal.saved"),
             MessageAction.SKIP: lambda _: self._move(1),
             MessageAction.ENVELOPE: self._envelope,
             MessageAction.REPLY: lambda m: self._sending(m).reply(),
@@ -365,12 +365,20 @@ class Portal:
         self._index = max(0, self._index + step)
         return self._play_message(*before)
 
+    def _mark(self, work: MarkNew | MarkHeard, said: Sound) -> list[Command]:
+        """Mark a message and go on; one that is gone meanwhile is passed over in silence."""
+        if not self._access.is_there(work.message_id):
+            return self._move(1)
+        return [work, *self._move(1, said)]
+
     def _delete(self, message_id: str) -> list[Command]:
         self._deleted.append(message_id)
         return [Delete(message_id), *self._move(1, "portal.deleted")]
 
     def _undelete(self) -> list[Command]:
         """Take the last deletion of this call back, and go to that message."""
+        while self._deleted and not self._access.can_restore(self._deleted[-1]):
+            self._deleted.pop()  # somebody else has removed it for good, or taken it back
         if not self._deleted:
             return self._at_message("portal.nothing_deleted")
         message_id = self._deleted.pop()
@@ -422,8 +430,9 @@ class Portal:
 
     def _restore(self) -> list[Command]:
         deleted, self._deleted = self._deleted, []
-        restored: list[Command] = [Restore(message_id) for message_id in deleted]
-        return [*restored, *self._main_menu("portal.restored")]
+        restored: list[Command] = [Restore(m) for m in deleted if self._access.can_restore(m)]
+        said = "portal.restored" if restored else "portal.nothing_deleted"
+        return [*restored, *self._main_menu(said)]
 
     def _goodbye(self, *before: Sound) -> list[Command]:
         self.state = PortalState.LEAVING

@@ -124,6 +124,11 @@ class StoreAccess:
         message = self._store.message(message_id)
         return message is not None and message.state is not MessageState.DELETED
 
+    def can_restore(self, message_id: str) -> bool:
+        """Whether a message is deleted and can still be taken back."""
+        message = self._store.message(message_id)
+        return message is not None and message.state is MessageState.DELETED
+
     @property
     def has_settings(self) -> bool:
         """Whether settings can be changed by phone here."""

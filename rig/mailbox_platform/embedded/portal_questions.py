@@ -76,6 +76,10 @@ class PortalQuestions(Protocol):
         """Whether a message can be played: another call may have deleted it."""
         ...
 
+    def can_restore(self, message_id: str) -> bool:
+        """Whether a message is deleted and can still be taken back."""
+        ...
+
     @property
     def has_settings(self) -> bool:
         """Whether settings can be changed by phone here."""

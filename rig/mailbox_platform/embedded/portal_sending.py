@@ -118,6 +118,8 @@ class Sending:
         recipients = self._access.recipients_of_list(self._mailbox, entered)
         if recipients is None:
             return self.forward("portal.no_such_list")
+        if not recipients.mailboxes and not recipients.without:  # nobody is on it
+            return self.forward("portal.no_such_recipient")
         self._recipients = recipients
         return self._ready()
 

@@ -36,6 +36,16 @@ _PIECE_S = 0.02
 _KEPT_PIECES = 5
 _LOOK_S = 0.2
 
+CLAIMS = frozenset(
+    {
+        *("portal.saved", "portal.kept_new", "portal.deleted", "portal.undeleted"),
+        *("portal.restored", "portal.sent", "portal.pin_changed", "portal.greeting_saved"),
+        *("portal.greeting_chosen", "portal.standard_chosen"),
+        *("portal.auto_login_on", "portal.auto_login_off"),
+    }
+)
+"""Prompts that say that something was done; untrue when it could not be kept."""
+
 
 class PortalSession:
     """One call to the portal.
@@ -138,7 +148,7 @@ class PortalSession:
     def _speak_when_kept(self) -> None:
         """Begin to play once everything done so far lasts: nobody hears of it before.
 
-        What could not be done is said first.
+        What could not be done is said first, and that it was done is not said at all.
         """
         unsettled = next((kept for kept in reversed(self._unkept) if not kept.settled), None)
         if unsettled is not None:
@@ -148,7 +158,8 @@ class PortalSession:
         done, self._unkept = self._unkept, []
         self._held = None
         if any(kept.failure is not None for kept in done):
-            self._sounds.appendleft("portal.not_kept")
+            true = [one for one in self._sounds if one not in CLAIMS]
+            self._sounds = deque(["portal.not_kept", *true])
         if not self._ended:
             self._next_sound()
 

@@ -71,6 +71,9 @@ class Access:
     def is_there(self, message_id):
         return message_id in self.new + self.saved
 
+    def can_restore(self, message_id):
+        return message_id not in self.new + self.saved
+
     has_settings = False
 
     def must_change_pin(self, mailbox):

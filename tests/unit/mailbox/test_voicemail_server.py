@@ -474,7 +474,8 @@ async def test_an_owner_hears_that_something_could_not_be_kept_and_nothing_has_c
     await phone.hear("portal.message")
     with full_disk():
         await phone.stream.send_digits("7", on_s=0.06)
-        await phone.hear("portal.not_kept")
+        await phone.hear("portal.not_kept", "portal.end_of_messages")
+    assert "portal.deleted" not in phone.stream.heard
     await phone.hang_up()
     await bench.idle()
     assert bench.counts == (1, 0)

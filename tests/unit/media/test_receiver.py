@@ -313,6 +313,14 @@ def test_ten_thousand_events_a_second_are_a_flood_and_bounded():
     assert line.digits.endswith("#")
 
 
+def test_a_flood_does_not_begin_anew_with_every_source_it_invents():
+    line = Line()
+    for number in range(2_000):
+        press = DtmfEvent(number % 10, end=False, duration=160).pack()
+        line.take(RtpPacket(101, 0, 0, 1000 + number, press), after_s=0.0001)
+    assert BURST_DIGITS <= len(line.digits) <= BURST_DIGITS + MOST_DIGITS_PER_S * 0.2 + 1
+
+
 def test_a_digit_is_marked_where_its_event_began():
     line = Line()
     for number in range(50):
