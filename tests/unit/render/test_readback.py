@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -283,16 +284,27 @@ def test_reading_without_places_says_the_same(model, mode, mailbox):
     assert len(quick.accounts) == len(wanted.accounts)
 
 
+def telling_lines(lines):
+    """The numbers of lines worth leaving out: all, but of those that differ by digits only four.
+
+    These are the first two and the last two, so that the first and the last index are among them.
+    """
+    alike = {}
+    for number, line in enumerate(lines):
+        alike.setdefault(re.sub(rb"[0-9]+", b"0", line), []).append(number)
+    return sorted({number for same in alike.values() for number in (*same[:2], *same[-2:])})
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_reading_without_places_says_the_same_of_thinned_out_files(model):
-    """Every line in turn is left out, so that every default is taken once."""
+    """Every kind of line in turn is left out, so that every default is taken once."""
     profile = PROFILES[model]
     rendered = render_handset(intent(profile), profile)
     files = settings_files(rendered)
     name = list(files)[-1]
     lines = files[name].splitlines(keepends=True)
     compared = 0
-    for number in range(len(lines)):
+    for number in telling_lines(lines):
         thinned = {**files, name: b"".join(lines[:number] + lines[number + 1 :])}
         try:
             quick, full = quick_and_full(profile, thinned, rendered.fitted.mac)
