@@ -28,6 +28,8 @@ class Feature(StrEnum):
     VLAN_PRIORITY = "vlan_priority"
     ACCOUNT_LABEL = "account_label"
     """A label beside the display name. There, unless a profile says ``no``."""
+    PROVISIONING_URL = "provisioning_url"
+    """Where files are fetched stands in a file. It does, unless a profile says ``no``."""
     ADMIN_PASSWORD = "admin_password"  # noqa: S105 - the name of a feature
     """The password of the administrator. There, unless a profile says ``no``."""
 

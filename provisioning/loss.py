@@ -104,7 +104,7 @@ def fit_to_model(
     features = FeatureFit(profile, tables, fit.lose)
     intent = features.rest(intent)
     accounts = fit.message_keys(tuple([fit.account(account) for account in intent.accounts]))
-    accounts = fit_accounts(features.accounts(accounts), profile, fit.lose)
+    accounts = fit_accounts(features.accounts(accounts), profile, tables, fit.lose)
     modules = fit.modules(intent.expansion_modules)
     line_keys = fit.line_keys(intent, modules)
     lamp = features.lamp(fit.lamp(intent.lamp))
@@ -397,7 +397,10 @@ class _Fit:
         got_s = min(max(steps, able.minimum_s), able.maximum_s)
         if got_s != wanted_s:
             reason = (
-                f"counted in steps of {able.step_s} s, from {able.minimum_s} to {able.maximum_s} s"
+                f"the model has no setting for it; it is always {got_s} s"
+                if able.minimum_s == able.maximum_s
+                else f"counted in steps of {able.step_s} s, "
+                f"from {able.minimum_s} to {able.maximum_s} s"
             )
             self.lose(path, f"{wanted_s} s", f"{got_s} s", reason)
         return got_s

@@ -5,27 +5,28 @@ Nothing is dropped: what differs from the wish of an account is a loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from provisioning.intent import AccountIntent, DivertsIntent, MwiIntent
+from provisioning.intent import AccountIntent, DivertsIntent, MwiIntent, SipTransport
+from provisioning.loss_features import Lose, Tables
 from provisioning.profile_model import Profile
 
-Lose = Callable[[str, str, str, str], None]
-"""Field, wanted, got, reason."""
 _ONCE = "the handset has one setting, the one of its first account"
 
 
 def fit_accounts(
-    accounts: tuple[AccountIntent, ...], profile: Profile, lose: Lose
+    accounts: tuple[AccountIntent, ...], profile: Profile, tables: Tables, lose: Lose
 ) -> tuple[AccountIntent, ...]:
     """Fit all accounts of a handset.
 
     Args:
         accounts: by index.
         profile: of the model.
+        tables: words of its dialect.
         lose: takes each loss.
     """
+    judged = 1 if "transport" in profile.once else len(accounts)
+    accounts = (*_spoken(accounts[:judged], tables, lose), *accounts[judged:])
     once: tuple[str, ...] = profile.once
     if not profile.diversion.per_account:
         once = (*once, "diverts")
@@ -48,6 +49,24 @@ def _fit(
             lose(f"{path}.{name}", _text(wanted), _text(got), _ONCE)
             changes[name] = got
     return replace(account, **changes) if changes else account  # type: ignore[arg-type]  # names and values belong together
+
+
+def _spoken(
+    accounts: tuple[AccountIntent, ...], tables: Tables, lose: Lose
+) -> tuple[AccountIntent, ...]:
+    """The transports that the vendor's table holds; the first of them stands for any other."""
+    words = tables.get("transports")
+    if not words or all(account.transport in words for account in accounts):
+        return accounts
+    first = SipTransport(next(iter(words)))
+    fitted = []
+    for account in accounts:
+        if account.transport not in words:
+            path = f"accounts[{account.index}].transport"
+            lose(path, account.transport, first, "the vendor's table of transports lacks it")
+            account = replace(account, transport=first)  # noqa: PLW2901 - bent to fit
+        fitted.append(account)
+    return tuple(fitted)
 
 
 def _text(value: object) -> str:

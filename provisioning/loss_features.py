@@ -112,7 +112,11 @@ class FeatureFit:
         return replace(calls, **changes)  # type: ignore[arg-type]  # names and values belong together
 
     def provisioning(self, wanted: ProvisioningIntent) -> ProvisioningIntent:
-        """Fit the credentials for fetching."""
+        """Fit where and with which credentials files are fetched."""
+        if self._without(Feature.PROVISIONING_URL):
+            reason = "no file of this model holds it; it comes by DHCP or by hand"
+            self._lose("provisioning.url", wanted.url, "", reason)
+            wanted = replace(wanted, url="")
         if not wanted.user or self._able(Feature.PROVISIONING_AUTH):
             return wanted
         self._lacks("provisioning.user", wanted.user, Feature.PROVISIONING_AUTH)

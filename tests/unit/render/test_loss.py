@@ -150,7 +150,10 @@ def test_periodic_fetching_that_is_too_frequent_or_off():
         never = ProvisioningIntent("tftp://10.0.0.1", 0)
         profile = PROFILES[model]
         rendered = render_handset(intent(profile, provisioning=never), profile)
-        assert rendered.fitted.provisioning == never
+        lost = {loss.field for loss in rendered.losses}
+        told = "provisioning.resync_interval_s" in lost
+        assert told is (rendered.fitted.provisioning.resync_interval_s != 0)
+        assert told is not profile.intervals.resync_interval.zero
 
 
 def test_too_many_accounts_are_refused_not_dropped():

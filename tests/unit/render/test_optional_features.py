@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from render_intents import account, intent, representatives
+from render_intents import account, diverting, intent, representatives
 
 from provisioning.device_profile import load_profiles
 from provisioning.errors import UsageError
@@ -13,6 +13,7 @@ from provisioning.feature import Feature, Reach
 from provisioning.intent import (
     CallPolicyIntent,
     DiversionHeader,
+    DivertsIntent,
     DtmfMethod,
     LampPolicyIntent,
     LineKeyIntent,
@@ -21,6 +22,7 @@ from provisioning.intent import (
     MwiIntent,
     MwiMode,
     ProvisioningIntent,
+    SipTransport,
     SrtpMode,
     VlanIntent,
 )
@@ -145,6 +147,30 @@ def test_an_expiry_that_cannot_be_told_is_the_one_that_the_model_has():
     fitted, losses = fit_to_model(wanted, profile, {})
     assert fitted.accounts[0].mwi.expires_s == 3600
     assert "accounts[1].mwi.expires_s" in {loss.field for loss in losses}
+
+
+def test_what_a_handset_has_once_is_the_first_accounts():
+    base = PROFILES["T46U"]
+    profile = replace(
+        base,
+        once=("transport", "mwi"),
+        diversion=replace(base.diversion, per_account=False),
+    )
+    wanted = intent(
+        profile,
+        accounts=(
+            account(1, transport=SipTransport.TCP, mwi=MwiIntent(MwiMode.OFF)),
+            account(2, transport=SipTransport.TLS, diverts=diverting(18)),
+        ),
+    )
+    fitted, losses = fit_to_model(wanted, profile, {"transports": {"udp": "0", "tcp": "1"}})
+    first, second = fitted.accounts
+    assert (second.transport, second.mwi.mode) == (SipTransport.TCP, MwiMode.OFF)
+    assert second.diverts == first.diverts == DivertsIntent()
+    lost = {loss.field: (loss.wanted, loss.got) for loss in losses}
+    assert lost["accounts[2].transport"] == ("tls", "tcp")
+    assert lost["accounts[2].mwi"][0].startswith("subscribe")
+    assert lost["accounts[2].diverts"][0] == "always to 100, busy to *55, no_answer to +4930231250"
 
 
 def test_one_setting_for_all_accounts_is_the_first_accounts():

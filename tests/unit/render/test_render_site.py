@@ -290,7 +290,9 @@ def test_a_changed_secret_alone_is_said_in_words(tmp_path, model):
     profile = PROFILES[model]
     old = intent(profile)
     write_files(render_handset(old, profile).files, tmp_path)
-    new = replace(old, admin_password=Secret("Neues-Geheimnis"))
+    secret = Secret("Neues-Geheimnis")
+    first = replace(old.accounts[0], password=secret)
+    new = replace(old, accounts=(first, *old.accounts[1:]), admin_password=secret)
     diffs = diff_files(render_handset(new, profile).files, profile, tmp_path)
     changed = [item for item in diffs if item.state == "changed"]
     assert [(item.text, item.secrets_changed) for item in changed] == [("", True)]
