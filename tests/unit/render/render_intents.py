@@ -89,6 +89,15 @@ def labelled_key(profile: Profile, label: str, position: int = 2) -> tuple[LineK
     return (LineKeyIntent(position, kind, 1, value, label),)
 
 
+def any_key(profile: Profile, label: str, position: int) -> tuple[LineKeyIntent, ...]:
+    """One key with all that the model can write on it; with a label if any kind has one."""
+    labelled = labelled_key(profile, label, position)
+    if labelled or not profile.line_keys:
+        return labelled
+    kind, parts = next(iter(profile.line_keys.items()))
+    return (LineKeyIntent(position, kind, 1, "103" if "value" in parts else ""),)
+
+
 def intent(profile: Profile, **changes: object) -> HandsetIntent:
     mac = Mac.parse(profile.identify.mac_oui[0] + ":12:34:56")
     base = HandsetIntent(

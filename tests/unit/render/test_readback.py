@@ -9,9 +9,9 @@ import pytest
 from render_intents import (
     account,
     admin_password_of,
+    any_key,
     diverting,
     intent,
-    labelled_key,
     representatives,
 )
 
@@ -239,7 +239,7 @@ def test_every_key_and_account_position_can_be_used(model):
     keys = tuple(
         replace(key, value=str(100 + p) if key.value else "")
         for p in range(1, profile.limits.line_keys + 1)
-        for key in labelled_key(profile, f"T{p}", p)
+        for key in any_key(profile, f"T{p}", p)
     )
     assert len(keys) == profile.limits.line_keys
     wanted = intent(profile, accounts=accounts, line_keys=keys)
