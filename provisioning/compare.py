@@ -115,7 +115,7 @@ def _nearest_place(path: str, places: Mapping[str, Place]) -> Place:
 def _differences(path: str, wanted: object, got: object) -> Iterator[tuple[str, str, str]]:
     if wanted == got or _same_effect(wanted, got):
         return
-    if _unsubscribed(wanted) and _unsubscribed(got):
+    if _unsubscribed(wanted) or _unsubscribed(got):
         yield from _differences(f"{path}.mode", wanted.mode, got.mode)  # type: ignore[attr-defined]  # both are an MwiIntent
     elif isinstance(wanted, tuple) and isinstance(got, tuple) and _have_places(wanted + got):
         yield from _by_place(path, wanted, got)
@@ -164,7 +164,7 @@ def _same_effect(wanted: object, got: object) -> bool:
 
 
 def _unsubscribed(item: object) -> bool:
-    """Expiry and mailbox have no effect then."""
+    """Expiry and mailbox have no effect then, so only the mode counts."""
     return isinstance(item, MwiIntent) and item.mode is not MwiMode.SUBSCRIBE
 
 

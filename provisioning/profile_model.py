@@ -312,7 +312,7 @@ class Admin:
 
 
 AccountField = Literal[
-    "transport", "register_expires_s", "registrar_host", "registrar_port", "mwi"
+    "transport", "domain", "register_expires_s", "registrar_host", "registrar_port", "mwi"
 ]
 
 

@@ -295,3 +295,10 @@ def test_firmware_dependent_spellings_are_data_of_the_profile():
         text = b"".join(rendered.contents.values()).decode()
         for line in lines:
             assert line in text, model
+
+
+def test_where_dhcp_alone_tells_where_to_fetch_the_url_is_a_loss():
+    profile = without(PROFILES["T46U"], Feature.PROVISIONING_URL)
+    fitted, losses = fit_to_model(intent(profile), profile, {})
+    assert fitted.provisioning.url == ""
+    assert "provisioning.url" in {loss.field for loss in losses}
