@@ -43,7 +43,12 @@ def state(platform: EmbeddedPlatform) -> dict[str, object]:
 async def serve(folder: Path, t1_s: float) -> None:
     """Run until standard input ends."""
     timers = TimerValues(t1_s=t1_s, t2_s=8 * t1_s, t4_s=10 * t1_s, d_s=64 * t1_s)
-    config = PlatformConfig(sip_timers=timers, seconds_per_ring=0.2, warn_without_mail=False)
+    config = PlatformConfig(
+        sip_timers=timers,
+        seconds_per_ring=0.2,
+        warn_without_mail=False,
+        wrong_passwords_burst=1_000_000,  # mutants of credentials are wrong ones
+    )
     platform = EmbeddedPlatform(make_site(), store_dir=folder, config=config)
     await platform.start()
     reader = asyncio.StreamReader()

@@ -1,7 +1,9 @@
 """The platform's door: who a request comes from, proven by digest, before anything is told.
 
 Unknown user and wrong password get the same answer, so that nobody learns which numbers
-exist. Requests from a configured trunk need no digest.
+exist. Who has guessed wrong too often for an account is not listened to for a while, the right
+password included, so that guessing tells nothing either. Requests from a configured trunk need
+no digest.
 
 In front of the door stands a gate for REGISTER and SUBSCRIBE: who comes too often is told when
 to come back, and who brings no credentials is asked for them, both before anything is computed
@@ -14,6 +16,8 @@ Source: RFC 3261 sections 8.2.7, 21.5.4, 22 and 26, RFC 8760.
 
 from __future__ import annotations
 
+import logging
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +32,8 @@ from rig.sip.event import Address, Flow
 from rig.sip.message import Request
 from rig.sip.transaction_layer import Turned
 
+_LOG = logging.getLogger(__name__)
+_LONGEST_NAME = 64
 _GATED = frozenset({"REGISTER", "SUBSCRIBE"})
 PACKAGES = ("message-summary", "as-feature-event")
 """Event packages that phones can subscribe to."""
@@ -89,6 +95,11 @@ class Door:
         self._accounts: TokenBuckets[str] = TokenBuckets(
             config.account_rate_per_s, config.account_burst
         )
+        # By host, since ports cost nothing; by name, since many phones may share one host.
+        self._guesses: TokenBuckets[tuple[str, str]] = TokenBuckets(
+            config.wrong_passwords_per_min / 60, config.wrong_passwords_burst
+        )
+        self._guess_again_s = str(math.ceil(60 / config.wrong_passwords_per_min))
         self._beginners: TokenBuckets[str] = TokenBuckets(config.overload_begin_per_s, 1)
         self._too_often = Turned(503, headers=(("Retry-After", str(config.storm_retry_after_s)),))
 
@@ -103,6 +114,9 @@ class Door:
         if flow.remote in self._trusted and request.method != "REGISTER":
             return Trunk(flow.remote)
         try:
+            guess = (flow.remote[0], (self._verifier.claimed_user(request) or "")[:_LONGEST_NAME])
+            if guess[1] and self._guesses.level(guess, now) < 1:
+                return Refusal(403, headers=(("Retry-After", self._guess_again_s),))
             result = self._verifier.verify(request, now)
         except ProtocolError:
             return Refusal(400, "Unreadable Credentials")
@@ -114,6 +128,9 @@ class Door:
         if result.outcome != "bad":
             stale = result.outcome != "missing"
             return Refusal(401, headers=self._challenges(request, now, stale=stale))
+        self._guesses.take(guess, now)
+        if self._guesses.level(guess, now) < 1:
+            _LOG.warning("too many wrong passwords for %r from %s", guess[1], guess[0])
         return Refusal(403)
 
     def turn_away(self, request: Request, flow: Flow, now: float) -> Turned | None:

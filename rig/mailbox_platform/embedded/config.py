@@ -63,6 +63,9 @@ class PlatformConfig:
         source_burst: how many of them may come at once.
         account_rate_per_s: the same for one account, proven by digest, from wherever.
         account_burst: how many of them may come at once.
+        wrong_passwords_burst: wrong SIP passwords that one host may send for one user name before
+            it is refused whatever it sends for that name.
+        wrong_passwords_per_min: how many more it may send a minute then.
         storm_retry_after_s: Retry-After of these 503.
         overload_after_s: when requests have come faster than they are dealt with for so long,
             REGISTERs that begin anew get 503.
@@ -139,6 +142,8 @@ class PlatformConfig:
     source_burst: int = 300
     account_rate_per_s: float = 10.0
     account_burst: int = 100
+    wrong_passwords_burst: int = 5
+    wrong_passwords_per_min: float = 5.0
     storm_retry_after_s: int = 10
     overload_after_s: float = 10.0
     overload_begin_per_s: float = 200.0
@@ -253,6 +258,8 @@ class PlatformConfig:
             "source_burst",
             "account_rate_per_s",
             "account_burst",
+            "wrong_passwords_burst",
+            "wrong_passwords_per_min",
             "storm_retry_after_s",
             "overload_begin_per_s",
             "overload_retry_after_s",
