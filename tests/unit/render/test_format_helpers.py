@@ -11,6 +11,7 @@ from provisioning.formats.flat import FlatSyntax, flat_format
 from provisioning.formats.registry import format_named, known_formats
 from provisioning.formats.settings import FormatError
 from provisioning.formats.value_rule import why_unfit
+from provisioning.formats.xml_attribute_tree import AttributeTree, attribute_tree_format
 from provisioning.formats.xml_named import XmlSyntax, xml_format
 
 COLON = flat_format(FlatSyntax(separator=":", key="[a-z][a-z0-9 ]*"))
@@ -22,6 +23,9 @@ NAMED = xml_format(XmlSyntax(root="provisioning", name="name", value="value"))
 TAGS = xml_format(XmlSyntax(root="flat-profile"))
 NESTED = xml_format(XmlSyntax(root="sys", nested=True, index="index", ignored=frozenset({"v"})))
 
+TREE = attribute_tree_format(
+    AttributeTree(root="all", index={"user": "id"}, named={"setting": ("id", "value")})
+)
 LISTED = xml_format(XmlSyntax(root="sys", nested=True, id_tag="ID"))
 
 
@@ -169,3 +173,37 @@ def test_every_format_is_found_by_the_name_of_its_module():
     for name in ("settings", "registry", "flat", "../x", "os", ""):
         with pytest.raises(UsageError, match="no format"):
             format_named(name)
+
+
+TREE_TEXT = (
+    '<all><setting id="pin" value="1"/><users>\n<user id="0" name="Zo\u00eb" secret="a &lt; b">'
+    '<host port="5060"/></user><user secret="" id="1"/></users><empty/></all>'
+)
+
+
+def test_attributes_are_settings_of_their_element_and_of_those_around_it():
+    read = both(TREE, TREE_TEXT)
+    assert [(item.key, item.value, item.line) for item in read.settings] == [
+        ("pin", "1", 1),
+        ("user[0].name", "Zo\u00eb", 2),
+        ("user[0].secret", "a < b", 2),
+        ("user[0].host.port", "5060", 2),
+        ("user[1].secret", "", 2),
+    ]
+
+
+def test_an_attribute_tree_tells_what_is_odd():
+    assert both(TREE, "<all><user id='0'>text</user></all>").problems
+    assert both(TREE, "<all><user id='0' a='1'/>text</all>").problems
+    assert both(TREE, "<all><user id='0' a='1'/><user id='0' a='2'/></all>").duplicates
+    with pytest.raises(FormatError, match="root element other, expected all"):
+        TREE.read(b"<other/>", "f")
+    assert TREE.scan(b"<other/>") is None
+
+
+def test_secrets_of_an_attribute_tree_are_masked_whatever_the_quotes():
+    text = TREE_TEXT.replace('"1"', "'1'", 1)
+    masked = TREE.mask(text, ("user[0].secret", "pin"))
+    assert 'id="pin" value="***"' in masked
+    assert masked.count('secret="***"') == 2
+    assert TREE.mask(text, ()) == text
