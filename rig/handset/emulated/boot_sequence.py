@@ -2,7 +2,8 @@
 
 A model's profile says which names it asks for, in which order, and which of them it cannot do
 without. A list names further files; those are asked for at once, in their order, before the
-rest: Snom's ``setting-files``, Poly's ``CONFIG_FILES``, Yealink's ``include:config``.
+rest: Snom's ``setting-files``, Poly's ``CONFIG_FILES``, Yealink's ``include:config``, Avaya's
+``GET``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _SNOM_LIST = re.compile(rb"<setting-files\b")
 _SNOM_FILE = re.compile(rb"<file\b[^>]*?\burl\s*=\s*[\"']([^\"']+)[\"']")
 _POLY_LIST = re.compile(rb"<APPLICATION\b[^>]*?\bCONFIG_FILES\s*=\s*\"([^\"]*)\"")
 _YEALINK_INCLUDE = re.compile(rb"^\s*include:config\s+[\"<]([^\">\r\n]+)[\">]", re.MULTILINE)
+_AVAYA_GET = re.compile(rb"^GET\s+(\S+)", re.MULTILINE)
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 
 
@@ -109,6 +111,9 @@ def follow_ups(content: bytes, mac: Mac) -> list[str]:
     """
     if _YEALINK_INCLUDE.search(content):
         return [_text(name) for name in _YEALINK_INCLUDE.findall(content)]
+    if _AVAYA_GET.search(content):
+        got = [_text(name) for name in _AVAYA_GET.findall(content)]
+        return [name.replace("$MACADDR", mac.plain) for name in got]
     bare = _COMMENT.sub(b"", content)
     if _SNOM_LIST.search(bare):
         return [unescape(_text(name)) for name in _SNOM_FILE.findall(bare)]

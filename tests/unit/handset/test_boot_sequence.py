@@ -200,3 +200,9 @@ def test_a_yealink_boot_file_that_names_nothing_leaves_the_handset_without_accou
 def test_a_yealink_without_boot_files_needs_its_own_file():
     with pytest.raises(RigError, match=rf"{OWN_CFG} is required and not served"):
         walk(T46U.boot_requests(MAC), {MODEL_CFG: ORDINARY[MODEL_CFG]})
+
+
+def test_avaya_get_lines_name_files_with_the_address_put_in():
+    upgrade = b"## the phone's own file\nGET 46xxsettings.txt\r\nGET $MACADDR.cfg\n"
+    assert follow_ups(upgrade, MAC) == ["46xxsettings.txt", "001565123456.cfg"]
+    assert follow_ups(b'## GET a.cfg\nSET APPNAME "GET b.cfg"\n', MAC) == []
