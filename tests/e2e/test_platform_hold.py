@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 
 from call_kit import CallLab, Talker, call_lab, hears
-from platform_kit import ANNA, BERT, CARL, DORA, OutgoingCall, sdp
+from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, OutgoingCall, sdp
 
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
+from rig.media.prompt import marker, prompt_pcm
+from rig.media.tones import speech
 
 POLICY = DepositPolicy(vanished_s=0.5, silence_s=0.7, no_audio_s=0.5, max_message_s=30)
 HELD_S = 1.5
@@ -75,3 +77,25 @@ async def test_who_has_never_sent_audio_cannot_hold(tmp_path: Path) -> None:
         dora.stack.add_dialog(call.dialog.call_id, call.dialog.local_tag, dora.inside)
         await dora.until(lambda: dora.byes == 1, 20)
         assert (await lab.platform.counts(CARL)).new == 0
+
+
+async def test_a_message_that_was_played_to_nobody_is_not_heard(tmp_path: Path) -> None:
+    """The owner takes another call in the middle of a message: the lamp stays lit."""
+    async with call_lab(tmp_path) as lab:
+        store, carl = lab.platform.store, lab.phones[CARL]
+        store.add(CARL, DORA, prompt_pcm(marker("told")) + speech(0.4))
+        call = await carl.talk_to(PORTAL)
+        await hears(carl, "portal.enter_pin")
+        await carl.stream.send_digits("246802#1", on_s=0.06, off_s=0.06)
+        await hears(carl, "portal.message", 15)
+        held = offer(carl, "inactive")
+        assert (await carl.in_dialog(call.dialog, "INVITE", body=held)).status == 200
+        await asyncio.sleep(2.5)  # much longer than the message
+        assert (await lab.platform.counts(CARL)).new == 1
+        assert carl.byes == 0
+        back = offer(carl, "sendrecv")
+        assert (await carl.in_dialog(call.dialog, "INVITE", body=back)).status == 200
+        await hears(carl, marker("told"))
+        await hears(carl, "portal.after_message")
+        assert (await lab.platform.counts(CARL)).new == 0
+        assert (await call.request("BYE")).status == 200

@@ -35,6 +35,8 @@ _PIECE_OCTETS = 320
 _PIECE_S = 0.02
 _KEPT_PIECES = 5
 _LOOK_S = 0.2
+LONGEST_HOLD_S = 600.0
+"""A caller on hold is waited for no longer than this."""
 
 CLAIMS = frozenset(
     {
@@ -80,6 +82,7 @@ class PortalSession:
         self._timer: asyncio.TimerHandle | None = None
         self._sounds: deque[Sound] = deque()
         self._playing: asyncio.Future[bool] | None = None
+        self._sound: Sound = ""
         self._watch: SoundWatch | None = None
         self._longest_at = 0.0
         self._silence_s = silence_s
@@ -207,18 +210,33 @@ class PortalSession:
         self._stream.stop_playing()
 
     def _next_sound(self) -> None:
-        audio = self._audio(self._sounds.popleft())
-        self._playing = self._stream.start_playing(audio)
+        self._play(self._sounds.popleft())
+
+    def _play(self, sound: Sound) -> None:
+        self._sound = sound
+        self._playing = self._stream.start_playing(self._audio(sound))
         self._playing.add_done_callback(self._sound_done)
 
     def _sound_done(self, done: asyncio.Future[bool]) -> None:
         if done is not self._playing or self._ended or not done.result():
             return
-        if self._sounds:
+        if self._stream.held:
+            self._wait_for_resume(self._loop.time() + LONGEST_HOLD_S)
+        elif self._sounds:
             self._next_sound()
         else:
             self._playing = None
             self._carry_out(self._portal.played())
+
+    def _wait_for_resume(self, until: float) -> None:
+        """What ended during a hold was heard by nobody: play it again when the caller is back."""
+        self._timer = None
+        if not self._stream.held:
+            self._play(self._sound)
+        elif self._loop.time() >= until:
+            self._hang_up()
+        else:
+            self._timer = self._loop.call_later(_LOOK_S, self._wait_for_resume, until)
 
     def _audio(self, sound: Sound) -> str | bytes:
         if isinstance(sound, str):
