@@ -134,6 +134,7 @@ class Rule:
             self,
             key=key,
             index=index,
+            value=None if self.value is None else fill(self.value, variables),
             dynamic=dynamic,
             simple=self.simple and not dynamic,
             plain_words=None if dynamic else self.plain_words,

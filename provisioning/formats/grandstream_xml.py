@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from lxml import etree
 
@@ -78,12 +79,17 @@ def scan(content: bytes) -> dict[Key, str] | None:
                 return None
             continue
         for element in section:
-            name = element.get("name")
-            if element.tag != "item" or not name or len(element):
+            name = element.get("name") if element.tag == "item" else element.tag
+            if len(element) or not name or not (element.tag == "item" or _is_p_value(name)):
                 return None
             values[name, None] = element.text or ""
         count += len(section)
     return values if len(values) == count else None
+
+
+@lru_cache(maxsize=4096)
+def _is_p_value(tag: str) -> bool:
+    return _P_VALUE.fullmatch(tag) is not None
 
 
 def _read_element(
