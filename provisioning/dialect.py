@@ -205,6 +205,14 @@ class Dialect:
             )
         return self._plans[size]
 
+    def map_text(self, quirks: tuple[tuple[str, str], ...]) -> MapText:
+        """The read-back map as written, for one firmware.
+
+        Args:
+            quirks: of the profile.
+        """
+        return self._bound_for(quirks).written
+
     def _bound_for(self, quirks: tuple[tuple[str, str], ...]) -> _Bound:
         if quirks not in self._by_quirks:
             written = with_quirks(self._map, dict(quirks))

@@ -23,6 +23,7 @@ from rig.commands import (
     inventory,
     mailbox_platform,
 )
+from rig.commands.audit import audit
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
 from rig.commands.models import models
 from rig.commands.render import render
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(demo.verify)
 app.command()(render)
+app.command()(audit)
 app.command()(models)
 app.command()(serve)
 app.add_typer(inventory.app, name="inventory")

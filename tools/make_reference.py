@@ -16,6 +16,7 @@ from typing import Any
 import requirement_map
 import typer
 
+from provisioning.audit_rules import RULES
 from provisioning.device_profile import load_profiles, profile_schema
 from provisioning.profile_lint import LintLevel, lint_profiles
 from provisioning.profile_model import Profile
@@ -262,10 +263,32 @@ def faults_page() -> Iterator[str]:
     )
 
 
+def audit_page() -> Iterator[str]:
+    """The rules of the audit."""
+    yield "# Audit rules"
+    yield ""
+    yield NOTE
+    yield ""
+    yield "What `phonerig audit` looks for in configuration files that another system wrote;"
+    yield "[how to use it](../howto/audit_foreign_files.md). An *error* goes wrong on every"
+    yield "handset that reads the file as its vendor documents; a *warning* goes wrong on many"
+    yield "platforms, or is hardly meant. `--ignore RULE` leaves one out. A rule is silent where"
+    yield "what it needs is not known."
+    yield ""
+    yield from table(
+        ("rule", "severity", "what is wrong", "what comes of it", "what to do", "needs"),
+        (
+            (f"`{rule.name}`", rule.severity, rule.what, rule.why, rule.remedy, rule.needs)
+            for rule in RULES
+        ),
+    )
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": cli_page,
     "models.md": models_page,
     "fault_classes.md": faults_page,
+    "audit_rules.md": audit_page,
     "requirements.md": requirement_map.page,
 }
 

@@ -67,6 +67,7 @@ def flat_format(syntax: FlatSyntax) -> Format:
         ),
         encoding=syntax.encoding,
         newline=syntax.newline,
+        header=syntax.header,
     )
 
 

@@ -21,6 +21,7 @@ class Format:
         rule: which values a file can hold exactly.
         encoding: of the files; what it cannot hold is refused.
         newline: ends a line in the files; templates always have a line feed.
+        header: what the first line of a file must be, exactly; empty for nothing.
     """
 
     read: Callable[[bytes, str], SettingsFile]
@@ -30,6 +31,7 @@ class Format:
     rule: ValueRule = field(default_factory=ValueRule)
     encoding: str = "utf-8"
     newline: str = "\n"
+    header: str = ""
 
     def encode(self, text: str) -> bytes:
         """A rendered text as the octets of a file.
