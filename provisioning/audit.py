@@ -89,6 +89,7 @@ class _Run:
         self._found: dict[tuple[str, Position, str], Finding] = {}
         self._left_off = 0
         self._judged: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._dialects: dict[str, str] = {}
         self._done: dict[str, AuditedFile] = {}
 
     def judge(self, contents: Mapping[str, bytes]) -> Audit:
@@ -168,8 +169,9 @@ class _Run:
         files = tuple(read[path] for path in paths if path not in listed)
         phone = _phone(mac, variant, fitting, files, lists)
         for path in paths:
-            self._judged[path] = (variant.vendor, phone.models)
-            self._file(read[path], variant)
+            self._judged[path] = (phone.vendor, phone.models)
+            self._dialects[path] = variant.dialect.name
+            self._file(read[path], variant, phone.vendor)
         self._ask(phone)
 
     def _variant(self, mac: str, files: list[_Candidate]) -> int | None:
@@ -222,7 +224,7 @@ class _Run:
 
     def _belongs(self, candidate: _Candidate, number: int, own: bool) -> bool:  # noqa: FBT001
         if candidate.file.path in self._done and not candidate.mac:
-            return self._judged[candidate.file.path][0] == self._variants[number].vendor
+            return self._dialects[candidate.file.path] == self._variants[number].dialect.name
         return own or bool(self._score(candidate, number)) or number in candidate.named
 
     def _models(self, mine: list[_Candidate], number: int) -> tuple[Profile, ...]:
@@ -244,21 +246,20 @@ class _Run:
             profile
             for other, variant in enumerate(self._variants)
             if variant.dialect.name == best.dialect.name
-            and variant.vendor == best.vendor
             and sum(self._score(c, other) for c in files) == score
             for profile in variant.profiles
         )
 
     # -- rules ----------------------------------------------------------------------------
 
-    def _file(self, file: AuditedFile, variant: Variant) -> None:
+    def _file(self, file: AuditedFile, variant: Variant, vendor: str) -> None:
         if file.path in self._done:
             return
         self._done[file.path] = file
         if file.fault is not None and file.fault.what.startswith("root element"):
             others = tuple(v for v in self._variants if v.form is not variant.form)
             file = replace(file, syntax=formats_for(plain_file(file.path, file.content), others))
-        self._form(file, variant.vendor)
+        self._form(file, vendor)
 
     def _form(self, file: AuditedFile, vendor: str) -> None:
         for rule in RULES:
@@ -320,7 +321,7 @@ def _phone(
 ) -> AuditedPhone:
     """Put the files of one handset together and read them back."""
     own = tuple(p for p in fitting if p in variant.profiles) or variant.profiles
-    profile = replace(own[0], limits=_most(fitting))
+    profile = max(own, key=lambda p: (p.limits.accounts, p.limits.line_keys))
     if profile.boot.precedence == "first":
         files = tuple(reversed(files))
     plans = variant.dialect.plans(profile)
@@ -354,7 +355,7 @@ def _phone(
     readable = all(file.settings is not None for file in files)
     return AuditedPhone(
         mac=mac,
-        vendor=variant.vendor,
+        vendor=" or ".join(sorted({p.vendor for p in fitting})),
         profile=profile,
         models=tuple(p.model for p in fitting),
         files=files,
@@ -363,5 +364,6 @@ def _phone(
         handset=handset,
         handset_settings=handset_settings,
         accounts=tuple(accounts) if readable else (),
+        limits=_most(fitting),
         complete=bool(mac) and readable and len(files) >= len(wanted),
     )

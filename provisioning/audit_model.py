@@ -13,7 +13,7 @@ from enum import StrEnum
 from provisioning.audit_keys import KeyMap, Known
 from provisioning.errors import Position
 from provisioning.formats.settings import FormatError, Key, Setting, SettingsFile
-from provisioning.profile_model import Profile
+from provisioning.profile_model import Limits, Profile
 
 
 class Severity(StrEnum):
@@ -119,8 +119,8 @@ class AuditedPhone:
     Attributes:
         mac: twelve hex digits; empty for files that name no handset.
         vendor: as detected.
-        profile: of the model, with the limits of the largest model that it may be; None for a
-            vendor without a read-back map.
+        profile: of the model, or of the largest model that it may be; None for a vendor without
+            a read-back map.
         models: models that it may be.
         files: those with settings, the one that counts most last.
         lists: those that name further files.
@@ -128,8 +128,8 @@ class AuditedPhone:
         handset: fields of the handset.
         handset_settings: the settings that carry them.
         accounts: all positions of the model.
+        limits: the most that any of the models holds.
         complete: the files hold everything that the handset fetches.
-        mended: some file could be read only in part.
     """
 
     mac: str
@@ -142,8 +142,8 @@ class AuditedPhone:
     handset: Mapping[str, str] = field(default_factory=dict)
     handset_settings: Mapping[str, Setting] = field(default_factory=dict)
     accounts: tuple[AuditedAccount, ...] = ()
+    limits: Limits | None = None
     complete: bool = False
-    mended: bool = False
 
     @property
     def active(self) -> Iterator[AuditedAccount]:

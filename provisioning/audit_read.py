@@ -28,6 +28,7 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f])(?!000000)[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 _FLAT_LINE = re.compile(
     r"^[ \t]*([^\s=:#;<][^=:\n]{0,200}?)[ \t]{0,40}[=:][ \t]*([^\r\n]*)", re.MULTILINE
 )
+_XML_BEGIN = re.compile(r"[\ufeff\s]*<[?!A-Za-z_]")
 _NAME_ATTRIBUTES = ("id", "ID", "name", "key", "para")
 _VALUE_ATTRIBUTES = ("value", "val")
 _MOST_WRONG = 200
@@ -180,7 +181,7 @@ def plain_file(path: str, content: bytes) -> AuditedFile:
     text = content[:MAX_FILE_BYTES].decode("utf-8", "replace")
     if "\ufffd" in text:
         text = content[:MAX_FILE_BYTES].decode("latin-1")
-    return AuditedFile(path, content, text, text.lstrip("\ufeff \t\r\n").startswith("<"))
+    return AuditedFile(path, content, text, _XML_BEGIN.match(text) is not None)
 
 
 def read_as(file: AuditedFile, form: Format) -> AuditedFile:

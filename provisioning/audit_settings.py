@@ -16,9 +16,6 @@ from provisioning.identity import macs_in
 _KEY_BEFORE_SIGN = re.compile(r"[A-Za-z0-9_][\w.\-/]{2,120}(?=[ \t]{0,8}[=:])")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|(?:^|[._])pin(?:$|[._0-9])|key_?16", re.IGNORECASE)
 _URL_USER = re.compile(r"\b(http|tftp|ftp)://[^/\s:@]{1,80}:[^/\s@]{1,120}@", re.IGNORECASE)
-_URL_OPTION = re.compile(
-    r"\[[^\]\n]{0,80}--pwd\s+\S+[^\]\n]{0,80}\]\s*(http|tftp)://", re.IGNORECASE
-)
 _PERCENT_TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _LONGEST = 2048
@@ -128,7 +125,7 @@ def percent_twice(phone: AuditedPhone) -> Iterator[Hit]:
 def password_in_clear(phone: AuditedPhone) -> Iterator[Hit]:
     """User and password inside a URL of a transport without encryption."""
     for item in phone.items:
-        match = _URL_USER.search(item.value) or _URL_OPTION.search(item.value)
+        match = _URL_USER.search(item.value)
         if match:
             found = f"{item.key} with a password in a {match[1].lower()}:// URL"
             yield Hit(item.position, found, "https://, or user and password in their own settings")
@@ -143,9 +140,9 @@ def line_break_in_value(phone: AuditedPhone) -> Iterator[Hit]:
 
 def too_many(phone: AuditedPhone) -> Iterator[Hit]:
     """Accounts and keys that the model does not have."""
-    if phone.profile is None:
+    limits = phone.limits
+    if limits is None:
         return
-    limits = phone.profile.limits
     most = {
         "accounts": (limits.accounts, "enabled", "accounts"),
         "line_keys": (limits.line_keys, "kind", "line keys"),

@@ -149,11 +149,11 @@ def test_a_cut_file_is_noticed(path, cut):
         assert found & {"truncated", "xml-malformed", "first-line"}, found
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(secret=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=10))
 def test_no_password_is_ever_shown(secret):
     for name, base in BASES.items():
-        for other in (f"{secret}&<", f"{secret}{{{{ x }}}}", f"{secret}%2520/", secret):
+        for other in (f"{secret}&<{{{{ x }}}}", f"{secret}%2520/"):
             content = base.read_bytes().replace(b"Laterne", other.encode())
             twice = content.replace(
                 b"account.1.password", b"account.1.password = x\naccount.1.password"

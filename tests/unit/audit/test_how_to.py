@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.cli_runner import error_lines, run_cli
+from cli_runner import error_lines, run_cli
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "audit_foreign_files.md"
 SAMPLES = Path(__file__).parent / "samples"
