@@ -44,8 +44,10 @@ def waiting_switched_off(phone: AuditedPhone) -> Iterator[Hit]:
 
 def no_voicemail_number(phone: AuditedPhone) -> Iterator[Hit]:
     """The message key of an account dials nothing."""
-    if phone.profile is None or _repeated(phone):
+    if phone.profile is None or phone.keymap is None or _repeated(phone):
         return
+    if ("accounts", "voicemail_number") not in phone.keymap.carried:
+        return  # the handset has no message key that dials
     per_handset = phone.profile.mwi.voicemail_number_per == "handset"
     if per_handset and not phone.complete:
         return
@@ -118,9 +120,7 @@ def watches_neighbour(phone: AuditedPhone) -> Iterator[Hit]:
 
 
 def account_not_enabled(phone: AuditedPhone) -> Iterator[Hit]:
-    """An account with user and password that is never switched on, beside one that is."""
-    if not any(phone.active):
-        return
+    """An account with user and password that is never switched on."""
     for account in phone.accounts:
         told = account.fields.get("user") and account.fields.get("password")
         if not account.on and told and {"user", "password"} <= account.settings.keys():

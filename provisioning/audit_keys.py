@@ -15,7 +15,7 @@ from provisioning.readback_map import MapText, RuleText
 
 _DIGITS = re.compile(r"[0-9]+")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_NUMBERS = {"n": "n", "n_zero": "n_zero", "p": "p", "p_zero": "p_zero", "m": "m", "k": "k"}
+_NUMBERS = re.compile(r"[npmk](?:_[a-z]+)?")
 
 
 class Known(NamedTuple):
@@ -53,6 +53,7 @@ class KeyMap:
         """
         self._by_shape: dict[str, list[_Pattern]] = {}
         self._by_case: dict[str, list[_Pattern]] = {}
+        self.carried: set[tuple[str, str]] = set()
         self.secret: set[tuple[str, str]] = set()
         self._aliases = dict(written.aliases)
         for section in ("handset", "accounts", "line_keys", "module_keys"):
@@ -67,6 +68,8 @@ class KeyMap:
             self.secret.add((section, name))
         if not rule.key:
             return
+        if rule.value is None:
+            self.carried.add((section, name))
         pattern = _Pattern(section, name, _regex(rule.key), rule.index)
         shape = _DIGITS.sub("#", _PLACEHOLDER.sub("#", rule.key))
         self._by_shape.setdefault(shape, []).append(pattern)
@@ -83,12 +86,12 @@ class KeyMap:
     def _rightly_spelt(self, key: str) -> str:
         """The name that was meant by one whose letter case or blanks are wrong; else empty."""
         name = key.strip()
-        if self._find(name) is not None:
+        if name in self._aliases or self._find(name) is not None:
             return name if name != key else ""
         for pattern in self._by_case.get(_DIGITS.sub("#", name).lower(), ()):
             written = re.compile(pattern.name.pattern, re.IGNORECASE).fullmatch(name)
-            if written is not None:
-                return _respelt(pattern.name.pattern, name)
+            if written is not None and (meant := _respelt(pattern.name.pattern, name)) != name:
+                return meant
         by_case = {other.lower(): other for other in self._aliases}
         return by_case.get(name.lower(), "")
 
@@ -104,7 +107,7 @@ def _regex(key: str) -> re.Pattern[str]:
     for number, piece in enumerate(pieces):
         if number % 2 == 0:
             out.append(re.escape(piece))
-        elif piece in _NUMBERS and piece not in seen:
+        elif _NUMBERS.fullmatch(piece) and piece not in seen:
             seen.add(piece)
             out.append(f"(?P<{piece}>[0-9]{{1,6}})")
         else:
@@ -117,11 +120,9 @@ def _known(pattern: _Pattern, groups: dict[str, str], index: int | None) -> Know
     if index is not None and (found := _PLACEHOLDER.fullmatch(pattern.index)):
         numbers[found[1]] = index
     number = 0
-    for name in ("n", "p", "k"):
-        if name in numbers:
-            number = numbers[name]
-        elif f"{name}_zero" in numbers:
-            number = numbers[f"{name}_zero"] + 1
+    for name, found_number in numbers.items():
+        if name[0] in "npk":
+            number = found_number + name.endswith("_zero")
     return Known(pattern.section, pattern.field, number, numbers.get("m", 0))
 
 

@@ -16,6 +16,13 @@ from provisioning.audit_rules import RULES
 
 SAMPLES = Path(__file__).parent / "samples"
 CASES = sorted(path.parent.name for path in SAMPLES.glob("*/expected.yaml"))
+WITHOUT_DIALECT = {
+    "blank_in_name": "alcatel",
+    "number_for_address": "alcatel",
+    "panasonic_first_line": "panasonic",
+    "subscription_off_panasonic": "panasonic",
+}
+"""Samples that are judged as if their vendor had no dialect, by what is known of single names."""
 HOSTILE = {"too-large"}
 """Rules whose samples are made by the tests, because nobody wants them in a repository."""
 
@@ -33,9 +40,15 @@ def places(result):
     return sorted((f.rule.name, f.position.file, f.position.line) for f in result.findings)
 
 
+def profiles_for(case, profiles):
+    if case not in WITHOUT_DIALECT:
+        return profiles
+    return {name: p for name, p in profiles.items() if p.vendor in {"yealink", "snom", "poly"}}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_fault_is_named_where_it_stands_and_nothing_else(case, profiles):
-    result = audit(contents_of(SAMPLES / case / "faulty"), profiles)
+    result = audit(contents_of(SAMPLES / case / "faulty"), profiles_for(case, profiles))
     assert places(result) == expected_of(case)
     for finding in result.findings:
         assert finding.found
@@ -44,7 +57,7 @@ def test_the_fault_is_named_where_it_stands_and_nothing_else(case, profiles):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_healed_twin_is_silent(case, profiles):
-    result = audit(contents_of(SAMPLES / case / "healed"), profiles)
+    result = audit(contents_of(SAMPLES / case / "healed"), profiles_for(case, profiles))
     assert places(result) == []
     assert result.unknown == ()
 
