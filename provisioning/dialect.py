@@ -249,7 +249,7 @@ class _Bound:
         return self._plans[name]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def load_dialect(name: str, format_name: str, folder: Path | None = None) -> Dialect:
     """A dialect, loaded once.
 
