@@ -386,7 +386,7 @@ class EmbeddedPlatform:
             self._warned_of_mail = True
             _LOG.warning(
                 "platform %r has no mail server, so nothing is mailed for %s; messages stay in "
-                "the mailbox. Give PlatformConfig(mail=...) to send mail.",
+                "the mailbox. Give PlatformConfig(mail=...) or --smtp to send mail.",
                 self.name,
                 ", ".join(wanting),
             )

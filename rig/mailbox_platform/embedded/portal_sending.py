@@ -169,15 +169,18 @@ class Sending:
         return self._ready()
 
     def _send(self) -> list[Command]:
-        recipients = self._recipients
-        said: list[Sound] = ["portal.sent"] if recipients.mailboxes else []
-        for number in recipients.without:
+        # Between the question and the answer a mailbox may have become full, or been switched off.
+        chosen, takes = self._recipients, self._access.recipients_of_number
+        taking = tuple(one for one in chosen.mailboxes if takes(one).mailboxes)
+        lost = tuple(one for one in chosen.mailboxes if one not in taking)
+        said: list[Sound] = ["portal.sent"] if taking else []
+        for number in (*lost, *chosen.without):
             said += ["portal.not_delivered", *spoken_digits(number)]
-        if not recipients.mailboxes:
+        if not taking:
             return self._back(*said)
         work = Send(
             sender=self._mailbox,
-            recipients=recipients.mailboxes,
+            recipients=taking,
             message_id=self._forwarded,
             with_recording=self._has_recording,
             urgent=self._urgent,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from portal_kit import ANNA, CARL, PIN, Office, PortalCall
+from portal_kit import ANNA, CARL, ERIK, PIN, Office, PortalCall
 
 from provisioning.secret import Secret
+from rig.mailbox_platform.base import MailboxOptions
 
 
 def remove(office: Office, message_id: str) -> None:
@@ -104,6 +105,29 @@ def test_a_list_with_oneself_and_somebody_without_a_mailbox(tmp_path: Path) -> N
     said = call.prompts[call.prompts.index("portal.sent") :]
     assert said[1:5] == ["portal.not_delivered", "spoken.1", "spoken.0", "spoken.2"]
     assert (office.counts(ANNA), office.counts(CARL)) == ((1, 1), (1, 0))
+
+
+@pytest.mark.parametrize("last", ["full", "off"])
+def test_a_mailbox_that_closes_before_the_confirmation_gets_nothing(
+    tmp_path: Path, last: str
+) -> None:
+    office = Office(tmp_path, most=2)
+    number = office.service.lists.create(ANNA, "Zwei")
+    for member in ("103", "105"):
+        office.service.lists.add_member(ANNA, number, member)
+    call, _ = at_a_message(office)
+    call.keys(f"!62{number}#")
+    if last == "off":
+        office.settings.set_options(CARL, MailboxOptions(active=False))
+    else:
+        office.leave(CARL, ERIK)
+        office.leave(CARL, ERIK)
+    before = office.counts(CARL)
+    call.heard.clear()
+    call.keys("1")
+    assert call.prompts[:3] == ["portal.sent", "portal.not_delivered", "spoken.plus"]
+    assert office.counts(CARL) == before
+    assert office.counts(ERIK) == (1, 0)
 
 
 def test_a_pin_that_is_changed_while_it_is_typed(tmp_path: Path) -> None:
