@@ -317,7 +317,8 @@ def test_reading_without_places_says_the_same_of_thinned_out_files(model):
     name = list(files)[-1]
     lines = files[name].splitlines(keepends=True)
     compared = 0
-    for number in telling_lines(lines):
+    told = telling_lines(lines)
+    for number in told:
         thinned = {**files, name: b"".join(lines[:number] + lines[number + 1 :])}
         try:
             quick, full = quick_and_full(profile, thinned, rendered.fitted.mac)
@@ -325,7 +326,7 @@ def test_reading_without_places_says_the_same_of_thinned_out_files(model):
             continue
         assert quick == full, lines[number]
         compared += 1
-    assert compared > min(50, len(lines) // 2)
+    assert compared > min(50, len(told) // 2)
 
 
 def test_reading_without_places_knows_the_value_that_means_the_default():
