@@ -34,8 +34,32 @@ _sent = _Sent()
 sys.addaudithook(_sent.hear)
 
 
+LONGEST_FIRST = (
+    "test_robot_suites.py",
+    "test_cli_program.py",
+    "test_verdict_adversary.py",
+    "test_closed_loop.py",
+    "test_benchmarks_run.py",
+    "test_all_models_boot.py",
+    "test_seeded_faults.py",
+    "test_hostile_notify.py",
+    "test_settings_pages.py",
+    "test_examples.py",
+    "test_pytest_plugin.py",
+    "test_platform_tshark.py",
+    "test_store_kill.py",
+)
+"""Files that take longest as a whole begin first, so that none of them runs alone at the end."""
+
+
+def _rank(item: pytest.Item) -> int:
+    name = item.path.name
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests of the folders that count the requirements of their names as a marker."""
+    items.sort(key=_rank)
     for item in items:
         if not item.path.is_relative_to(ROOT) or not isinstance(item, pytest.Function):
             continue
