@@ -29,7 +29,7 @@ from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.media.tones import speech
 
 FIRST = 1000
-AT_ONCE = 25
+AT_ONCE = 8
 LIMIT_S = 240
 HEAD = """\
 site:
