@@ -67,7 +67,7 @@ class Service:
         for line in self.process.stdout:
             self._fresh.put(line.rstrip("\n"))
 
-    def wait_for(self, pattern, timeout_s=30):
+    def wait_for(self, pattern, timeout_s=90):
         """Wait until a line matches, the ones already read included."""
         for line in self.lines:
             if found := re.search(pattern, line):
