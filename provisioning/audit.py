@@ -122,20 +122,19 @@ class _Run:
     def _candidate(self, path: str, content: bytes) -> _Candidate:
         pure = PurePosixPath(path.replace("\\", "/"))
         file = plain_file(path, content)
+        found = [
+            (number, profile, match)
+            for number, variant in enumerate(self._variants)
+            for profile in variant.profiles
+            if (match := path_match(profile, pure.name)) is not None
+        ]
+        exact = any(match.exact for _, _, match in found)
         named: dict[int, tuple[Profile, ...]] = {}
-        macs: set[str] = set()
-        is_list = exact = False
-        for number, variant in enumerate(self._variants):
-            fitting = []
-            for profile in variant.profiles:
-                match = path_match(profile, pure.name)
-                if match is not None:
-                    fitting.append(profile)
-                    macs.add(match.mac)
-                    is_list = is_list or match.list
-                    exact = exact or match.exact
-            if fitting:
-                named[number] = tuple(fitting)
+        for number, profile, match in found:
+            if match.exact or not exact:
+                named[number] = (*named.get(number, ()), profile)
+        macs = {match.mac for _, _, match in found}
+        is_list = any(match.list for _, _, match in found)
         macs.discard("")
         mac = min(macs) if macs else "" if named else mac_in(pure.name)
         return _Candidate(file, pure.name, str(pure.parent), mac, named, is_list, exact)
@@ -176,7 +175,7 @@ class _Run:
 
     def _variant(self, mac: str, files: list[_Candidate]) -> int | None:
         """The dialect that knows most of the settings; the name and the MAC break ties."""
-        best: tuple[tuple[int, int, int], int] | None = None
+        best: tuple[tuple[int, int, int, int], int] | None = None
         for number, variant in enumerate(self._variants):
             named = sum(number in c.named for c in files)
             score = sum(self._score(c, number) for c in files)
@@ -187,10 +186,14 @@ class _Run:
             )
             if not score and not self._named_only(files, number, oui=oui):
                 continue
-            rank = (score, int(oui) + named, -number)
+            rank = (score, self._clean(files, number), int(oui) + named, -number)
             if best is None or rank > best[0]:
                 best = (rank, number)
         return best[1] if best else None
+
+    def _clean(self, files: list[_Candidate], number: int) -> int:
+        """How many files a syntax reads as they are."""
+        return sum(self._reading(c.file, number).fault is None for c in files)
 
     def _named_only(self, files: list[_Candidate], number: int, *, oui: bool) -> bool:
         """Whether names alone say whose the files are, though no setting is known."""
@@ -242,11 +245,13 @@ class _Run:
         """Models of all firmwares of a dialect between which the files do not decide."""
         best = self._variants[number]
         score = sum(self._score(c, number) for c in files)
+        clean = self._clean(files, number)
         return tuple(
             profile
             for other, variant in enumerate(self._variants)
             if variant.dialect.name == best.dialect.name
             and sum(self._score(c, other) for c in files) == score
+            and self._clean(files, other) == clean
             for profile in variant.profiles
         )
 
@@ -357,7 +362,7 @@ def _phone(
         mac=mac,
         vendor=" or ".join(sorted({p.vendor for p in fitting})),
         profile=profile,
-        models=tuple(p.model for p in fitting),
+        profiles=fitting,
         files=files,
         lists=lists,
         keymap=variant.keymap,

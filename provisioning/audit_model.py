@@ -121,7 +121,7 @@ class AuditedPhone:
         vendor: as detected.
         profile: of the model, or of the largest model that it may be; None for a vendor without
             a read-back map.
-        models: models that it may be.
+        profiles: models that it may be.
         files: those with settings, the one that counts most last.
         lists: those that name further files.
         keymap: which setting carries what.
@@ -135,7 +135,7 @@ class AuditedPhone:
     mac: str
     vendor: str
     profile: Profile | None
-    models: tuple[str, ...]
+    profiles: tuple[Profile, ...]
     files: tuple[AuditedFile, ...]
     lists: tuple[AuditedFile, ...] = ()
     keymap: KeyMap | None = None
@@ -144,6 +144,11 @@ class AuditedPhone:
     accounts: tuple[AuditedAccount, ...] = ()
     limits: Limits | None = None
     complete: bool = False
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that it may be."""
+        return tuple(profile.model for profile in self.profiles)
 
     @property
     def active(self) -> Iterator[AuditedAccount]:

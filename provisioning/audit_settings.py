@@ -215,10 +215,8 @@ def boot_file_hides(phone: AuditedPhone) -> Iterator[Hit]:
 
 def file_name_case(phone: AuditedPhone) -> Iterator[Hit]:
     """A file whose name the handset asks for in other letter case."""
-    if phone.profile is None:
-        return
     for file in (*phone.files, *phone.lists):
         name = file.path.replace("\\", "/").rsplit("/", 1)[-1]
-        match = path_match(phone.profile, name)
-        if match is not None and not match.exact and match.expected != name:
-            yield Hit(Position(file.path), name, match.expected)
+        matches = [m for p in phone.profiles if (m := path_match(p, name)) is not None]
+        if matches and not any(match.exact for match in matches):
+            yield Hit(Position(file.path), name, matches[0].expected)
