@@ -174,8 +174,8 @@ class _Run:
         self._ask(phone)
 
     def _variant(self, mac: str, files: list[_Candidate]) -> int | None:
-        """The dialect that knows most of the settings; the name and the MAC break ties."""
-        best: tuple[tuple[int, int, int, int], int] | None = None
+        """The dialect of the vendor that the MAC is from, else that knows most of the settings."""
+        best: tuple[tuple[int, ...], int] | None = None
         for number, variant in enumerate(self._variants):
             named = sum(number in c.named for c in files)
             score = sum(self._score(c, number) for c in files)
@@ -186,7 +186,8 @@ class _Run:
             )
             if not score and not self._named_only(files, number, oui=oui):
                 continue
-            rank = (score, self._clean(files, number), int(oui) + named, -number)
+            clean = self._clean(files, number)
+            rank = (int(oui and named > 0), score, clean, int(oui) + named, -number)
             if best is None or rank > best[0]:
                 best = (rank, number)
         return best[1] if best else None
@@ -220,7 +221,8 @@ class _Run:
             if form.xml == file.xml or not file.text.strip():
                 self._read[key] = read_as(file, form)
             else:
-                what = f"root element none, expected {'XML' if form.xml else 'lines of text'}"
+                found, expected = ("none", "XML") if form.xml else ("of XML", "lines of text")
+                what = f"root element {found}, expected {expected}"
                 fault = FormatError(Position(file.path, 1), what)
                 self._read[key] = replace(file, fault=fault, encoding=form.encoding)
         return self._read[key]

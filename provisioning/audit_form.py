@@ -192,7 +192,7 @@ def first_line(file: AuditedFile) -> Iterator[Hit]:
 def wrong_root(file: AuditedFile) -> Iterator[Hit]:
     """A file in the layout of another firmware or vendor."""
     fault = file.fault
-    if fault is not None and file.xml and fault.what.startswith("root element"):
+    if fault is not None and fault.what.startswith("root element"):
         found, _, expected = fault.what.partition(", expected ")
         hint = f" (readable as {', '.join(file.syntax)})" if file.syntax else ""
         yield Hit(fault.position, found + hint, expected)
