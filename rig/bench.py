@@ -32,7 +32,7 @@ from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
 from rig.mail_sink import MailSink
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 from rig.timeline import (
     Address,
     FetchSeen,

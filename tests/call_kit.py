@@ -27,7 +27,7 @@ from rig.clock import now
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.stored_message import StoredMessage
+from rig.mailbox_platform.embedded.store.stored_message import StoredMessage
 from rig.media.stream import AudioStream
 from rig.sip.dialog import Dialog
 from rig.sip.event import Flow

@@ -13,13 +13,11 @@ from provisioning.inventory_model import MailboxSettings
 from provisioning.inventory_site import Site
 from provisioning.secret import Secret
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
-from rig.mailbox_platform.embedded.portal import Portal
-from rig.mailbox_platform.embedded.portal_access import StoreAccess
-from rig.mailbox_platform.embedded.portal_commands import (
+from rig.mailbox_platform.embedded.portal.portal import Portal
+from rig.mailbox_platform.embedded.portal.portal_access import StoreAccess
+from rig.mailbox_platform.embedded.portal.portal_commands import (
     Command,
     HangUp,
     MessageSound,
@@ -29,11 +27,13 @@ from rig.mailbox_platform.embedded.portal_commands import (
     StopRecording,
     Wait,
 )
-from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
-from rig.mailbox_platform.embedded.portal_work import PortalWork
-from rig.mailbox_platform.embedded.self_service import SelfService
+from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu, load_portal_menu
+from rig.mailbox_platform.embedded.portal.portal_work import PortalWork
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import Kept, MessageStore
+from rig.mailbox_platform.embedded.store.store import Kept, MessageStore
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
+from rig.mailbox_platform.embedded.voicemail.mailbox_directory import PlatformMailboxDirectory
+from rig.mailbox_platform.embedded.voicemail.self_service import SelfService
 
 ERIK = "+493023125105"
 """Owner of a mailbox."""

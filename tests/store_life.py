@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.greeting_book import GreetingBook
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
-from rig.mailbox_platform.embedded.store import Kept, MessageState, MessageStore
+from rig.mailbox_platform.embedded.store.store import Kept, MessageState, MessageStore
+from rig.mailbox_platform.embedded.voicemail.greeting_book import GreetingBook
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 
 BOXES = ("+493023125101", "+493023125103")
 SHORT = ["add", "heard", "greeting", "pin", "delete", "expunge"]

@@ -12,8 +12,8 @@ from provisioning.secret import Secret, SecretReferenceError, SecretResolver
 from rig.commands.common import complain, read_address
 
 if TYPE_CHECKING:
-    from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
-    from rig.mailbox_platform.embedded.mail_config import MailConfig
+    from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
+    from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
     from rig.mailbox_platform.embedded.web.web_config import WebConfig
 
 SMTP_PORT = 25
@@ -53,7 +53,7 @@ def deposit_policy(
         min_message_s: shortest message, seconds.
         silence_s: silence that ends a recording, seconds.
     """
-    from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
+    from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 
     usual = DepositPolicy()
     return replace(
@@ -87,7 +87,7 @@ def mail_config(
     Raises:
         UsageError: a switch without the one it needs, or values that cannot work.
     """
-    from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
+    from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 
     if tls not in set(StartTls):
         raise UsageError(f"--smtp-tls is {tls!r}; expected one of: {', '.join(StartTls)}")

@@ -8,9 +8,9 @@ from typing import Any
 from robot.api.deco import keyword
 
 from rig.assertion import InconclusiveError, ProductFailure
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.greeting_book import Announcement, GreetingBook
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.greeting_book import Announcement, GreetingBook
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.media.prompt import personal_greeting, prompt_pcm
 from rig.media.wav import to_wav
 from rig.robotlib.component import Component

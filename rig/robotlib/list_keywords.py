@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from robot.api.deco import keyword
 
-from rig.mailbox_platform.embedded.list_book import ListBook
+from rig.mailbox_platform.embedded.voicemail.list_book import ListBook
 from rig.robotlib.component import Component
 from rig.robotlib.refusal import refusals
 

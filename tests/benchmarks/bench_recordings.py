@@ -23,11 +23,11 @@ from figures import arguments, report
 from rtp_load import SAMPLES, RtpLoad, payload
 
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.rules import CallerKind
-from rig.mailbox_platform.embedded.store import MessageStore
-from rig.mailbox_platform.embedded.voicemail import VoicemailServer
+from rig.mailbox_platform.embedded.calls.rules import CallerKind
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.voicemail import VoicemailServer
 from rig.media.g711 import Law, decode
 from rig.media.wav import from_wav
 from rig.sip.sdp import SessionDescription, make_offer

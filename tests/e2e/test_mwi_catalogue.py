@@ -18,9 +18,9 @@ from platform_kit import ANNA, BERT, CARL, DOMAIN, DORA, Phone, make_site, with_
 from provisioning.inventory_model import MailboxSettings
 from provisioning.secret import Secret
 from rig.errors import UsageError
-from rig.mailbox_platform.embedded.alias_book import AliasBook
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.mailbox_platform.embedded.voicemail.alias_book import AliasBook
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import Counts, parse_summary
 from rig.sip.subscription_state import SubscriptionStateValue

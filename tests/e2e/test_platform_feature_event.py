@@ -13,7 +13,7 @@ from lxml import etree
 from platform_kit import ANNA, CARL, DOMAIN, DORA, make_site
 
 from rig.mailbox_platform.base import ForwardRule, UserServices
-from rig.mailbox_platform.embedded.feature_event import (
+from rig.mailbox_platform.embedded.calls.feature_event import (
     MEDIA_TYPE,
     NAMESPACE,
     PACKAGE,

@@ -9,7 +9,7 @@ from call_kit import CallLab, Talker, call_lab, hears
 from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, OutgoingCall, sdp
 
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 from rig.media.prompt import marker, prompt_pcm
 from rig.media.tones import speech
 

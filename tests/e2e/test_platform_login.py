@@ -22,11 +22,11 @@ from platform_kit import (
 
 from provisioning.secret import Secret
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
-from rig.mailbox_platform.embedded.pin_book import PinPolicy
-from rig.mailbox_platform.embedded.portal import PortalState
-from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
-from rig.mailbox_platform.embedded.voicemail_transfer import CallTransfer
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
+from rig.mailbox_platform.embedded.portal.portal import PortalState
+from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu, load_portal_menu
+from rig.mailbox_platform.embedded.voicemail.pin_book import PinPolicy
+from rig.mailbox_platform.embedded.voicemail.voicemail_transfer import CallTransfer
 from rig.media.prompt import marker
 
 PIN, CARLS_PIN = "135791", "246802"

@@ -27,8 +27,8 @@ from provisioning.inventory_site import Site
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.mail_config import MailConfig
-from rig.mailbox_platform.embedded.mail_queue import MailRecord, MailState
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
+from rig.mailbox_platform.embedded.mail.mail_queue import MailRecord, MailState
 from rig.media.prompt import marker, prompt_pcm
 from rig.media.wav import from_wav
 from rig.sip.message_summary import Counts, parse_summary

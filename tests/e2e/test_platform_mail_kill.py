@@ -17,8 +17,8 @@ from platform_kit import CARL, make_site
 from provisioning.inventory_site import Site
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.mail_config import MailConfig
-from rig.mailbox_platform.embedded.mail_queue import MailState
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
+from rig.mailbox_platform.embedded.mail.mail_queue import MailState
 
 REDIRECT, COPY = "redirect@carl.example", "copy@carl.example"
 TESTS = Path(__file__).parent.parent

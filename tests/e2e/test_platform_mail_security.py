@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 from mail_sink import MailSink
 
 from provisioning.secret import Secret
-from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
-from rig.mailbox_platform.embedded.mail_transport import Attempt, AttemptResult, SmtpTransport
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
+from rig.mailbox_platform.embedded.mail.mail_transport import Attempt, AttemptResult, SmtpTransport
 
 PASSWORD = "geheim-und-lang-4711"
 CONTENT = b"Subject: x\r\n\r\nbody\r\n"

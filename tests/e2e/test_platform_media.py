@@ -14,7 +14,7 @@ from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, Phone, TalkingCall, mak
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
 from rig.media.codec import Codec, codec_of
 from rig.media.inband import HIGH_HZ, KEYS, LOW_HZ, InbandDigits
 from rig.media.prompt import marker, prompt_pcm

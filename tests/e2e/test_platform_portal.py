@@ -23,7 +23,7 @@ from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, make_site, with_user
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.portal_menu import load_portal_menu
+from rig.mailbox_platform.embedded.portal.portal_menu import load_portal_menu
 from rig.media.prompt import marker
 from rig.sip.message_summary import Counts, parse_summary
 

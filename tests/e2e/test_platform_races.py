@@ -16,7 +16,7 @@ from platform_kit import CARL, DORA, OutgoingCall, sdp
 
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 from rig.media.g711 import SAMPLE_RATE_HZ
 from rig.sip.dialog import Dialog
 from rig.sip.message import Request, Response

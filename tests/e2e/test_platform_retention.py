@@ -10,8 +10,8 @@ from platform_kit import ANNA, CARL, Phone, make_site
 from rig.clock import now
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.retention import Retention
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store.retention import Retention
+from rig.mailbox_platform.embedded.store.store import MessageStore
 from rig.sip.message_summary import parse_summary
 
 DAY_S = 86_400.0

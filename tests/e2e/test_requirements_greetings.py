@@ -12,8 +12,8 @@ from xsi_kit import Web, running
 
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.greeting_book import Announcement
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
+from rig.mailbox_platform.embedded.voicemail.greeting_book import Announcement
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.media.prompt import marker, prompt_pcm
 from rig.media.wav import to_wav
 

@@ -14,7 +14,7 @@ from small_registrar import body
 from xsi_kit import Web, running
 
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.media.prompt import marker, prompt_pcm
 from rig.media.wav import to_wav
 from rig.sip.message import Request

@@ -16,7 +16,7 @@ from provisioning.inventory_model import MailboxSettings
 from provisioning.secret import Secret
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.list_book import ListBook
+from rig.mailbox_platform.embedded.voicemail.list_book import ListBook
 from rig.media.prompt import marker, prompt_pcm
 from rig.sip.message_summary import Counts, parse_summary
 

@@ -14,8 +14,8 @@ from settings_kit import SOUND, Browser, settings_platform, spoken_tone
 from provisioning.pin import pin_faults
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.media.wav import from_wav, to_wav
 
 PIN, NEW_PIN = "135791", "975310"

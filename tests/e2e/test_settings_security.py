@@ -18,7 +18,7 @@ from rig.errors import RigError, UsageError
 from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.store import StoreFailure
+from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 

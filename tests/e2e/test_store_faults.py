@@ -65,7 +65,7 @@ PROGRAM = """
 import json, os, subprocess, sys
 from pathlib import Path
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store.store import MessageStore
 
 folder, box = Path(sys.argv[1]), "+493023125101"
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], check=True)

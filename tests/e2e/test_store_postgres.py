@@ -19,8 +19,8 @@ from rig.errors import RigError, UsageError
 from rig.mailbox_platform.base import ForwardRule, UserServices
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.store import MessageStore
-from rig.mailbox_platform.embedded.store_url import DatabaseUrl
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.timeline import MailboxSeen
 
 PCM = b"\x01\x00" * 4000

@@ -17,7 +17,7 @@ from xsi_kit import ACTIONS, AUDIO, XSI, Web, basic, running
 
 from rig.mailbox_platform.base import ForwardRule
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.media.wav import from_wav, to_wav
 from rig.sip.message_summary import Counts, parse_summary
 

@@ -17,10 +17,10 @@ from peers import require_peer
 from rig.capture.export import export_packets
 from rig.capture.packet import CapturedPacket
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.rules import CallerKind
-from rig.mailbox_platform.embedded.store import MessageStore
-from rig.mailbox_platform.embedded.voicemail import VoicemailServer
+from rig.mailbox_platform.embedded.calls.rules import CallerKind
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.voicemail import VoicemailServer
 from rig.media.rtcp import unpack_compound
 from rig.media.stream import AudioStream
 from rig.media.tones import speech

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from provisioning.pin import outside_platform_ranges
 from rig.errors import UsageError
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
-from rig.mailbox_platform.embedded.mail_config import MailConfig
-from rig.mailbox_platform.embedded.pin_book import PinPolicy
-from rig.mailbox_platform.embedded.portal_menu import PortalMenu
-from rig.mailbox_platform.embedded.store_url import DatabaseUrl
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
+from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
+from rig.mailbox_platform.embedded.voicemail.pin_book import PinPolicy
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 from rig.media.spoken import TONES, require_language
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
@@ -99,7 +99,7 @@ class PlatformConfig:
         warn_without_mail: log once which mailboxes want mail when there is no mail server;
             switch it off where mail is no part of the exercise.
         portal_menu: keys and times of the voice portal, or None for those that come with the
-            package (:func:`.portal_menu.load_portal_menu` reads a file of one's own).
+            package (:func:`.portal.portal_menu.load_portal_menu` reads a file of one's own).
         sip_timers: base values of the SIP transaction timers; shorter ones end lost
             transactions sooner, for a platform and phones on one machine.
         prompt_language: of prompts and standard greetings: ``tones`` (short sounds for programs),

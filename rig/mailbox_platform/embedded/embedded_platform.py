@@ -14,15 +14,15 @@ from provisioning.inventory_site import Site
 from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
-from rig.mailbox_platform.embedded.alias_book import AliasBook
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.mail_queue import MailRecord
+from rig.mailbox_platform.embedded.mail.mail_queue import MailRecord
 from rig.mailbox_platform.embedded.running import PlatformParts, RunningPlatform
-from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import Kept, MessageStore
+from rig.mailbox_platform.embedded.store.store import Kept, MessageStore
+from rig.mailbox_platform.embedded.voicemail.alias_book import AliasBook
+from rig.mailbox_platform.embedded.voicemail.self_service import SelfService
 from rig.mailbox_platform.embedded.web.settings_server import SettingsServer
 from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
 from rig.mailbox_platform.embedded.xsi.backend import Backend

@@ -16,30 +16,30 @@ from provisioning.secret import Secret
 from rig.clock import Clock
 from rig.mailbox_platform.base import MailboxListener, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.access import PACKAGES, Door, Refusal
+from rig.mailbox_platform.embedded.calls.feature_event import PACKAGE as FEATURE_PACKAGE
+from rig.mailbox_platform.embedded.calls.feature_notifier import FeatureNotifier
+from rig.mailbox_platform.embedded.calls.router import Router
+from rig.mailbox_platform.embedded.calls.routing_context import RoutingContext
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory, UserTarget
-from rig.mailbox_platform.embedded.feature_event import PACKAGE as FEATURE_PACKAGE
-from rig.mailbox_platform.embedded.feature_notifier import FeatureNotifier
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects
-from rig.mailbox_platform.embedded.mailbox_directory import PlatformMailboxDirectory
-from rig.mailbox_platform.embedded.mwi import PACKAGE, MwiService
-from rig.mailbox_platform.embedded.mwi_summary import (
+from rig.mailbox_platform.embedded.mail.mail_service import MailService, release_redirects
+from rig.mailbox_platform.embedded.mwi.mwi import PACKAGE, MwiService
+from rig.mailbox_platform.embedded.mwi.mwi_summary import (
     SummaryWriter,
     check_others,
     lamp_changes,
     others_from_text,
     others_to_text,
 )
-from rig.mailbox_platform.embedded.portal_menu import load_portal_menu
+from rig.mailbox_platform.embedded.portal.portal_menu import load_portal_menu
 from rig.mailbox_platform.embedded.registrar import Registrar
-from rig.mailbox_platform.embedded.retention import Retention
-from rig.mailbox_platform.embedded.router import Router
-from rig.mailbox_platform.embedded.routing_context import RoutingContext
-from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import MessageStore
-from rig.mailbox_platform.embedded.voicemail import VoicemailServer
+from rig.mailbox_platform.embedded.store.retention import Retention
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail.mailbox_directory import PlatformMailboxDirectory
+from rig.mailbox_platform.embedded.voicemail.self_service import SelfService
+from rig.mailbox_platform.embedded.voicemail.voicemail import VoicemailServer
 from rig.sip.digest import DigestVerifier
 from rig.sip.event import Flow
 from rig.sip.message import Request, Response

@@ -21,8 +21,8 @@ from provisioning.inventory_model import Forward, ForwardPlace, MailboxSettings,
 from provisioning.inventory_site import Site
 from rig.errors import RigError, UsageError
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
-from rig.mailbox_platform.embedded.mail_rules import mails_for
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.mail.mail_rules import mails_for
+from rig.mailbox_platform.embedded.store.store import MessageStore
 
 _OPTIONS = "options"
 _SERVICES = "services"

@@ -8,7 +8,7 @@ import pytest
 
 from provisioning.errors import UsageError
 from rig.commands.platform_options import mail_config, web_config
-from rig.mailbox_platform.embedded.mail_config import MailConfig, StartTls
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 from rig.mailbox_platform.embedded.web.web_config import WebConfig
 
 SECRET = "the-secret-itself"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.deposit import Deposit, DepositEnd
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
-from rig.mailbox_platform.embedded.store import MailboxUsage, MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.store.store import MailboxUsage, MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.voicemail.deposit import Deposit, DepositEnd
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 from rig.media.prompt import marker
 from rig.media.prompt_detector import PromptDetector
 from rig.media.stream import AudioStream

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rig.commands.platform_options import deposit_policy
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.config import PlatformConfig
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
-from rig.mailbox_platform.embedded.store_units import MailboxUsage
+from rig.mailbox_platform.embedded.store.store_units import MailboxUsage
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rig.mailbox_platform.embedded.deposit_target import OwnerRule, caller_of, deposit_target
-from rig.mailbox_platform.embedded.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.deposit_target import (
+    OwnerRule,
+    caller_of,
+    deposit_target,
+)
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
 from rig.sip.errors import MessageError
 from rig.sip.header import Headers
 from rig.sip.message import Request

@@ -10,13 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
-from rig.mailbox_platform.embedded.greeting import (
-    GREETING_BY_CAUSE,
-    GreetingKind,
-    greeting_kind,
-    greeting_prompt,
-)
-from rig.mailbox_platform.embedded.rules import (
+from rig.mailbox_platform.embedded.calls.rules import (
     CONDITIONS,
     DIVERT_ORDER,
     LOGIN_MATRIX,
@@ -33,6 +27,12 @@ from rig.mailbox_platform.embedded.rules import (
     login_need,
     ring_time_s,
     rings_before_diversion,
+)
+from rig.mailbox_platform.embedded.voicemail.greeting import (
+    GREETING_BY_CAUSE,
+    GreetingKind,
+    greeting_kind,
+    greeting_prompt,
 )
 
 CALL = CallFacts("+4930100")

@@ -23,7 +23,7 @@ from provisioning.feature_code import (
 from provisioning.hunt_group import HuntPolicy
 from provisioning.inventory import parse_site
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
-from rig.mailbox_platform.embedded.feature_rules import (
+from rig.mailbox_platform.embedded.calls.feature_rules import (
     FORWARDS,
     MAILBOX_FLAGS,
     USER_FLAGS,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from platform_kit import CARL, DORA, PORTAL, make_site
 
 from provisioning.intent import LocaleIntent
-from rig.mailbox_platform.embedded.mail_message import (
+from rig.mailbox_platform.embedded.mail.mail_message import (
     LONGEST_NAME,
     LeftMessage,
     MailComposer,
@@ -24,8 +24,8 @@ from rig.mailbox_platform.embedded.mail_message import (
     shape_name,
     time_zone,
 )
-from rig.mailbox_platform.embedded.mail_rules import MailPurpose
-from rig.mailbox_platform.embedded.mail_text import ENGLISH, GERMAN, text_for
+from rig.mailbox_platform.embedded.mail.mail_rules import MailPurpose
+from rig.mailbox_platform.embedded.mail.mail_text import ENGLISH, GERMAN, text_for
 from rig.media.wav import from_wav
 
 SENDER, TO = "mailbox@pbx.example", "carl@carl.example"

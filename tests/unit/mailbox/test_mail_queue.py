@@ -16,15 +16,15 @@ from platform_kit import CARL, DORA, make_site
 
 from rig.errors import RigError
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.mail_config import MailConfig
-from rig.mailbox_platform.embedded.mail_delivery import MailDelivery
-from rig.mailbox_platform.embedded.mail_message import LeftMessage, MailComposer
-from rig.mailbox_platform.embedded.mail_queue import MailQueue, MailState, QueuedMail
-from rig.mailbox_platform.embedded.mail_rules import MailPurpose, mails_for
-from rig.mailbox_platform.embedded.mail_service import MailService, release_redirects, rescue
-from rig.mailbox_platform.embedded.mail_transport import Attempt, AttemptResult
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
+from rig.mailbox_platform.embedded.mail.mail_delivery import MailDelivery
+from rig.mailbox_platform.embedded.mail.mail_message import LeftMessage, MailComposer
+from rig.mailbox_platform.embedded.mail.mail_queue import MailQueue, MailState, QueuedMail
+from rig.mailbox_platform.embedded.mail.mail_rules import MailPurpose, mails_for
+from rig.mailbox_platform.embedded.mail.mail_service import MailService, release_redirects, rescue
+from rig.mailbox_platform.embedded.mail.mail_transport import Attempt, AttemptResult
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store.store import MessageStore
 
 ALL = mails_for(
     MailboxOptions(email_redirect="r@a.example", email_copy="c@a.example", email_notify="n@a.exam")

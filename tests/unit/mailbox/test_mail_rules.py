@@ -12,8 +12,8 @@ from provisioning.email_address import EmailAddressError
 from provisioning.errors import UsageError
 from provisioning.secret import Secret
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.mail_config import MailConfig
-from rig.mailbox_platform.embedded.mail_rules import (
+from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
+from rig.mailbox_platform.embedded.mail.mail_rules import (
     MailPurpose,
     MailWanted,
     mails_for,

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from postgres_kit import Cluster, running_cluster
 
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.store import MessageState, MessageStore
-from rig.mailbox_platform.embedded.store_url import DatabaseUrl
+from rig.mailbox_platform.embedded.store.store import MessageState, MessageStore
+from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.media.tones import speech
 from rig.media.wav import to_wav
 from rig.timeline import MailboxSeen

@@ -18,8 +18,8 @@ from rig.clock import now
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
-from rig.mailbox_platform.embedded.pin_book import PinBook, PinPolicy
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail.pin_book import PinBook, PinPolicy
 
 ASSIGNED = "135791"
 DAY_S = 86400.0

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from portal_kit import ANNA, BERT, CARL, DORA, ERIK, MENU, PIN, SPOKEN, Office, PortalCall
 
 from provisioning.pin import check_pin
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
-from rig.mailbox_platform.embedded.portal_commands import (
+from rig.mailbox_platform.embedded.portal.portal_commands import (
     ChangePin,
     ChooseGreeting,
     ChooseStandard,
@@ -29,8 +27,10 @@ from rig.mailbox_platform.embedded.portal_commands import (
     Send,
     SetAutoLogin,
 )
-from rig.mailbox_platform.embedded.portal_menu_actions import ConfirmAction
-from rig.mailbox_platform.embedded.store import MessageState
+from rig.mailbox_platform.embedded.portal.portal_menu_actions import ConfirmAction
+from rig.mailbox_platform.embedded.store.store import MessageState
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 
 NEW_PIN = "975310"
 CALLERS = (CARL, "", ERIK, "+491711234567")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.errors import InputErrors
-from rig.mailbox_platform.embedded.portal import (
+from rig.mailbox_platform.embedded.calls.rules import LoginNeed
+from rig.mailbox_platform.embedded.portal.portal import (
     Delete,
     Expunge,
     HangUp,
@@ -23,15 +24,14 @@ from rig.mailbox_platform.embedded.portal import (
     Restore,
     Wait,
 )
-from rig.mailbox_platform.embedded.portal_commands import CallBack
-from rig.mailbox_platform.embedded.portal_menu import (
+from rig.mailbox_platform.embedded.portal.portal_commands import CallBack
+from rig.mailbox_platform.embedded.portal.portal_menu import (
     MainAction,
     MessageAction,
     load_portal_menu,
     parse_portal_menu,
 )
-from rig.mailbox_platform.embedded.portal_questions import Envelope, Recipients
-from rig.mailbox_platform.embedded.rules import LoginNeed
+from rig.mailbox_platform.embedded.portal.portal_questions import Envelope, Recipients
 
 MENU = load_portal_menu()
 BOX, PIN = "+4930100", "135791"

@@ -20,9 +20,9 @@ from portal_kit import (
 
 from provisioning.distribution_list import DistributionList
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.portal_envelope import envelope_prompts
-from rig.mailbox_platform.embedded.portal_menu import PortalMenu
-from rig.mailbox_platform.embedded.portal_questions import Envelope
+from rig.mailbox_platform.embedded.portal.portal_envelope import envelope_prompts
+from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.portal.portal_questions import Envelope
 from rig.media.prompt import prompt_pcm
 
 

@@ -19,12 +19,12 @@ from portal_kit import (
 
 from provisioning.secret import Secret
 from rig.errors import RigError, UsageError
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.greeting_book import Announcement
-from rig.mailbox_platform.embedded.greeting_choice import GreetingChoice, GreetingSlot
-from rig.mailbox_platform.embedded.portal import PortalState
-from rig.mailbox_platform.embedded.portal_menu import PortalMenu
+from rig.mailbox_platform.embedded.portal.portal import PortalState
+from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu
 from rig.mailbox_platform.embedded.settings import Settings
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.greeting_book import Announcement
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingChoice, GreetingSlot
 from rig.media.prompt import prompt_pcm
 from rig.media.wav import to_wav
 

@@ -16,11 +16,11 @@ from portal_kit import with_mailbox
 from provisioning.inventory_site import Site
 from rig.errors import RigError
 from rig.mailbox_platform.base import ForwardRule, UserServices
-from rig.mailbox_platform.embedded.alias_book import AliasBook
 from rig.mailbox_platform.embedded.directory import Directory
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.settings import Settings, changed_fields, changes_text
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail.alias_book import AliasBook
 
 AWAY = UserServices(
     always=ForwardRule(active=True, target=CARL),

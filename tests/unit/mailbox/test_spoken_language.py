@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.mailbox_platform.embedded.portal_envelope import envelope_prompts
-from rig.mailbox_platform.embedded.portal_questions import Envelope
+from rig.mailbox_platform.embedded.portal.portal_envelope import envelope_prompts
+from rig.mailbox_platform.embedded.portal.portal_questions import Envelope
 from rig.media.prompt_ids import PROMPT_NUMBERS
 from rig.media.prompt_texts import load_texts
 

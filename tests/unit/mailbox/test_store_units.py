@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.errors import RigError
-from rig.mailbox_platform.embedded.greeting_book import GreetingBook
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
-from rig.mailbox_platform.embedded.store import MessageState, MessageStore
-from rig.mailbox_platform.embedded.store_change import (
+from rig.mailbox_platform.embedded.store.store import MessageState, MessageStore
+from rig.mailbox_platform.embedded.store.store_change import (
     AddMessage,
     Change,
     PutSetting,
@@ -23,10 +21,12 @@ from rig.mailbox_platform.embedded.store_change import (
     Snapshot,
     StoreFailure,
 )
-from rig.mailbox_platform.embedded.store_index import StoreIndex
-from rig.mailbox_platform.embedded.store_sqlite import SqliteDatabase
-from rig.mailbox_platform.embedded.store_writer import Kept, StoreWriter, Unit
-from rig.mailbox_platform.embedded.stored_message import MessageRow, StoredMessage
+from rig.mailbox_platform.embedded.store.store_index import StoreIndex
+from rig.mailbox_platform.embedded.store.store_sqlite import SqliteDatabase
+from rig.mailbox_platform.embedded.store.store_writer import Kept, StoreWriter, Unit
+from rig.mailbox_platform.embedded.store.stored_message import MessageRow, StoredMessage
+from rig.mailbox_platform.embedded.voicemail.greeting_book import GreetingBook
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.timeline import MailboxSeen
 
 BOX, OTHER = "+4930100", "+4930200"

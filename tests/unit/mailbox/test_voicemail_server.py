@@ -11,12 +11,12 @@ import pytest
 from full_disk import full_disk
 
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.deposit_policy import DepositPolicy
-from rig.mailbox_platform.embedded.greeting import GreetingKind, greeting_prompt
-from rig.mailbox_platform.embedded.portal_menu import PortalMenu, load_portal_menu
-from rig.mailbox_platform.embedded.rules import CallerKind
-from rig.mailbox_platform.embedded.store import MessageState, MessageStore, StoredMessage
-from rig.mailbox_platform.embedded.voicemail import VoicemailServer
+from rig.mailbox_platform.embedded.calls.rules import CallerKind
+from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu, load_portal_menu
+from rig.mailbox_platform.embedded.store.store import MessageState, MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind, greeting_prompt
+from rig.mailbox_platform.embedded.voicemail.voicemail import VoicemailServer
 from rig.media.prompt import marker
 from rig.media.prompt_detector import PromptDetector
 from rig.media.stream import AudioStream

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rig.mailbox_platform.embedded.calls.diversion_headers import DiversionStep, DiversionTrail
+from rig.mailbox_platform.embedded.calls.invite_builder import number_addr
 from rig.mailbox_platform.embedded.config import PlatformConfig
-from rig.mailbox_platform.embedded.diversion_headers import DiversionStep, DiversionTrail
 from rig.mailbox_platform.embedded.hook import PlatformHook
-from rig.mailbox_platform.embedded.invite_builder import number_addr
 from rig.sip.diversion import parse_diversions
 from rig.sip.header import Headers
 from rig.sip.history_info import lint_history, parse_history

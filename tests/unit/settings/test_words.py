@@ -10,7 +10,7 @@ import pytest
 
 from provisioning import distribution_list, email_address, phone_number
 from rig.errors import UsageError
-from rig.mailbox_platform.embedded import alias_book
+from rig.mailbox_platform.embedded.voicemail import alias_book
 from rig.mailbox_platform.embedded.web import checks, words
 from rig.mailbox_platform.embedded.web.words import choose_language, load_words
 

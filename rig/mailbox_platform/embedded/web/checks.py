@@ -18,7 +18,7 @@ from rig.mailbox_platform.embedded.web.form import Form
 from rig.mailbox_platform.embedded.web.visit import Visit
 
 RING_CHOICES = (0, *range(2, 21))
-"""What the service offers; :func:`.settings.check_rings` is the rule."""
+"""What the service offers; :func:`..settings.check_rings` is the rule."""
 
 _MAX_CHARS = 256
 _Value = TypeVar("_Value")

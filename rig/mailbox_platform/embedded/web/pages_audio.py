@@ -12,9 +12,9 @@ from typing import Any
 
 from aiohttp import web
 
-from rig.mailbox_platform.embedded.greeting_book import Announcement
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
-from rig.mailbox_platform.embedded.store import MessageState, StoredMessage
+from rig.mailbox_platform.embedded.store.store import MessageState, StoredMessage
+from rig.mailbox_platform.embedded.voicemail.greeting_book import Announcement
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.mailbox_platform.embedded.web.checks import RING_CHOICES, Checks
 from rig.mailbox_platform.embedded.web.form import MAX_UPLOAD_OCTETS
 from rig.mailbox_platform.embedded.web.refusal import Refusal

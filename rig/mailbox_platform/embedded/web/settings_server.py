@@ -18,7 +18,7 @@ from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
 from rig.mailbox_platform.embedded.http_listener import HttpListener
-from rig.mailbox_platform.embedded.store import StoreFailure
+from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.web.browser_rules import HEADERS, from_own_page, host_allowed
 from rig.mailbox_platform.embedded.web.form import Form, read_form
 from rig.mailbox_platform.embedded.web.lamps import Lamps

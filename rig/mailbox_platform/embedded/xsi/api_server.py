@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
 from rig.mailbox_platform.embedded.http_listener import HttpListener
-from rig.mailbox_platform.embedded.store import StoreFailure
+from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.comet import Comet
 from rig.mailbox_platform.embedded.xsi.events import EventHub, EventTimes

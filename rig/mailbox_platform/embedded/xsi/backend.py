@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from provisioning.inventory_model import User
 from rig.clock import Clock
 from rig.mailbox_platform.base import MailboxOptions, UserServices
-from rig.mailbox_platform.embedded.alias_book import AliasBook
 from rig.mailbox_platform.embedded.directory import Directory
-from rig.mailbox_platform.embedded.self_service import SelfService
 from rig.mailbox_platform.embedded.settings import Settings
-from rig.mailbox_platform.embedded.store import MessageStore
+from rig.mailbox_platform.embedded.store.store import MessageStore
+from rig.mailbox_platform.embedded.voicemail.alias_book import AliasBook
+from rig.mailbox_platform.embedded.voicemail.self_service import SelfService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

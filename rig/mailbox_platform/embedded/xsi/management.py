@@ -13,8 +13,8 @@ from aiohttp import web
 
 from provisioning.phone_number import alias_notes
 from provisioning.secret import Secret
-from rig.mailbox_platform.embedded.alias_book import AliasConflictError
-from rig.mailbox_platform.embedded.store import StoredMessage
+from rig.mailbox_platform.embedded.store.store import StoredMessage
+from rig.mailbox_platform.embedded.voicemail.alias_book import AliasConflictError
 from rig.mailbox_platform.embedded.xsi.faults import ApiFault
 from rig.mailbox_platform.embedded.xsi.route import MANAGEMENT, Call, Route, read_body
 from rig.mailbox_platform.embedded.xsi.services import require_options

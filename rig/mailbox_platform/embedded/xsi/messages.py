@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from rig.mailbox_platform.embedded.store import MessageState, MessageStore, StoredMessage
+from rig.mailbox_platform.embedded.store.store import MessageState, MessageStore, StoredMessage
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.faults import ApiFault
 from rig.mailbox_platform.embedded.xsi.route import ACTIONS, Call, Handler, Route

@@ -12,8 +12,8 @@ from aiohttp import web
 from provisioning.phone_number import parse_service_number, parse_transfer_number
 from rig.mailbox_platform import xsi_fields as fields
 from rig.mailbox_platform.base import MailboxOptions
-from rig.mailbox_platform.embedded.greeting import GreetingKind
-from rig.mailbox_platform.embedded.greeting_choice import GreetingSlot
+from rig.mailbox_platform.embedded.voicemail.greeting import GreetingKind
+from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.mailbox_platform.embedded.xsi.faults import ApiFault
 from rig.mailbox_platform.embedded.xsi.route import ACTIONS, Call, Handler, Route
 from rig.mailbox_platform.xsi_document import Element, leaf

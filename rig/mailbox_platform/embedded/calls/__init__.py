@@ -1,0 +1,1 @@
+"""Routes calls: who rings, who diverts, who transfers."""

@@ -1,0 +1,1 @@
+"""Mail about messages: what is sent, and a queue that survives."""

@@ -1,0 +1,1 @@
+"""Tells handsets about waiting messages."""

@@ -1,0 +1,1 @@
+"""The voice portal's dialogue: keys in, prompts out."""

@@ -1,0 +1,1 @@
+"""Keeps messages and settings: what is told lasts."""

@@ -1,0 +1,1 @@
+"""The mailbox as a SIP endpoint, and what its owner sets."""
