@@ -13,9 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.render import SiteFiles, render_site
-from provisioning.resources import device_profiles_dir
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
 from provisioning.transport.serve import ProvisioningServer
@@ -87,7 +86,7 @@ class Bench(BenchSteps):
         self.mail_sink: MailSink | None = None
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(own_addresses=config.handset_addresses)
-        self._profiles = load_profiles(device_profiles_dir())
+        self._profiles = shipped_profiles()
 
     # -- life cycle ---------------------------------------------------------------------
 

@@ -189,10 +189,9 @@ def print_json(data: Any, *, indent: int | None = 1) -> None:
 
 def profiles() -> ProfileSet:
     """The device profiles that phonerig ships."""
-    from provisioning.device_profile import load_profiles
-    from provisioning.resources import device_profiles_dir
+    from provisioning.device_profile import shipped_profiles
 
-    return load_profiles(device_profiles_dir())
+    return shipped_profiles()
 
 
 def model_limits(profile_set: ProfileSet) -> dict[str, ModelLimits]:
