@@ -227,7 +227,7 @@ class _Run:
                 self._read[key] = replace(file, fault=fault, encoding=form.encoding)
         return self._read[key]
 
-    def _belongs(self, candidate: _Candidate, number: int, own: bool) -> bool:  # noqa: FBT001
+    def _belongs(self, candidate: _Candidate, number: int, own: bool) -> bool:  # noqa: FBT001 - one answer of the search, never written by a caller
         if candidate.file.path in self._done and not candidate.mac:
             return self._dialects[candidate.file.path] == self._variants[number].dialect.name
         return own or bool(self._score(candidate, number)) or number in candidate.named

@@ -127,7 +127,7 @@ class Cluster:
         return self.url(name)
 
     def query(self, name: str, text: str) -> list[tuple[Any, ...]]:
-        import psycopg  # noqa: PLC0415
+        import psycopg  # noqa: PLC0415 - optional
 
         with psycopg.connect(self.url(name).secret.reveal(), autocommit=True) as connection:
             cursor = connection.execute(text)
@@ -145,7 +145,7 @@ class Cluster:
 def running_cluster() -> Iterator[Cluster]:
     """A cluster for the time of the block; skips (in CI: fails) where there is no PostgreSQL."""
     try:
-        import psycopg  # noqa: F401, PLC0415
+        import psycopg  # noqa: F401, PLC0415 - is it there?
     except ImportError:
         unavailable("psycopg is not installed (pip install 'phonerig[postgres]')")
     _program("initdb")
