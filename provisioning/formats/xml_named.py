@@ -29,11 +29,13 @@ class XmlSyntax:
         root: tag of the root element.
         name: attribute that holds the name; empty when the tag is the name.
         value: attribute that holds the value; empty when the text is the value.
-        index: attribute that tells elements of one tag apart; joined to the tag as ``tag[1]``.
+        index: attribute that tells elements of one tag, or of one name, apart; joined to it as
+            ``tag[1]``.
         nested: the name is the path of tags below the root, joined by dots.
         ignored: tags that hold no settings.
         id_tag: tag of a child whose text tells elements of one tag apart, joined to the tag as
             ``tag[text]``; the child itself is no setting.
+        namespace: that the elements are in; those of a file without it are read all the same.
     """
 
     root: str
@@ -43,6 +45,7 @@ class XmlSyntax:
     nested: bool = False
     ignored: frozenset[str] = frozenset()
     id_tag: str = ""
+    namespace: str = ""
 
 
 def xml_format(syntax: XmlSyntax) -> Format:
@@ -62,10 +65,10 @@ class _Named:
     def read(self, content: bytes, path: str) -> SettingsFile:
         """Read a file; see :class:`Format`."""
         root = parse_xml(content, path)
-        if root.tag != self._syntax.root:
+        tag = self._local(str(root.tag))
+        if tag != self._syntax.root:
             raise FormatError(
-                Position(path, line_of(root)),
-                f"root element {root.tag!s}, expected {self._syntax.root}",
+                Position(path, line_of(root)), f"root element {tag}, expected {self._syntax.root}"
             )
         settings: list[Setting] = []
         problems: list[Problem] = []
@@ -82,7 +85,7 @@ class _Named:
     ) -> None:
         for element in children(parent):
             line = line_of(element)
-            tag = str(element.tag)
+            tag = self._local(str(element.tag))
             if tag in self._syntax.ignored or (tag == self._syntax.id_tag and above):
                 continue
             inner = children(element)
@@ -102,7 +105,7 @@ class _Named:
     def scan(self, content: bytes) -> dict[Key, str] | None:
         """Read nothing but the values, quickly; see :class:`Format`."""
         root = quick_parse(content)
-        if root is None or root.tag != self._syntax.root:
+        if root is None or self._local(root.tag) != self._syntax.root:
             return None
         values: dict[Key, str] = {}
         count = 0
@@ -115,10 +118,10 @@ class _Named:
 
     def _leaves(self, parent: ET.Element, above: str) -> Iterator[tuple[str, str] | None]:
         for element in parent:
-            tag = element.tag
+            tag = self._local(element.tag)
             if tag in self._syntax.ignored or (tag == self._syntax.id_tag and above):
                 continue
-            name = self._name(element.tag, element.attrib, above)
+            name = self._name(tag, element.attrib, above)
             if self._syntax.id_tag and (found := element.findtext(self._syntax.id_tag)):
                 name = f"{name}[{found}]"
             if len(element):
@@ -133,12 +136,17 @@ class _Named:
     def _name(self, tag: str, attributes: dict[str, str], above: str) -> str:
         syntax = self._syntax
         if syntax.name and syntax.name in attributes:
-            return attributes[syntax.name]
+            name = attributes[syntax.name]
+            return f"{name}[{attributes[syntax.index]}]" if syntax.index in attributes else name
         if syntax.name and not syntax.nested:
             return ""
         if syntax.index and syntax.index in attributes:
             tag = f"{tag}[{attributes[syntax.index]}]"
         return f"{above}.{tag}" if syntax.nested and above else tag
+
+    def _local(self, tag: str) -> str:
+        """The tag without the namespace."""
+        return tag.removeprefix(f"{{{self._syntax.namespace}}}") if self._syntax.namespace else tag
 
     def _value(self, attributes: dict[str, str], text: str) -> str:
         return attributes.get(self._syntax.value, "") if self._syntax.value else text

@@ -27,6 +27,9 @@ TREE = attribute_tree_format(
     AttributeTree(root="all", index={"user": "id"}, named={"setting": ("id", "value")})
 )
 LISTED = xml_format(XmlSyntax(root="sys", nested=True, id_tag="ID"))
+SPACED = xml_format(
+    XmlSyntax(root="Msg", name="name", index="index", ignored=frozenset({"Do"}), namespace="urn:x")
+)
 
 
 def both(form, text):
@@ -79,6 +82,12 @@ def both(form, text):
             "<sys><L><E><ID>K1</ID><Num>1</Num></E>\n<E><ID>K2</ID><Num>2</Num></E></L></sys>",
             [("L.E[K1].Num", "1"), ("L.E[K2].Num", "2")],
         ),
+        (
+            SPACED,
+            '<Msg xmlns="urn:x"><Do/><L><I name="k" index="2">1</I><I name="e">4</I></L></Msg>',
+            [("k[2]", "1"), ("e", "4")],
+        ),
+        (SPACED, '<Msg><Item name="key" index="1">25</Item></Msg>', [("key[1]", "25")]),
     ],
 )
 def test_settings_come_back_by_name(form, text, values):
@@ -119,10 +128,13 @@ def test_header_root_and_encoding_are_strict():
         QUOTED.read(b'A="1"\r\n', "f")
     with pytest.raises(FormatError, match="root element x, expected sys"):
         NESTED.read(b"<x/>", "f")
+    with pytest.raises(FormatError, match=r"root element \{urn:y\}Msg, expected Msg"):
+        SPACED.read(b'<Msg xmlns="urn:y"/>', "f")
     with pytest.raises(FormatError, match="not UTF-8"):
         COLON.read(b"a: \xff\n", "f")
     assert QUOTED.scan(b'A="1"\r\n') is None
     assert NESTED.scan(b"<x/>") is None
+    assert SPACED.scan(b'<Msg xmlns="urn:y"/>') is None
     assert COLON.scan(b"a: \xff\n") is None
 
 
