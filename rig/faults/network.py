@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rig.errors import RigError
 from rig.timeline import Address
 
-PassPacket = Callable[[bytes, bool], bytes | None]
+Passed = bytes | None | Sequence[tuple[float, bytes]]
+"""What passes on: the packet, nothing, or packets with the seconds after which each goes."""
+
+PassPacket = Callable[[bytes, bool], Passed]
 """``(payload, towards_handset)`` to what passes on, or None to drop it."""
 
 
@@ -96,7 +99,16 @@ class NetworkPath:
         self, payload: bytes, side: socket.socket, to: Address, *, towards_handset: bool
     ) -> None:
         passed = self._hook(payload, towards_handset)
-        if passed is None:
+        if isinstance(passed, bytes):
+            side.sendto(passed, to)
+        elif not passed:
             self.dropped += 1
         else:
-            side.sendto(passed, to)
+            loop = asyncio.get_running_loop()
+            for delay_s, packet in passed:
+                loop.call_later(delay_s, self._send_late, side, packet, to)
+
+    @staticmethod
+    def _send_late(side: socket.socket, packet: bytes, to: Address) -> None:
+        if side.fileno() != -1:
+            side.sendto(packet, to)

@@ -25,6 +25,9 @@ from rig.sip.transaction_record import ANSWERED, Transaction
 OutgoingFilter = Callable[[Request | Response, Flow], Request | Response | bytes | None]
 """Sees a copy of every message just before it is sent: returns what to send, or None to drop."""
 
+IncomingFilter = Callable[[Request | Response, Flow], Request | Response | None]
+"""Sees every message that could be read, with its flow: returns what to take, or None."""
+
 
 class Turned(NamedTuple):
     """How to answer a request that gets no transaction.
@@ -53,6 +56,7 @@ class TransactionLayer:
     Attributes:
         outgoing_filter: alters or drops messages just before they are sent; None for none.
         filtered_methods: the filter sees requests of these methods alone; None for everything.
+        incoming_filter: alters or drops messages just before they are taken; None for none.
         gate: turns requests away without a transaction; None lets all in.
     """
 
@@ -68,6 +72,7 @@ class TransactionLayer:
         "_timers",
         "filtered_methods",
         "gate",
+        "incoming_filter",
         "outgoing_filter",
     )
 
@@ -75,6 +80,7 @@ class TransactionLayer:
         self._timers = timers
         self.outgoing_filter: OutgoingFilter | None = None
         self.filtered_methods: frozenset[str] | None = None
+        self.incoming_filter: IncomingFilter | None = None
         self.gate: Gate | None = None
         self._clients: dict[ClientKey, Transaction] = {}
         self._servers: dict[ServerKey, Transaction] = {}

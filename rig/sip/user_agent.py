@@ -24,10 +24,10 @@ from rig.sip.parser import parse_message
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
 from rig.sip.transaction import Input, Kind, State, response_input
-from rig.sip.transaction_layer import OutgoingFilter, TransactionLayer, Turned
+from rig.sip.transaction_layer import IncomingFilter, OutgoingFilter, TransactionLayer, Turned
 from rig.sip.transaction_record import ANSWERED, Transaction
 
-__all__ = ["OutgoingFilter", "UserAgentCore"]
+__all__ = ["IncomingFilter", "OutgoingFilter", "UserAgentCore"]
 
 TRYING_AFTER_S = 0.2
 """How long an INVITE may stay without any response. Source: RFC 3261 17.2.1."""
@@ -246,6 +246,10 @@ class UserAgentCore(TransactionLayer):
         message: Request | Response | None = None
         try:
             message = parse_message(data, datagram=not flow.reliable)
+            if self.incoming_filter is not None:
+                message = self.incoming_filter(message, flow)
+            if message is None:
+                return
             if isinstance(message, Request):
                 self._receive_request(message, flow, now)
             else:

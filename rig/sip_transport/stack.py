@@ -19,7 +19,7 @@ from rig.sip.message import Request, Response
 from rig.sip.timers import DEFAULT_TIMERS, TimerValues
 from rig.sip.tokens import TokenSource
 from rig.sip.transaction_layer import Gate, Turned
-from rig.sip.user_agent import OutgoingFilter, UserAgentCore
+from rig.sip.user_agent import IncomingFilter, OutgoingFilter, UserAgentCore
 from rig.sip_transport.dispatch import EventDispatcher, RequestHandler
 from rig.sip_transport.exchange import (
     IncomingRequest,
@@ -211,6 +211,28 @@ class SipStack(EventDispatcher):
         self._core.outgoing_filter = value
 
     @property
+    def incoming_filter(self) -> IncomingFilter | None:
+        """Sees every message that could be read, before it is taken, and after the tap.
+
+        Returns what to take instead, or None to take nothing.
+        """
+        return self._core.incoming_filter
+
+    @incoming_filter.setter
+    def incoming_filter(self, value: IncomingFilter | None) -> None:
+        self._core.incoming_filter = value
+
+    def send_octets(self, data: bytes, flow: Flow) -> None:
+        """Send octets as they are, beside every transaction; a closed stack sends nothing.
+
+        Args:
+            data: one message, or what shall look like one.
+            flow: where to.
+        """
+        if not self._closed and self._address is not None:
+            self._put_out(data, flow)
+
+    @property
     def behind_s(self) -> float:
         """For how long datagrams have been coming faster than they are dealt with, seconds."""
         since = None if self._udp is None else self._udp.behind_since
@@ -362,17 +384,20 @@ class SipStack(EventDispatcher):
 
     def _flush(self) -> None:
         for data, flow in self._core.data_to_send():
-            if self._tap is not None:
-                self.guarded(
-                    self._tap, flow.transport, flow.local, flow.remote, data, True, self._clock()
-                )
-            if not flow.reliable:
-                if self._udp is not None and not self._udp.send(data, flow.remote):
-                    self._core.flow_failed(flow, self._clock())
-            elif self._tcp is not None:
-                self._tcp.send(data, flow.remote)
-            else:
+            self._put_out(data, flow)
+
+    def _put_out(self, data: bytes, flow: Flow) -> None:
+        if self._tap is not None:
+            self.guarded(
+                self._tap, flow.transport, flow.local, flow.remote, data, True, self._clock()
+            )
+        if not flow.reliable:
+            if self._udp is not None and not self._udp.send(data, flow.remote):
                 self._core.flow_failed(flow, self._clock())
+        elif self._tcp is not None:
+            self._tcp.send(data, flow.remote)
+        else:
+            self._core.flow_failed(flow, self._clock())
 
     def _pump(self) -> None:
         if self._pumping:

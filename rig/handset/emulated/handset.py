@@ -192,6 +192,9 @@ class EmulatedHandset:
         self._stack = stack
         self._address = stack.address
         stack.outgoing_filter = self._hook.outgoing
+        stack.incoming_filter = self._hook.incoming
+        self._hook.send = stack.send_octets
+        self._hook.crash = lambda: self._begin(self.power_cycle())
         stack.on_request = RequestDispatcher(
             self._accounts,
             on_call=self._invited,
@@ -311,7 +314,7 @@ class EmulatedHandset:
         number = self._account(account).intent.voicemail_number
         if not number:
             raise RigError(f"{self._name}: account {account} was told no voicemail number")
-        return await self.dial(number, account=account)
+        return await self.dial(self._hook.message_key(number), account=account)
 
     async def set_answer_mode(self, mode: AnswerMode) -> None:
         """Say what happens with incoming calls from now on."""

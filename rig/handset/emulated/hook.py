@@ -1,18 +1,37 @@
 """The narrow hook through which seeded faults reach an emulated handset.
 
-The handset itself contains no fault code: it asks its hook at four places and takes the answer.
-The defaults change nothing.
+The handset itself contains no fault code: it asks its hook at a few places and takes the
+answer. The defaults change nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from rig.sip.message import Request, Response
 from rig.sip_transport.stack import Flow
 from rig.timeline import LampState
 
 
+def nowhere(data: bytes, flow: Flow) -> None:
+    """Sends nothing: the way out of a hook that no handset has taken up."""
+    del data, flow
+
+
+def stay_on() -> None:
+    """Restarts nothing, likewise."""
+
+
 class HandsetHook:
-    """What a handset asks before it acts; override one method to make a fault."""
+    """What a handset asks before it acts; override one method to make a fault.
+
+    Attributes:
+        send: puts octets on a flow, beside everything that the handset itself sends.
+        crash: loses everything and boots again, as a firmware that has crashed does.
+    """
+
+    send: Callable[[bytes, Flow], None] = staticmethod(nowhere)
+    crash: Callable[[], None] = staticmethod(stay_on)
 
     def lamp(self, lamp: str, state: LampState, cause: str) -> LampState:
         """Decide what an LED is driven to.
@@ -31,8 +50,10 @@ class HandsetHook:
     def on_missed_call(self) -> None:
         """A call was missed; the call log has it already."""
 
-    def outgoing(self, message: Request | Response, flow: Flow) -> Request | Response | None:
-        """Alter or drop a message just before it is sent.
+    def outgoing(
+        self, message: Request | Response, flow: Flow
+    ) -> Request | Response | bytes | None:
+        """Alter or drop a message just before it is sent, or damage it (bytes).
 
         Args:
             message: what would be sent.
@@ -43,6 +64,30 @@ class HandsetHook:
         """
         del flow
         return message
+
+    def incoming(self, message: Request | Response, flow: Flow) -> Request | Response | None:
+        """Alter a message as it is taken, or do not take it; captures see it as it came.
+
+        Args:
+            message: what has arrived.
+            flow: where from.
+
+        Returns:
+            What is taken instead; None to take nothing.
+        """
+        del flow
+        return message
+
+    def message_key(self, number: str) -> str:
+        """Decide what the message key dials.
+
+        Args:
+            number: the voicemail number that the account was told.
+
+        Returns:
+            User part of the URI that is called.
+        """
+        return number
 
     def notify_status(self, request: Request) -> int | None:
         """Refuse a NOTIFY of message-summary before the handset looks at it.

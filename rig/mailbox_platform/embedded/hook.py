@@ -6,6 +6,8 @@ were". Seeded faults are subclasses that live elsewhere, so the platform itself 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rig.sip.diversion import DiversionEntry
 from rig.sip.event import Flow
 from rig.sip.history_info import HistoryEntry
@@ -13,8 +15,19 @@ from rig.sip.message import Request, Response
 from rig.sip.message_summary import MessageSummary
 
 
+def nowhere(data: bytes, flow: Flow) -> None:
+    """Sends nothing: the way out of a hook that no component has taken up."""
+    del data, flow
+
+
 class PlatformHook:
-    """Leaves the platform as it is; override a method to alter one behaviour."""
+    """Leaves the platform as it is; override a method to alter one behaviour.
+
+    Attributes:
+        send: puts octets on a flow, beside everything that the platform itself sends.
+    """
+
+    send: Callable[[bytes, Flow], None] = staticmethod(nowhere)
 
     def summary(self, mailbox: str, subscriber: str, summary: MessageSummary) -> MessageSummary:
         """Alter what a subscriber is told.
@@ -42,6 +55,11 @@ class PlatformHook:
         del flow
         return message
 
+    def incoming(self, message: Request | Response, flow: Flow) -> Request | Response | None:
+        """Alter a message as it is taken, or do not take it (None); captures see it as it came."""
+        del flow
+        return message
+
     def greeting(self, kind: str) -> str:
         """Choose another prompt than ``kind`` (``greeting.busy``, ``greeting.unavailable``)."""
         return kind
@@ -53,4 +71,13 @@ class PlatformHook:
     def before_notify(self, mailbox: str) -> bool:
         """Say whether a change of ``mailbox`` is told to anybody."""
         del mailbox
+        return True
+
+    def tells_on_register(self, number: str) -> bool:
+        """Say whether a phone without subscription is told at its registration.
+
+        Args:
+            number: of the account that has registered.
+        """
+        del number
         return True

@@ -164,6 +164,9 @@ class RunningPlatform:
         await self._start_voicemail()
         self.stack.methods = METHODS | {"REFER"}  # inside of calls alone
         self.stack.extensions = frozenset({"path"})
+        hook.send = self.stack.send_octets
+        if type(hook).incoming is not PlatformHook.incoming:
+            self.stack.incoming_filter = hook.incoming
         self.stack.outgoing_filter = self._outgoing
         if type(hook).outgoing is PlatformHook.outgoing:
             self.stack.filter_only(frozenset({"CANCEL"}))

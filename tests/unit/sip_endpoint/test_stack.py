@@ -432,3 +432,38 @@ class TestRequestWithAuth:
         assert len({r.call_id for r in seen}) == 1
         assert [r.cseq.number for r in seen] == [1, 2]
         assert far.internal_errors == 0
+
+
+class TestWhatAFaultMayDo:
+    async def test_octets_go_out_beside_every_transaction(
+        self, near: SipStack, far: SipStack
+    ) -> None:
+        bad: list[bytes] = []
+        far.on_bad_message = lambda data, error, flow: bad.append(data)
+        near.send_octets(b"no SIP at all", near.flow_to(far.address))
+        await asyncio.sleep(0.05)
+        assert bad == [b"no SIP at all"]
+        await near.close()
+        near.send_octets(b"nor this", Flow("UDP", near.address, far.address))
+        await asyncio.sleep(0.02)
+        assert len(bad) == 1
+
+    async def test_the_incoming_filter_alters_and_drops_what_is_taken(
+        self, near: SipStack, far: SipStack
+    ) -> None:
+        taken: list[bytes] = []
+
+        def take(incoming: IncomingRequest) -> None:
+            taken.append(incoming.request.body)
+            incoming.respond(200)
+
+        def change(message: Request | Response, flow: Flow) -> Request | Response | None:
+            message.body = message.body.upper()
+            return None if flow.remote != near.address or message.body == b"DROP" else message
+
+        far.on_request = take
+        far.incoming_filter = change
+        await near.request(make(body=b"keep"), near.flow_to(far.address)).final(1)
+        with pytest.raises(RequestTimedOut):
+            await near.request(make(body=b"drop"), near.flow_to(far.address)).final(0.1)
+        assert taken == [b"KEEP"]

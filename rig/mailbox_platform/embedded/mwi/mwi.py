@@ -174,7 +174,7 @@ class MwiService:
         if not self._directory.wants_unsolicited(user.number):
             return
         watch = self._directory.own_watch(user)
-        if watch is None or not self._hook.before_notify(watch.mailbox):
+        if watch is None or not self._hook.tells_on_register(user.number):
             return
         for binding in bound:
             if not self._has_subscription(user, binding):
