@@ -26,6 +26,7 @@ from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
 from rig.faults.fax import FaxHook
 from rig.faults.network import NetworkPath
+from rig.faults.seed import AlterFile
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
 from rig.mail_sink import MailSink
@@ -185,7 +186,7 @@ class Bench(BenchSteps):
         self.files = render_site(self.site, self._profiles)
         alters = [seed.file for seed in self.config.seeds if seed.file]
         self._content.replace(self.files)
-        self._content.alter = alters[0] if alters else None
+        self._content.alter = _one_after_the_other(alters) if alters else None
 
     async def _open_handsets(self) -> None:
         for number, entry in enumerate(self.site.handsets):
@@ -367,3 +368,14 @@ class Bench(BenchSteps):
         """End the capture for good: the rig goes blind, and must say so."""
         for tap in self.taps:
             self.recorder.stop(tap, reason)
+
+
+def _one_after_the_other(alters: list[AlterFile]) -> AlterFile:
+    """Several seeded faults in files as one."""
+
+    def alter(name: str, content: bytes) -> bytes:
+        for step in alters:
+            content = step(name, content)
+        return content
+
+    return alter

@@ -62,7 +62,7 @@ class BenchConfig:
         if self.fetch_by not in {"http", "tftp"}:
             raise RigError(f"fetch_by is {self.fetch_by!r}; expected http or tftp")
         names = {handset.name for handset in self.site.handsets}
-        castings = [self.roles, *self.scenario_roles.values()]
+        castings = [self.roles, *self.scenario_roles.values(), *(s.roles for s in self.seeds)]
         for role, name in (pair for casting in castings for pair in casting.items()):
             if name not in names:
                 raise RigError(
@@ -76,12 +76,24 @@ class BenchConfig:
 
     def roles_for(self, scenario: str) -> dict[str, str]:
         """Who plays which role in a scenario."""
-        return {**self.roles, **self.scenario_roles.get(scenario, {})}
+        roles = {**self.roles, **self.scenario_roles.get(scenario, {})}
+        for seed in self.seeds:
+            roles.update(seed.roles if seed.scenario == scenario else {})
+        return roles
+
+    @property
+    def seeded_site(self) -> Site:
+        """The inventory, as the seeded faults need it."""
+        site = self.site
+        for seed in self.seeds:
+            site = seed.site(site) if seed.site else site
+        return site
 
     @property
     def on_bench(self) -> frozenset[str]:
         """Names of the handsets that any scenario needs; all of the site if there are no roles."""
         if not self.roles:
             return frozenset(handset.name for handset in self.site.handsets)
-        others = (name for roles in self.scenario_roles.values() for name in roles.values())
+        castings = [*self.scenario_roles.values(), *(seed.roles for seed in self.seeds)]
+        others = (name for roles in castings for name in roles.values())
         return frozenset((*self.roles.values(), *others))

@@ -52,7 +52,7 @@ class BenchSteps:
         self.config = config
         self.roles = dict(config.roles)
         self.events: list[TimelineEvent] = []
-        self.site: Site = config.site
+        self.site: Site = config.seeded_site
         self.clock: Callable[[], float] = clock.now
         self._handsets: dict[str, Handset] = {}
 

@@ -41,18 +41,20 @@ def list_(as_json: AsJson = False) -> None:
 def seed_row(seed: Seed) -> dict[str, str]:
     """One seeded fault as data."""
     return {
+        "id": seed.id,
         "name": seed.name,
         "title": seed.title,
         "class": seed.fault_class.value,
         "class_name": seed.fault_class.slug,
         "component": seed.component.value,
         "scenario": seed.scenario,
+        "source": seed.source,
     }
 
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="Seeded fault, as 'faults list' names it.")],
+    name: Annotated[str, typer.Argument(help="Seeded fault, by name or number.")],
     out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder for reports.")] = Path(
         "phonerig-out"
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from provisioning.inventory_site import Site
 from rig.faults.network import PassPacket
 from rig.handset.emulated.hook import HandsetHook
 from rig.mailbox_platform.embedded.hook import PlatformHook
@@ -28,6 +29,10 @@ class Seed:
         component: what is really to blame.
         fault_class: the class that the verdict must name.
         scenario: a scenario in which it shows.
+        id: its number among the faults known from the field, e.g. ``B25``; empty for one of ours.
+        source: address of the page where the fault was met; empty for one of ours.
+        roles: other handsets for single roles, where the fault needs their model.
+        site: what the inventory must be for the fault to matter, e.g. unsolicited MWI.
         platform: hook of the embedded platform.
         handsets: hooks of handsets, by role or name.
         network: what a handset's path to the platform does, by role or name.
@@ -39,6 +44,10 @@ class Seed:
     component: Component
     fault_class: FaultClass
     scenario: str
+    id: str = ""
+    source: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    site: Callable[[Site], Site] | None = None
     platform: PlatformHook | None = None
     handsets: Mapping[str, HandsetHook] = field(default_factory=dict)
     network: Mapping[str, PassPacket] = field(default_factory=dict)

@@ -24,6 +24,20 @@ from rig.verdict.outcome import Outcome
 pytestmark = pytest.mark.timeout(120)
 
 
+OTHERS: dict[str, tuple[str, ...]] = {
+    "mwi-subscription-missing": ("unanswered", "heard_by_portal", "reboot"),
+    "yes-with-nothing-new": ("heard_by_portal",),
+    "notify-lost": ("unanswered", "dnd", "reboot"),
+    "lamp-stuck-off": ("unanswered", "dnd", "reboot"),
+    "lamp-by-missed-call": ("missed_call",),
+    "wrong-diversion-reason": ("unanswered", "all_calls", "dnd", "forward_beats_mailbox"),
+}
+"""Seeded faults that are run here, and other scenarios in which each shows as well.
+
+`phonerig faults trial` runs them all.
+"""
+
+
 def run_with(name: str, folder: Path, capture: str) -> ScenarioRecord:
     seed = seeds()[name]
     with BlockingBench(demo_config(folder, capture=capture, seeds=(seed,))) as bench:
@@ -31,7 +45,7 @@ def run_with(name: str, folder: Path, capture: str) -> ScenarioRecord:
 
 
 @pytest.mark.parametrize("capture", ["tap", "lo"])
-@pytest.mark.parametrize("name", list(seeds()))
+@pytest.mark.parametrize("name", list(OTHERS))
 def test_a_seeded_fault_is_named(name: str, capture: str, tmp_path: Path) -> None:
     if capture == "lo":
         require_root()
@@ -47,16 +61,6 @@ def test_a_seeded_fault_is_named(name: str, capture: str, tmp_path: Path) -> Non
     numbers = {e["number"] for e in record.events if e["kind"] == "sip"}
     assert set(packets[:1]) <= numbers or seed.fault_class.value == "P4"
 
-
-OTHERS: dict[str, tuple[str, ...]] = {
-    "mwi-subscription-missing": ("unanswered", "heard_by_portal", "reboot"),
-    "yes-with-nothing-new": ("heard_by_portal",),
-    "notify-lost": ("unanswered", "dnd", "reboot"),
-    "lamp-stuck-off": ("unanswered", "dnd", "reboot"),
-    "lamp-by-missed-call": ("missed_call",),
-    "wrong-diversion-reason": ("unanswered", "all_calls", "dnd", "forward_beats_mailbox"),
-}
-"""Other scenarios in which a seeded fault shows as well."""
 
 VENDORS = {"anna": "Yealink", "clara": "Snom", "david": "Grandstream", "greta": "Poly"}
 
@@ -74,7 +78,7 @@ async def run_struck(seed: Seed, scenario: str, callee: str, folder: Path) -> st
     return f"{callee} in {scenario}: {record.outcome} {named} {record.sentence}"
 
 
-@pytest.mark.parametrize("name", list(seeds()))
+@pytest.mark.parametrize("name", list(OTHERS))
 async def test_a_seeded_fault_is_named_on_every_vendor_and_in_other_scenarios(
     name: str, tmp_path: Path
 ) -> None:
