@@ -150,11 +150,18 @@ def scenario_record(
                 "class": f.fault_class.value,
                 "title": f.fault_class.slug,
                 "component": f.component.value,
-                "sentence": redact_text(f.sentence),
-                "remedy": f.remedy,
+                "sentence": redact_text(f.sentence()),
+                "remedy": redact_text(f.remedy()),
+                "hides": f.hides(),
+                "de": {
+                    "sentence": redact_text(f.sentence("de")),
+                    "remedy": redact_text(f.remedy("de")),
+                    "hides": f.hides("de"),
+                },
                 "rule": f.rule,
                 "handset": f.handset,
                 "certain": f.certain,
+                "lacks": [source.value for source in f.lacks],
                 "proofs": [
                     {
                         "kind": p.kind.value,

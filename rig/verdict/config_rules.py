@@ -8,16 +8,15 @@ from __future__ import annotations
 from rig.sip.message import Request
 from rig.timeline import SipSeen
 from rig.verdict.evidence import ConfigDifference
-from rig.verdict.fault_class import Component, FaultClass
-from rig.verdict.finding import Finding, Proof, ProofKind
+from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
+from rig.verdict.phrase import Fact, phrase
 from rig.verdict.proofs import absence, mailbox, packet
+from rig.verdict.rule_book import Found, found
 
-RENDER_AGAIN = "render the file again and make the phone fetch it (resync)"
 
-
-def account_not_configured(case: LampCase) -> Finding | None:
-    """P5: the file does not give the phone this account at all."""
+def account_not_configured(case: LampCase) -> Found | None:
+    """The file does not give the phone this account at all."""
     applied = case.handset.applied
     wanted = {a.index for a in case.handset.intent.accounts}
     if applied is None or case.account not in wanted:
@@ -27,92 +26,88 @@ def account_not_configured(case: LampCase) -> Finding | None:
     own = [d for d in case.handset.differences if d.field.startswith(f"accounts[{case.account}]")]
     where = _where(own[0]) if own else next(iter(case.handset.files), "the configuration")
     text = (own[0].key if own else "") or f"account {case.account} is off or absent"
-    return Finding(
-        FaultClass.P5,
-        Component.CONFIG,
-        f"{where} leaves account {case.account} of {case.handset.name} out, so the phone never "
-        "registered it",
-        RENDER_AGAIN,
-        (
-            Proof(ProofKind.FILE, where, text),
-            absence(f"REGISTER of account {case.account}", case.expectation.until),
-        ),
-        "account_not_configured",
-        case.handset.name,
+    return found(
+        Proof(ProofKind.FILE, where, text),
+        absence(f"REGISTER of account {case.account}", case.expectation.until),
+        where=where,
+        account=case.account,
     )
 
 
-def subscription_not_configured(case: LampCase) -> Finding | None:
-    """P4: the file that the phone read does not tell it to subscribe."""
+def subscription_not_configured(case: LampCase) -> Found | None:
+    """The file that the phone read does not tell it to subscribe."""
     wrong = _differences(case, "mwi.")
     if not case.deaf or not wrong or case.story.subscribes:
         return None
     first = wrong[0]
-    have = f"reads {first.got}" if first.line else f"key absent, the phone takes {first.got}"
+    have = phrase("reads" if first.line else "key_absent", value=first.got)
+    text = f"reads {first.got}" if first.line else f"key absent, the phone takes {first.got}"
     registers = case.story.registers[-1:]
-    return Finding(
-        FaultClass.P4,
-        Component.CONFIG,
-        f"{_where(first)} does not make account {case.account} of {case.handset.name} "
-        f"subscribe to its messages ({first.field}: wanted {first.wanted}, {have}), "
-        "so the phone registered and never sent SUBSCRIBE",
-        RENDER_AGAIN,
-        (
-            Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {have}"),
-            *(packet(r, "REGISTER, no SUBSCRIBE follows") for r in registers),
-            absence("SUBSCRIBE for message-summary", case.expectation.until),
-        ),
-        "subscription_not_configured",
-        case.handset.name,
+    return found(
+        Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {text}"),
+        *(packet(r, "REGISTER, no SUBSCRIBE follows") for r in registers),
+        absence("SUBSCRIBE for message-summary", case.expectation.until),
+        where=_where(first),
+        account=case.account,
+        setting=first.field,
+        wanted=first.wanted,
+        have=have,
     )
 
 
-def message_key_wrong(case: LampCase) -> Finding | None:
-    """P4, P5 or M6: the message key does not reach the mailbox, so nothing was heard."""
-    wanted, truth = case.expectation, case.truth
-    unheard = truth is not None and wanted.new is not None and truth.new > wanted.new
-    if wanted.lit or not unheard or wanted.trigger != "the hearing":
+def message_key_number_wrong(case: LampCase) -> Found | None:
+    """By its file the message key does not reach the mailbox, so nothing was heard."""
+    first = _wrong_number(case)
+    return None if first is None or _shifted(case, first) else _key_number(case, first)
+
+
+def message_key_number_shifted(case: LampCase) -> Found | None:
+    """By its file the message key reaches the mailbox of another line."""
+    first = _wrong_number(case)
+    return _key_number(case, first) if first is not None and _shifted(case, first) else None
+
+
+def message_key_dials_other(case: LampCase) -> Found | None:
+    """The message key dials what no file says."""
+    if not _unheard(case) or _differences(case, "voicemail_number"):
         return None
-    dialled = _dialled(case)
-    wrong = _differences(case, "voicemail_number")
-    if wrong:
-        first = wrong[0]
-        others = [a.voicemail_number for a in case.handset.intent.accounts]
-        shifted = first.got in others and first.got != first.wanted
-        return Finding(
-            FaultClass.P5 if shifted else FaultClass.P4,
-            Component.CONFIG,
-            f"{_where(first)} gives account {case.account} of {case.handset.name} the voicemail "
-            f"number {first.got or 'nothing'} instead of {first.wanted}",
-            RENDER_AGAIN,
-            (
-                Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {first.got}"),
-                *(packet(d, f"the message key dials {_target(d)}") for d in dialled),
-                *mailbox(truth),
-            ),
-            "message_key_wrong",
-            case.handset.name,
-        )
-    applied = case.handset.applied
-    told = next(
-        (
-            a.voicemail_number
-            for a in (applied.accounts if applied else ())
-            if a.index == case.account
-        ),
-        "",
-    )
+    dialled, applied = _dialled(case), case.handset.applied
+    accounts = applied.accounts if applied else ()
+    told = next((a.voicemail_number for a in accounts if a.index == case.account), "")
     if not told or not dialled or _target(dialled[-1]) == told:
         return None
-    return Finding(
-        FaultClass.M6,
-        Component.HANDSET,
-        f"the message key of {case.handset.name} dials {_target(dialled[-1])}, its file says "
-        f"{told}",
-        "find what else the phone takes the number from: the Message-Account of a NOTIFY?",
-        (packet(dialled[-1], f"INVITE {_target(dialled[-1])}"), *mailbox(truth)),
-        "message_key_wrong",
-        case.handset.name,
+    target = _target(dialled[-1])
+    proof = packet(dialled[-1], f"INVITE {target}")
+    return found(proof, *mailbox(case.truth), dialled=target, told=told)
+
+
+def _unheard(case: LampCase) -> bool:
+    """Whether the owner meant to hear messages by the message key, and did not."""
+    wanted, truth = case.expectation, case.truth
+    left = truth is not None and wanted.new is not None and truth.new > wanted.new
+    return left and not wanted.lit and wanted.trigger == "the hearing"
+
+
+def _wrong_number(case: LampCase) -> ConfigDifference | None:
+    wrong = _differences(case, "voicemail_number")
+    return wrong[0] if wrong and _unheard(case) else None
+
+
+def _shifted(case: LampCase, difference: ConfigDifference) -> bool:
+    others = [a.voicemail_number for a in case.handset.intent.accounts]
+    return difference.got in others and difference.got != difference.wanted
+
+
+def _key_number(case: LampCase, first: ConfigDifference) -> Found:
+    got: Fact = first.got or phrase("nothing")
+    return found(
+        Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {first.got}"),
+        *(packet(d, f"the message key dials {_target(d)}") for d in _dialled(case)),
+        *mailbox(case.truth),
+        where=_where(first),
+        account=case.account,
+        got=got,
+        wanted=first.wanted,
     )
 
 

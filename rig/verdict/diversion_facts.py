@@ -13,6 +13,8 @@ from rig.errors import ProtocolError
 from rig.sip.message import Request, Response
 from rig.timeline import Address, RtpStreamSeen, SipSeen
 from rig.verdict.evidence import Addresses, DiversionExpectation, Evidence
+from rig.verdict.rule_table import Source
+from rig.verdict.sources import sources_about
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,17 @@ class DiversionCase:
     other_legs: tuple[CallLeg, ...]
     greetings: tuple[str, ...]
     media_seen: bool
+
+    @property
+    def subject(self) -> str:
+        """The callee's handset."""
+        return self.expectation.callee
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """Which evidence there is."""
+        seen = sources_about(self.evidence, self.evidence.handsets[self.expectation.callee])
+        return seen | ({Source.CALLER_AUDIO} if self.media_seen else set())
 
 
 def build_case(evidence: Evidence, expectation: DiversionExpectation) -> DiversionCase:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.measurement import Measurement
 from rig.verdict.outcome import Outcome, worst
+from rig.verdict.phrase import Fact
+from rig.verdict.rule_table import Rule, RuleTable, Source, common_words
 
 
 class ProofKind(StrEnum):
@@ -46,34 +49,67 @@ class Proof:
         return f"{self.where}: {self.text}" if self.text else self.where
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One named fault.
 
     Attributes:
-        fault_class: its class.
+        row: the diagnosis rule that fired.
+        table: the table it stands in.
         component: what is to blame.
-        sentence: what is wrong, for a person, in one sentence.
-        remedy: what to do about it.
+        facts: what the placeholders of its sentence and remedy stand for.
         proofs: evidence, the decisive piece first.
-        rule: identifier of the diagnosis rule that fired.
         handset: name of the handset concerned, or empty.
         certain: False when evidence that would settle it was not available; the sentence says
             which.
+        lacks: the evidence that was not available.
     """
 
-    fault_class: FaultClass
+    row: Rule
+    table: RuleTable
     component: Component
-    sentence: str
-    remedy: str
+    facts: Mapping[str, Fact]
     proofs: tuple[Proof, ...]
-    rule: str
     handset: str = ""
     certain: bool = True
+    lacks: tuple[Source, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """Identifier of the rule."""
+        return self.row.id
+
+    @property
+    def fault_class(self) -> FaultClass:
+        """Class of the fault."""
+        return self.row.fault_class
+
+    def sentence(self, lang: str = "en") -> str:
+        """What is wrong, for a person, in one sentence; with what evidence is lacking.
+
+        Args:
+            lang: ``en`` or ``de``.
+        """
+        said = self.table.wording.say(self.row.says, self.facts, lang)
+        if not self.lacks:
+            return said
+        common = common_words()
+        sources = ", ".join(common.sources[source].in_language(lang) for source in self.lacks)
+        return said + common.lacks.in_language(lang).format(sources=sources)
+
+    def remedy(self, lang: str = "en") -> str:
+        """What to do about it, in one sentence."""
+        return self.table.wording.say(self.row.remedy, self.facts, lang)
+
+    def hides(self, lang: str = "en") -> str:
+        """What cannot be judged while this fault lasts, in one sentence; empty if nothing."""
+        links = self.table.hidden(self.row)
+        names = ", ".join(self.table.links[link].name.in_language(lang) for link in links)
+        return common_words().hides.in_language(lang).format(links=names) if links else ""
 
     def __str__(self) -> str:
         """``M5 count-wrong (platform): ...``."""
-        return f"{self.fault_class} {self.fault_class.slug} ({self.component}): {self.sentence}"
+        return f"{self.fault_class} {self.fault_class.slug} ({self.component}): {self.sentence()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from rig.timeline import LampState
-from rig.verdict import (
-    config_rules,
-    diversion,
-    diversion_facts,
-    diversion_rules,
-    mwi,
-    mwi_measure,
-    mwi_rules,
-)
+from rig.verdict import diversion, diversion_facts, mwi, mwi_measure
+from rig.verdict.diversion_rules import diversion_book
 from rig.verdict.evidence import DiversionExpectation, Evidence, LampExpectation
-from rig.verdict.fault_class import FaultClass
 from rig.verdict.finding import Finding, RigFault, Verdict
+from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
 from rig.verdict.rig_health import STALL_LIMIT_S, capture_faults, stalled_s
+
+NO_LAMP = frozenset({"account_not_configured"})
+"""Rules that explain why there is no lamp to be seen: the phone lacks the account."""
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -41,9 +37,9 @@ def judge(evidence: Evidence) -> Verdict:
 def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdict) -> None:
     case = mwi.build_case(evidence, expectation)
     verdict.measurements += mwi_measure.measure(case)
-    missing = config_rules.account_not_configured(case)
-    if case.state is LampState.UNKNOWN and missing is not None:
-        _add(verdict, [missing])  # a phone without this account has no lamp for it
+    findings = mwi_book().diagnose(case, {f.fault_class for f in verdict.findings})
+    if case.state is LampState.UNKNOWN and any(f.rule in NO_LAMP for f in findings):
+        _add(verdict, findings)
         return
     if case.state is LampState.UNKNOWN:
         verdict.rig_faults.append(
@@ -55,10 +51,6 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
             )
         )
         return
-    findings = mwi_rules.diagnose(case)
-    if any(f.fault_class is FaultClass.D6 for f in verdict.findings):
-        # A call that never got to the mailbox leaves no message there: that is said already.
-        findings = [f for f in findings if f.rule not in mwi_rules.NO_MESSAGE]
     _add(verdict, findings)
 
 
@@ -76,7 +68,7 @@ def _judge_diversion(
         )
         return
     verdict.measurements += diversion.measure(case)
-    _add(verdict, diversion_rules.diagnose(case))
+    _add(verdict, diversion_book().diagnose(case))
 
 
 def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:
@@ -84,8 +76,7 @@ def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:
     stall_s = stalled_s(evidence, evidence.started_at)
     if stall_s < STALL_LIMIT_S or verdict.outcome is not Outcome.FAIL:
         return
-    unsafe = mwi_rules.TIMING | mwi_rules.ABSENCE
-    if all(finding.rule in unsafe for finding in verdict.findings):
+    if all(finding.row.weakness is not None for finding in verdict.findings):
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,

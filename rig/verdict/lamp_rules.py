@@ -7,11 +7,13 @@ makes a phone forget it.
 from __future__ import annotations
 
 from rig.timeline import ActionDone, FetchSeen, LampSeen
-from rig.verdict.fault_class import Component, FaultClass
-from rig.verdict.finding import Finding, Proof, ProofKind
+from rig.verdict.fault_class import Component
+from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import NotifyStory, lamp_state
+from rig.verdict.phrase import Word, phrase
 from rig.verdict.proofs import absence, lamp_edge, lamp_now, mailbox, packet, summary_line
+from rig.verdict.rule_book import Found, found
 
 FOLLOWS_S = 1.0
 """A lamp edge later than this after a NOTIFY is not its doing."""
@@ -26,8 +28,8 @@ BOOT_S = 60.0
 """Longest time in which a booting phone does with its lamps what it likes."""
 
 
-def lamp_policy_off(case: LampCase) -> Finding | None:
-    """M9 by configuration: the file tells the phone not to light the lamp."""
+def lamp_policy_off(case: LampCase) -> Found | None:
+    """The file tells the phone not to light the lamp."""
     applied = case.handset.applied
     if not case.dark or case.expectation.lamp != "message" or applied is None:
         return None
@@ -37,60 +39,42 @@ def lamp_policy_off(case: LampCase) -> Finding | None:
     where = case.handset.files[0] if case.handset.files else "the configuration"
     if difference is not None:
         where = f"{difference.file}:{difference.line}" if difference.line else difference.file
-    return Finding(
-        FaultClass.M9,
-        Component.CONFIG,
-        f"{where} switches the message lamp of {case.handset.name} off",
-        "switch the message lamp on in the inventory's lamp policy",
-        (Proof(ProofKind.FILE, where, "message lamp off"), lamp_now(case)),
-        "lamp_policy_off",
-        case.handset.name,
-    )
+    return found(Proof(ProofKind.FILE, where, "message lamp off"), lamp_now(case), where=where)
 
 
-def lamp_contradicts(case: LampCase) -> Finding | None:
-    """M9: the right NOTIFY arrived and was accepted, the lamp does not follow."""
+def lamp_contradicts(case: LampCase) -> Found | None:
+    """The right NOTIFY arrived and was accepted, the lamp does not follow."""
     last = case.last_arrived
     if last is None or last.summary is None or last.summary.waiting != case.expectation.lit:
         return None
     if not (case.dark or case.false_light):
         return None
-    word = "dark" if case.dark else "lit"
-    return Finding(
-        FaultClass.M9,
-        Component.HANDSET,
-        f"{case.handset.name} accepted {summary_line(last)} with {last.answer_status} "
-        f"and its lamp stays {word}",
-        "check the phone's lamp, its firmware and the shared functions of this lamp",
-        (packet(last.first, summary_line(last)), lamp_now(case)),
-        "lamp_contradicts",
-        case.handset.name,
-    )
+    said = summary_line(last)
+    state = phrase("dark" if case.dark else "lit")
+    status = last.answer_status or 200
+    return found(packet(last.first, said), lamp_now(case), said=said, status=status, state=state)
 
 
-def lamp_late(case: LampCase) -> Finding | None:
-    """M9: the lamp follows the NOTIFY, but beyond the limit."""
+def lamp_late(case: LampCase) -> Found | None:
+    """The lamp follows the NOTIFY, but beyond the limit."""
     edge, told = case.settling, case.first_right
     if edge is None or told is None:
         return None
     took_s = edge.at - case.trigger_at
     if took_s <= case.expectation.within_s or edge.at < told.first.at:
         return None
-    return Finding(
-        FaultClass.M9,
-        Component.HANDSET,
-        f"the lamp of {case.handset.name} follows {edge.at - told.first.at:.1f} s after the "
-        f"NOTIFY, {took_s:.1f} s after {case.expectation.trigger}; "
-        f"{case.expectation.within_s:g} s are allowed",
-        "look at the load and the firmware of the phone, and at the sensor's own latency",
-        (packet(told.first, summary_line(told)), lamp_edge(edge)),
-        "lamp_late",
-        case.handset.name,
+    return found(
+        packet(told.first, summary_line(told)),
+        lamp_edge(edge),
+        after_s=edge.at - told.first.at,
+        took_s=took_s,
+        trigger=Word(case.expectation.trigger),
+        limit_s=case.expectation.within_s,
     )
 
 
-def lamp_by_missed_call(case: LampCase) -> Finding | None:
-    """M10: the lamp was lit by a missed call."""
+def lamp_by_missed_call(case: LampCase) -> Found | None:
+    """The lamp was lit by a missed call."""
     if not case.false_light:
         return None
     last = case.last_arrived
@@ -112,21 +96,18 @@ def lamp_by_missed_call(case: LampCase) -> Finding | None:
             if last
             else (absence("NOTIFY with Messages-Waiting: yes", edge.at),)
         )
-        return Finding(
-            FaultClass.M10,
-            Component.CONFIG if told else Component.HANDSET,
-            f"the message lamp of {case.handset.name} was lit by a missed call, "
-            f"not by a message (mailbox: {case.truth.new if case.truth else '?'} new)",
-            "keep missed calls off the message lamp in the phone's settings",
-            (lamp_edge(edge), packet(call.invite, "the call that was missed"), *wire),
-            "lamp_by_missed_call",
-            case.handset.name,
+        return found(
+            lamp_edge(edge),
+            packet(call.invite, "the call that was missed"),
+            *wire,
+            component=Component.CONFIG if told else Component.HANDSET,
+            new=case.truth.new if case.truth else "?",
         )
     return None
 
 
-def lamp_without_cause(case: LampCase) -> Finding | None:
-    """M10: lit, though nothing on the wire says so."""
+def lamp_without_cause(case: LampCase) -> Found | None:
+    """Lit, though nothing on the wire says so."""
     last = case.last_arrived
     if not case.false_light or (last is not None and last.summary and last.summary.waiting):
         return None
@@ -134,36 +115,34 @@ def lamp_without_cause(case: LampCase) -> Finding | None:
     edges = [lamp_edge(e) for e in case.edges if e.state.lit and e.at > told_at + FOLLOWS_S]
     if last is not None and not edges:
         return None
-    return Finding(
-        FaultClass.M10,
-        Component.HANDSET,
-        f"the lamp of {case.handset.name} is lit though no NOTIFY says yes",
-        "find what else drives this lamp: call forwarding, missed calls, a key's own state",
-        (*(edges or [lamp_now(case)]), *mailbox(case.truth)),
-        "lamp_without_cause",
-        case.handset.name,
-    )
+    return found(*(edges or [lamp_now(case)]), *mailbox(case.truth))
 
 
-def lamp_on_its_own(case: LampCase) -> Finding | None:
-    """M10 or M9: the lamp is right in the end, but changed where no NOTIFY told it to."""
+def lamp_on_its_own(case: LampCase) -> Found | None:
+    """The lamp is right in the end, but went on where no NOTIFY told it to."""
+    edge = _untold_edge(case)
+    if edge is None or not edge.state.lit:
+        return None
+    return found(lamp_edge(edge), *_last_word(case, edge))
+
+
+def lamp_went_out(case: LampCase) -> Found | None:
+    """The lamp is right in the end, but went out meanwhile though messages wait."""
+    edge = _untold_edge(case)
+    if edge is None or edge.state.lit:
+        return None
+    return found(lamp_edge(edge), *_last_word(case, edge))
+
+
+def _untold_edge(case: LampCase) -> LampSeen | None:
+    """The first change of the lamp that nothing on the wire accounts for."""
     if case.handset.intent.lamp.on_missed_call:
         return None
     for edge in case.changes:
         told = says(case, case.expectation.lamp, edge.at + CLOCK_SLACK_S + edge.latency_s)
         if edge.state.lit == told or case.ringing_at(edge.at) or _booting(case, edge.at):
             continue
-        lit = edge.state.lit
-        word = "went on before any NOTIFY said yes" if lit else "went out though messages wait"
-        return Finding(
-            FaultClass.M10 if lit else FaultClass.M9,
-            Component.HANDSET,
-            f"the lamp of {case.handset.name} {word}, and is right only at the end",
-            "find what else drives this lamp; compare the clocks of sensor and capture",
-            (lamp_edge(edge), *_last_word(case, edge)),
-            "lamp_on_its_own",
-            case.handset.name,
-        )
+        return edge
     return None
 
 
@@ -174,8 +153,8 @@ def _last_word(case: LampCase, edge: LampSeen) -> tuple[Proof, ...]:
     return (packet(said[-1].first, f"last NOTIFY says {summary_line(said[-1])}"),)
 
 
-def other_lamp_wrong(case: LampCase) -> Finding | None:
-    """M9: another lamp of the same phone contradicts what its account was told."""
+def other_lamp_wrong(case: LampCase) -> Found | None:
+    """Another lamp of the same phone contradicts what its account was told."""
     until = case.expectation.until
     for lamp in case.unexpected_lamps:
         state = lamp_state(case.evidence, case.handset.name, lamp, until)
@@ -188,18 +167,11 @@ def other_lamp_wrong(case: LampCase) -> Finding | None:
             continue
         if until - said[-1].first.at <= case.expectation.within_s:
             continue  # it may still follow
-        return Finding(
-            FaultClass.M9,
-            Component.HANDSET,
-            f"lamp {lamp} of {case.handset.name} is lit though its last NOTIFY said "
-            f"{summary_line(said[-1])}",
-            "look at how the phone clears the icon of this account",
-            (
-                packet(said[-1].first, summary_line(said[-1])),
-                Proof(ProofKind.LAMP, f"lamp {lamp} of {case.handset.name}", f"{state}", until),
-            ),
-            "other_lamp_wrong",
-            case.handset.name,
+        return found(
+            packet(said[-1].first, summary_line(said[-1])),
+            Proof(ProofKind.LAMP, f"lamp {lamp} of {case.handset.name}", f"{state}", until),
+            lamp=lamp,
+            said=summary_line(said[-1]),
         )
     return None
 

@@ -20,6 +20,8 @@ from rig.verdict.mwi_facts import (
     mailbox_truth,
     truths_around,
 )
+from rig.verdict.rule_table import Source
+from rig.verdict.sources import sources_about
 
 NEWS_SLACK_S = 0.05
 """The platform's word about a mailbox may come this much after the NOTIFY about it."""
@@ -79,6 +81,18 @@ class LampCase:
     missed_calls: tuple[MissedCall, ...]
     rings: tuple[tuple[float, float], ...]
     unexpected_lamps: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """The handset that it is about."""
+        return self.handset.name
+
+    @property
+    def sources(self) -> frozenset[Source]:
+        """Which evidence there is."""
+        seen = sources_about(self.evidence, self.handset)
+        seen |= set() if self.state is LampState.UNKNOWN else {Source.LAMP_SENSOR}
+        return seen | (set() if self.truth is None else {Source.MAILBOX_TRUTH})
 
     @property
     def dark(self) -> bool:

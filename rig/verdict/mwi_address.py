@@ -11,11 +11,12 @@ from rig.sip.uri import Uri
 from rig.timeline import Address, SipSeen
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import PACKAGE, NotifyStory, request_of
+from rig.verdict.phrase import Phrase, phrase
 
 DEFAULT_PORT = 5060
 
-Misaddress = tuple[str, str]
-"""The header that proves it, and what is wrong with it."""
+Misaddress = tuple[str, Phrase]
+"""The header that proves it, and what is wrong with it, as a phrase."""
 
 
 def misaddressed(case: LampCase, notify: NotifyStory) -> Misaddress | None:
@@ -46,11 +47,13 @@ def _package(notify: NotifyStory) -> Misaddress | None:
         event = request.event
         asked = None if notify.subscribe is None else request_of(notify.subscribe).event
     except ProtocolError as error:
-        return line, f"Event cannot be read ({error})"
-    if event is None or event[0] != PACKAGE:
-        return line, f"its Event is {event[0] if event else 'missing'}, not {PACKAGE}"
+        return line, phrase("event_unreadable", error=str(error))
+    if event is None:
+        return line, phrase("event_missing", wanted=PACKAGE)
+    if event[0] != PACKAGE:
+        return line, phrase("event_other", got=event[0], wanted=PACKAGE)
     if asked is not None and asked[1].get("id") != event[1].get("id"):
-        return line, "its event id is not that of the subscription"
+        return line, phrase("event_id")
     return None
 
 
@@ -59,11 +62,11 @@ def _to(case: LampCase, notify: NotifyStory) -> Misaddress | None:
     try:
         user = notify.request.to.uri.user
     except ProtocolError as error:
-        return line, f"To cannot be read ({error})"
+        return line, phrase("to_unreadable", error=str(error))
     if user is None:
-        return line, "To names no user"
+        return line, phrase("to_no_user")
     if user != case.story.user:
-        return line, f"To names {user}, the account is {case.story.user}"
+        return line, phrase("to_other_user", user=user, account=case.story.user)
     return None
 
 
@@ -71,11 +74,11 @@ def _dialog(case: LampCase, notify: NotifyStory) -> Misaddress | None:
     request = notify.request
     if notify.subscribe is None:
         if request.to.tag and any(s.granted for s in case.story.subscribes):
-            return f"Call-ID: {request.call_id}", "the phone has no dialog with this Call-ID"
+            return f"Call-ID: {request.call_id}", phrase("no_such_dialog")
         return None
     own = request_of(notify.subscribe).from_.tag
     if request.to.tag != own:
-        return f"To: {request.headers.get('To')}", f"its To tag is not the phone's ({own})"
+        return f"To: {request.headers.get('To')}", phrase("other_tag", tag=own or "none")
     return None
 
 
@@ -97,18 +100,18 @@ def _request_uri(case: LampCase, notify: NotifyStory) -> Misaddress | None:
         contact = contacts[0].uri if contacts else None
         uri = Uri.parse(notify.request.uri)
     except ProtocolError as error:
-        return line, f"its Request-URI cannot be read ({error})"
+        return line, phrase("uri_unreadable", error=str(error))
     if contact is None:
         return None
     if uri.user != contact.user:
-        return line, f"its Request-URI names {uri.user}, the phone's Contact is {contact}"
+        return line, phrase("uri_other_user", user=uri.user or "nobody", contact=str(contact))
     places = {_address(contact), *_came_from(known)}
     if _address(uri) not in places:
-        return line, f"its Request-URI leads to {uri.host}, the phone's Contact is {contact}"
+        return line, phrase("uri_other_host", host=uri.host, contact=str(contact))
     goes_to = {o.destination for o in notify.first.observations}
     if not goes_to & places and notify.answer is None:
         host, port = notify.first.observations[0].destination
-        return line, f"it was sent to {host}:{port}, the phone's Contact is {contact}"
+        return line, phrase("sent_elsewhere", host=host, port=port, contact=str(contact))
     return None
 
 
@@ -125,7 +128,7 @@ def _transport(case: LampCase, notify: NotifyStory) -> Misaddress | None:
     if known is None or known.transport == notify.first.transport:
         return None
     line = f"Via: {notify.request.headers.get('Via')}"
-    return line, f"it came by {notify.first.transport}, the phone asked by {known.transport}"
+    return line, phrase("other_transport", got=notify.first.transport, asked=known.transport)
 
 
 def _sequence(case: LampCase, notify: NotifyStory) -> Misaddress | None:
@@ -139,7 +142,7 @@ def _sequence(case: LampCase, notify: NotifyStory) -> Misaddress | None:
     if notify.solicited and _number(request) <= highest:
         return (
             f"CSeq: {request.headers.get('CSeq')}",
-            f"its CSeq does not rise; the one before had {highest}",
+            phrase("cseq_stands", highest=highest),
         )
     return None
 

@@ -8,56 +8,47 @@ from __future__ import annotations
 from rig.errors import ProtocolError
 from rig.sip.message_summary import MEDIA_TYPE
 from rig.sip.uri import Uri
-from rig.timeline import MailboxSeen
-from rig.verdict.fault_class import Component, FaultClass
-from rig.verdict.finding import Finding
+from rig.timeline import MailboxSeen, SipSeen
 from rig.verdict.mwi import LampCase
-from rig.verdict.mwi_facts import NotifyStory
+from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import mailbox, packet, summary_line
+from rig.verdict.rule_book import Found, found
 
 
-def body_unreadable(case: LampCase) -> Finding | None:
-    """M4: nothing can be learnt from the body: unreadable, empty or of another type."""
+def body_unreadable(case: LampCase) -> Found | None:
+    """Nothing can be learnt from the body: unreadable, empty or of another type."""
     for notify in case.telling:
         request = notify.request
         if notify.body_error:
-            return _malformed(
-                case, notify, f"cannot be read: {notify.body_error}", notify.body_error
-            )
+            what = phrase("cannot_be_read", error=notify.body_error)
+            return _malformed(notify.first, what, notify.body_error)
         if request.body and request.content_type != MEDIA_TYPE:
             written = request.headers.get("Content-Type") or "missing"
-            what = f"is announced as {request.content_type or 'nothing'}, not {MEDIA_TYPE}"
-            return _malformed(case, notify, what, f"Content-Type: {written}")
+            got = request.content_type or "nothing"
+            what = phrase("announced_as", got=got, wanted=MEDIA_TYPE)
+            return _malformed(notify.first, what, f"Content-Type: {written}")
     last = case.after[-1] if case.after else None
     if last is not None and not last.request.body and last.state != "terminated":
-        return _malformed(case, last, "is empty", "no body")
+        return _malformed(last.first, phrase("is_empty"), "no body")
     return None
 
 
-def _malformed(case: LampCase, notify: NotifyStory, what: str, proof: str) -> Finding:
-    return Finding(
-        FaultClass.M4,
-        Component.PLATFORM,
-        f"the message summary to {case.handset.name} {what}",
-        "RFC 3842 wants Messages-Waiting: yes or no as the first line, each line ended by CRLF",
-        (packet(notify.first, proof),),
-        "body_malformed",
-        case.handset.name,
-    )
+def _malformed(notify: SipSeen, what: Phrase, proof: str) -> Found:
+    return found(packet(notify, proof), what=what)
 
 
-def body_malformed(case: LampCase) -> Finding | None:
-    """M4: it can be read, and still breaks the grammar."""
+def body_malformed(case: LampCase) -> Found | None:
+    """It can be read, and still breaks the grammar."""
     for notify in case.after:
         if notify.faults:
             fault = notify.faults[0]
-            what = f"breaks {fault.clause}: {fault.text}"
-            return _malformed(case, notify, what, fault.text)
+            what = phrase("breaks", clause=fault.clause, fault=fault.text)
+            return _malformed(notify.first, what, fault.text)
     return None
 
 
-def count_wrong(case: LampCase) -> Finding | None:
-    """M5: flag or counts differ from the mailbox, or contradict each other."""
+def count_wrong(case: LampCase) -> Found | None:
+    """Flag or counts differ from the mailbox, or contradict each other."""
     for notify in case.after:
         summary = notify.summary
         if summary is None:
@@ -70,49 +61,51 @@ def count_wrong(case: LampCase) -> Finding | None:
         if not contradiction and not stale and case.truthful(notify):
             continue
         truth = case.truth
-        held = f"the mailbox holds {truth.new} new" if truth else "its own counts say otherwise"
+        held = phrase("held_contradicts")
         if truth and voice is not None and voice.new == truth.new:
-            held += f", {truth.saved} saved"
-        return Finding(
-            FaultClass.M5,
-            Component.PLATFORM,
-            f"the NOTIFY to {case.handset.name} says {summary_line(notify)} while {held}",
-            "the platform must derive the flag from the count of new messages alone",
-            (packet(notify.first, summary_line(notify)), *mailbox(truth)),
-            "count_wrong",
-            case.handset.name,
-        )
+            held = phrase("held_new_saved", new=truth.new, saved=truth.saved)
+        elif truth:
+            held = phrase("held_new", new=truth.new)
+        said = summary_line(notify)
+        return found(packet(notify.first, said), *mailbox(truth), said=said, held=held)
     return None
 
 
-def account_wrong(case: LampCase) -> Finding | None:
-    """M6 or M3: Message-Account names another mailbox, or a port where nobody listens."""
-    for notify in case.after:
-        written = notify.summary.account if notify.summary else None
-        if not written:
-            continue
-        try:
-            uri = Uri.parse(written)
-        except ProtocolError:
-            continue  # the grammar rule speaks of it
+def account_wrong(case: LampCase) -> Found | None:
+    """Message-Account names another mailbox."""
+    for seen, written, uri in _accounts(case):
         user = uri.user_unescaped or ""
         if user in _names_of_others(case):
-            fault, what = FaultClass.M6, f"names {user}, another mailbox"
-        elif _deaf(case, uri):
-            fault, what = FaultClass.M3, f"leads to {uri.host}:{uri.port or 5060}, nobody is there"
-        else:
-            continue
-        return Finding(
-            fault,
-            Component.PLATFORM,
-            f"Message-Account in the NOTIFY to {case.handset.name} {what} "
-            f"(the mailbox is {case.expectation.mailbox})",
-            "compare the platform's table of mailboxes and accounts with the inventory",
-            (packet(notify.first, f"Message-Account: {written}"), *mailbox(case.truth)),
-            "account_wrong",
-            case.handset.name,
-        )
+            proof = packet(seen, f"Message-Account: {written}")
+            return found(proof, *mailbox(case.truth), user=user, mailbox=case.expectation.mailbox)
     return None
+
+
+def account_unreachable(case: LampCase) -> Found | None:
+    """Message-Account leads to a port where nobody listens."""
+    for seen, written, uri in _accounts(case):
+        if _deaf(case, uri):
+            return found(
+                packet(seen, f"Message-Account: {written}"),
+                *mailbox(case.truth),
+                host=uri.host,
+                port=uri.port or 5060,
+                mailbox=case.expectation.mailbox,
+            )
+    return None
+
+
+def _accounts(case: LampCase) -> list[tuple[SipSeen, str, Uri]]:
+    """Every Message-Account that can be read; the grammar rule speaks of the others."""
+    accounts = []
+    for notify in case.after:
+        written = notify.summary.account if notify.summary else None
+        try:
+            uri = Uri.parse(written or "")
+        except ProtocolError:
+            continue
+        accounts.append((notify.first, written or "", uri))
+    return accounts
 
 
 def _names_of_others(case: LampCase) -> set[str]:
@@ -134,8 +127,8 @@ def _deaf(case: LampCase, uri: Uri) -> bool:
     return uri.host in hosts and (uri.host, uri.port or 5060) not in platform
 
 
-def message_not_kept(case: LampCase) -> Finding | None:
-    """D7: the message that was left is not in the mailbox that it was left for."""
+def message_not_kept(case: LampCase) -> Found | None:
+    """The message that was left is not in the mailbox that it was left for."""
     wanted, truth = case.expectation, case.truth
     if wanted.new is None or not wanted.lit or truth is None or truth.new >= wanted.new:
         return None
@@ -146,20 +139,15 @@ def message_not_kept(case: LampCase) -> Finding | None:
         for e in case.evidence.events(MailboxSeen, since=wanted.since - 1.0)
         if e.mailbox != wanted.mailbox and e.cause == "deposit" and e.at <= wanted.until
     ]
-    what = f"it lies in mailbox {elsewhere[-1].mailbox}" if elsewhere else "no mailbox has it"
-    return Finding(
-        FaultClass.D7,
-        Component.PLATFORM,
-        f"the message for {wanted.mailbox} was not kept there: {what}",
-        "look at which mailbox the platform opened for this call, and at its store",
-        (*mailbox(truth), *(p for e in elsewhere[-1:] for p in mailbox(e))),
-        "message_not_kept",
-        case.handset.name,
-    )
+    what = phrase("lies_nowhere")
+    if elsewhere:
+        what = phrase("lies_elsewhere", mailbox=elsewhere[-1].mailbox)
+    proofs = (*mailbox(truth), *(p for e in elsewhere[-1:] for p in mailbox(e)))
+    return found(*proofs, mailbox=wanted.mailbox, what=what)
 
 
-def mailbox_differs(case: LampCase) -> Finding | None:
-    """M5: by the platform's own word the mailbox does not hold what was done to it."""
+def mailbox_differs(case: LampCase) -> Found | None:
+    """By the platform's own word the mailbox does not hold what was done to it."""
     wanted, truth = case.expectation, case.truth
     if truth is None:
         return None
@@ -167,15 +155,13 @@ def mailbox_differs(case: LampCase) -> Finding | None:
     saved = wanted.saved is not None and truth.saved != wanted.saved
     if not new and not saved:
         return None
-    expected = f"{wanted.new if wanted.new is not None else '?'} new"
-    expected += f", {wanted.saved} saved" if wanted.saved is not None else ""
-    return Finding(
-        FaultClass.M5,
-        Component.PLATFORM,
-        f"mailbox {wanted.mailbox} holds {truth.new} new, {truth.saved} saved after "
-        f"{wanted.trigger}; expected {expected}",
-        "look at how the platform counts messages that are left and heard",
-        mailbox(truth),
-        "mailbox_differs",
-        case.handset.name,
+    more = phrase("no_more") if wanted.saved is None else phrase("and_saved", saved=wanted.saved)
+    return found(
+        *mailbox(truth),
+        mailbox=wanted.mailbox,
+        new=truth.new,
+        saved=truth.saved,
+        trigger=Word(wanted.trigger),
+        wanted_new="?" if wanted.new is None else wanted.new,
+        wanted_saved=more,
     )

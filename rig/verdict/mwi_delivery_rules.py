@@ -7,13 +7,14 @@ Covers: RFC 6665 (subscription and NOTIFY), RFC 3261 sections 12.2 (dialogs) and
 from __future__ import annotations
 
 from rig.timeline import MailboxSeen, SipSeen
-from rig.verdict.fault_class import Component, FaultClass
-from rig.verdict.finding import Finding, Proof
+from rig.verdict.finding import Proof
 from rig.verdict.mwi import LampCase, agrees
 from rig.verdict.mwi_address import misaddressed
-from rig.verdict.mwi_facts import NotifyStory, account_story, request_of
+from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, account_story, request_of
 from rig.verdict.mwi_measure import NOTIFY_LIMIT_S
+from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import absence, mailbox, packet, summary_line
+from rig.verdict.rule_book import Found, found
 
 REFUSED_BODY = frozenset({400, 406, 415, 422, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
@@ -23,79 +24,67 @@ UNANSWERED_S = 0.5
 """A request without an answer for so long (T1 of RFC 3261 section 17) is unanswered."""
 
 
-def subscribe_refused(case: LampCase) -> Finding | None:
-    """M7: the platform refused the subscription and nothing repaired it."""
+def subscribe_refused(case: LampCase) -> Found | None:
+    """The platform refused the subscription and nothing repaired it."""
     stories = [s for s in case.story.subscribes if s.status not in {401, 407}]
     if not case.deaf or not stories or case.after:
         return None
     last = stories[-1]
     if last.status is None or last.status < 300:
         return None
-    return Finding(
-        FaultClass.M7,
-        Component.PLATFORM,
-        f"the platform answers {last.status} to the SUBSCRIBE of {case.handset.name}",
-        "allow message-summary for this account on the platform, or provision unsolicited MWI",
-        (packet(last.seen, f"SUBSCRIBE answered {last.status}"),),
-        "subscribe_refused",
-        case.handset.name,
-    )
+    return found(packet(last.seen, f"SUBSCRIBE answered {last.status}"), status=last.status)
 
 
-def subscribe_unanswered(case: LampCase) -> Finding | None:
-    """M8 or M7: the phone asks again and again, and nobody answers."""
+def subscribe_unanswered(case: LampCase) -> Found | None:
+    """The phone asks again and again, and the platform does not answer."""
+    last = _unanswered(case)
+    if last is None or not _reached_platform(case, last.seen):
+        return None
+    return found(packet(last.seen, "SUBSCRIBE"), _no_answer(last))
+
+
+def subscribe_lost(case: LampCase) -> Found | None:
+    """The phone asks again and again, and the network swallows it."""
+    last = _unanswered(case)
+    if last is None or _reached_platform(case, last.seen):
+        return None
+    return found(packet(last.seen, "SUBSCRIBE"), _no_answer(last))
+
+
+def _unanswered(case: LampCase) -> SubscribeStory | None:
     last = case.story.subscribes[-1] if case.story.subscribes else None
     if not case.deaf or case.after or last is None or last.status is not None:
         return None
-    if case.expectation.until - last.seen.at < UNANSWERED_S:
-        return None
-    arrived = any(
-        o.destination in case.evidence.platform_addresses for o in last.seen.observations
-    )
-    where = "reached the platform and" if arrived else "never reached the platform, so it"
-    return Finding(
-        FaultClass.M7 if arrived else FaultClass.M8,
-        Component.PLATFORM if arrived else Component.NETWORK,
-        f"the SUBSCRIBE of {case.handset.name} {where} was not answered",
-        "look at the platform's subscription service"
-        if arrived
-        else "look at firewall and proxy between phone and platform: REGISTER passes, this not",
-        (
-            packet(last.seen, "SUBSCRIBE"),
-            absence("an answer to this SUBSCRIBE", last.seen.at),
-        ),
-        "subscribe_unanswered",
-        case.handset.name,
-    )
+    return last if case.expectation.until - last.seen.at >= UNANSWERED_S else None
 
 
-def never_subscribed(case: LampCase) -> Finding | None:
-    """M8: the file says subscribe, the phone did not."""
+def _reached_platform(case: LampCase, seen: SipSeen) -> bool:
+    return any(o.destination in case.evidence.platform_addresses for o in seen.observations)
+
+
+def _no_answer(subscribe: SubscribeStory) -> Proof:
+    return absence("an answer to this SUBSCRIBE", subscribe.seen.at)
+
+
+def never_subscribed(case: LampCase) -> Found | None:
+    """The file says subscribe, the phone did not."""
     mode = next((a.mwi.mode for a in case.handset.intent.accounts if a.index == case.account), "")
     if not case.deaf or mode != "subscribe" or case.story.subscribes or case.after:
         return None
-    return Finding(
-        FaultClass.M8,
-        Component.HANDSET,
-        f"{case.handset.name} was told to subscribe to its messages and did not",
-        "reboot the phone; if it stays silent, look at its registration and firmware",
-        (absence("SUBSCRIBE for message-summary", case.expectation.until),),
-        "never_subscribed",
-        case.handset.name,
-    )
+    return found(absence("SUBSCRIBE for message-summary", case.expectation.until))
 
 
-def subscription_ended(case: LampCase) -> Finding | None:
-    """M8: the phone's own subscription was ended by the platform, or says no state at all."""
+def subscription_ended(case: LampCase) -> Found | None:
+    """The phone's own subscription was ended by the platform, or says no state at all."""
     newest = next((s for s in reversed(case.story.subscribes) if s.granted), None)
     for notify in case.after:
         if not notify.solicited:
             continue
         if not notify.state:
-            return _lifecycle(case, notify, "carries no Subscription-State")
+            return _lifecycle(notify, phrase("no_state"))
         alive = newest is not None and (request_of(newest.seen).call_id == notify.request.call_id)
         if notify.state == "terminated" and alive and not _asked_to_end(case, notify):
-            return _lifecycle(case, notify, "ends the subscription, which the phone still wants")
+            return _lifecycle(notify, phrase("ends_wanted"))
     return None
 
 
@@ -106,21 +95,13 @@ def _asked_to_end(case: LampCase, notify: NotifyStory) -> bool:
     )
 
 
-def _lifecycle(case: LampCase, notify: NotifyStory, what: str) -> Finding:
+def _lifecycle(notify: NotifyStory, what: Phrase) -> Found:
     state = notify.request.headers.get("Subscription-State") or "no Subscription-State"
-    return Finding(
-        FaultClass.M8,
-        Component.PLATFORM,
-        f"the NOTIFY to {case.handset.name} {what}",
-        "the platform must keep the subscription for the time that it granted (RFC 6665 4.1.3)",
-        (packet(notify.first, state),),
-        "subscription_ended",
-        case.handset.name,
-    )
+    return found(packet(notify.first, state), what=what)
 
 
-def told_somebody_else(case: LampCase) -> Finding | None:
-    """M6: the change of this mailbox was told to an account that does not watch it."""
+def told_somebody_else(case: LampCase) -> Found | None:
+    """The change of this mailbox was told to an account that does not watch it."""
     if not case.untold or case.truth is None:
         return None
     for other in case.evidence.handsets.values():
@@ -133,16 +114,12 @@ def told_somebody_else(case: LampCase) -> Finding | None:
                     continue
                 if _moved(case, watched):
                     continue
-                return Finding(
-                    FaultClass.M6,
-                    Component.PLATFORM,
-                    f"mailbox {case.truth.mailbox} changed and the platform told {other.name} "
-                    f"(account {account.index}), which does not watch it, instead of "
-                    f"{case.handset.name}",
-                    "compare the platform's table of mailboxes and accounts with the inventory",
-                    (packet(notify.first, summary_line(notify)), *mailbox(case.truth)),
-                    "told_somebody_else",
-                    case.handset.name,
+                return found(
+                    packet(notify.first, summary_line(notify)),
+                    *mailbox(case.truth),
+                    mailbox=case.truth.mailbox,
+                    other=other.name,
+                    account=account.index,
                 )
     return None
 
@@ -155,8 +132,8 @@ def _moved(case: LampCase, number: str) -> bool:
     )
 
 
-def notify_missing(case: LampCase) -> Finding | None:
-    """M1: the mailbox changed, nobody was told."""
+def notify_missing(case: LampCase) -> Found | None:
+    """The mailbox changed, nobody was told."""
     if not case.untold or not case.expectation.notify:
         return None
     truth = case.truth
@@ -164,104 +141,68 @@ def notify_missing(case: LampCase) -> Finding | None:
         return None
     if case.false_light and case.missed_calls:
         return None
-    return Finding(
-        FaultClass.M1,
-        Component.PLATFORM,
-        f"mailbox {truth.mailbox} changed ({truth.new} new) and the platform sent no NOTIFY to "
-        f"{case.handset.name}",
-        "check the platform's MWI option of this user and its notification path",
-        (
-            *mailbox(truth),
-            absence(f"NOTIFY message-summary after {case.expectation.trigger}", truth.at),
-        ),
-        "notify_missing",
-        case.handset.name,
+    return found(
+        *mailbox(truth),
+        absence(f"NOTIFY message-summary after {case.expectation.trigger}", truth.at),
+        mailbox=truth.mailbox,
+        new=truth.new,
     )
 
 
-def notify_late(case: LampCase) -> Finding | None:
-    """M1: told, but long after the mailbox changed."""
+def notify_late(case: LampCase) -> Found | None:
+    """Told, but long after the mailbox changed."""
     told = case.first_right
     if not case.expectation.notify or told is None:
         return None
     late_s = told.first.at - case.asked_at
     if late_s <= NOTIFY_LIMIT_S:
         return None
-    return Finding(
-        FaultClass.M1,
-        Component.PLATFORM,
-        f"the platform told {case.handset.name} only {late_s:.1f} s after "
-        f"{case.expectation.trigger}; {NOTIFY_LIMIT_S:g} s are allowed",
-        "look for a delay or a queue in the platform's notification path",
-        (packet(told.first, summary_line(told)), *mailbox(case.truth)),
-        "notify_late",
-        case.handset.name,
+    return found(
+        packet(told.first, summary_line(told)),
+        *mailbox(case.truth),
+        late_s=late_s,
+        trigger=Word(case.expectation.trigger),
+        limit_s=NOTIFY_LIMIT_S,
     )
 
 
-def notify_lost(case: LampCase) -> Finding | None:
-    """M11: sent by the platform, never seen at the phone."""
+def notify_lost(case: LampCase) -> Found | None:
+    """Sent by the platform, never seen at the phone."""
     if not case.after:
         return None
     last = case.after[-1]
     if last.arrived or last.answer is not None:
         return None
-    certain = last.arrived is False
-    tail = "" if certain else " (nobody listened at the phone's port, so it may have ignored it)"
-    return Finding(
-        FaultClass.M11,
-        Component.NETWORK,
-        f"the platform sent a NOTIFY {last.transmissions} times to {case.handset.name} and it "
-        f"never arrived{tail}",
-        "look at NAT keep-alive, firewall and proxy between platform and phone",
-        (
-            packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times"),
-            absence("this NOTIFY at the phone's port, and any answer", last.first.at),
-        ),
-        "notify_lost",
-        case.handset.name,
-        certain=certain,
+    return found(
+        packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times"),
+        absence("this NOTIFY at the phone's port, and any answer", last.first.at),
+        certain=last.arrived is False,
+        times=last.transmissions,
     )
 
 
-def notify_unanswered(case: LampCase) -> Finding | None:
-    """M9: it arrived, perhaps again and again, and the phone says nothing."""
+def notify_unanswered(case: LampCase) -> Found | None:
+    """It arrived, perhaps again and again, and the phone says nothing."""
     last = case.after[-1] if case.after else None
     if last is None or last.answer is not None or any(n.accepted for n in case.after):
         return None
     if not case.ill and last.transmissions < 2:
         return None
-    return Finding(
-        FaultClass.M9,
-        Component.HANDSET,
-        f"the NOTIFY reached {case.handset.name} {last.transmissions} times and the phone "
-        "neither answers it nor follows it",
-        "look at the phone's firmware and at what it makes of this NOTIFY",
-        (
-            packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times"),
-            absence("an answer to this NOTIFY", last.first.at),
-        ),
-        "notify_unanswered",
-        case.handset.name,
+    return found(
+        packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times"),
+        absence("an answer to this NOTIFY", last.first.at),
+        times=last.transmissions,
     )
 
 
-def notify_misaddressed(case: LampCase) -> Finding | None:
-    """M3: wrong Request-URI, To, dialog, sequence, package, transport or destination."""
+def notify_misaddressed(case: LampCase) -> Found | None:
+    """Wrong Request-URI, To, dialog, sequence, package, transport or destination."""
     for notify in case.telling:
         fault = misaddressed(case, notify)
         if fault is None:
             continue
         header, what = fault
-        return Finding(
-            FaultClass.M3,
-            Component.PLATFORM,
-            f"the NOTIFY to {case.handset.name} is not addressed to it rightly: {what}",
-            "the platform must send it to the phone's Contact, inside the phone's dialog",
-            (packet(notify.first, header), *_how_it_subscribed(notify)),
-            "notify_misaddressed",
-            case.handset.name,
-        )
+        return found(packet(notify.first, header), *_how_it_subscribed(notify), what=what)
     return None
 
 
@@ -270,8 +211,19 @@ def _how_it_subscribed(notify: NotifyStory) -> tuple[Proof, ...]:
     return () if seen is None else (packet(seen, "the SUBSCRIBE that it belongs to"),)
 
 
-def notify_excess(case: LampCase) -> Finding | None:
-    """M2: the same state twice, though nothing happened in between."""
+def notify_excess(case: LampCase) -> Found | None:
+    """The same state twice in one dialog, though nothing happened in between."""
+    pair = _told_twice(case)
+    return _twice(*pair) if pair is not None and not _two_dialogs(*pair) else None
+
+
+def notify_in_two_dialogs(case: LampCase) -> Found | None:
+    """The same state once in each of two dialogs, though nothing happened in between."""
+    pair = _told_twice(case)
+    return _twice(*pair) if pair is not None and _two_dialogs(*pair) else None
+
+
+def _told_twice(case: LampCase) -> tuple[NotifyStory, NotifyStory] | None:
     last: NotifyStory | None = None
     for notify in case.after:
         if (
@@ -279,53 +231,59 @@ def notify_excess(case: LampCase) -> Finding | None:
             and _same_news(last, notify)
             and not case.something_between(last.first.at, notify.first.at)
         ):
-            other = notify.request.call_id != last.request.call_id
-            how = "in two dialogs" if other else "twice"
-            return Finding(
-                FaultClass.M2,
-                Component.PLATFORM,
-                f"the platform told {case.handset.name} the same state {how} though nothing "
-                "changed in between",
-                "look for subscriptions that are kept after they were replaced"
-                if other
-                else "look for what makes the platform notify without a change",
-                (packet(notify.first, summary_line(notify)), packet(last.first, "said before")),
-                "notify_excess",
-                case.handset.name,
-            )
+            return last, notify
         last = notify
     return None
+
+
+def _two_dialogs(first: NotifyStory, second: NotifyStory) -> bool:
+    return first.request.call_id != second.request.call_id
+
+
+def _twice(first: NotifyStory, second: NotifyStory) -> Found:
+    return found(packet(second.first, summary_line(second)), packet(first.first, "said before"))
 
 
 def _same_news(one: NotifyStory, two: NotifyStory) -> bool:
     return bool(one.request.body) and one.request.body == two.request.body
 
 
-def notify_refused(case: LampCase) -> Finding | None:
-    """M7, M4 or M3: the phone refuses the NOTIFY."""
-    refused = [n for n in case.telling if n.answer_status and n.answer_status >= 300]
-    if not refused or any(n.accepted for n in case.after):
+def notify_body_refused(case: LampCase) -> Found | None:
+    """The phone refuses a NOTIFY because of what it carries."""
+    last = _refused(case)
+    if last is None or last.answer_status not in REFUSED_BODY:
         return None
-    last = refused[-1]
-    status = last.answer_status or 0
-    outside = not last.solicited
-    kind = "unsolicited " if outside else ""
-    if status in REFUSED_BODY:
-        fault, blamed = FaultClass.M9, Component.HANDSET
-        remedy = "the NOTIFY is well-formed: look at what the phone's firmware demands of it"
-    elif outside:
-        fault = FaultClass.M3 if status == 481 else FaultClass.M7
-        blamed = Component.HANDSET
-        remedy = "let the phone accept unsolicited NOTIFY, or provision a subscription"
-    else:
-        fault, blamed = FaultClass.M8, Component.HANDSET
-        remedy = "the NOTIFY fits the phone's dialog: the phone has lost its subscription"
-    return Finding(
-        fault,
-        blamed,
-        f"{case.handset.name} answers {status} to the {kind}NOTIFY",
-        remedy,
-        (packet(last.first, f"NOTIFY answered {status}"),),
-        "notify_refused",
-        case.handset.name,
-    )
+    return _refusal(last)
+
+
+def notify_without_dialog_refused(case: LampCase) -> Found | None:
+    """The phone demands a dialog of a NOTIFY that has none."""
+    last = _refused(case)
+    return _refusal(last) if last and not last.solicited and last.answer_status == 481 else None
+
+
+def unsolicited_notify_refused(case: LampCase) -> Found | None:
+    """The phone takes no unsolicited NOTIFY at all."""
+    last = _refused(case)
+    if last is None or last.solicited or last.answer_status in REFUSED_BODY | {481}:
+        return None
+    return _refusal(last)
+
+
+def subscription_forgotten(case: LampCase) -> Found | None:
+    """The phone refuses a NOTIFY of its own subscription."""
+    last = _refused(case)
+    if last is None or not last.solicited or last.answer_status in REFUSED_BODY:
+        return None
+    return _refusal(last)
+
+
+def _refused(case: LampCase) -> NotifyStory | None:
+    refused = [n for n in case.telling if n.answer_status and n.answer_status >= 300]
+    return None if not refused or any(n.accepted for n in case.after) else refused[-1]
+
+
+def _refusal(notify: NotifyStory) -> Found:
+    status = notify.answer_status or 0
+    kind = phrase("notify" if notify.solicited else "unsolicited_notify")
+    return found(packet(notify.first, f"NOTIFY answered {status}"), status=status, kind=kind)

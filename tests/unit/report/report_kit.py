@@ -19,10 +19,11 @@ from rig.timeline import (
     TimelineEvent,
 )
 from rig.verdict.evidence import Addresses, ConfigDifference, Evidence, HandsetFacts
-from rig.verdict.fault_class import Component, FaultClass
+from rig.verdict.fault_class import Component
 from rig.verdict.finding import Finding, Proof, ProofKind, RigFault, Verdict
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.outcome import Outcome
+from rig.verdict.rule_table import rule_table
 
 START = 1_795_345_729.0
 PHONE: Address = ("127.83.12.10", 5060)
@@ -143,14 +144,19 @@ def measured(value: float | None = 0.01) -> Measurement:
 
 
 def finding(packet: int = 6) -> Finding:
+    table = rule_table("mwi")
     return Finding(
-        FaultClass.M5, Component.PLATFORM, f"the count is wrong {HOSTILE}", "mend it",
-        (
+        row=next(rule for rule in table.rules if rule.id == "count_wrong"),
+        table=table,
+        component=Component.PLATFORM,
+        facts={"handset": "anna", "said": f"the count is wrong {HOSTILE}", "held": HOSTILE},
+        proofs=(
             Proof(ProofKind.PACKET, f"packet {packet}", 'response="PLANTEDproof"', START + 5,
                   packet),
             Proof(ProofKind.FILE, "0015.cfg:31", HOSTILE),
         ),
-        "rule-1", "anna", certain=False,
+        handset="anna",
+        certain=False,
     )  # fmt: skip
 
 

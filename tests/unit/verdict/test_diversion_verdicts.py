@@ -118,7 +118,7 @@ def test_d2_wrong_reason() -> None:
     stage = busy_call(diversion=DIVERSION.replace("user-busy", "no-answer"))
     named(stage, FaultClass.D2)
     finding = stage.judge().findings[0]
-    assert "answered 486" in finding.sentence
+    assert "answered 486" in finding.sentence()
     assert "no-answer" in finding.proofs[0].text
 
 
@@ -138,7 +138,7 @@ def test_d6_not_diverted() -> None:
     stage = busy_call()
     stage.packets = [p for p in stage.packets if b"leg-c" not in p.payload]
     named(stage, FaultClass.D6)
-    assert "was not diverted" in stage.judge().findings[0].sentence
+    assert "was not diverted" in stage.judge().findings[0].sentence()
 
 
 def test_d6_diverted_to_somebody_else() -> None:
@@ -146,7 +146,7 @@ def test_d6_diverted_to_somebody_else() -> None:
     stage.packets = [p for p in stage.packets if b"leg-c" not in p.payload]
     invite(stage, 1.05, PLATFORM, ("127.1.1.12", 5060), "leg-d", uri="sip:frida@beispiel.example")
     named(stage, FaultClass.D6)
-    assert "frida" in stage.judge().findings[0].sentence
+    assert "frida" in stage.judge().findings[0].sentence()
 
 
 def test_d6_rang_although_all_calls_are_diverted() -> None:

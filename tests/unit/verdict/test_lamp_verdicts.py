@@ -34,7 +34,7 @@ def named(stage: Stage, fault: FaultClass, component: Component) -> None:
     assert verdict.outcome is Outcome.FAIL
     assert [(f.fault_class, f.component) for f in verdict.findings] == [(fault, component)]
     assert verdict.findings[0].proofs
-    assert verdict.findings[0].remedy
+    assert verdict.findings[0].remedy()
     assert str(fault) in verdict.sentence
 
 
@@ -92,7 +92,7 @@ def test_m11_the_notify_is_sent_again_and_again_and_never_arrives() -> None:
     stage = without_lamp(drop_notify(healthy(relay=RELAY)))
     stage.notify(5.002, summary(1), status=None, transmissions=3, to=RELAY)
     named(stage, FaultClass.M11, Component.NETWORK)
-    assert "3 times" in stage.judge().findings[0].sentence
+    assert "3 times" in stage.judge().findings[0].sentence()
 
 
 def test_m11_is_not_certain_when_nobody_listens_at_the_phone() -> None:
@@ -157,7 +157,7 @@ def test_m9_blames_the_file_that_switches_the_lamp_off() -> None:
     difference = ConfigDifference("lamp.on_message", "True", "False", "001565000001.cfg", 31)
     stage.facts = replace(stage.facts, applied=applied, differences=(difference,))
     named(stage, FaultClass.M9, Component.CONFIG)
-    assert "001565000001.cfg:31" in stage.judge().findings[0].sentence
+    assert "001565000001.cfg:31" in stage.judge().findings[0].sentence()
 
 
 def missed_call(stage: Stage) -> None:
@@ -174,7 +174,7 @@ def test_m10_a_missed_call_lights_the_lamp() -> None:
     stage.lamp(6.01, LampState.SLOW)
     stage.expect_lamp(lit=False, new=0, notify=False)
     named(stage, FaultClass.M10, Component.HANDSET)
-    assert "missed call" in stage.judge().findings[0].sentence
+    assert "missed call" in stage.judge().findings[0].sentence()
 
 
 def test_m10_blames_the_file_that_allows_it() -> None:
