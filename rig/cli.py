@@ -25,6 +25,7 @@ from rig.commands import (
 )
 from rig.commands.audit import audit
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
+from rig.commands.fetches import fetches
 from rig.commands.models import models
 from rig.commands.render import render
 from rig.commands.serve import serve
@@ -45,6 +46,7 @@ app.command()(render)
 app.command()(audit)
 app.command()(models)
 app.command()(serve)
+app.command()(fetches)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(device_profile.app, name="profile")
 app.add_typer(capture.app, name="capture")

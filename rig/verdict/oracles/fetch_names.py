@@ -1,0 +1,71 @@
+"""What the name of a requested file gives away: addresses, placeholders, escapes. Pure functions.
+
+Source: RFC 3986 section 2.4 (encode once); the spellings of addresses are those of
+:mod:`provisioning.address`.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+_SEPARATED_MAC = re.compile(
+    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])"
+)
+_PLAIN_MAC = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
+_ZERO_MAC = re.compile(r"(?<![0-9A-Fa-fYy])(?:0{12}|(?:00[:\-]){5}00)(?![0-9A-Fa-f])")
+_NO_VENDOR = "000000"
+_PLACEHOLDER = re.compile(
+    r"\{\$?(?:mac|ma|model|mac_address)\}|\$\{?(?:MACADDR|MAC|MA|mac|PSN|PN)\b\}?|%MAC%"
+    r"|\[(?:PHONE_MAC_ADDRESS|MACADDRESS|MAC)\]|__MAC(?:ADDRESS)?__|<mac>",
+    re.IGNORECASE,
+)
+_TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
+
+
+def bare_name(path: str) -> str:
+    """The name that a path means: decoded once, without query and surplus slashes."""
+    name = unquote(path.partition("?")[0])
+    return "/".join(part for part in name.split("/") if part not in {"", "."})
+
+
+def macs_of(text: str) -> frozenset[str]:
+    """Addresses in a name or User-Agent as twelve lower-case digits.
+
+    What begins with six zeros is a vendor's common file, such as ``y000000000108.cfg``.
+    """
+    plain = unquote(text)
+    found = {re.sub(r"[:\-]", "", m[0]).lower() for m in _SEPARATED_MAC.finditer(plain)}
+    found |= {m[0].lower() for m in _PLAIN_MAC.finditer(plain)}
+    return frozenset(mac for mac in found if not mac.startswith(_NO_VENDOR))
+
+
+def separated_mac(path: str) -> str:
+    """An address with separators in a name, as written; empty for none."""
+    found = _SEPARATED_MAC.search(unquote(path))
+    return found[0] if found else ""
+
+
+def without_separators(path: str) -> str:
+    """The same name with the address in plain digits."""
+    return _SEPARATED_MAC.sub(lambda m: re.sub(r"[:\-]", "", m[0]).lower(), unquote(path))
+
+
+def is_zero_mac(path: str) -> bool:
+    """Whether a name is for a phone that does not know its own address.
+
+    ``y000000000000.boot`` is not: that is the common name of one vendor's boot files.
+    """
+    return _ZERO_MAC.search(unquote(path)) is not None
+
+
+def placeholder(path: str) -> str:
+    """A placeholder that nobody filled, as written; empty for none."""
+    found = _PLACEHOLDER.search(unquote(path)) or _PLACEHOLDER.search(path)
+    return found[0] if found else ""
+
+
+def encoded_twice(path: str) -> str:
+    """An escape of an escape, e.g. ``%2520``; empty for none."""
+    found = _TWICE.search(path)
+    return found[0] if found else ""
