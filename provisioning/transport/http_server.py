@@ -19,6 +19,7 @@ from provisioning.clock import Clock, now
 from provisioning.errors import RigError
 from provisioning.transport.content import Address, Answer, ContentSource
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
+from provisioning.transport.hook import ServerHook
 from provisioning.transport.http_rules import (
     RangeNotSatisfiableError,
     entity_tag,
@@ -45,6 +46,7 @@ class HttpServer:
         host: address to listen on.
         port: TCP port; 0 for any free one.
         header_deadline_s: seconds that a new connection has to bring its first request.
+        hook: asked before an answer; None changes nothing.
         clock: for records.
     """
 
@@ -56,9 +58,11 @@ class HttpServer:
         port: int = 8080,
         *,
         header_deadline_s: float = 10.0,
+        hook: ServerHook | None = None,
         clock: Clock = now,
     ) -> None:
         self._source = source
+        self._hook = hook or ServerHook()
         self._log = log
         self._host = host
         self._port = port
@@ -146,8 +150,13 @@ class HttpServer:
     def _answer(self, request: web.BaseRequest) -> tuple[Answer | None, web.Response]:
         path = _ABSOLUTE_FORM.sub("", request.raw_path, count=1)
         user_agent = request.headers.get(hdrs.USER_AGENT, "")
+        refusal = self._hook.refusal(path)
+        if refusal is not None:
+            return None, _plain(refusal, "refused\n")
         try:
-            answer = self._source.find(path, _client(request), user_agent)
+            answer = self._hook.answer(
+                path, lambda name: self._source.find(name, _client(request), user_agent)
+            )
         except Exception:
             logger.exception("content source failed on an HTTP request")
             return None, _plain(500, "internal error\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioning.clock import Clock, now
 from provisioning.transport.content import Address, ContentSource
 from provisioning.transport.fetch_log import FetchLog
+from provisioning.transport.hook import ServerHook
 from provisioning.transport.http_server import HttpServer
 from provisioning.transport.tftp_server import TftpServer
 
@@ -18,6 +19,7 @@ class ProvisioningServer:
         host: address to listen on; loopback unless asked otherwise.
         tftp_port: UDP port; 69 is what real handsets expect, 0 means any free one.
         http_port: TCP port; 0 means any free one.
+        hook: asked before an answer; None changes nothing.
         clock: for records.
     """
 
@@ -29,10 +31,11 @@ class ProvisioningServer:
         tftp_port: int = 69,
         http_port: int = 8080,
         *,
+        hook: ServerHook | None = None,
         clock: Clock = now,
     ) -> None:
-        self._tftp = TftpServer(source, log, host, tftp_port, clock=clock)
-        self._http = HttpServer(source, log, host, http_port, clock=clock)
+        self._tftp = TftpServer(source, log, host, tftp_port, hook=hook, clock=clock)
+        self._http = HttpServer(source, log, host, http_port, hook=hook, clock=clock)
 
     @property
     def tftp_address(self) -> Address:

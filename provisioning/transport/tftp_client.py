@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from provisioning.clock import now
 from provisioning.errors import RigError
@@ -12,6 +13,9 @@ from provisioning.transport.tftp_core import ClientSession
 from provisioning.transport.tftp_packet import Opcode, Request
 from provisioning.transport.tftp_server import send_all
 from provisioning.transport.tftp_session import Address, TransferEnded
+
+DatagramTap = Callable[[float, Address, Address, bytes], None]
+"""Called with instant, source, destination and octets of a datagram."""
 
 _DATAGRAM_BYTES = 65_536
 _DRAIN = 64
@@ -41,6 +45,7 @@ async def fetch(  # noqa: PLR0913 - a request has this many sides
     netascii: bool = False,
     local_host: str = "",
     log: FetchLog | None = None,
+    tap: DatagramTap | None = None,
 ) -> bytes:
     """Fetch one file.
 
@@ -57,6 +62,7 @@ async def fetch(  # noqa: PLR0913 - a request has this many sides
         netascii: ask for text and convert line ends back.
         local_host: numeric address to ask from; empty for the one that faces the server.
         log: where this fetch is recorded as the client saw it; None for nowhere.
+        tap: told of every datagram that is sent or comes, as a capture at the client would be.
 
     Returns:
         The file.
@@ -84,7 +90,7 @@ async def fetch(  # noqa: PLR0913 - a request has this many sides
         except OSError as error:
             raise TftpFetchError(f"{url}: {error.strerror}; check the route to it") from error
         local: Address = sock.getsockname()
-        transfer = _Transfer(sock, ClientSession(request, server, at))
+        transfer = _Transfer(sock, ClientSession(request, server, at), tap)
         try:
             async with asyncio.timeout(timeout_s):
                 await transfer.run()
@@ -109,8 +115,12 @@ async def fetch(  # noqa: PLR0913 - a request has this many sides
 class _Transfer:
     """One transfer: its socket, its session, its timer."""
 
-    def __init__(self, sock: socket.socket, session: ClientSession) -> None:
+    def __init__(
+        self, sock: socket.socket, session: ClientSession, tap: DatagramTap | None
+    ) -> None:
         self._socket = sock
+        self._tap = tap
+        self._local: Address = sock.getsockname()
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -134,6 +144,8 @@ class _Transfer:
                 data, source = self._socket.recvfrom(_DATAGRAM_BYTES)
             except OSError:
                 break
+            if self._tap is not None:
+                self._tap(now(), source, self._local, data)
             self.session.receive(data, source, now())
         self._step()
 
@@ -143,7 +155,11 @@ class _Transfer:
         self._step()
 
     def _step(self) -> None:
-        send_all(self._socket, self.session.data_to_send())
+        outgoing = self.session.data_to_send()
+        if self._tap is not None:
+            for data, destination in outgoing:
+                self._tap(now(), self._local, destination, data)
+        send_all(self._socket, outgoing)
         self.ended = self.session.next_event() or self.ended
         if self.session.over:
             if not self._over.done():

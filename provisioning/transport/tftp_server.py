@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 from provisioning.clock import Clock, now
 from provisioning.errors import RigError
-from provisioning.transport.content import ContentSource
+from provisioning.transport.content import Answer, ContentSource
 from provisioning.transport.fetch_log import FINISHED, UNFINISHED, FetchLog, FetchRecord
+from provisioning.transport.hook import ServerHook
 from provisioning.transport.listen_error import listen_error
 from provisioning.transport.port_watch import PortWatch
 from provisioning.transport.tftp_core import Refusal, ServerSession, read_request
-from provisioning.transport.tftp_packet import Error, ErrorCode
+from provisioning.transport.tftp_packet import Error, ErrorCode, Request
 from provisioning.transport.tftp_session import Address, Outgoing, TransferEnded
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class TftpServer:
         host: IPv4 address or name to listen on; ``0.0.0.0`` for every address.
         port: UDP port; 0 for any free one.
         limits: how much it lets itself be asked for.
+        hook: asked before an answer; None changes nothing.
         clock: for records and timers.
     """
 
@@ -73,9 +75,11 @@ class TftpServer:
         port: int = 69,
         *,
         limits: TftpLimits = TftpLimits(),
+        hook: ServerHook | None = None,
         clock: Clock = now,
     ) -> None:
         self._source = source
+        self._hook = hook
         self._log = log
         self._host = host
         self._port = port
@@ -168,15 +172,14 @@ class TftpServer:
             self.requests_dropped += 1
             return
         try:
-            answer = self._source.find(request.filename, client, "")
+            answer = self._find(request.filename, client)
         except Exception:
             logger.exception("content source failed on a TFTP request")
             error = Error(ErrorCode.NOT_DEFINED, "internal error")
             self._refuse(error, request.filename, client, local, at)
             return
-        if answer is None:
-            error = Error(ErrorCode.FILE_NOT_FOUND, "file not found")
-            self._refuse(error, request.filename, client, local, at)
+        if isinstance(answer, Error):
+            self._refuse(answer, request.filename, client, local, at)
             return
         try:
             sock = _transfer_socket(local)
@@ -192,11 +195,21 @@ class TftpServer:
             max_windowsize=self.limits.max_windowsize,
         )
         transfer = _Transfer(
-            self._ports, sock, session, data, answer.handset, self._clock, self._ended
+            self._ports, sock, session, data, answer.handset, self._clock, self._ended, self._hook
         )
         self._transfers[client] = transfer
         self._per_address[client[0]] += 1
         transfer.run(client, at)
+
+    def _find(self, path: str, client: Address) -> Answer | Error:
+        answer: Answer | None
+        if self._hook is None:
+            answer = self._source.find(path, client, "")
+        elif self._hook.refusal(path) is not None:
+            return Error(ErrorCode.ACCESS_VIOLATION, "refused")
+        else:
+            answer = self._hook.answer(path, lambda name: self._source.find(name, client, ""))
+        return answer or Error(ErrorCode.FILE_NOT_FOUND, "file not found")
 
     def _ended(self, record: FetchRecord) -> None:
         del self._transfers[record.client]
@@ -235,8 +248,10 @@ class _Transfer:
         handset: str,
         clock: Clock,
         on_end: Callable[[FetchRecord], None],
+        hook: ServerHook | None,
     ) -> None:
         self._ports = ports
+        self._hook = hook
         self._socket = sock
         self._session = session
         self._handset = handset
@@ -288,7 +303,10 @@ class _Transfer:
 
     def _step(self) -> None:
         session = self._session
-        send_all(self._socket, session.data_to_send())
+        outgoing = session.data_to_send()
+        if self._hook is not None:
+            outgoing = altered(outgoing, self._hook, session.request)
+        send_all(self._socket, outgoing)
         if session.over:
             ended = session.next_event()
             if ended is not None:
@@ -321,6 +339,12 @@ class _Transfer:
                 duration_s=self._clock() - self._at,
             )
         )
+
+
+def altered(outgoing: list[Outgoing], hook: ServerHook, request: Request) -> list[Outgoing]:
+    """Datagrams as a hook wants them sent."""
+    asked = ((hook.datagram(request, data), destination) for data, destination in outgoing)
+    return [(data, destination) for data, destination in asked if data is not None]
 
 
 def send_all(sock: socket.socket, outgoing: list[Outgoing]) -> None:

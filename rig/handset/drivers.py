@@ -32,6 +32,8 @@ class HandsetPlace:
         tap: callback for packets at its port, or None.
         registrar: where to send SIP instead of what the file says (a relay), or None.
         hook: what makes it misbehave, or None.
+        offered_url: provisioning URL that it learns by DHCP; empty for that of the intent.
+        manner: how an emulated handset fetches; None for the usual way.
         work_dir: a folder of its own.
     """
 
@@ -44,6 +46,8 @@ class HandsetPlace:
     tap: Callable[..., None] | None = None
     registrar: Address | None = None
     hook: Any = None
+    offered_url: str = ""
+    manner: Any = None
     work_dir: Path = Path()
 
 

@@ -17,23 +17,27 @@ _ALLOW_EVENTS = ("Allow-Events", "message-summary, check-sync")
 class RequestDispatcher:
     """Answers what every handset answers, and hands calls and news to their account."""
 
-    __slots__ = ("_accounts", "_on_call", "_on_resync")
+    __slots__ = ("_accounts", "_heeds", "_on_call", "_on_resync")
 
     def __init__(
         self,
         accounts: Mapping[int, EmulatedAccount],
         *,
         on_call: Callable[[IncomingRequest, EmulatedAccount], None],
-        on_resync: Callable[[], None],
+        on_resync: Callable[[bool], None],
+        heeds: Callable[[str], bool],
     ) -> None:
         """Make a dispatcher.
 
         Args:
             accounts: of the handset, by index; looked at anew for each request.
             on_call: called with every INVITE to one of them.
-            on_resync: called when the platform asks the handset to fetch again.
+            on_resync: called when the platform asks the handset to fetch again, with whether it
+                must reboot: ``reboot=false`` leaves that to what was fetched.
+            heeds: whether the handset follows such an Event at all.
         """
         self._accounts = accounts
+        self._heeds = heeds
         self._on_call = on_call
         self._on_resync = on_resync
 
@@ -72,6 +76,8 @@ class RequestDispatcher:
                 account.take_unsolicited(incoming)
         elif package in _RESYNC_EVENTS:
             incoming.respond(200)
-            self._on_resync()
+            if self._heeds(incoming.request.headers.get("Event") or ""):
+                params = event[1] if event else {}
+                self._on_resync(params.get("reboot", "").lower() != "false")
         else:
             incoming.respond(489, headers=[_ALLOW_EVENTS])

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin, urlsplit
 
-from provisioning.transport.tftp_client import TftpFetchError
+from provisioning.transport.tftp_client import DatagramTap, TftpFetchError
 from provisioning.transport.tftp_client import fetch as tftp_fetch
 from rig.errors import RigError, UsageError
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     import aiohttp
 
 _TFTP_PORT = 69
-_TFTP_NOT_FOUND = 1
-_HTTP_NOT_FOUND = 404
+_TFTP_NOT_THERE = frozenset({1, 2})
+_HTTP_NOT_THERE = frozenset({400, 403, 404, 410})
+"""Refusals by which a phone goes on with the next name, as it does when a file is not there."""
+
 _HTTP_OK = 200
 _TIMEOUT_S = 10.0
 _MAX_BYTES = 4 << 20
+_BLKSIZE = 1428
 
 
 class Fetcher:
@@ -28,13 +31,23 @@ class Fetcher:
     Like a handset it keeps one HTTP connection for the whole boot.
     """
 
-    def __init__(self, url: str, host: str, *, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        host: str,
+        *,
+        timeout_s: float = _TIMEOUT_S,
+        tftp_options: bool = True,
+        tap: DatagramTap | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             url: provisioning URL, ``http``, ``https`` or ``tftp``.
             host: numeric local address to fetch from.
             timeout_s: for one file.
+            tftp_options: ask for larger blocks; old phones know no options.
+            tap: told of every TFTP datagram.
 
         Raises:
             UsageError: the URL has another scheme or no host.
@@ -45,6 +58,8 @@ class Fetcher:
         self._base = url.rstrip("/") + "/"
         self._host = host
         self._timeout_s = timeout_s
+        self._blksize = _BLKSIZE if tftp_options else None
+        self._tap = tap
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -72,7 +87,7 @@ class Fetcher:
             The file, or None if the server does not have it.
 
         Raises:
-            RigError: the server does not answer, or refuses with anything but "not found".
+            RigError: the server does not answer, or with neither the file nor a plain refusal.
         """
         url = path if "://" in path else self._base + path.lstrip("/")
         url = urljoin(self._base, url)
@@ -90,11 +105,13 @@ class Fetcher:
                 parts.hostname or "",
                 parts.port or _TFTP_PORT,
                 parts.path.lstrip("/"),
+                blksize=self._blksize,
                 timeout_s=self._timeout_s,
                 local_host=self._host,
+                tap=self._tap,
             )
         except TftpFetchError as error:
-            if error.code == _TFTP_NOT_FOUND:
+            if error.code in _TFTP_NOT_THERE:
                 return None
             raise RigError(f"boot: {error}") from None
 
@@ -111,7 +128,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with self._session.get(url, headers=headers) as response:
-                    if response.status == _HTTP_NOT_FOUND:
+                    if response.status in _HTTP_NOT_THERE:
                         return None
                     if response.status != _HTTP_OK:
                         raise RigError(f"boot: {url} answered {response.status}")

@@ -19,13 +19,14 @@ from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.handset.base import AnswerMode, HandsetCapability
 from rig.handset.emulated.account import EmulatedAccount
-from rig.handset.emulated.boot import fetch_and_read, lamp_rules, resolve
+from rig.handset.emulated.boot import lamp_rules, resolve
 from rig.handset.emulated.call import EmulatedCall
 from rig.handset.emulated.call_log import LoggedCall
 from rig.handset.emulated.dispatcher import RequestDispatcher
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.incoming_rule import DND_STATUSES, Decision, Treatment, decide
 from rig.handset.emulated.lamp_rule import LampRules, lamp_states
+from rig.handset.emulated.provisioned import FetchManner, ProvisioningClient
 from rig.lamp.virtual import VirtualLamp
 from rig.sip.errors import MessageError
 from rig.sip.tokens import TokenSource
@@ -48,7 +49,7 @@ class EmulatedHandset:
 
     Attributes:
         intent: what it read from its files; None before the first boot.
-        fetched: names of the files of the last boot, in order.
+        files: what it fetches, and what came of it.
         call_log: every call since it was made, oldest first; power cycles keep it.
         missed_calls: missed and not looked at yet.
         dnd_status: final status while do-not-disturb is on.
@@ -68,6 +69,7 @@ class EmulatedHandset:
         tap: PacketTap | None = None,
         hook: HandsetHook | None = None,
         registrar_override: Address | None = None,
+        manner: FetchManner | None = None,
         tokens: TokenSource | None = None,
         clock: Clock = now,
     ) -> None:
@@ -83,13 +85,12 @@ class EmulatedHandset:
             tap: told of every SIP and RTP packet at its port.
             hook: makes it misbehave; None for a well-behaved handset.
             registrar_override: where SIP goes instead of what the files say (a relay).
+            manner: how it fetches.
             tokens: source of branches, tags and Call-IDs; random by default.
             clock: gives instants.
         """
         self._name = name
         self._profile = profile
-        self._mac = mac
-        self._url = provisioning_url
         self._host = host
         self._sip_port = sip_port
         self._tap = tap
@@ -107,7 +108,9 @@ class EmulatedHandset:
         self._life = asyncio.Lock()
         self._address: Address = (host, sip_port)
         self.intent: HandsetIntent | None = None
-        self.fetched: tuple[str, ...] = ()
+        self.files = ProvisioningClient(
+            profile, mac, provisioning_url, host, self._hook, manner or FetchManner()
+        )
         self.call_log: list[LoggedCall] = []
         self.missed_calls = 0
         self.dnd_status = DND_STATUSES[0]
@@ -121,12 +124,13 @@ class EmulatedHandset:
             place.name,
             place.profile,
             place.intent.mac,
-            provisioning_url=place.intent.provisioning.url,
+            provisioning_url=place.offered_url or place.intent.provisioning.url,
             host=place.host,
             sip_port=place.sip_port,
             tap=place.tap,
             hook=place.hook,
             registrar_override=place.registrar,
+            manner=place.manner,
         )
 
     @property
@@ -148,6 +152,11 @@ class EmulatedHandset:
     def sip_address(self) -> Address:
         """Where it speaks SIP; port 0 before the first boot if any will do."""
         return self._address
+
+    @property
+    def fetched(self) -> tuple[str, ...]:
+        """Names of the files of the last boot, in order."""
+        return self.files.fetched
 
     @property
     def accounts(self) -> dict[int, EmulatedAccount]:
@@ -174,9 +183,7 @@ class EmulatedHandset:
         if self._stack is not None:
             raise RigError(f"{self._name}: is on already; power_cycle() boots it again")
         try:
-            self.intent, self.fetched = await fetch_and_read(
-                self._profile, self._mac, self._url, self._host
-            )
+            self.intent = await self.files.boot()
         except RigError as error:
             raise RigError(f"{self._name}: {error}") from error
         self._rules = lamp_rules(self._profile, self.intent.lamp)
@@ -198,7 +205,8 @@ class EmulatedHandset:
         stack.on_request = RequestDispatcher(
             self._accounts,
             on_call=self._invited,
-            on_resync=lambda: self._begin(self.restart()),
+            on_resync=lambda reboot: self._begin(self.restart() if reboot else self.refresh()),
+            heeds=self._hook.heeds,
         ).take
         for intent in accounts:
             await self._open_account(intent, stack)
@@ -239,6 +247,11 @@ class EmulatedHandset:
         async with self._life:
             await self._leave()
             await self._boot()
+
+    async def refresh(self) -> None:
+        """Fetch again as after ``check-sync;reboot=false``; restart if a file has changed."""
+        if await self.files.changed():
+            await self.restart()
 
     async def shut_down(self) -> None:
         """Leave: hang up, unsubscribe, unregister, close. Safe to call twice."""

@@ -6,7 +6,7 @@ answer. The defaults change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rig.sip.message import Request, Response
 from rig.sip_transport.stack import Flow
@@ -100,3 +100,34 @@ class HandsetHook:
         """
         del request
         return None
+
+    def asks(self, path: str, got: tuple[str, ...]) -> str | None:
+        """Alter the name that is asked for in a boot.
+
+        Args:
+            path: as the model asks for it.
+            got: names of the files that came before, in order.
+
+        Returns:
+            The name that is asked for instead; None to leave it out.
+        """
+        del got
+        return path
+
+    def restarts(self, files: Mapping[str, bytes]) -> bool:
+        """Say whether the firmware restarts by itself once it has its files.
+
+        Args:
+            files: content by name, in the order of fetching.
+        """
+        del files
+        return False
+
+    def heeds(self, event: str) -> bool:
+        """Say whether a ``check-sync`` that was answered by 200 is followed at all.
+
+        Args:
+            event: value of the Event header.
+        """
+        del event
+        return True
