@@ -14,7 +14,11 @@ fi
 run() { # run WORKERS FOLDER...
     workers="$1"
     shift
-    .venv/bin/python -m pytest -q -n "$workers" --dist loadfile --no-loadscope-reorder "$@"
+    .venv/bin/python -m pytest -q -n "$workers" --dist loadfile --no-loadscope-reorder "$@" && return
+    code=$?
+    # The last words of a log are often all that is kept of it: they say what failed.
+    .venv/bin/python tools/name_failures.py || true
+    exit "$code"
 }
 # What computes, as many at once as a small machine has cores: a broken rule shows in a minute.
 run 2 tests/unit tests/golden tests/conformance
