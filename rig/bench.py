@@ -19,7 +19,7 @@ from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
 from provisioning.transport.serve import ProvisioningServer
 from rig.bench_config import TAP, BenchConfig
-from rig.bench_facts import handset_facts
+from rig.bench_facts import firmware_said, handset_facts
 from rig.bench_steps import SETTLE_S, BenchSteps
 from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
@@ -287,7 +287,7 @@ class Bench(BenchSteps):
                     self.files.of_handset(name).fitted,
                     self.site,
                     self._content,
-                    [e for e in self.events if isinstance(e, FetchSeen) and e.handset == name],
+                    self._fetches_of(name),
                 )
                 for name, handset in self._handsets.items()
             },
@@ -326,12 +326,17 @@ class Bench(BenchSteps):
             "lamps": ", ".join(sorted({h.lamp.name for h in self._handsets.values()})),
         }
 
+    def _fetches_of(self, name: str) -> list[FetchSeen]:
+        """What one handset has fetched so far, in order."""
+        return [e for e in self.events if isinstance(e, FetchSeen) and e.handset == name]
+
     def inventory_rows(self) -> list[dict[str, str]]:
         """The handsets on the bench, for reports."""
         return [
             {
                 "name": name,
                 "model": place.intent.model,
+                "firmware": firmware_said(place.profile, self._fetches_of(name)),
                 "driver": self.config.driver_of(name),
                 "address": f"{place.host}:{self._handsets[name].sip_address[1]}",
                 "maturity": str(place.profile.maturity),

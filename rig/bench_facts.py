@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provisioning.intent import DivertIntent, HandsetIntent
 from provisioning.inventory_site import Site
 from provisioning.loss import with_default_keys
+from provisioning.profile_model import Profile
 from provisioning.readback import ReadBack, compare, read_back_places
 from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
@@ -15,6 +17,23 @@ from rig.handset.base import Handset, HandsetCapability
 from rig.handset.drivers import HandsetPlace
 from rig.timeline import FetchSeen
 from rig.verdict.evidence import Addresses, ConfigDifference, ConfigLine, HandsetFacts
+
+
+def firmware_said(profile: Profile, fetches: Iterable[FetchSeen]) -> str:
+    """The firmware that a handset last named in a User-Agent.
+
+    Args:
+        profile: of its model; knows how the model names itself.
+        fetches: what this handset fetched, in order.
+
+    Returns:
+        Its version; empty if it never said one, as over TFTP.
+    """
+    said = ""
+    for fetch in fetches:
+        match = re.search(profile.identify.user_agent, fetch.user_agent)
+        said = (match.groupdict().get("firmware") if match else None) or said
+    return said
 
 
 def handset_facts(

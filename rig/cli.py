@@ -22,6 +22,7 @@ from rig.commands import (
     handset,
     inventory,
     mailbox_platform,
+    results,
 )
 from rig.commands.audit import audit
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
@@ -53,6 +54,8 @@ app.add_typer(capture.app, name="capture")
 app.add_typer(mailbox_platform.app, name="platform")
 app.add_typer(handset.app, name="handset")
 app.add_typer(faults.app, name="faults")
+app.add_typer(results.app, name="results")
+app.command()(results.report)
 
 
 def _version(*, value: bool) -> None:

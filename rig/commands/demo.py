@@ -24,6 +24,9 @@ Capture = Annotated[
     str,
     typer.Option(help="'tap' (no privilege) or an interface such as 'lo' (needs CAP_NET_RAW)."),
 ]
+Results = Annotated[
+    Path | None, typer.Option(help="Also add the run to this SQLite file ('phonerig results').")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run record as JSON.")]
 
 
@@ -33,6 +36,7 @@ def demo(
     scenario: Annotated[list[str] | None, typer.Option(help="Only this scenario.")] = None,
     fault: Annotated[str, typer.Option(help="Build in a seeded fault by name.")] = "",
     fetch_by: Annotated[str, typer.Option(help="http or tftp.")] = "http",
+    results: Results = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole loop on the built-in site: inventory to lamp, with verdicts and a report."""
@@ -51,6 +55,7 @@ def demo(
             capture=capture,
             fault=fault,
             fetch_by=fetch_by,
+            results=results,
             as_json=as_json,
         )
 
@@ -65,6 +70,7 @@ def verify(
     driver: Annotated[str, typer.Option(help="Driver of the handset under test.")] = "emulated",
     out_dir: OutDir = Path("phonerig-out"),
     capture: Capture = "tap",
+    results: Results = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify message waiting or diversion of one handset of a site."""
@@ -88,6 +94,7 @@ def verify(
             out_dir=out_dir,
             capture=capture,
             drivers={roles["callee"]: driver},
+            results=results,
             as_json=as_json,
         )
 
@@ -136,12 +143,14 @@ def _run(
     fault: str = "",
     fetch_by: str = "http",
     drivers: dict[str, str] | None = None,
+    results: Path | None = None,
     as_json: bool,
 ) -> None:
     from rig.bench_config import BenchConfig
     from rig.capture.export import export_packets
     from rig.faults.catalogue import find_seed
     from rig.report.console import print_record
+    from rig.report.results_store import open_results
     from rig.report.write import write_reports
 
     make_folder(out_dir)
@@ -162,6 +171,9 @@ def _run(
         record, bench = asyncio.run(_on_bench(config, chosen, title, quiet=as_json))
     paths = write_reports(record, out_dir)
     export_packets(out_dir / "run.pcapng", bench.recorder.packets)
+    if results is not None:
+        with open_results(results, create=True) as store:
+            store.add(record)
     if as_json:
         print_json({"outcome": record.outcome.value, "report": str(paths["html"])})
     else:

@@ -1,58 +1,52 @@
-"""The run record as one HTML page: readable without script, by day and by night."""
+"""The run record as one HTML page: readable without script, by day and by night.
+
+A script of our own adds zoom; the page's policy lets the browser run nothing else.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rig.report.ladder_layout import message_anchors
 from rig.report.ladder_svg import draw
+from rig.report.page import instant, page_parts, page_template
 from rig.report.record import RunRecord, ScenarioRecord
+from rig.report.words import words
 from rig.verdict.outcome import Outcome
 
-PAGES = Path(__file__).parent / "pages"
-_RELATIONS = {"<=": "≤", ">=": "≥", "==": "="}
-_WORDS = {
-    Outcome.PASS: "Everything measured is within its limits.",
-    Outcome.FAIL: "The system under test is wrong; the fault is named below.",
-    Outcome.ERROR: "The rig could not do its work; nothing is said about the system under test.",
-    Outcome.INCONCLUSIVE: "The evidence does not decide.",
-    Outcome.SKIPPED: "Nothing could run on this bench.",
-    Outcome.NONE: "Nothing was measured.",
-}
 
-
-def write_html(record: RunRecord, path: Path) -> None:
+def write_html(
+    record: RunRecord,
+    path: Path,
+    *,
+    lang: str = "en",
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write a self-contained page.
 
     Args:
         record: finished run.
         path: file to write.
+        lang: ``en`` or ``de``.
+        others: file name of the same page by other language; the page links to them.
+
+    Raises:
+        UsageError: there is no such language.
     """
-    environment = Environment(
-        loader=FileSystemLoader(PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["seconds"] = lambda value: f"{value:.3f}"
-    environment.filters["number"] = _number
-    environment.filters["relation"] = lambda sign: _RELATIONS.get(sign, sign)
-    style = (PAGES / "style.css").read_text(encoding="utf-8")
-    page = environment.get_template("report.html.j2").render(
+    said = words(lang)
+    page = page_template("report.html.j2", said).render(
+        page_parts("report.js"),
         record=record,
-        style=Markup(style),  # noqa: S704 - a file of our own
+        others={words(other).texts["language"]: name for other, name in others.items()},
         outcome=record.outcome.value,
         edge="skipped" if record.outcome is Outcome.NONE else record.outcome.value,
-        words=_WORDS[record.outcome],
-        started=dt.datetime.fromtimestamp(record.started_at, tz=dt.UTC).strftime(
-            "%Y-%m-%d %H:%M:%S UTC"
-        ),
+        words=said.texts[f"words_{record.outcome.value}"],
+        started=instant(record.started_at),
         ladders={s.name: Markup(_ladder(s)) for s in record.scenarios},  # noqa: S704 - ladder_svg escapes every text it is given
         messages={s.name: _messages(s) for s in record.scenarios},
         latencies={s.name: latencies(s) for s in record.scenarios},
@@ -98,7 +92,3 @@ def _messages(scenario: ScenarioRecord) -> list[tuple[str, dict[str, Any]]]:
 
 def _ladder(scenario: ScenarioRecord) -> str:
     return draw(scenario, proofs=proof_packets(scenario)) if scenario.events else ""
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

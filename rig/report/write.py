@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rig.errors import UsageError
@@ -11,15 +12,17 @@ from rig.report.json_report import write_json
 from rig.report.junit_report import write_junit
 from rig.report.record import RunRecord
 
+_PAGES = {"en": "report.html", "de": "report.de.html"}
 _WRITERS: dict[str, tuple[str, Callable[[RunRecord, Path], None]]] = {
-    "html": ("report.html", write_html),
+    "html": (_PAGES["en"], partial(write_html, others={"de": _PAGES["de"]})),
+    "html_de": (_PAGES["de"], partial(write_html, lang="de", others={"en": _PAGES["en"]})),
     "json": ("record.json", write_json),
     "junit": ("junit.xml", write_junit),
 }
 
 
 def write_reports(record: RunRecord, folder: Path) -> dict[str, Path]:
-    """Write HTML, JSON and JUnit.
+    """Write HTML (English and German), JSON and JUnit.
 
     Args:
         record: finished run.

@@ -9,9 +9,10 @@ import functools
 import re
 from html import escape
 
-from rig.report import html_report
+from rig.report.html_report import proof_packets
 from rig.report.ladder_svg import draw
 from rig.report.record import ScenarioRecord
+from rig.report.words import PAGES
 
 _COLOURS = re.compile(r":root *\{([^{}]*)\}")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
@@ -25,7 +26,7 @@ _CARD = (
 @functools.cache
 def style() -> str:
     """The report's drawing rules in its light colours, for what is inside the card only."""
-    sheet = (html_report.PAGES / "style.css").read_text(encoding="utf-8")
+    sheet = (PAGES / "style.css").read_text(encoding="utf-8")
     colours = _COLOURS.search(sheet)
     rules = [f".phonerig {{ {colours[1] if colours else ''}; {_CARD} }}"]
     for selectors, body in _RULE.findall(sheet):
@@ -61,7 +62,7 @@ def attachment(record: ScenarioRecord) -> str:
         ]
         parts.append(f"</ul><p>Remedy: {escape(finding['remedy'])}</p>")
     if record.events:
-        drawing = _LINK.sub("", draw(record, proofs=html_report.proof_packets(record)))
+        drawing = _LINK.sub("", draw(record, proofs=proof_packets(record)))
         parts.append(f'<div style="overflow-x:auto">{drawing}</div>')
     parts.append("</div>")
     return "".join(parts)

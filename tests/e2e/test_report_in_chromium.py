@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import subprocess
@@ -137,6 +138,62 @@ def test_a_link_into_a_closed_scenario_opens_both(report: Path, tmp_path: Path) 
     assert opened(dom) == ["6"]
 
 
+def any_script(text: str) -> str:
+    """The page with a policy that lets a script of the test run too."""
+    ours = r"script-src &#39;sha256-[^&]+&#39;"
+    allowed, count = re.subn(ours, "script-src 'unsafe-inline'", text)
+    assert count == 1
+    return allowed
+
+
+ZOOM = """
+<script>
+const bars = document.querySelectorAll('.zoombar');
+const first = document.querySelector('.zoomable svg');
+const before = first.getBoundingClientRect().width;
+const [smaller, bigger, fit, full] = bars[0].querySelectorAll('button');
+bigger.click(); bigger.click();
+const grown = first.getBoundingClientRect().width / before;
+full.click();
+const find = bars[0].querySelector('input');
+find.value = 'NOTIFY'; find.dispatchEvent(new Event('input'));
+const left = [...first.querySelectorAll('a:not(.faded)')].map(a => a.textContent.trim());
+document.body.dataset.bars = bars.length;
+document.body.dataset.grown = grown.toFixed(2);
+document.body.dataset.back = (first.getBoundingClientRect().width / before).toFixed(2);
+document.body.dataset.left = JSON.stringify(left);
+</script>
+"""
+
+
+def test_a_ladder_is_zoomed_and_searched(report: Path, tmp_path: Path) -> None:
+    probe = tmp_path / "probe.html"
+    text = report.read_text(encoding="utf-8")
+    probe.write_text(any_script(text).replace("</body>", ZOOM + "</body>"), encoding="utf-8")
+    body = html.document_fromstring(browse(tmp_path / "p", "--dump-dom", probe.as_uri())).body
+    assert int(body.get("data-bars")) == len(body.xpath("//*[local-name()='svg']")) > 2
+    assert (body.get("data-grown"), body.get("data-back")) == ("1.56", "1.00")
+    left = json.loads(body.get("data-left"))
+    assert left
+    assert all("NOTIFY" in label for label in left)
+
+
+def test_a_script_that_slipped_in_does_not_run(report: Path, tmp_path: Path) -> None:
+    text = report.read_text(encoding="utf-8")
+    hostile = "<script>document.body.dataset.hostile = 'ran'</script></body>"
+    for name, page in (("policy", text), ("none", any_script(text))):
+        (tmp_path / f"{name}.html").write_text(page.replace("</body>", hostile), encoding="utf-8")
+    stopped, ran = (
+        html.document_fromstring(
+            browse(tmp_path / name, "--dump-dom", (tmp_path / f"{name}.html").as_uri())
+        ).body
+        for name in ("policy", "none")
+    )
+    assert stopped.get("data-hostile") is None
+    assert stopped.xpath("//*[@class='zoombar']")
+    assert ran.get("data-hostile") == "ran"
+
+
 MEASURE = """
 <script>
 const overlaps = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 &&
@@ -169,7 +226,7 @@ def test_no_label_covers_another_and_the_page_never_scrolls_sideways(
 ) -> None:
     probe = tmp_path / "probe.html"
     text = report.read_text(encoding="utf-8").replace("<details", "<details open")
-    probe.write_text(text.replace("</body>", MEASURE + "</body>"), encoding="utf-8")
+    probe.write_text(any_script(text).replace("</body>", MEASURE + "</body>"), encoding="utf-8")
     dom = browse(tmp_path / "profile", f"--window-size={width},1000", "--dump-dom", probe.as_uri())
     body = html.document_fromstring(dom).body
     assert int(body.get("data-measured") or "0") > 150

@@ -154,6 +154,8 @@ def finding(packet: int = 6) -> Finding:
             Proof(ProofKind.PACKET, f"packet {packet}", 'response="PLANTEDproof"', START + 5,
                   packet),
             Proof(ProofKind.FILE, "0015.cfg:31", HOSTILE),
+            Proof(ProofKind.PACKET, f"packet {packet}",
+                  "Messages-Waiting: yes, Voice-Message: 1/0", START + 5, packet),
         ),
         handset="anna",
         certain=False,

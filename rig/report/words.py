@@ -1,0 +1,84 @@
+"""The pages' words in the reader's language.
+
+``pages/words.yaml`` holds them. English is what records hold; German is looked up. What has no
+translation (a name, an address, a peer's own words) stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rig.errors import UsageError
+from rig.report.record import ScenarioRecord
+
+PAGES = Path(__file__).parent / "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words of one language.
+
+    Attributes:
+        lang: ``en`` or ``de``.
+        texts: by key.
+        phrases: translation by English text; empty for English.
+    """
+
+    lang: str
+    texts: Mapping[str, str]
+    phrases: Mapping[str, str]
+
+    def phrase(self, text: str) -> str:
+        """A text of the program in this language; itself if it has no translation."""
+        return self.phrases.get(text, text)
+
+    def fixed(self, value: float, digits: int) -> str:
+        """A number with a fixed count of decimals and the language's decimal mark."""
+        text = f"{value:.{digits}f}"
+        return text.replace(".", ",") if self.lang == "de" else text
+
+    def sentence(self, finding: Mapping[str, Any]) -> str:
+        """What is wrong, of a recorded finding."""
+        return str(finding.get(self.lang, finding)["sentence"])
+
+    def remedy(self, finding: Mapping[str, Any]) -> str:
+        """What to do, of a recorded finding."""
+        return str(finding.get(self.lang, finding)["remedy"])
+
+    def verdict(self, scenario: ScenarioRecord) -> str:
+        """The verdict of a scenario in one sentence."""
+        if self.lang == "en" or scenario.rig_faults or not scenario.findings:
+            return self.phrase(scenario.sentence)
+        first = scenario.findings[0]
+        component = self.phrase(first["component"])
+        return f"{first['class']} {first['title']} ({component}): {self.sentence(first)}"
+
+
+@cache
+def _languages() -> dict[str, dict[str, Any]]:
+    data: dict[str, dict[str, Any]] = yaml.safe_load(
+        (PAGES / "words.yaml").read_text(encoding="utf-8")
+    )
+    return data
+
+
+def words(lang: str) -> Words:
+    """The words of a language.
+
+    Args:
+        lang: ``en`` or ``de``.
+
+    Raises:
+        UsageError: there are none.
+    """
+    languages = _languages()
+    if lang not in languages:
+        raise UsageError(f"no reports in {lang!r}; expected {' or '.join(languages)}")
+    texts = dict(languages[lang])
+    return Words(lang, texts, texts.pop("phrases", {}))
