@@ -25,10 +25,10 @@ from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
 from rig.faults.fax import FaxHook
-from rig.faults.network import NetworkPath
+from rig.faults.network import NetworkPath, SecondPort
 from rig.faults.seed import AlterFile
 from rig.handset.drivers import HandsetPlace, make_handset
-from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, LoopbackPlan
+from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, STRANGER, LoopbackPlan
 from rig.mail_sink import MailSink
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
@@ -88,6 +88,7 @@ class Bench(BenchSteps):
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(own_addresses=config.handset_addresses)
         self._profiles = shipped_profiles()
+        self.stranger_host = self._plan.host(STRANGER)
 
     # -- life cycle ---------------------------------------------------------------------
 
@@ -145,7 +146,7 @@ class Bench(BenchSteps):
         self.platform = EmbeddedPlatform(
             self.site,
             host=self._plan.host(PLATFORM),
-            port=0 if self._plan.prefix == "127.0.0" else 5060,
+            port=0 if self._plan.prefix == "127.0.0" else self.site.registrar.port,
             store_dir=self.config.out_dir / "store",
             tap=self._tap(Tap.PLATFORM),
             hook=self.fax or hooks[0],
@@ -211,8 +212,9 @@ class Bench(BenchSteps):
         for seed in self.config.seeds:
             for key, hook in seed.network.items():
                 if key in roles or key == name:
+                    place = PLATFORM if isinstance(hook, SecondPort) else RELAY
                     relay = NetworkPath(
-                        self.platform.sip_address, host=self._plan.host(RELAY), hook=hook
+                        self.platform.sip_address, host=self._plan.host(place), hook=hook
                     )
                     await relay.start()
                     self._stack.push_async_callback(relay.close)
@@ -292,12 +294,18 @@ class Bench(BenchSteps):
                 for name, handset in self._handsets.items()
             },
             platform_addresses=frozenset(
-                {self.platform.sip_address, self.platform.voicemail_address}
+                {self.platform.sip_address, self.platform.voicemail_address, *self._doors()}
             ),
             voicemail_addresses=frozenset({self.platform.voicemail_address}),
             taps=self.taps,
             expectations=expectations,
         )
+
+    def _doors(self) -> set[Address]:
+        """Further ports of the platform itself."""
+        host = self.platform.sip_address[0]
+        own_hosts = self._plan.prefix != "127.0.0"
+        return {a for r in self._relays.values() for a in r.sides if own_hosts and a[0] == host}
 
     def participants(self, evidence: Evidence) -> dict[str, str]:
         """Names for addresses: of ``host:port``, and of hosts that have one participant."""

@@ -10,10 +10,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from provisioning.inventory_site import Site
+from provisioning.secret import Secret
 from rig import clock
 from rig.bench_config import TAP, BenchConfig
 from rig.errors import RigError
-from rig.handset.base import AnswerMode, Handset, HandsetCall
+from rig.handset.base import AnswerMode, DeskHandset, Handset, HandsetCall
 from rig.lamp.base import LampSensor
 from rig.mailbox_platform.base import (
     MailboxOptions,
@@ -22,9 +23,13 @@ from rig.mailbox_platform.base import (
     services_in_words,
 )
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.sip_transport.client_registration import RegistrationClient
+from rig.sip_transport.stack import IncomingRequest, SipStack
 from rig.timeline import ActionDone, MailboxSeen, Tap, TimelineEvent
 
 LAMP_MARGIN_S = 0.6
+MESSAGE_AUDIO = bytes(8000)
+"""Half a second of silence: what lies in a mailbox when nobody has spoken into it."""
 SETTLE_S = 0.25
 
 _MODES = {
@@ -44,9 +49,11 @@ class BenchSteps:
         site: the inventory, with the addresses of this bench.
         platform: what the handsets register to.
         clock: tells the time.
+        stranger_host: address of somebody who is no handset of the site.
     """
 
     platform: EmbeddedPlatform
+    stranger_host = "127.0.0.1"
 
     def __init__(self, config: BenchConfig) -> None:
         self.config = config
@@ -186,6 +193,96 @@ class BenchSteps:
         self.note("platform", f"{self.name_of(role)}: {services_in_words(services)}")
         await self.platform.set_services(self.number_of(role), services)
 
+    async def log_off(self, role: str) -> float:
+        """Have a role log off: no subscription, no registration, and the power stays on.
+
+        Returns:
+            The instant just before.
+        """
+        desk = self._desk(role)
+        at = self.note(desk.name, "logs off", key="log_off")
+        await desk.log_off()
+        return at
+
+    async def log_on(self, role: str) -> float:
+        """Have a role log on again; likewise."""
+        desk = self._desk(role)
+        at = self.note(desk.name, "logs on", key="log_on")
+        await desk.log_on()
+        return at
+
+    async def forward_all(self, role: str, target: str) -> float:
+        """Have a role's handset forward every call itself; an empty target ends that."""
+        desk = self._desk(role)
+        what = f"forwards all calls to {target}" if target else "forwards no more"
+        at = self.note(desk.name, what, key="forward_on" if target else "forward_off")
+        await desk.forward_all(target)
+        return at
+
+    def _desk(self, role: str) -> DeskHandset:
+        handset = self.role(role)
+        if not isinstance(handset, DeskHandset):
+            raise RigError(f"{handset.name}: its driver can neither log off nor forward")
+        return handset
+
+    def put_message(self, role: str, account: int = 1) -> float:
+        """Have a message get into a role's mailbox without a call, as a recording feature does.
+
+        Returns:
+            The instant just before.
+        """
+        mailbox = self.mailbox_of(role, account)
+        at = self.note("platform", f"a message is stored in mailbox {mailbox}", key="store")
+        self.platform.store.add(mailbox, self.number_of("caller"), MESSAGE_AUDIO)
+        return at
+
+    async def clear_mailbox(self, role: str, account: int = 1) -> float:
+        """Have every message of a role's mailbox deleted.
+
+        Returns:
+            The instant just before.
+        """
+        mailbox = self.mailbox_of(role, account)
+        at = self.note("platform", f"mailbox {mailbox} is emptied", key="clear")
+        await self.platform.clear_mailbox(mailbox)
+        return at
+
+    async def restart_platform(self) -> float:
+        """Stop the platform and start it again: messages stay, registrations do not.
+
+        Returns:
+            The instant just before.
+        """
+        at = self.note("platform", "restarts", key="restart")
+        await self.platform.restart()
+        return at
+
+    async def stranger_registers(self, role: str) -> float:
+        """Have somebody who knows a role's number, and not its password, try to register.
+
+        Returns:
+            The instant just before.
+        """
+        user = self.site.users[self.number_of(role)]
+        stack = SipStack(product="stranger")
+        await stack.listen(self.stranger_host, tcp=False)
+        host, port = stack.address
+        stack.on_request = _agree
+        at = self.note("a stranger", f"tries to register as {user.sip_user}", key="stranger")
+        client = RegistrationClient(
+            stack,
+            stack.flow_to(self.platform.sip_address),
+            aor=f"sip:{user.sip_user}@{self.site.domain}",
+            contact=f"<sip:{user.sip_user}@{host}:{port}>",
+            username=user.auth_user,
+            password=Secret("not the password"),
+        )
+        client.start()
+        await asyncio.sleep(SETTLE_S)
+        await client.stop(unregister=False)
+        await stack.close()
+        return at
+
     def mailbox_changed_at(self, mailbox: str, after: float) -> float:
         """When a mailbox last changed after an instant; that instant if it did not."""
         changes = [
@@ -237,3 +334,8 @@ class BenchSteps:
         for handset in self._handsets.values():
             await handset.set_answer_mode(AnswerMode.RING)
         await asyncio.sleep(SETTLE_S)
+
+
+def _agree(incoming: IncomingRequest) -> None:
+    """A stranger takes whatever it is told."""
+    incoming.respond(200)

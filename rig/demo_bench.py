@@ -16,6 +16,7 @@ ROLES = {
     "target": "frida",
     "twin": "anna",
     "alias": "lena",
+    "other": "david",
 }
 
 CALLEES = {
@@ -26,6 +27,14 @@ CALLEES = {
     "heard_by_portal": "greta",
     "reboot": "clara",
     "missed_call": "david",
+    "message_while_away": "clara",
+    "platform_restart": "greta",
+    "phone_calls": "david",
+    "message_by_feature": "greta",
+    "message_next_door": "clara",
+    "call_forward": "david",
+    "message_after_quiet": "greta",
+    "two_messages": "clara",
 }
 """Whose phone is under test where it is not Anna's: every vendor has its turn."""
 

@@ -27,6 +27,7 @@ class Scenario:
         requirements: identifiers of the guide's requirements that it exercises.
         needs_mailbox: roles whose first account must own a mailbox.
         shares_mailbox: roles whose first account must be an alias of the callee's mailbox.
+        adds_mailboxes: roles whose first account must show the second account's mailbox too.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Scenario:
     requirements: tuple[str, ...] = ()
     needs_mailbox: tuple[str, ...] = field(default=("callee",))
     shares_mailbox: tuple[str, ...] = ()
+    adds_mailboxes: tuple[str, ...] = ()
 
     def missing(self, bench: Bench) -> list[str]:
         """What the bench lacks for this scenario; empty if it can run."""
@@ -59,9 +61,19 @@ class Scenario:
             for role in self.shares_mailbox
             if role in bench.roles and not self._shares(bench, role)
         ]
+        lacks += [
+            f"account 1 of {bench.roles[role]} ({role}) does not show the mailbox of account 2"
+            for role in self.adds_mailboxes
+            if role in bench.roles and not self._adds(bench, role)
+        ]
         return lacks
 
     @staticmethod
     def _shares(bench: Bench, role: str) -> bool:
         owner = bench.site.mailbox_owner(bench.number_of(role))
         return owner is not None and owner.number == bench.mailbox_of("callee")
+
+    @staticmethod
+    def _adds(bench: Bench, role: str) -> bool:
+        own = bench.site.users[bench.number_of(role)].mailbox
+        return own is not None and bench.mailbox_of(role, 2) in own.also_shows

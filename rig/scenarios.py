@@ -8,112 +8,31 @@ Source: the guide's requirements R16-R32 and R61-R64; RFC 5806 reasons; RFC 4458
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rig.bench import Bench
-from rig.handset.base import AnswerMode, HandsetCall
+from rig.handset.base import AnswerMode
 from rig.handset.base import HandsetCapability as Can
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.scenario import Scenario
-from rig.verdict.evidence import DiversionExpectation, Expectation, LampExpectation
-
-BUSY, UNAVAILABLE = "greeting.busy", "greeting.unavailable"
-LAMP = frozenset({Can.REGISTER, Can.LAMP})
-CALLER = frozenset({Can.CALL})
+from rig.scenario_parts import (
+    BUSY,
+    CALLER,
+    LAMP,
+    OBSERVE_S,
+    UNAVAILABLE,
+    busy_with_mailbox,
+    deposit,
+    diverted,
+    lamp_on,
+    retrieve,
+)
+from rig.scenarios_mwi import mwi_scenarios
+from rig.verdict.evidence import Expectation
 
 MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes", "missed_call")
 """Scenarios that verify message waiting."""
 
 DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
 """Scenarios that verify diversion."""
-
-DEPOSIT_SPEECH_S = 1.6
-OBSERVE_S = 0.6
-
-
-async def deposit(
-    bench: Bench, *, caller: str = "caller", callee: str = "callee", account: int = 1
-) -> float:
-    """Call, hear greeting and beep, speak, hang up.
-
-    Returns:
-        Instant of hanging up: the end of the deposit.
-    """
-    number = bench.number_of(callee, account)
-    call = await bench.dial(caller, number)
-    with bench.product_may_fail(caller):
-        await record(bench, call, caller=caller)
-    return await bench.hang_up(caller, call)
-
-
-async def record(bench: Bench, call: HandsetCall, *, caller: str = "caller") -> None:
-    """Wait for the mailbox to answer and leave speech after the beep."""
-    await call.wait_established(timeout_s=20 * bench.config.seconds_per_ring + 10)
-    if Can.HEAR_PROMPTS in bench.role(caller).capabilities:
-        await call.wait_prompt("beep", timeout_s=15)
-    else:
-        await bench.sleep(bench.config.blind_greeting_s)
-    await call.speak(DEPOSIT_SPEECH_S)
-
-
-async def retrieve(bench: Bench, role: str, *, account: int = 1) -> None:
-    """Press the message key, log in by PIN, hear every new message, leave."""
-    handset = bench.role(role)
-    bench.note(handset.name, "presses the message key", key="message_key")
-    call = await handset.press_message_key(account=account)
-    with bench.product_may_fail(role):
-        await call.wait_established(timeout_s=10)
-        await call.wait_prompt("portal.enter_pin", timeout_s=10)
-        await call.send_digits(bench.pin_of(role, account) + "#")
-        await call.wait_prompt("portal.main", timeout_s=10)
-        await call.send_digits("1")
-        await call.wait_prompt("portal.end_of_messages", timeout_s=30)
-        bench.note(handset.name, "has heard all new messages", key="heard")
-    bench.note(handset.name, "hangs up", key="hang_up")
-    await call.hang_up()
-
-
-def lamp_on(bench: Bench, role: str, since: float, **kwargs: object) -> LampExpectation:
-    """The common lamp of a role must be lit by one new message."""
-    expectation = LampExpectation(
-        handset=bench.role(role).name,
-        lamp="message",
-        lit=True,
-        since=since,
-        until=bench.clock(),
-        mailbox=bench.mailbox_of(role),
-        new=1,
-        within_s=bench.config.lamp_limit_s,
-        limit_source=bench.config.limit_source,
-    )
-    if "trigger" not in kwargs:
-        expectation = replace(expectation, hung_up_by=bench.role("caller").name)
-    return replace(expectation, **kwargs)  # type: ignore[arg-type]  # names are checked by replace
-
-
-def diverted(
-    bench: Bench, since: float, reason: str, cause: int, **kwargs: object
-) -> DiversionExpectation:
-    """The call must have gone to the mailbox of the callee."""
-    expectation = DiversionExpectation(
-        caller=bench.role("caller").name,
-        callee=bench.role("callee").name,
-        callee_names=bench.names_of("callee"),
-        since=since,
-        until=bench.clock(),
-        target_names=(),
-        reason=reason,
-        cause=cause,
-        headers=bench.diversion_headers,
-    )
-    return replace(expectation, **kwargs)  # type: ignore[arg-type]  # names are checked by replace
-
-
-async def busy_with_mailbox(bench: Bench, role: str) -> None:
-    """Make a role busy and let nothing but the mailbox take its calls."""
-    await bench.services(role, UserServices())
-    await bench.mailbox_options(role, MailboxOptions())
-    await bench.answer_mode(role, AnswerMode.BUSY)
 
 
 async def _busy(bench: Bench) -> list[Expectation]:
@@ -282,8 +201,8 @@ async def _alias_phone(bench: Bench) -> list[Expectation]:
     return [*lit, *dark]
 
 
-def scenarios() -> dict[str, Scenario]:
-    """Every built-in scenario by name, in the order of a demonstration."""
+def demonstration() -> dict[str, Scenario]:
+    """The scenarios of a demonstration by name, in its order."""
     hears = CALLER | {Can.SEND_DIGITS}
     portal = LAMP | {Can.BUSY, Can.MESSAGE_KEY, Can.SEND_DIGITS, Can.HEAR_PROMPTS}
     listing = (
@@ -333,3 +252,8 @@ def scenarios() -> dict[str, Scenario]:
         ),
     )  # fmt: skip
     return {scenario.name: scenario for scenario in listing}
+
+
+def scenarios() -> dict[str, Scenario]:
+    """Every built-in scenario by name: the demonstration, and where rarer faults show."""
+    return demonstration() | {scenario.name: scenario for scenario in mwi_scenarios()}

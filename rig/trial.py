@@ -19,7 +19,7 @@ from rig.handset.base import HandsetCall
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.report.record import ScenarioRecord, scenario_record
 from rig.run import judged
-from rig.scenarios import OBSERVE_S, deposit, retrieve
+from rig.scenario_parts import OBSERVE_S, deposit, retrieve
 from rig.timeline import ActionDone, MailboxSeen, SipSeen
 from rig.trial_steps import CallMade, DiversionReason, ForwardCondition, Trigger
 from rig.verdict.diversion_facts import DiversionCase, build_case

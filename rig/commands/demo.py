@@ -122,9 +122,9 @@ def _roles(site: Site, handset: str, caller: str, target: str) -> dict[str, str]
 
 
 def _choose(names: list[str] | None) -> list[Scenario]:
-    from rig.scenarios import scenarios
+    from rig.scenarios import demonstration, scenarios
 
-    known = scenarios()
+    known = scenarios() if names else demonstration()
     for name in names or ():
         if name not in known:
             raise UsageError(f"no scenario {name!r}; known: {', '.join(known)}")

@@ -28,6 +28,14 @@ def pass_all(payload: bytes, towards_handset: bool) -> bytes:  # noqa: FBT001 - 
     return payload
 
 
+class SecondPort:
+    """A healthy path by another port of the platform itself: where else phones may register."""
+
+    def __call__(self, payload: bytes, towards_handset: bool) -> bytes:  # noqa: FBT001 - PassPacket
+        """Everything passes unchanged."""
+        return pass_all(payload, towards_handset)
+
+
 class NetworkPath:
     """One handset's path to the platform.
 
@@ -61,6 +69,13 @@ class NetworkPath:
         self.address = self._near.getsockname()[:2]
         loop.add_reader(self._near, self._from_handset)
         loop.add_reader(self._far, self._from_platform)
+
+    @property
+    def sides(self) -> tuple[Address, ...]:
+        """Addresses of both sides: the handset's, and that towards the platform."""
+        return tuple(
+            side.getsockname()[:2] for side in (self._near, self._far) if side is not None
+        )
 
     async def close(self) -> None:
         """Close both sides; safe to call twice."""

@@ -18,6 +18,9 @@ from rig.verdict.fault_class import Component, FaultClass
 AlterFile = Callable[[str, bytes], bytes]
 """``(name, content)`` to the content that is served."""
 
+AlterSite = Callable[[Site], Site]
+"""The inventory, set so that a fault can show; nothing is wrong with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seed:
@@ -32,7 +35,8 @@ class Seed:
         id: its number among the faults known from the field, e.g. ``B25``; empty for one of ours.
         source: address of the page where the fault was met; empty for one of ours.
         roles: other handsets for single roles, where the fault needs their model.
-        site: what the inventory must be for the fault to matter, e.g. unsolicited MWI.
+        site: what the inventory must be for the fault to matter, e.g. unsolicited MWI; the
+            healthy twin of a run has the same.
         platform: hook of the embedded platform.
         handsets: hooks of handsets, by role or name.
         network: what a handset's path to the platform does, by role or name.
@@ -47,7 +51,7 @@ class Seed:
     id: str = ""
     source: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
-    site: Callable[[Site], Site] | None = None
+    site: AlterSite | None = None
     platform: PlatformHook | None = None
     handsets: Mapping[str, HandsetHook] = field(default_factory=dict)
     network: Mapping[str, PassPacket] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rig.lamp.base import LampSensor
 from rig.timeline import Address
@@ -27,6 +27,7 @@ class HandsetCapability(StrEnum):
     HEAR_PROMPTS = "hear_prompts"
     REBOOT = "reboot"
     SEVERAL_ACCOUNTS = "several_accounts"
+    LOG_OFF = "log_off"
 
 
 class AnswerMode(StrEnum):
@@ -152,4 +153,21 @@ class Handset(Protocol):
 
     async def set_dnd(self, *, on: bool, account: int = 1) -> None:
         """Switch do-not-disturb on the handset itself."""
+        ...
+
+
+@runtime_checkable
+class DeskHandset(Handset, Protocol):
+    """A handset with ``log_off`` and ``forward_302`` among its capabilities."""
+
+    async def log_off(self) -> None:
+        """End subscriptions and registrations; the handset stays on."""
+        ...
+
+    async def log_on(self) -> None:
+        """Register and subscribe again."""
+        ...
+
+    async def forward_all(self, target: str, *, account: int = 1) -> None:
+        """Have the handset itself divert every call; an empty target ends that."""
         ...

@@ -14,7 +14,11 @@ from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.lamp_rule import voice_waiting
 from rig.sip.message import Request
 from rig.sip.message_summary import MEDIA_TYPE, MessageSummary, parse_summary
-from rig.sip_transport.client_registration import RegistrationClient, RegistrationState
+from rig.sip_transport.client_registration import (
+    STOP_TIMEOUT_S,
+    RegistrationClient,
+    RegistrationState,
+)
 from rig.sip_transport.client_subscription import SubscriptionClient
 from rig.sip_transport.stack import Flow, IncomingRequest, SipStack
 from rig.timeline import Address
@@ -32,6 +36,7 @@ class EmulatedAccount:
         "_news",
         "_subscribing",
         "contact",
+        "diverts",
         "dnd",
         "flow",
         "intent",
@@ -63,6 +68,7 @@ class EmulatedAccount:
         self.intent = intent
         self.flow: Flow = stack.flow_to(registrar, transport)
         self.contact = f"<sip:{intent.user}@{host}:{port}{suffix}>"
+        self.diverts = intent.diverts
         self.dnd = False
         self.waiting: bool | None = None
         self.summary: MessageSummary | None = None
@@ -134,11 +140,18 @@ class EmulatedAccount:
     def _waits_in_vain(self) -> bool:
         return self.registration.state is RegistrationState.WAITING
 
-    async def stop(self) -> None:
-        """End the subscription and remove the binding, as a phone does before a restart."""
+    async def stop(self, *, patience_s: float = STOP_TIMEOUT_S) -> None:
+        """End the subscription and remove the binding, as a phone does before a restart.
+
+        What it has learnt stays; :meth:`start` begins anew.
+
+        Args:
+            patience_s: how long each goodbye waits for its answer, seconds.
+        """
         if self.subscription is not None:
-            await self.subscription.stop()
-        await self.registration.stop()
+            await self.subscription.stop(timeout_s=patience_s)
+        await self.registration.stop(timeout_s=patience_s)
+        self._subscribing = False
 
     async def drop(self) -> None:
         """End all upkeep without a word."""

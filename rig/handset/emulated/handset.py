@@ -22,6 +22,7 @@ from rig.handset.emulated.account import EmulatedAccount
 from rig.handset.emulated.boot import lamp_rules, resolve
 from rig.handset.emulated.call import EmulatedCall
 from rig.handset.emulated.call_log import LoggedCall
+from rig.handset.emulated.desk import DeskActions
 from rig.handset.emulated.dispatcher import RequestDispatcher
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.incoming_rule import DND_STATUSES, Decision, Treatment, decide
@@ -44,7 +45,7 @@ _CAPABILITIES = frozenset(HandsetCapability)
 logger = logging.getLogger("phonerig.handset")
 
 
-class EmulatedHandset:
+class EmulatedHandset(DeskActions):
     """One emulated handset of a given model.
 
     Attributes:
@@ -299,11 +300,6 @@ class EmulatedHandset:
         for lamp, state in lamp_states(waiting, self.missed_calls, self._rules).items():
             self._lamp.show(lamp, self._hook.lamp(lamp, state, cause))
 
-    def look_at_calls(self) -> None:
-        """The person looks at the call log: missed calls are no news any more."""
-        self.missed_calls = 0
-        self._show("calls_seen")
-
     # -- calls --------------------------------------------------------------------------------
 
     async def dial(self, number: str, *, account: int = 1) -> EmulatedCall:
@@ -328,14 +324,6 @@ class EmulatedHandset:
         if not number:
             raise RigError(f"{self._name}: account {account} was told no voicemail number")
         return await self.dial(self._hook.message_key(number), account=account)
-
-    async def set_answer_mode(self, mode: AnswerMode) -> None:
-        """Say what happens with incoming calls from now on."""
-        self._mode = mode
-
-    async def set_dnd(self, *, on: bool, account: int = 1) -> None:
-        """Switch do-not-disturb of one account; a power cycle forgets it."""
-        self._account(account).dnd = on
 
     def _running(self) -> SipStack:
         if self._stack is None:
@@ -370,7 +358,7 @@ class EmulatedHandset:
 
     def _invited(self, incoming: IncomingRequest, account: EmulatedAccount) -> None:
         decision = decide(
-            account.intent.diverts,
+            account.diverts,
             self._mode,
             dnd=account.dnd,
             dnd_status=self.dnd_status,

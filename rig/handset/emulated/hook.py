@@ -39,7 +39,8 @@ class HandsetHook:
         Args:
             lamp: ``message`` or ``account:N``.
             state: what the rules say.
-            cause: why it is driven: ``notify``, ``missed_call``, ``calls_seen`` or ``boot``.
+            cause: why it is driven: ``notify``, ``missed_call``, ``calls_seen``, ``forward_on``,
+                ``forward_off`` or ``boot``.
 
         Returns:
             What the LED does.
