@@ -33,6 +33,7 @@ from rig.mail_sink import MailSink
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
+from rig.sip.tokens import SeededTokens
 from rig.timeline import (
     Address,
     FetchSeen,
@@ -154,6 +155,7 @@ class Bench(BenchSteps):
                 seconds_per_ring=self.config.seconds_per_ring,
                 algorithms=self.config.digest_algorithms,
                 warn_without_mail=False,
+                token_seed=self.config.token_seed,
                 api_port=0,
                 mail=await self._open_mail_sink(),
             ),
@@ -227,6 +229,7 @@ class Bench(BenchSteps):
             if key in roles or key == name
         ]
         entry = self.site.handset(name)
+        token_seed = self.config.token_seed
         return HandsetPlace(
             name=name,
             profile=self._profiles.get(entry.model),
@@ -238,6 +241,7 @@ class Bench(BenchSteps):
             registrar=registrar,
             hook=hooks[0] if hooks else None,
             work_dir=self.config.out_dir / "handsets" / name,
+            tokens=SeededTokens(f"{token_seed}/{name}") if token_seed else None,
         )
 
     def _tap(self, tap: Tap) -> Callable[..., None] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provisioning.inventory_site import Site
 from rig.errors import RigError
-from rig.faults.seed import Seed
+from rig.faults.seed import Alteration
 
 TAP = "tap"
 """The capture that needs no privilege: the SIP endpoints' own taps."""
@@ -32,7 +32,8 @@ class BenchConfig:
         lamp_limit_s: longest time from a trigger to the lamp.
         limit_source: where that limit comes from, for reports.
         blind_greeting_s: how long a caller that recognises no prompts waits for the beep.
-        seeds: faults built in, to prove the verdicts.
+        seeds: faults and oddities built in, to prove the verdicts.
+        token_seed: makes branches, tags and Call-IDs repeatable; empty for random ones.
         mail_sink: take the platform's mail, for tests to look at; without it nothing is mailed.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
     """
@@ -49,7 +50,8 @@ class BenchConfig:
     lamp_limit_s: float = 2.0
     limit_source: str = "bench default"
     blind_greeting_s: float = 3.0
-    seeds: tuple[Seed, ...] = ()
+    seeds: tuple[Alteration, ...] = ()
+    token_seed: str = ""
     mail_sink: bool = False
     handset_addresses: bool = True
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from provisioning.inventory import load_site
 from provisioning.resources import demo_site_dir
 from rig.bench_config import TAP, BenchConfig
-from rig.faults.seed import Seed
+from rig.faults.seed import Alteration
 
 ROLES = {
     "caller": "emil",
@@ -49,7 +49,7 @@ def demo_config(
     *,
     capture: str = TAP,
     fetch_by: str = "http",
-    seeds: tuple[Seed, ...] = (),
+    seeds: tuple[Alteration, ...] = (),
     drivers: Mapping[str, str] | None = None,
 ) -> BenchConfig:
     """Settings of the built-in bench.

@@ -22,20 +22,16 @@ AlterSite = Callable[[Site], Site]
 """The inventory, set so that a fault can show; nothing is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """One fault, ready to be built into a bench.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alteration:
+    """One thing that is other than usual, ready to be built into a bench.
 
     Attributes:
         name: for the command line, e.g. ``notify-lost``.
-        title: what is made wrong, in one clause.
-        component: what is really to blame.
-        fault_class: the class that the verdict must name.
+        title: what is altered, in one clause.
         scenario: a scenario in which it shows.
-        id: its number among the faults known from the field, e.g. ``B25``; empty for one of ours.
-        source: address of the page where the fault was met; empty for one of ours.
-        roles: other handsets for single roles, where the fault needs their model.
-        site: what the inventory must be for the fault to matter, e.g. unsolicited MWI; the
+        roles: other handsets for single roles, where it needs their model.
+        site: what the inventory must be for it to matter, e.g. unsolicited MWI; the
             healthy twin of a run has the same.
         platform: hook of the embedded platform.
         handsets: hooks of handsets, by role or name.
@@ -45,14 +41,30 @@ class Seed:
 
     name: str
     title: str
-    component: Component
-    fault_class: FaultClass
     scenario: str
-    id: str = ""
-    source: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     site: AlterSite | None = None
     platform: PlatformHook | None = None
     handsets: Mapping[str, HandsetHook] = field(default_factory=dict)
     network: Mapping[str, PassPacket] = field(default_factory=dict)
     file: AlterFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed(Alteration):
+    """One fault.
+
+    Attributes:
+        component: what is really to blame.
+        fault_class: the class that the verdict must name.
+        id: its number among the faults known from the field, e.g. ``B25``; empty for one of ours.
+        source: address of the page where the fault was met; empty for one of ours.
+        proof: pattern that the evidence which the verdict points at must match, where its class
+            alone does not say which message, lamp or line that is.
+    """
+
+    component: Component
+    fault_class: FaultClass
+    id: str = ""
+    source: str = ""
+    proof: str = ""

@@ -12,6 +12,7 @@ from provisioning.device_profile import Profile
 from provisioning.intent import HandsetIntent
 from rig.errors import UsageError
 from rig.handset.base import Handset
+from rig.sip.tokens import TokenSource
 from rig.timeline import Address
 
 GROUP = "phonerig.handsets"
@@ -35,6 +36,7 @@ class HandsetPlace:
         offered_url: provisioning URL that it learns by DHCP; empty for that of the intent.
         manner: how an emulated handset fetches; None for the usual way.
         work_dir: a folder of its own.
+        tokens: source of branches, tags and Call-IDs; None for random ones.
     """
 
     name: str
@@ -49,6 +51,7 @@ class HandsetPlace:
     offered_url: str = ""
     manner: Any = None
     work_dir: Path = Path()
+    tokens: TokenSource | None = None
 
 
 def make_handset(driver: str, place: HandsetPlace) -> Handset:

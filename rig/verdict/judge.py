@@ -37,7 +37,7 @@ def judge(evidence: Evidence) -> Verdict:
 def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdict) -> None:
     case = mwi.build_case(evidence, expectation)
     verdict.measurements += mwi_measure.measure(case)
-    findings = mwi_book().diagnose(case, {f.fault_class for f in verdict.findings})
+    findings = mwi_book().diagnose(case, verdict.findings)
     if case.state is LampState.UNKNOWN and any(f.rule in NO_LAMP for f in findings):
         _add(verdict, findings)
         return
@@ -68,7 +68,7 @@ def _judge_diversion(
         )
         return
     verdict.measurements += diversion.measure(case)
-    _add(verdict, diversion_book().diagnose(case))
+    _add(verdict, diversion_book().diagnose(case, verdict.findings))
 
 
 def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:

@@ -92,26 +92,31 @@ class RuleBook(Generic[C]):
                 f"predicate (case: {case.__name__}) -> Found | None without row"
             )
 
-    def diagnose(self, case: C, known: Iterable[FaultClass] = ()) -> list[Finding]:
+    def diagnose(self, case: C, known: Iterable[Finding] = ()) -> list[Finding]:
         """Name what is wrong in one case.
 
         Args:
             case: gathered evidence.
-            known: classes that the verdict has named already.
+            known: what the verdict has named already: by class it may explain a rule, and on the
+                same handset it hides what it hid there.
 
         Returns:
             The first finding of the chain and those further down that it does not explain;
             nothing on a healthy system.
         """
-        explained = set(known)
         findings: list[Finding] = []
         open_links = set(self.table.links)
+        explained: set[FaultClass] = set()
+        for finding in known:
+            explained.add(finding.fault_class)
+            if finding.table is self.table and finding.handset == case.subject:
+                open_links &= self.table.left_open(finding.row)
         for rule in self.table.rules:
             if rule.link not in open_links or explained & set(rule.silent_after):
                 continue
-            finding = self.ask(rule, case)
-            if finding is not None:
-                findings.append(finding)
+            found_here = self.ask(rule, case)
+            if found_here is not None:
+                findings.append(found_here)
                 open_links &= self.table.left_open(rule)
         return findings
 

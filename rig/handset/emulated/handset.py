@@ -132,6 +132,7 @@ class EmulatedHandset(DeskActions):
             hook=place.hook,
             registrar_override=place.registrar,
             manner=place.manner,
+            tokens=place.tokens,
         )
 
     @property

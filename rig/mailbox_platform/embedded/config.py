@@ -100,6 +100,7 @@ class PlatformConfig:
             switch it off where mail is no part of the exercise.
         portal_menu: keys and times of the voice portal, or None for those that come with the
             package (:func:`.portal.portal_menu.load_portal_menu` reads a file of one's own).
+        token_seed: for repeatable branches, tags and Call-IDs in trials; empty for random ones.
         sip_timers: base values of the SIP transaction timers; shorter ones end lost
             transactions sooner, for a platform and phones on one machine.
         prompt_language: of prompts and standard greetings: ``tones`` (short sounds for programs),
@@ -167,6 +168,7 @@ class PlatformConfig:
     warn_without_mail: bool = True
     portal_menu: PortalMenu | None = None
     prompt_language: str = TONES
+    token_seed: str = ""
     sip_timers: TimerValues = DEFAULT_TIMERS
     api_port: int | None = None
     api_heartbeat_s: float = 15.0

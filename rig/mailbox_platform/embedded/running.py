@@ -44,6 +44,7 @@ from rig.sip.digest import DigestVerifier
 from rig.sip.event import Flow
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import Counts
+from rig.sip.tokens import SeededTokens, TokenSource
 from rig.sip_transport.notifier import Notifier
 from rig.sip_transport.stack import IncomingRequest, PacketTap, SipStack
 from rig.timeline import Address, MailboxSeen
@@ -122,13 +123,21 @@ class RunningPlatform:
         self._voicemail: VoicemailServer
         timers = parts.config.sip_timers
         self._voicemail_stack = SipStack(
-            product="phonerig-mailbox", tap=parts.tap, clock=parts.clock, timers=timers
+            product="phonerig-mailbox",
+            tap=parts.tap,
+            clock=parts.clock,
+            timers=timers,
+            tokens=_tokens(parts.config, "mailbox"),
         )
         self._opened: list[Callable[[], Awaitable[None]]] = []
         self._cancel_reasons: dict[str, str] = {}
         self._others: dict[str, dict[str, Counts]] = {}
         self.stack = SipStack(
-            product="phonerig-platform", tap=parts.tap, clock=parts.clock, timers=timers
+            product="phonerig-platform",
+            tap=parts.tap,
+            clock=parts.clock,
+            timers=timers,
+            tokens=_tokens(parts.config, "platform"),
         )
         self.registrar = Registrar(parts.config)
         self.mail: MailService | None = None
@@ -412,3 +421,8 @@ class RunningPlatform:
             self.mwi.handle_subscribe(incoming, user)
         else:
             self.features.handle_subscribe(incoming, user)
+
+
+def _tokens(config: PlatformConfig, name: str) -> TokenSource | None:
+    """Repeatable tokens where the configuration wants them; None for random ones."""
+    return SeededTokens(f"{config.token_seed}/{name}") if config.token_seed else None
