@@ -68,7 +68,7 @@ def _judge_diversion(
         )
         return
     verdict.measurements += diversion.measure(case)
-    _add(verdict, diversion_book().diagnose(case, verdict.findings))
+    _add(verdict, diversion_book().diagnose(case))
 
 
 def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:
