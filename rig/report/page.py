@@ -51,6 +51,7 @@ def page_template(
         phrase=words.phrase,
         sentence=words.sentence,
         remedy=words.remedy,
+        hides=words.hides,
         verdict=words.verdict,
         marked=_marked,
         **filters,

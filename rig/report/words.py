@@ -6,6 +6,7 @@ translation (a name, an address, a peer's own words) stays as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,15 @@ from rig.errors import UsageError
 from rig.report.record import ScenarioRecord
 
 PAGES = Path(__file__).parent / "pages"
+
+
+_PATTERNS = {
+    "no_rule": re.compile(r"no rule names this fault: (?P<what>.*)", re.DOTALL),
+    "not_enough": re.compile(
+        r"not enough evidence: (?P<what>.*) is missing \((?P<why>.*)\)", re.DOTALL
+    ),
+}
+"""Sentences of :attr:`rig.verdict.finding.Verdict.sentence` that hold something, by their key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +55,34 @@ class Words:
 
     def sentence(self, finding: Mapping[str, Any]) -> str:
         """What is wrong, of a recorded finding."""
-        return str(finding.get(self.lang, finding)["sentence"])
+        return str(self._of(finding)["sentence"])
 
     def remedy(self, finding: Mapping[str, Any]) -> str:
         """What to do, of a recorded finding."""
-        return str(finding.get(self.lang, finding)["remedy"])
+        return str(self._of(finding)["remedy"])
+
+    def hides(self, finding: Mapping[str, Any]) -> str:
+        """What cannot be judged while a recorded finding lasts; empty if nothing."""
+        return str(self._of(finding).get("hides", ""))
+
+    def _of(self, finding: Mapping[str, Any]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = finding.get(self.lang, finding)
+        return found
 
     def verdict(self, scenario: ScenarioRecord) -> str:
         """The verdict of a scenario in one sentence."""
-        if self.lang == "en" or scenario.rig_faults or not scenario.findings:
+        if self.lang == "en" or scenario.rig_faults:
             return self.phrase(scenario.sentence)
-        first = scenario.findings[0]
-        component = self.phrase(first["component"])
-        return f"{first['class']} {first['title']} ({component}): {self.sentence(first)}"
+        if scenario.findings:
+            first = scenario.findings[0]
+            component = self.phrase(first["component"])
+            return f"{first['class']} {first['title']} ({component}): {self.sentence(first)}"
+        for key, pattern in _PATTERNS.items():
+            match = pattern.fullmatch(scenario.sentence)
+            if match:
+                parts = {name: self.phrase(part) for name, part in match.groupdict().items()}
+                return self.texts[key].format(**parts)
+        return self.phrase(scenario.sentence)
 
 
 @cache

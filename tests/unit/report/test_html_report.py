@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -124,6 +125,17 @@ def test_every_scenario_and_every_word_of_the_program_has_german() -> None:
     wanted |= {outcome.value for outcome in Outcome}
     wanted |= {maturity.value for maturity in Maturity}
     assert wanted <= german.keys()
+
+
+def test_a_verdict_without_a_named_fault_is_said_in_german() -> None:
+    german = words("de")
+    said = german.verdict(scenario("undecided"))
+    assert said.startswith("zu wenig Belege: lamp_on_latency_s[anna.message] fehlt (")
+    broken = dataclasses.replace(scenario("passing"), sentence="no rule names this fault: x = 1")
+    assert german.verdict(broken) == "keine Regel benennt diesen Fehler: x = 1"
+    named = german.verdict(scenario("failing"))
+    assert named != words("en").verdict(scenario("failing"))
+    assert "(Plattform)" in named
 
 
 def test_an_unknown_language_is_refused(record: RunRecord, tmp_path: Path) -> None:
