@@ -57,10 +57,12 @@ class LintFinding:
     Attributes:
         clause: the rule, like ``RFC 3261 20.16``.
         text: what is wrong, with what was got and what was expected.
+        kind: one word for the part that is wrong, where the linter tells parts apart.
     """
 
     clause: str
     text: str
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.text} ({self.clause})"

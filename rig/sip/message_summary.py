@@ -205,8 +205,8 @@ def lint_summary(body: bytes) -> list[LintFinding]:
     """
     findings: list[LintFinding] = []
 
-    def find(text: str) -> None:
-        findings.append(LintFinding(_CLAUSE, text))
+    def find(kind: str, text: str) -> None:
+        findings.append(LintFinding(_CLAUSE, text, kind))
 
     _lint_lines(body, find)
     groups = _groups(body)
@@ -214,28 +214,28 @@ def lint_summary(body: bytes) -> list[LintFinding]:
     names = [name.lower() for name, _ in rows]
     if names[:1] != ["messages-waiting"]:
         got = shown(rows[0][0]) if rows else "nothing"
-        find(f"the first line is {got}; expected Messages-Waiting")
+        find("order", f"the first line is {got}; expected Messages-Waiting")
     for name, times in Counter(names).items():
         if times > 1:
-            find(f"{shown(name)} stands there {times} times; expected once")
+            find("doubled", f"{shown(name)} stands there {times} times; expected once")
     _lint_summary_rows(rows, find)
     for group in groups[1:]:
         for name, _ in group:
             if not TOKEN.fullmatch(name):
-                find(f"message header {shown(name)} is no header row")
+                find("header", f"message header {shown(name)} is no header row")
     return findings
 
 
-def _lint_lines(body: bytes, find: Callable[[str], None]) -> None:
+def _lint_lines(body: bytes, find: Callable[[str, str], None]) -> None:
     if body.replace(b"\r\n", b"").count(b"\n"):
-        find("lines end with LF alone; expected CRLF")
+        find("line-end", "lines end with LF alone; expected CRLF")
     if not body.endswith(b"\n"):
-        find("the last line has no line end; expected CRLF")
+        find("line-end", "the last line has no line end; expected CRLF")
     if body[:1] in (b"\r", b"\n", b" ", b"\t"):
-        find("the body starts with an empty line or a blank; expected Messages-Waiting")
+        find("order", "the body starts with an empty line or a blank; expected Messages-Waiting")
 
 
-def _lint_summary_rows(rows: tuple[Row, ...], find: Callable[[str], None]) -> None:
+def _lint_summary_rows(rows: tuple[Row, ...], find: Callable[[str, str], None]) -> None:
     flag: bool | None = None
     new: list[int] = []
     for place, (name, value) in enumerate(rows):
@@ -243,44 +243,47 @@ def _lint_summary_rows(rows: tuple[Row, ...], find: Callable[[str], None]) -> No
         if key == "messages-waiting":
             flag = _flag(value)
             if flag is None:
-                find(f"Messages-Waiting is {shown(value)}; expected yes or no")
+                find("flag", f"Messages-Waiting is {shown(value)}; expected yes or no")
         elif key == "message-account":
             _lint_account(value, place, find)
         elif key in MESSAGE_CLASSES:
             counts = _lint_counts(name, value, find)
             new += [counts.new] if counts is not None else []
         else:
-            find(f"line {shown(name)} has no place in a summary")
+            find("unknown-line", f"line {shown(name)} has no place in a summary")
     total_new = sum(new)
     if flag is True and new and not total_new:
-        find("Messages-Waiting is yes, but every count of new messages is 0")
+        find("flag-counts", "Messages-Waiting is yes, but every count of new messages is 0")
     if flag is False and total_new:
-        find(f"Messages-Waiting is no, but {total_new} new messages are counted")
+        find("flag-counts", f"Messages-Waiting is no, but {total_new} new messages are counted")
 
 
-def _lint_account(value: str, place: int, find: Callable[[str], None]) -> None:
+def _lint_account(value: str, place: int, find: Callable[[str, str], None]) -> None:
     if place != 1:
-        find("Message-Account must follow Messages-Waiting directly")
+        find("order", "Message-Account must follow Messages-Waiting directly")
     if len(value) > _MAX_ACCOUNT_CHARS:
-        find(f"Message-Account has {len(value)} characters; handsets cut or drop it")
+        find("account", f"Message-Account has {len(value)} characters; handsets cut or drop it")
     try:
         Uri.parse(value)
     except MessageError as error:
-        find(f"Message-Account: {error}")
+        find("account", f"Message-Account: {error}")
 
 
-def _lint_counts(name: str, value: str, find: Callable[[str], None]) -> Counts | None:
+def _lint_counts(name: str, value: str, find: Callable[[str, str], None]) -> Counts | None:
     counts = _counts(value)
     if counts is None:
         what = "negative count" if _NEGATIVE.search(value) else "unreadable counts"
-        find(f"{name}: {what} in {shown(value)}; expected new/saved (urgent/urgent)")
+        find("counts", f"{name}: {what} in {shown(value)}; expected new/saved (urgent/urgent)")
         return None
     if counts.saved is None:
-        find(f"{name}: {shown(value)} leaves the saved messages out; expected new/saved")
+        find(
+            "saved-missing",
+            f"{name}: {shown(value)} leaves the saved messages out; expected new/saved",
+        )
     if any(_exceeds(digits) for digits in re.findall(r"[0-9]+", value)):
-        find(f"{name}: {shown(value)} has a number beyond {MAX_UINT32}")
+        find("counts", f"{name}: {shown(value)} has a number beyond {MAX_UINT32}")
     if (counts.urgent_new or 0) > counts.new or (counts.urgent_saved or 0) > (counts.saved or 0):
-        find(f"{name}: {shown(value)} has more urgent messages than messages")
+        find("urgent", f"{name}: {shown(value)} has more urgent messages than messages")
     return counts
 
 

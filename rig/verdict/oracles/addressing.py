@@ -1,0 +1,231 @@
+"""Where a NOTIFY goes: Request-URI, To, Contact, transport, address.
+
+Covers RFC 3261 12.2.1.1 (requests in a dialog go to the remote target), RFC 6665 4.2.2,
+RFC 3261 18.1.1 (transport), RFC 3581 and RFC 5626 (the flow that a phone registered by).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from rig.errors import ProtocolError
+from rig.sip.message_summary import parse_summary
+from rig.sip.uri import Uri
+from rig.verdict.oracles.books import Binding, Subscription
+from rig.verdict.oracles.exchange import Exchange
+from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.view import (
+    SipView,
+    aor_of,
+    contact_uri,
+    place_of,
+    shown_address,
+    who,
+)
+
+PRIVATE = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    )
+)
+"""Addresses that nobody outside can reach. Source: RFC 1918, 6598, 3927, 4193, 4291."""
+
+
+class Addressing(Oracle):
+    """Judges each NOTIFY by the subscription or the bindings that it belongs to."""
+
+    def request(self, view: SipView, exchange: Exchange) -> None:
+        """A NOTIFY leaves."""
+        del exchange
+        if view.method != "NOTIFY":
+            return
+        try:
+            target = Uri.parse(view.request.uri)
+        except ProtocolError:
+            return  # named by the syntax
+        book = self.scene.subscriptions
+        sub = book.find(view.call_id, view.to_tag) if view.to_tag else None
+        if contact_uri(view.message) is None:
+            self.scene.report("notify-no-contact", [view.number], view.call_id, who=who(view))
+        if sub is not None and sub.begun:
+            self._in_dialog(view, target, sub)
+        elif not view.to_tag:
+            self._unsolicited(view, target)
+        self._transport(view, target, sub)
+        self._account(view, sub)
+
+    def _in_dialog(self, view: SipView, target: Uri, sub: Subscription) -> None:
+        scene, packets = self.scene, [view.number, sub.asked_number]
+        place = place_of(target)
+        if sub.contacts and place not in sub.contacts and "Route" not in view.message.headers:
+            scene.report(
+                "notify-target",
+                packets,
+                f"{sub.call_id} {place}",
+                who=sub.user,
+                got=view.request.uri,
+                want=" / ".join(sorted(sub.contacts)[:2]),
+            )
+        if aor_of(view.message.to) != sub.subscriber:
+            scene.report(
+                "notify-to-other",
+                packets,
+                sub.call_id,
+                who=sub.user,
+                got=aor_of(view.message.to),
+                want=sub.subscriber,
+            )
+        self._destination(view, target, sub.flow)
+
+    def _unsolicited(self, view: SipView, target: Uri) -> None:
+        spot = f"{target.host.lower()}:{target.port or 5060}"
+        bindings = [
+            *self.scene.registrations.at(spot),
+            *self.scene.registrations.at(f"{view.destination[0]}:{view.destination[1]}"),
+        ]
+        if not bindings:
+            return  # who registered there was not seen
+        aors = {binding.aor for binding in bindings}
+        users = {aor.partition("@")[0] for aor in aors}
+        to_user = view.message.to.uri.user_unescaped
+        users |= {binding.place.partition("@")[0] for binding in bindings}
+        if to_user not in users:
+            self.scene.report(
+                "notify-to-nobody",
+                [view.number, bindings[0].number],
+                f"{to_user} {spot}",
+                got=aor_of(view.message.to),
+                want=", ".join(sorted(aors)),
+                place=spot,
+            )
+        if target.user_unescaped not in users:
+            self.scene.report(
+                "notify-target-nobody",
+                [view.number, bindings[0].number],
+                f"{target.user_unescaped} {spot}",
+                got=view.request.uri,
+                want=", ".join(sorted(users)),
+            )
+        self._destination(view, target, bindings[-1].flow)
+        self._gone(view, bindings)
+
+    def _gone(self, view: SipView, bindings: list[Binding]) -> None:
+        if any(binding.valid(view.at) for binding in bindings):
+            return
+        last = max(bindings, key=lambda b: b.registered_at)
+        why = "removed" if last.removed_at is not None else "lapsed"
+        self.scene.report(
+            "notify-to-unregistered",
+            [view.number, last.number],
+            f"{last.aor} {last.place}",
+            who=last.aor,
+            place=last.place,
+            why=why,
+        )
+
+    def _destination(self, view: SipView, target: Uri, flow: tuple[str, int]) -> None:
+        """A private address that came from behind a public one leads nowhere."""
+        went, came = _address(view.destination[0]), _address(flow[0])
+        written = _address(target.address_host)
+        if went is None or came is None or went == came:
+            return
+        if written == went and _is_private(went) and not _is_private(came):
+            self.scene.report(
+                "notify-private-address",
+                [view.number],
+                f"{who(view)} {shown_address(view.destination)}",
+                who=who(view),
+                got=shown_address(view.destination),
+                want=shown_address(flow),
+            )
+
+    def _transport(self, view: SipView, target: Uri, sub: Subscription | None) -> None:
+        asked = (target.param("transport") or "").upper()
+        if asked in {"UDP", "TCP"} and view.transport == "UDP" and asked == "TCP":
+            self.scene.report(
+                "notify-transport",
+                [view.number],
+                f"{who(view)} uri",
+                who=who(view),
+                got=view.transport,
+                want="TCP (Request-URI)",
+            )
+            return
+        if view.transport != "UDP" or asked:
+            return
+        if sub is not None and sub.begun:
+            flow, number = sub.transport, sub.asked_number
+        else:
+            bindings = [
+                b
+                for b in self.scene.registrations.of_aor(aor_of(view.message.to))
+                if b.flow[0] == view.destination[0] and b.valid(view.at)
+            ]
+            if not bindings or any(b.transport == "UDP" for b in bindings):
+                return
+            flow, number = bindings[-1].transport, bindings[-1].number
+        if flow == "TCP":
+            self.scene.report(
+                "notify-transport",
+                [view.number, number],
+                f"{who(view)} flow",
+                who=who(view),
+                got=view.transport,
+                want=f"TCP (packet {number})",
+            )
+
+    def _account(self, view: SipView, sub: Subscription | None) -> None:
+        """Message-Account: where the message key will call."""
+        if b"essage-" not in view.message.body:
+            return
+        try:
+            text = parse_summary(view.message.body).account
+            uri = None if text is None else Uri.parse(text)
+        except ProtocolError:
+            return  # named by the body
+        if text is None or uri is None:
+            return
+        host, port = view.source
+        there = (host, uri.port or 5060)
+        elsewhere = uri.is_sip and uri.address_host == host and there[1] != port
+        if elsewhere and not self.scene.is_heard(there, "UDP"):
+            self.scene.report(
+                "account-port",
+                [view.number],
+                f"{who(view)} {text}",
+                who=who(view),
+                got=text,
+                want=shown_address(view.source),
+            )
+        if sub is None:
+            return
+        if sub.account and sub.account != text:
+            self.scene.report(
+                "account-changed",
+                [view.number, sub.notify_number],
+                sub.call_id,
+                who=sub.user,
+                got=text,
+                before=sub.account,
+            )
+        sub.account = text
+
+
+def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(address in net for net in PRIVATE if net.version == address.version)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

@@ -1,0 +1,36 @@
+"""The list of oracles, in the order in which they are told.
+
+Those that judge by the books come before those that write them.
+"""
+
+from __future__ import annotations
+
+from rig.verdict.oracles.addressing import Addressing
+from rig.verdict.oracles.bodies import Bodies
+from rig.verdict.oracles.causes import Causes
+from rig.verdict.oracles.dialogs import Dialogs
+from rig.verdict.oracles.digest_use import DigestUse
+from rig.verdict.oracles.diversions import Diversions
+from rig.verdict.oracles.media import Media
+from rig.verdict.oracles.notifies import Notifies
+from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.registrations import Registrations
+from rig.verdict.oracles.repetition import Loops, Repetition
+from rig.verdict.oracles.subscriptions import Subscriptions
+from rig.verdict.oracles.syntax import Syntax
+
+ALL: tuple[type[Oracle], ...] = (
+    Syntax,
+    Bodies,
+    Notifies,
+    Addressing,
+    Subscriptions,
+    Registrations,
+    DigestUse,
+    Diversions,
+    Causes,
+    Dialogs,
+    Repetition,
+    Loops,
+    Media,
+)

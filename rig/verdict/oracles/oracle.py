@@ -1,0 +1,51 @@
+"""What every oracle is: told of requests, answers and passing time, reports to the scene."""
+
+from __future__ import annotations
+
+from rig.timeline import RtpStreamSeen
+from rig.verdict.oracles.exchange import Exchange
+from rig.verdict.oracles.scene import Scene
+from rig.verdict.oracles.view import SipView
+
+
+class Oracle:
+    """Base of the oracles; what one does not care for it leaves as it is.
+
+    A request is told once: not again at the next hop, not when it is retransmitted.
+
+    Args:
+        scene: where it reports.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+
+    def message(self, view: SipView) -> None:
+        """Any message, first sighting of its bytes."""
+
+    def request(self, view: SipView, exchange: Exchange) -> None:
+        """A request was seen for the first time."""
+
+    def progress(self, view: SipView, exchange: Exchange) -> None:
+        """A provisional response to a request came."""
+
+    def answer(self, view: SipView, exchange: Exchange, request: SipView) -> None:
+        """The first final response to a request came."""
+
+    def again(self, view: SipView, exchange: Exchange) -> None:
+        """A request was sent once more, or is on its next hop."""
+
+    def late(self, view: SipView, exchange: Exchange) -> None:
+        """A further final response to a request that has its answer."""
+
+    def unanswered(self, exchange: Exchange) -> None:
+        """A request got no final answer in time."""
+
+    def stream(self, stream: RtpStreamSeen) -> None:
+        """An RTP stream."""
+
+    def tick(self, now: float) -> None:
+        """Time has passed; told before the message that comes at that instant."""
+
+    def end(self, now: float) -> None:
+        """The capture is over."""
