@@ -144,10 +144,10 @@ class Scene:
             packets=tuple(dict.fromkeys(number for number in packets if number)),
             at=instant,
             subject=subject,
-            sentence=text.sentence["en"].format_map(values),
-            sentence_de=text.sentence["de"].format_map(values),
-            remedy=text.remedy["en"].format_map(values),
-            remedy_de=text.remedy["de"].format_map(values),
+            sentence=text.says.en.format_map(values),
+            sentence_de=text.says.de.format_map(values),
+            remedy=text.remedy.en.format_map(values),
+            remedy_de=text.remedy.de.format_map(values),
         )
         self._fresh.append(self._doubt(finding.doubted(*missing)))
 
