@@ -282,14 +282,19 @@ def _check(profile: Profile, merged: MergedProfile) -> Iterator[InputFault]:
             got=profile.render.format,
             expected=", ".join(known_formats()),
         )
-    try:
-        re.compile(profile.identify.user_agent)
-    except re.error as error:
-        yield InputFault(
-            position_at(merged.tree, ("identify", "user_agent")),
-            "not a regular expression",
-            expected=str(error),
-        )
+    patterns = [
+        (("identify", "user_agent"), profile.identify.user_agent),
+        (("identify", "vendor_class", "pattern"), profile.identify.vendor_class.pattern),
+    ]
+    for where, pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield InputFault(
+                position_at(merged.tree, where),
+                "not a regular expression",
+                expected=str(error),
+            )
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

@@ -26,6 +26,20 @@ class FileKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class VendorClass:
+    """How models show themselves to DHCP.
+
+    Attributes:
+        pattern: regular expression of option 60, with groups ``model`` and ``firmware`` where the
+            class names them; empty when it is not known.
+        samples: vendor classes that must match.
+    """
+
+    pattern: str = ""
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Identify:
     """How a request tells the model.
 
@@ -34,11 +48,13 @@ class Identify:
             vendor sends it, ``mac``.
         mac_oui: vendor parts of MAC addresses.
         samples: User-Agents that must match.
+        vendor_class: what it sends to DHCP as option 60.
     """
 
     user_agent: str
     mac_oui: tuple[str, ...]
     samples: tuple[str, ...]
+    vendor_class: VendorClass = VendorClass()
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

@@ -132,6 +132,12 @@ class _Lint:
         for sample in identify.samples:
             if pattern.search(sample) is None:
                 yield self._fault("identify.samples", f"does not match: {sample}")
+        vendor_class = re.compile(identify.vendor_class.pattern)
+        for sample in identify.vendor_class.samples:
+            if vendor_class.search(sample) is None:
+                yield self._fault("identify.vendor_class.samples", f"does not match: {sample}")
+        if bool(identify.vendor_class.samples) is not bool(identify.vendor_class.pattern):
+            yield self._fault("identify.vendor_class", "needs both a pattern and a sample")
         own = pattern.search(self._profile.user_agent(_TRY_MAC))
         if own is None:
             yield self._fault("boot.user_agent", "identify.user_agent does not match it")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from provisioning.identity import NOBODY, Certainty, Identification
 from provisioning.transport.content import Address
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class FetchRecord:
         octets: octets of content sent (HTTP) or acknowledged (TFTP).
         duration_s: seconds from the request to its end.
         user_agent: as sent; empty over TFTP.
+        certificate_name: subject name of the client's certificate, which the server verified.
+        identity: who it was and how sure that is; the log fills it in, see :class:`FetchLog`.
     """
 
     at: float
@@ -44,6 +47,15 @@ class FetchRecord:
     octets: int
     duration_s: float
     user_agent: str = ""
+    certificate_name: str = ""
+    identity: Identification = NOBODY
+
+    @property
+    def mismatch(self) -> str:
+        """What contradicts itself in the request, in one line; empty when nothing does."""
+        if self.identity.certainty is not Certainty.CONFLICT:
+            return ""
+        return printable("; ".join(self.identity.evidence))
 
     def __str__(self) -> str:
         """One line of printable characters, whatever the client sent."""
@@ -52,12 +64,17 @@ class FetchRecord:
         return (
             f"{self.transport} {host}:{port} {printable(self.path)} "
             f"handset={printable(self.handset) or '-'} status={self.status} "
-            f"octets={self.octets} duration_s={self.duration_s:.3f}{user_agent}"
+            f"octets={self.octets} duration_s={self.duration_s:.3f} "
+            f"{printable(str(self.identity))}{user_agent}"
         )
 
 
 FetchListener = Callable[[FetchRecord], None]
 """Called with every record as it is made."""
+
+WhoFetches = Callable[[str, str, str, str], Identification]
+"""Says who fetches, by address, path, User-Agent and name of the client certificate; see
+:class:`provisioning.identifier.Identifier`."""
 
 
 class FetchLog:
@@ -65,19 +82,25 @@ class FetchLog:
 
     Args:
         max_records: how many are kept; older ones are forgotten and counted.
+        identify: says who fetched; without it every record's identity is unknown.
     """
 
-    def __init__(self, max_records: int = 10_000) -> None:
+    def __init__(self, max_records: int = 10_000, identify: WhoFetches | None = None) -> None:
+        self.identify = identify
         self._records: deque[FetchRecord] = deque(maxlen=max_records)
         self._listeners: list[FetchListener] = []
         self.forgotten = 0
 
     def add(self, record: FetchRecord) -> None:
         """Keep a record and tell the listeners; a listener that fails harms nobody else."""
+        if self.identify is not None:
+            record = replace(record, identity=self._identity(record, self.identify))
         if len(self._records) == self._records.maxlen:
             self.forgotten += 1
         self._records.append(record)
         logger.info("%s", record)
+        if record.mismatch:
+            logger.warning("mismatch in a fetch by %s: %s", record.client[0], record.mismatch)
         for listener in tuple(self._listeners):
             try:
                 listener(record)
@@ -100,6 +123,15 @@ class FetchLog:
                 self._listeners.remove(listener)
 
         return stop
+
+    def _identity(self, record: FetchRecord, identify: WhoFetches) -> Identification:
+        try:
+            return identify(
+                record.client[0], record.path, record.user_agent, record.certificate_name
+            )
+        except Exception:
+            logger.exception("nobody could say who fetched")
+            return NOBODY
 
     @property
     def records(self) -> tuple[FetchRecord, ...]:

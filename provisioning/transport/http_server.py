@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Callable
 
 from aiohttp import hdrs, web
@@ -47,6 +48,7 @@ class HttpServer:
         port: TCP port; 0 for any free one.
         header_deadline_s: seconds that a new connection has to bring its first request.
         hook: asked before an answer; None changes nothing.
+        tls: for HTTPS; when it asks for client certificates, their names go to the log.
         clock: for records.
     """
 
@@ -59,6 +61,7 @@ class HttpServer:
         *,
         header_deadline_s: float = 10.0,
         hook: ServerHook | None = None,
+        tls: ssl.SSLContext | None = None,
         clock: Clock = now,
     ) -> None:
         self._source = source
@@ -67,6 +70,7 @@ class HttpServer:
         self._host = host
         self._port = port
         self._header_deadline_s = header_deadline_s
+        self._tls = tls
         self._clock = clock
         self._server: asyncio.Server | None = None
         self._connections: web.Server | None = None
@@ -99,7 +103,7 @@ class HttpServer:
             )
 
         try:
-            self._server = await loop.create_server(connect, self._host, self._port)
+            self._server = await loop.create_server(connect, self._host, self._port, ssl=self._tls)
         except OSError as error:
             raise listen_error("HTTP", self._host, self._port, error) from error
         self._connections = connections
@@ -117,6 +121,7 @@ class HttpServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         at = self._clock()
+        certificate_name = _certificate_name(request)  # now: the transport may be gone later
         if isinstance(request.protocol, _Connection):
             request.protocol.has_request()
         answer: Answer | None = None
@@ -143,6 +148,7 @@ class HttpServer:
                     octets=octets if answer else 0,
                     duration_s=self._clock() - at,
                     user_agent=request.headers.get(hdrs.USER_AGENT, ""),
+                    certificate_name=certificate_name,
                 )
             )
         return response
@@ -271,3 +277,10 @@ def _with_server(response: web.Response) -> web.Response:
 def _client(request: web.BaseRequest) -> Address:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     return (peer[0], peer[1]) if peer else (request.remote or "", 0)
+
+
+def _certificate_name(request: web.BaseRequest) -> str:
+    """The common names of a client certificate; TLS has verified its chain."""
+    found = request.transport.get_extra_info("peercert") if request.transport else None
+    parts = ((key, value) for part in (found or {}).get("subject", ()) for key, value in part)
+    return " ".join(value for key, value in parts if key == "commonName")

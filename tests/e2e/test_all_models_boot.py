@@ -15,6 +15,7 @@ import pytest
 from handset_lab import profiles
 
 from provisioning.address import Mac
+from provisioning.identifier import Identifier
 from provisioning.inventory import parse_site
 from provisioning.profile_model import Maturity
 from provisioning.readback import compare
@@ -124,7 +125,8 @@ async def serve(stack, store_dir, booted):
     )
     await platform.start()
     stack.push_async_callback(platform.stop)
-    content, log = SiteContent({}), FetchLog()
+    content = SiteContent({})
+    log = FetchLog(identify=Identifier.of_site(wanted.handsets, profiles().values()))
     limits = TftpLimits(transfers=10 * AT_ONCE, transfers_per_address=AT_ONCE)
     tftp = TftpServer(content, log, port=0, limits=limits)
     http = HttpServer(content, log, port=0)
@@ -181,6 +183,8 @@ async def test_every_model_boots_from_its_files_to_the_right_lamp(tmp_path):
             if record.transport == "http":
                 model = booted[hosts[record.client[0]]].profile.model
                 assert profiles().models_of(record.user_agent) == (model,)
+            assert not record.mismatch
+            assert record.identity.handset in {"", f"p{hosts[record.client[0]]}"}
 
         # A message for the last account of each: its lamp alone, and no other account's.
         for place in booted:

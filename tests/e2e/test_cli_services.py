@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 from cli_runner import Service, error_lines, run_cli, write_site
+from scapy.layers.dhcp import BOOTP, DHCP
 
 
 @pytest.fixture
@@ -57,6 +58,29 @@ def test_serve_as_json_is_one_object_per_line(tmp_path):
         assert (fetch["handset"], fetch["status"]) == ("hall", 200)
         assert service.stop()[0] == 0
         assert [json.loads(line)["event"] for line in service.lines][-1] == "stopped"
+
+
+def test_serve_says_whose_a_fetch_was_and_warns_of_a_mismatch(tmp_path):
+    site = write_site(tmp_path)
+    request = BOOTP(chaddr=bytes.fromhex("805ec01a2b01"), ciaddr="127.0.0.1") / DHCP(
+        options=[("message-type", "request"), ("vendor_class_id", b"yealink"), "end"]
+    )
+    ports = ("--http-port", "0", "--tftp-port", "0", "--dhcp-port", "0")
+    with Service("serve", site, *ports, "--dhcp-host", "127.0.0.1", "--json") as service:
+        base = json.loads(service.wait_for('"serving"').string)["http"]
+        host, port = json.loads(service.wait_for('"dhcp"').string)["address"].split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.sendto(bytes(request), (host, int(port)))
+        for agent in ("", "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 x)"):
+            fetch = urllib.request.Request(f"{base}/805ec01a2b01.cfg")
+            fetch.add_header("User-Agent", agent)
+            urllib.request.urlopen(fetch, timeout=10).close()
+        told = json.loads(service.wait_for("two_macs").string)["identity"]
+        assert (told["handset"], told["mac"]) == ("desk", "80:5e:c0:1a:2b:01")
+        assert "T46U" in told["models"]
+        mismatch = json.loads(service.wait_for('"mismatch"').string)
+        assert "the User-Agent is that of a D785" in mismatch["evidence"]
+        assert service.stop()[0] == 0
 
 
 def test_a_handset_boots_registers_and_leaves(tmp_path):

@@ -12,14 +12,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from provisioning.csv_import import HANDSET_COLUMNS, USER_COLUMNS, parse_csv
+from provisioning.device_profile import shipped_profiles
 from provisioning.errors import InputErrors
-from provisioning.identity import KnownHandset, identify
+from provisioning.identity import Clues, KnownHandset, KnownHandsets, identify
 from provisioning.inventory import ModelLimits, parse_site
 from provisioning.inventory_site import Site
+from provisioning.model_marks import ModelMarks
 from provisioning.resources import demo_site_dir
+from provisioning.transport.dhcp_packet import parse_dhcp
 
 PATH = demo_site_dir() / "site.yaml"
 DEMO = PATH.read_text(encoding="utf-8")
+MARKS = ModelMarks(shipped_profiles().values())
 MODELS = {"T46U": ModelLimits(16, 27), "D785": ModelLimits(12, 24), "VVX450": ModelLimits(12, 12)}
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -139,11 +143,26 @@ def test_arbitrary_rows(rows: list[list[str]], separator: str) -> None:
 
 
 @FUZZ
-@given(path=st.text(max_size=80), agent=st.text(max_size=80), certificate=st.text(max_size=40))
-def test_an_arbitrary_request_identifies_nobody(path: str, agent: str, certificate: str) -> None:
+@given(
+    path=st.text(max_size=80),
+    agent=st.text(max_size=80),
+    certificate=st.text(max_size=40),
+    vendor_class=st.text(max_size=40),
+)
+def test_an_arbitrary_request_identifies_nobody(
+    path: str, agent: str, certificate: str, vendor_class: str
+) -> None:
     known = [KnownHandset("a", parse_site(DEMO.encode(), PATH).handsets[0].mac, "T46U")]
-    found = identify(path, agent, known, [], certificate_name=certificate)
-    assert found.handset == ""
+    clues = Clues(path, agent, certificate, vendor_class)
+    assert identify(clues, KnownHandsets(known), MARKS).handset == ""
+
+
+@FUZZ
+@given(data=st.binary(max_size=300), head=st.booleans())
+def test_arbitrary_datagrams_to_dhcp(data: bytes, head: bool) -> None:
+    message = bytes([1, 1, 6, *bytes(233), 99, 130, 83, 99]) + data if head else data
+    said = parse_dhcp(message)
+    assert said is None or len(said.vendor_class) <= len(data)
 
 
 @pytest.mark.parametrize("scheme", ["env", "file", "sealed", "demo", ""])

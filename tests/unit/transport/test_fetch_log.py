@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from provisioning.identity import Certainty, Identification
 from provisioning.transport.fetch_log import FetchLog, FetchRecord, printable
 
 
@@ -26,6 +27,7 @@ def record(path: str = "/a.cfg", user_agent: str = "") -> FetchRecord:
 def test_a_record_reads_as_one_line() -> None:
     assert str(record(user_agent="Yealink SIP-T46U")) == (
         "http 192.0.2.7:1024 /a.cfg handset=- status=404 octets=0 duration_s=0.002 "
+        "model=? mac=? firmware=? sure=unknown "
         '"Yealink SIP-T46U"'
     )
 
@@ -78,6 +80,33 @@ def test_a_failing_listener_is_logged_and_harms_nobody(caplog: pytest.LogCapture
     log.add(record())
     assert heard == [record()]
     assert "a fetch listener failed" in caplog.text
+
+
+def test_each_record_says_who_it_was_and_a_mismatch_is_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    conflict = Identification("", Certainty.CONFLICT, (), None, "", ("one\n", "other"))
+    asked: list[tuple[str, ...]] = []
+
+    def identify(*clues: str) -> Identification:
+        asked.append(clues)
+        return conflict
+
+    log = FetchLog(identify=identify)
+    log.add(record(user_agent="x"))
+    assert asked == [("192.0.2.7", "/a.cfg", "x", "")]
+    assert log.records[0].identity is conflict
+    assert "sure=conflict" in str(log.records[0])
+    assert caplog.messages == ["mismatch in a fetch by 192.0.2.7: one\\n; other"]
+
+
+def test_who_cannot_be_identified_is_logged_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = FetchLog(identify=lambda *clues: 1 / 0)  # type: ignore[arg-type,return-value]
+    log.add(record())
+    assert log.records == (record(),)
+    assert "nobody could say who fetched" in caplog.text
 
 
 def test_records_go_to_the_log_as_one_safe_line(caplog: pytest.LogCaptureFixture) -> None:
