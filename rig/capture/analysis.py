@@ -1,89 +1,56 @@
-"""Reads a capture file and says what is in it: SIP, subscriptions, message waiting, diversions.
+"""Reads a capture and says what is in it: SIP, message waiting, diversions, fetches.
 
 Needs no scenario and no inventory: what it reports is on the wire. Faults that need no other
 evidence (a body that breaks RFC 3842, a header that cannot be parsed) are listed with packet
-number and clause.
+number and clause. One pass with bounded memory, whatever the length of the capture.
 """
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rig.capture.capture_file import CaptureFile
+from rig.capture.capture_rows import AccountHistory, CallLine, CaptureRows, MwiLine, SubscribeLine
+from rig.capture.content import Content
 from rig.capture.correlate import Correlator
-from rig.capture.dissect import Dissector
-from rig.capture.pcapng import Frame, read_frames
-from rig.errors import ProtocolError
-from rig.sip.diversion import parse_diversions
-from rig.sip.history_info import parse_history
-from rig.sip.lint import LintFinding, lint
-from rig.sip.message import Request, Response
-from rig.sip.message_summary import lint_summary, parse_summary
-from rig.timeline import BadSipSeen, RtpStreamSeen, SipSeen, TimelineEvent
+from rig.capture.dissect import Dissector, TcpGap, Unwrap
+from rig.capture.fetches import FetchWatcher
+from rig.capture.findings import CaptureFinding, FindingBook
+from rig.capture.frame import Frame
+from rig.capture.media_streams import MediaStreams
+from rig.capture.packet import CapturedPacket
+from rig.capture.quick_reader import QuickReader, is_clean
+from rig.errors import ProtocolError, UsageError
+from rig.media.stream_analysis import StreamAnalyser
+from rig.sip.lint import lint
+from rig.sip.message import Request
+from rig.timeline import BadSipSeen, FetchSeen, RtpStreamSeen, SipSeen, TimelineEvent
+
+Progress = Callable[[int, int], None]
+"""Told now and then: frames read, octets of the file read."""
+
+_PROGRESS_EVERY = 4096
+_COLLECT_AFTER = 100_000
+_ONLY_AT_THE_END_OF_THE_PATH = "RFC 3261 8.1.3.3"
+"""A capture between two proxies rightly shows responses with several Vias."""
 
 
 @dataclass(frozen=True, slots=True)
-class MwiLine:
-    """One NOTIFY of message-summary.
+class Limits:
+    """How much is kept of what may be endless.
 
     Attributes:
-        at: seconds since the epoch.
-        packet: number in the capture.
-        account: user part of its To header.
-        waiting: the flag; None if the body cannot be read or is empty.
-        counts: ``new/saved`` or empty.
-        state: Subscription-State as written.
-        answer: status of the final response, or None.
+        rows: most rows of each table.
+        events: most events of the timeline.
     """
 
-    at: float
-    packet: int
-    account: str
-    waiting: bool | None
-    counts: str
-    state: str
-    answer: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class SubscribeLine:
-    """One SUBSCRIBE of message-summary: who, for how long, answered how."""
-
-    at: float
-    packet: int
-    account: str
-    expires_s: int | None
-    answer: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CallLine:
-    """One INVITE transaction with what it says about diversion."""
-
-    at: float
-    packet: int
-    caller: str
-    target: str
-    answer: int | None
-    diversion: tuple[str, ...]
-    history: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureFinding:
-    """Something that breaks a rule, whatever the scenario.
-
-    Attributes:
-        packet: number in the capture.
-        clause: RFC and section.
-        text: what is wrong.
-    """
-
-    packet: int
-    clause: str
-    text: str
+    rows: int = 1000
+    events: int = 5000
 
 
 @dataclass(slots=True)
@@ -91,7 +58,7 @@ class CaptureAnalysis:
     """What a capture holds.
 
     Attributes:
-        path: the file.
+        path: the file, or what stands for it.
         frames: in the file.
         truncated: frames cut short by the capture.
         foreign: frames without UDP or TCP over IP.
@@ -105,9 +72,20 @@ class CaptureAnalysis:
         mwi: NOTIFYs of message-summary.
         subscribes: SUBSCRIBEs of message-summary.
         calls: INVITE transactions.
+        accounts: what each account was told about message waiting.
+        fetches: files that were fetched by TFTP and HTTP.
+        encrypted: connections whose contents are encrypted.
         streams: RTP streams.
+        stream_count: how many RTP streams there were.
         findings: broken rules.
-        events: the timeline.
+        events: the timeline, from its beginning.
+        left_out: what no longer fitted, by kind.
+        gaps: the first of the holes in TCP streams.
+        gap_count: how many holes there were.
+        gap_octets: octets missing in them.
+        torn_datagrams: IP datagrams of which fragments are missing.
+        dropped: frames that a live capture lost.
+        notes: what a reader must know about the capture itself, in sentences.
     """
 
     path: Path
@@ -123,128 +101,235 @@ class CaptureAnalysis:
     mwi: list[MwiLine] = field(default_factory=list)
     subscribes: list[SubscribeLine] = field(default_factory=list)
     calls: list[CallLine] = field(default_factory=list)
+    accounts: list[AccountHistory] = field(default_factory=list)
+    fetches: list[FetchSeen] = field(default_factory=list)
+    encrypted: int = 0
     streams: list[RtpStreamSeen] = field(default_factory=list)
+    stream_count: int = 0
     findings: list[CaptureFinding] = field(default_factory=list)
     events: list[TimelineEvent] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    gaps: list[TcpGap] = field(default_factory=list)
+    gap_count: int = 0
+    gap_octets: int = 0
+    torn_datagrams: int = 0
+    dropped: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
-def analyse_capture(path: Path) -> CaptureAnalysis:
+class CaptureAnalyser:
+    """Takes frames, gives an analysis.
+
+    Args:
+        path: for the report.
+        limits: how much is kept.
+        unwrap: asked for frames of link layers that are not known here.
+        listen: recognise prompts in the audio, which takes far longer.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        limits: Limits | None = None,
+        unwrap: Unwrap | None = None,
+        listen: bool = False,
+    ) -> None:
+        self._limits = limits or Limits()
+        self.result = CaptureAnalysis(path)
+        self._dissector = Dissector(unwrap=unwrap)
+        streams = StreamAnalyser() if listen else MediaStreams(self._stream)
+        self._fetches = FetchWatcher(self._fetch)
+        self._correlator = Correlator(
+            self._event, streams=streams, other=self._other, reader=QuickReader()
+        )
+        self._rows = CaptureRows(self._limits.rows)
+        self._book = FindingBook()
+
+    def feed(self, frame: Frame) -> None:
+        """Take one frame, in the order of the capture."""
+        self.result.frames += 1
+        for packet in self._dissector.packet(frame):
+            self._correlator.feed(packet)
+
+    def finish(self) -> CaptureAnalysis:
+        """Look at what still waits, and give the result."""
+        self._correlator.feed_all(self._dissector.rest())
+        self._correlator.close()
+        self._fetches.close()
+        result, dissector, rows = self.result, self._dissector, self._rows
+        result.truncated, result.foreign = dissector.truncated, dissector.foreign
+        result.gaps, result.gap_count = dissector.gaps, dissector.gap_count
+        result.gap_octets = dissector.gap_octets
+        result.torn_datagrams = dissector.torn_datagrams
+        result.cut = self._correlator.cut
+        result.encrypted = self._fetches.encrypted
+        result.mwi, result.subscribes, result.calls = rows.mwi, rows.subscribes, rows.calls
+        result.accounts = list(rows.accounts.values())
+        result.left_out += rows.left_out
+        result.findings = self._book.findings()
+        if self._book.left_out:
+            result.left_out["findings"] = self._book.left_out
+        result.events.sort(key=lambda event: event.at)
+        result.notes += _notes(result, dissector)
+        return result
+
+    def _other(self, content: Content, packet: CapturedPacket) -> None:
+        if content is Content.FETCH:
+            self._fetches.feed(packet)
+
+    def _keep(self, event: TimelineEvent) -> None:
+        if len(self.result.events) < self._limits.events:
+            self.result.events.append(event)
+        else:
+            self.result.left_out["events"] += 1
+
+    def _event(self, event: TimelineEvent) -> None:
+        if isinstance(event, SipSeen):
+            self._keep(event)
+            self._message(event)
+        elif isinstance(event, RtpStreamSeen):
+            self._stream(event)
+        elif isinstance(event, BadSipSeen):
+            self._keep(event)
+            self._book.add((event.observation.number,), "RFC 3261 7", event.error)
+
+    def _stream(self, stream: RtpStreamSeen) -> None:
+        self._keep(stream)
+        self.result.stream_count += 1
+        if len(self.result.streams) < self._limits.rows:
+            self.result.streams.append(stream)
+        else:
+            self.result.left_out["streams"] += 1
+
+    def _fetch(self, fetch: FetchSeen) -> None:
+        self._keep(fetch)
+        if len(self.result.fetches) < self._limits.rows:
+            self.result.fetches.append(fetch)
+        else:
+            self.result.left_out["fetches"] += 1
+
+    def _message(self, seen: SipSeen) -> None:
+        message, result = seen.message, self.result
+        result.messages += 1
+        result.sightings += len(seen.observations)
+        request = message if isinstance(message, Request) else None
+        if isinstance(message, Request):
+            result.methods[message.method] += 1
+        else:
+            result.statuses[message.status] += 1
+        if seen.retransmission:
+            result.retransmissions += 1
+            return
+        if not is_clean(message):
+            for found in lint(message):
+                if request is not None or found.clause != _ONLY_AT_THE_END_OF_THE_PATH:
+                    self._book.add((seen.number,), found.clause, found.text)
+        try:
+            if isinstance(message, Request):
+                for found in self._rows.request(seen, message):
+                    self._book.add((seen.number,), found.clause, found.text)
+            else:
+                self._rows.response(seen, message)
+        except ProtocolError as error:
+            self._book.add((seen.number,), "RFC 3261 20", str(error))
+
+
+def analyse_capture(
+    path: Path,
+    *,
+    limits: Limits | None = None,
+    unwrap: Unwrap | None = None,
+    listen: bool = False,
+    progress: Progress | None = None,
+) -> CaptureAnalysis:
     """Read and analyse a capture file.
 
     Args:
-        path: pcap or pcapng, also gzipped.
+        path: pcap or pcapng, also gzipped; ``-`` is standard input.
+        limits: how much is kept.
+        unwrap: as for :class:`CaptureAnalyser`.
+        listen: as for :class:`CaptureAnalyser`.
+        progress: told how far reading has come.
+
+    Returns:
+        The analysis; of a damaged file as far as it could be read, with a note.
 
     Raises:
         rig.errors.UsageError: the file is missing or is no capture.
     """
-    result = CaptureAnalysis(path)
-    dissector, correlator = Dissector(), Correlator()
-    for packet in dissector.packets(_counted(path, result)):
-        correlator.feed(packet)
-    result.truncated, result.foreign = dissector.truncated, dissector.foreign
-    result.cut, result.events = correlator.cut, correlator.events()
-    messages = [e for e in result.events if isinstance(e, SipSeen)]
-    answers = _answers(messages)
-    result.streams = [e for e in result.events if isinstance(e, RtpStreamSeen)]
-    for bad in (e for e in result.events if isinstance(e, BadSipSeen)):
-        result.findings.append(CaptureFinding(bad.observation.number, "RFC 3261 7", bad.error))
-    for seen in messages:
-        _account_for(seen, result, answers)
+    file = CaptureFile(path)
+    analyser = CaptureAnalyser(path, limits=limits, unwrap=unwrap, listen=listen)
+    damage = analyse_frames(file.frames(), analyser, progress and _at(file, progress))
+    result = analyser.finish()
+    if damage or file.cut_off:
+        result.notes.insert(0, damage or file.cut_off)
     return result
 
 
-def _counted(path: Path, result: CaptureAnalysis) -> Iterator[Frame]:
-    for frame in read_frames(path):
-        result.frames += 1
-        yield frame
+def _at(file: CaptureFile, progress: Progress) -> Callable[[int], None]:
+    return lambda frames: progress(frames, file.position)
 
 
-def _account_for(seen: SipSeen, result: CaptureAnalysis, answers: dict[str, int]) -> None:
-    message = seen.message
-    result.messages += 1
-    result.sightings += len(seen.observations)
-    result.retransmissions += seen.retransmission
-    if isinstance(message, Response):
-        result.statuses[message.status] += 1
-    else:
-        result.methods[message.method] += 1
-    if seen.retransmission:
-        return
-    _add_findings(result, seen, lint(message))
-    if not isinstance(message, Request):
-        return
+def analyse_frames(
+    frames: Iterable[Frame], analyser: CaptureAnalyser, tell: Callable[[int], None] | None = None
+) -> str:
+    """Feed frames until they end or are damaged.
+
+    Returns:
+        The damage in words, or empty.
+
+    Raises:
+        rig.errors.UsageError: there was nothing to read before it.
+    """
+    count = 0
+    feed = analyser.feed
     try:
-        package = message.event[0] if message.event else ""
-        if message.method == "NOTIFY" and package == "message-summary":
-            _notify(seen, message, result, answers)
-        elif message.method == "SUBSCRIBE" and package == "message-summary":
-            account, answer = message.to.uri.user or "", answers.get(seen.transaction)
-            line = SubscribeLine(seen.at, seen.number, account, message.expires, answer)
-            result.subscribes.append(line)
-        elif message.method == "INVITE" and not message.to.tag:
-            _call(seen, message, result, answers)
-    except ProtocolError as error:
-        result.findings.append(CaptureFinding(seen.number, "RFC 3261 20", str(error)))
+        with _rare_collection():
+            for frame in frames:
+                feed(frame)
+                count += 1
+                if tell is not None and not count % _PROGRESS_EVERY:
+                    tell(count)
+    except UsageError as error:
+        if not count:
+            raise
+        return f"{error}; read up to there"
+    return ""
 
 
-def _notify(
-    seen: SipSeen, request: Request, result: CaptureAnalysis, answers: dict[str, int]
-) -> None:
-    waiting, counts = None, ""
-    if request.body:
-        _add_findings(result, seen, lint_summary(request.body))
-        try:
-            summary = parse_summary(request.body)
-            waiting = summary.waiting
-            if summary.voice is not None:
-                counts = summary.voice.new_and_saved
-        except ProtocolError:
-            waiting = None  # the linter has said why
-    result.mwi.append(
-        MwiLine(
-            at=seen.at,
-            packet=seen.number,
-            account=request.to.uri.user or "",
-            waiting=waiting,
-            counts=counts,
-            state=request.headers.get("Subscription-State") or "",
-            answer=answers.get(seen.transaction),
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Let the collector of cycles run seldom: messages make none, and it would take a third."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _notes(result: CaptureAnalysis, dissector: Dissector) -> list[str]:
+    notes = []
+    if result.dropped:
+        notes.append(f"{result.dropped} frames were lost by the capture; nobody knows which")
+    if result.truncated:
+        notes.append(
+            f"{result.truncated} frames were cut short by the capture; capture with a snap length "
+            "of 0 (tcpdump -s 0)"
         )
-    )
-
-
-def _call(
-    seen: SipSeen, request: Request, result: CaptureAnalysis, answers: dict[str, int]
-) -> None:
-    diversion = tuple(
-        f"{entry.name_addr.uri.user or entry.name_addr.uri};reason={entry.reason}"
-        for entry in parse_diversions(request.headers)
-    )
-    history = tuple(
-        f"{'.'.join(map(str, entry.index))} {entry.uri.user or entry.uri}"
-        + (f";cause={entry.cause}" if entry.cause else "")
-        for entry in parse_history(request.headers)
-    )
-    result.calls.append(
-        CallLine(
-            at=seen.at,
-            packet=seen.number,
-            caller=request.from_.uri.user or str(request.from_.uri),
-            target=request.uri,
-            answer=answers.get(seen.transaction),
-            diversion=diversion,
-            history=history,
+    if result.cut:
+        notes.append(f"{result.cut} SIP messages cannot be read because the capture cut them")
+    if result.torn_datagrams:
+        notes.append(f"{result.torn_datagrams} IP datagrams lack fragments")
+    if result.gap_count:
+        first = result.gaps[0]
+        notes.append(
+            f"{result.gap_count} holes in TCP streams ({result.gap_octets} octets were never "
+            f"captured), the first before packet {first.number}"
         )
-    )
-
-
-def _add_findings(result: CaptureAnalysis, seen: SipSeen, found: list[LintFinding]) -> None:
-    result.findings += [CaptureFinding(seen.number, f.clause, f.text) for f in found]
-
-
-def _answers(messages: list[SipSeen]) -> dict[str, int]:
-    answers: dict[str, int] = {}
-    for seen in messages:
-        if isinstance(seen.message, Response) and seen.message.status >= 200:
-            answers.setdefault(seen.transaction, seen.message.status)
-    return answers
+    notes += [
+        f"{count} frames have link type {link}, which nothing here knows"
+        for link, count in dissector.unknown_links.items()
+    ]
+    return notes

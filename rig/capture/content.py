@@ -1,7 +1,7 @@
-"""Sorts captured packets: SIP, media, strays on SIP ports, and what is nobody's business here.
+"""Sorts captured packets: SIP, media, strays on SIP ports, fetches, and what is nobody's business.
 
-The last kind matters most: on a wire the handsets also fetch their files, passwords inside.
-Such packets are told apart here, before anything keeps them. Ports prove little (a bench uses
+Fetches matter most: handsets get their files over the same wire, passwords inside. Such packets
+are told apart here, before anything keeps them. Ports prove little (a bench uses
 free ones), so a packet is judged by its octets, and a port by the SIP seen on it.
 
 Must not know what a message means.
@@ -27,7 +27,8 @@ _START = re.compile(
     rb"(?:[\r\n]|\0{4})*(?:SIP/[0-9.]+ +[0-9]{3}|" + _METHOD + rb" [^\r\n]{1,8192} SIP/[0-9])"
 )
 _MAY_BECOME_START = re.compile(_METHOD + rb"(?: [^\r\n]{0,8192})?|SIP/[^\r\n]{0,12}")
-_HTTP = re.compile(rb"[A-Z]{3,8} [^\r\n]{1,8192} HTTP/|HTTP/1|PRI \* HTTP/2|\x16\x03")
+_HTTP = re.compile(rb"[A-Z]{3,8} [^\r\n]{1,8192} HTTP/|HTTP/|PRI \* HTTP/2|\x16\x03")
+_MAX_PORTS, _MAX_STREAMS = 65_536, 8192
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
 
@@ -38,6 +39,7 @@ class Content(StrEnum):
     MEDIA = "media"
     KEEP_ALIVE = "keep-alive"
     STRAY = "stray"
+    FETCH = "fetch"
     OTHER = "other"
 
 
@@ -46,7 +48,6 @@ class _Stream:
     """What is known of one TCP direction: None means not decided yet."""
 
     content: Content | None = None
-    never_sip: bool = False
     waiting: list[CapturedPacket] = field(default_factory=list)
 
 
@@ -73,16 +74,22 @@ class ContentSorter:
 
     def _datagram(self, packet: CapturedPacket) -> Content:
         payload = packet.payload
+        if _START.match(payload):
+            ports = self._sip_ports
+            if packet.source not in ports or packet.destination not in ports:
+                if len(ports) >= _MAX_PORTS:
+                    ports.clear()  # a scan; real ports come back with their next message
+                ports |= {packet.source, packet.destination}
+            return Content.SIP
         if is_keep_alive(payload):
             return Content.KEEP_ALIVE
-        if _START.match(payload):
-            self._sip_ports |= {packet.source, packet.destination}
-            return Content.SIP
         if len(payload) >= 8 and payload[0] >> 6 == 2:
             return Content.MEDIA
-        if self._on_sip_port(packet) and not _is_stun(payload) and not _is_tftp(payload):
-            return Content.STRAY
-        return Content.OTHER
+        if _is_stun(payload):
+            return Content.OTHER
+        if _is_tftp(payload):
+            return Content.FETCH
+        return Content.STRAY if self._on_sip_port(packet) else Content.OTHER
 
     def _on_sip_port(self, packet: CapturedPacket) -> bool:
         ends = {packet.source, packet.destination}
@@ -92,12 +99,10 @@ class ContentSorter:
         path = packet.path
         stream = self._streams.get(path)
         if stream is None or packet.breaks:
+            if len(self._streams) >= _MAX_STREAMS:
+                del self._streams[next(iter(self._streams))]
             stream = self._streams[path] = _Stream()
-        if (
-            stream.content is Content.OTHER
-            and not stream.never_sip
-            and _START.match(packet.payload)
-        ):
+        if stream.content is Content.OTHER and _START.match(packet.payload):
             stream.content = Content.SIP  # joined in the middle; here a message begins
             packet = replace(packet, breaks=True)
         if stream.content is not None:
@@ -109,10 +114,11 @@ class ContentSorter:
         stray = False
         if _START.match(began):
             stream.content = Content.SIP
+        elif _HTTP.match(began):
+            stream.content = Content.FETCH
         else:
             stream.content = Content.OTHER
-            stream.never_sip = _HTTP.match(began) is not None
-            stray = packet.outbound is not None and not stream.never_sip
+            stray = packet.outbound is not None
         waiting, stream.waiting = stream.waiting, []
         return [(Content.STRAY if stray else stream.content, each) for each in waiting]
 

@@ -3,35 +3,73 @@
 A message that passes several taps (the sender's port, a relay, the receiver's port) is one
 event with several observations; the same bytes on the same path again are a retransmission.
 Must not know what a right or wrong message is: that is the verdict's business.
+
+With a sink, events are handed on as soon as no other tap can add to them, and are forgotten; so a
+capture of any length needs little memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rig.capture.content import Content, ContentSorter
 from rig.capture.packet import CapturedPacket, PacketPath
+from rig.capture.quick_reader import QuickReader, quick_transaction
 from rig.errors import ProtocolError
 from rig.media.stream_analysis import StreamAnalyser
 from rig.sip.framing import StreamFramer
 from rig.sip.message import Request, Response
 from rig.sip.parser import parse_message
-from rig.timeline import BadSipSeen, Observation, SipSeen, Tap, TimelineEvent
+from rig.timeline import (
+    Address,
+    BadSipSeen,
+    Observation,
+    RtpStreamSeen,
+    SipSeen,
+    Tap,
+    TimelineEvent,
+)
 
 SAME_TRANSMISSION_S = 5.0
 """A sighting on another path this soon after the first is the same transmission."""
 
+RETRANSMISSION_S = 64.0
+"""A sender repeats itself for 32 s (64*T1); with a sink, older messages are forgotten."""
+
+MAX_PENDING = 8192
+"""With a sink, so many messages at most wait for sightings elsewhere."""
+
+MAX_REMEMBERED = 65_536
+MAX_FRAMERS = 8192
+
+Sink = Callable[[TimelineEvent], None]
+
+
+class Streams(Protocol):
+    """What takes media."""
+
+    def feed(self, at: float, source: Address, destination: Address, payload: bytes, /) -> bool:
+        """Take one datagram."""
+        ...
+
+    def streams(self) -> tuple[RtpStreamSeen, ...]:
+        """Everything seen."""
+        ...
+
 
 @dataclass(slots=True)
 class _Transmission:
+    at: float
     message: Request | Response
     raw: bytes
     transport: str
     retransmission: bool
     transaction: str
     observations: list[Observation] = field(default_factory=list)
-    paths: set[PacketPath] = field(default_factory=set)
+    paths: list[PacketPath] = field(default_factory=list)
 
     def freeze(self) -> SipSeen:
         return SipSeen(
@@ -49,12 +87,23 @@ class _Transmission:
 class _Bad:
     """Bytes that are no SIP message, and where they have been seen by now."""
 
+    at: float
     event: BadSipSeen
-    paths: set[PacketPath]
+    paths: list[PacketPath]
+
+    def freeze(self) -> BadSipSeen:
+        return self.event
 
 
 class Correlator:
-    """Feeds on packets in order of time; gives timeline events at any moment.
+    """Feeds on packets in order of time; gives timeline events at any moment, or to a sink.
+
+    Args:
+        sink: takes events in order of time; :meth:`close` hands over the last ones. Without one
+            everything is kept for :meth:`events`.
+        streams: takes media; by default audio is listened to for prompts.
+        other: takes packets that are neither SIP nor media, with what they are.
+        reader: reads messages; by default each is parsed from scratch.
 
     Attributes:
         packets: how many were fed.
@@ -62,16 +111,27 @@ class Correlator:
         cut: messages that cannot be read because the capture holds only a part of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        sink: Sink | None = None,
+        *,
+        streams: Streams | None = None,
+        other: Callable[[Content, CapturedPacket], None] | None = None,
+        reader: QuickReader | None = None,
+    ) -> None:
         self.packets = 0
         self.ignored = 0
         self.cut = 0
+        self._sink = sink
+        self._other = other
         self._sorter = ContentSorter()
-        self._order: list[_Transmission] = []
+        self._pending: deque[_Transmission | _Bad] = deque()
         self._alike: dict[bytes, list[_Transmission]] = {}
+        self._sent: dict[tuple[int, PacketPath], float] = {}
         self._bad: list[_Bad] = []
         self._framers: dict[PacketPath, StreamFramer | None] = {}
-        self._streams = StreamAnalyser()
+        self._parse = parse_message if reader is None else reader.read
+        self._streams = streams or StreamAnalyser()
 
     def feed(self, packet: CapturedPacket) -> None:
         """Take one packet.
@@ -82,6 +142,12 @@ class Correlator:
         self.packets += 1
         for content, decided in self._sorter.sort(packet):
             self._take(content, decided)
+        if self._sink is not None:
+            pending = self._pending
+            while pending and (
+                pending[0].at < packet.at - SAME_TRANSMISSION_S or len(pending) > MAX_PENDING
+            ):
+                self._hand_over(pending.popleft())
 
     def feed_all(self, packets: Iterable[CapturedPacket]) -> None:
         """Take many packets."""
@@ -89,12 +155,38 @@ class Correlator:
             self.feed(packet)
 
     def events(self) -> list[TimelineEvent]:
-        """Everything seen so far, in order of time."""
-        found: list[TimelineEvent] = [t.freeze() for t in self._order]
-        found += [bad.event for bad in self._bad]
+        """Everything seen so far that no sink has taken, in order of time."""
+        found: list[TimelineEvent] = [each.freeze() for each in self._pending]
         found += self._streams.streams()
         found.sort(key=lambda event: event.at)
         return found
+
+    def close(self) -> None:
+        """Hand all that is left to the sink."""
+        while self._pending:
+            self._hand_over(self._pending.popleft())
+        if self._sink is not None:
+            for stream in self._streams.streams():
+                self._sink(stream)
+
+    def _hand_over(self, item: _Transmission | _Bad) -> None:
+        if self._sink is None:
+            return
+        self._sink(item.freeze())
+        if isinstance(item, _Bad):
+            self._bad.remove(item)
+            return
+        alike = self._alike[item.raw]
+        if len(alike) == 1:
+            del self._alike[item.raw]
+        else:
+            alike.remove(item)
+        sent, mark = self._sent, hash(item.raw)
+        for path in item.paths:
+            sent.pop((mark, path), None)  # the newest stands last
+            sent[mark, path] = item.at
+        if len(sent) > MAX_REMEMBERED:
+            del sent[next(iter(sent))]
 
     def _take(self, content: Content, packet: CapturedPacket) -> None:
         if content is Content.SIP:
@@ -110,14 +202,20 @@ class Correlator:
                 self._streams.feed(packet.at, packet.source, packet.destination, packet.payload)
         else:
             self.ignored += 1
+            if self._other is not None:
+                self._other(content, packet)
 
     def _feed_stream(self, packet: CapturedPacket) -> None:
         path = packet.path
         if packet.breaks:
             self._framers.pop(path, None)
-        framer = self._framers.setdefault(path, StreamFramer())
+        framer = self._framers.get(path)
         if framer is None:
-            return
+            if path in self._framers:
+                return
+            while len(self._framers) >= MAX_FRAMERS:
+                del self._framers[next(iter(self._framers))]
+            framer = self._framers[path] = StreamFramer()
         framer.feed(packet.payload)
         try:
             while (data := framer.next_message()) is not None:
@@ -128,30 +226,48 @@ class Correlator:
 
     def _feed_message(self, packet: CapturedPacket, data: bytes, *, datagram: bool) -> None:
         path = packet.path
-        alike = self._alike.get(data, [])
-        for earlier in reversed(alike):
-            if path in earlier.paths or not _same_transmission(earlier.observations[0], packet):
-                continue
-            earlier.observations.append(_observation(packet))
-            earlier.paths.add(path)
-            return
+        alike = self._alike.get(data)
+        again = False
+        if alike is not None:
+            for earlier in reversed(alike):
+                if path in earlier.paths:
+                    again = True
+                elif packet.at - earlier.observations[0].at <= SAME_TRANSMISSION_S:
+                    earlier.observations.append(_observation(packet))
+                    earlier.paths.append(path)
+                    return
+        if not again and self._sink is not None:
+            sent_at = self._sent.get((hash(data), path))
+            again = sent_at is not None and packet.at - sent_at <= RETRANSMISSION_S
         try:
-            message = parse_message(data, datagram=datagram)
-            key = transaction_key(message)
+            message = self._parse(data, datagram=datagram)
+            key = quick_transaction(message) or transaction_key(message)
         except ProtocolError as error:
             self._feed_bad(packet, data, str(error))
             return
         transmission = _Transmission(
-            message=message,
-            raw=data,
-            transport=packet.transport,
-            retransmission=any(path in earlier.paths for earlier in alike),
-            transaction=key,
-            observations=[_observation(packet)],
-            paths={path},
+            packet.at,
+            message,
+            data,
+            packet.transport,
+            again,
+            key,
+            [_observation(packet)],
+            [path],
         )
-        self._alike.setdefault(data, []).append(transmission)
-        self._order.append(transmission)
+        if alike is None:
+            self._alike[data] = [transmission]
+        else:
+            alike.append(transmission)
+        self._append(transmission)
+
+    def _append(self, item: _Transmission | _Bad) -> None:
+        """Put it in order of time; what waited behind a hole in a TCP stream comes late."""
+        pending, later = self._pending, []
+        while pending and pending[-1].at > item.at:
+            later.append(pending.pop())
+        pending.append(item)
+        pending.extend(reversed(later))
 
     def _feed_bad(self, packet: CapturedPacket, raw: bytes, error: str) -> None:
         if packet.truncated:
@@ -160,12 +276,14 @@ class Correlator:
         path = packet.path
         for bad in reversed(self._bad[-32:]):
             event = bad.event
-            same = event.raw == raw and _same_transmission(event.observation, packet)
+            same = event.raw == raw and packet.at - event.at <= SAME_TRANSMISSION_S
             if same and path not in bad.paths:
-                bad.paths.add(path)
+                bad.paths.append(path)
                 return
         event = BadSipSeen(at=packet.at, raw=raw, error=error, observation=_observation(packet))
-        self._bad.append(_Bad(event, {path}))
+        found = _Bad(packet.at, event, [path])
+        self._bad.append(found)
+        self._append(found)
 
 
 def transaction_key(message: Request | Response) -> str:
@@ -193,7 +311,3 @@ def _observation(packet: CapturedPacket) -> Observation:
         number=packet.number,
         outbound=packet.outbound,
     )
-
-
-def _same_transmission(first: Observation, packet: CapturedPacket) -> bool:
-    return packet.at - first.at <= SAME_TRANSMISSION_S

@@ -13,8 +13,9 @@ import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rig.capture.frame import LINKTYPE_RAW, Frame
 from rig.capture.packet import CapturedPacket, PacketPath
-from rig.capture.pcapng import LINKTYPE_RAW, Frame, write_pcapng
+from rig.capture.pcapng import write_pcapng
 from rig.redact import redact_payload, redact_stream
 from rig.timeline import Tap
 

@@ -15,8 +15,8 @@ import sys
 
 from rig import clock
 from rig.capture.dissect import Dissector
+from rig.capture.frame import Frame
 from rig.capture.packet import CapturedPacket
-from rig.capture.pcapng import Frame
 from rig.capture.recorder import PacketRecorder
 from rig.capture.sniffer_program import BUFFER_BYTES, RECORD, STATUS_EVERY_S
 from rig.errors import RigError

@@ -10,9 +10,9 @@ PacketPath = tuple[Tap, int, Address, Address, bool | None]
 """Point of observation, interface, source, destination, direction of an endpoint's own tap."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CapturedPacket:
-    """A UDP datagram or a run of TCP octets.
+    """A UDP datagram or a run of TCP octets. Not frozen: a capture makes millions of them.
 
     Attributes:
         at: instant, seconds of :mod:`rig.clock`.

@@ -79,7 +79,7 @@ class PacketRecorder:
             self._keep(packet)
             return
         for content, decided in self._sorter.sort(packet):
-            if content is Content.OTHER:
+            if content in {Content.OTHER, Content.FETCH}:
                 self.passed_over += 1
                 continue
             self._keep(decided)

@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig.capture.analysis import analyse_capture
+from rig.capture.capture_file import read_frames
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector
 from rig.capture.export import export_packets
+from rig.capture.frame import Frame
 from rig.capture.packet import CapturedPacket
-from rig.capture.pcapng import Frame, read_frames, write_pcapng
+from rig.capture.pcapng import write_pcapng
 from rig.errors import UsageError
 from rig.redact import redact_payload, redact_text
 from rig.timeline import Tap

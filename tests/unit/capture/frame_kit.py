@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import struct
 
+from rig.capture.frame import Frame
 from rig.capture.packet import CapturedPacket
-from rig.capture.pcapng import Frame
 from rig.timeline import Address, Tap
 
 A: Address = ("192.0.2.1", 5060)

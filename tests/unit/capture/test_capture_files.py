@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 from frame_kit import block, enhanced, interface_block, padded, pcap, section
 
-from rig.capture.pcapng import LINKTYPE_RAW, Frame, read_frames, write_pcapng
+from rig.capture.capture_file import CaptureFile, read_frames
+from rig.capture.frame import LINKTYPE_RAW, Frame
+from rig.capture.pcapng import write_pcapng
 from rig.errors import UsageError
 
 
@@ -177,6 +181,74 @@ def test_damage_in_a_pcapng_is_named_with_its_place(
         read_before.extend(read_frames(path))
     assert "damaged" in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_modified_form_of_pcap(tmp_path: Path, order: str) -> None:
+    data = bytearray(pcap([], order=order, magic=0xA1B2CD34))
+    for n in range(3):
+        data += struct.pack(order + "IIIIIHBB", n, 500_000, 4, 9, 1, 2, 3, 0) + b"%04d" % n
+    assert [(f.at, f.data, f.length) for f in read(tmp_path, bytes(data))] == [
+        (n + 0.5, b"%04d" % n, 9) for n in range(3)
+    ]
+
+
+WHOLE = {
+    "pcap": pcap([(1, 0, b"first", 5), (2, 0, b"second", 6)]),
+    "pcapng": section() + interface_block() + enhanced(0, 10**6, b"first")
+    + enhanced(0, 2 * 10**6, b"second"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_a_record_that_is_cut_off_is_told(tmp_path: Path, form: str) -> None:
+    """At every octet: a refusal, or what was whole, and the rest is told."""
+    whole, path = WHOLE[form], tmp_path / "file"
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        file = CaptureFile(path)
+        try:
+            frames = list(file.frames())
+        except UsageError:
+            assert length < 24, "with a whole header there is something to tell"
+            continue
+        assert [f.data for f in frames] == [b"first", b"second"][: len(frames)]
+        if length == len(whole):
+            assert (len(frames), file.cut_off) == (2, "")
+        elif file.cut_off:
+            assert f"after packet {len(frames)} are no whole record" in file.cut_off
+        else:
+            assert len(frames) < 2
+    assert file.size == len(whole)
+    assert file.position == 0
+
+
+def test_a_capture_comes_through_a_pipe_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    data, seen = WHOLE["pcap"], threading.Event()
+
+    def write() -> None:
+        with path.open("wb", buffering=0) as pipe:
+            pipe.write(data[: -len(b"second") - 16])
+            seen.wait(20)
+            pipe.write(data[-len(b"second") - 16 :])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    file = CaptureFile(path)
+    frames = file.frames()
+    assert next(frames).data == b"first"
+    seen.set()
+    assert [f.data for f in frames] == [b"second"]
+    assert (file.size, file.cut_off) == (None, "")
+    writer.join()
+
+
+def test_a_time_stamp_resolution_beyond_reason_is_damage(tmp_path: Path) -> None:
+    for resolution in (b"\x7f", b"\xff"):
+        with pytest.raises(UsageError, match="time stamps of resolution"):
+            read(tmp_path, section() + interface_block(1, (9, resolution)))
 
 
 def test_gzip_is_unpacked_and_a_cut_gzip_is_read_up_to_the_cut(tmp_path: Path) -> None:

@@ -44,18 +44,18 @@ def test_datagrams_on_the_sip_port(payload: bytes, content: Content) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload",
+    ("payload", "content"),
     [
-        b"\0\1001565000001.cfg\0octet\0",
-        b"\0\3\0\1" + CONFIG[:512],
-        b"\0\4\0\1",
-        b"\0\6blksize\0001024\0",
-        b"\x12\x34\1\0\0\1\0\0\0\0\0\0",
-        CONFIG[:400],
+        (b"\0\x01001565000001.cfg\0octet\0", Content.FETCH),
+        (b"\0\3\0\1" + CONFIG[:512], Content.FETCH),
+        (b"\0\4\0\1", Content.FETCH),
+        (b"\0\6blksize\0001024\0", Content.FETCH),
+        (b"\x12\x34\1\0\0\1\0\0\0\0\0\0", Content.OTHER),
+        (CONFIG[:400], Content.OTHER),
     ],
 )
-def test_other_datagrams_are_nobodys_business(payload: bytes) -> None:
-    assert sorted_as(packet(payload, source=SERVER, destination=CLIENT)) == [Content.OTHER]
+def test_other_datagrams_are_no_sip(payload: bytes, content: Content) -> None:
+    assert sorted_as(packet(payload, source=SERVER, destination=CLIENT)) == [content]
 
 
 def test_a_port_is_a_sip_port_once_sip_was_seen_on_it() -> None:
@@ -67,7 +67,7 @@ def test_a_port_is_a_sip_port_once_sip_was_seen_on_it() -> None:
 def test_tftp_on_a_port_that_once_spoke_sip_is_still_tftp() -> None:
     first = packet(sip(), source=SERVER, destination=CLIENT)
     data = packet(b"\0\3\0\1" + CONFIG, source=SERVER, destination=CLIENT)
-    assert sorted_as(first, data) == [Content.SIP, Content.OTHER]
+    assert sorted_as(first, data) == [Content.SIP, Content.FETCH]
 
 
 HTTP = b"GET /001565000001.cfg HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -80,7 +80,7 @@ def test_http_is_dropped_however_it_is_cut(text: bytes, size: int) -> None:
     pieces = [text[i : i + size] for i in range(0, len(text), size)]
     found = sorted_as(*(packet(p, transport="TCP") for p in pieces))
     assert found
-    assert set(found) == {Content.OTHER}
+    assert set(found) == {Content.FETCH}
 
 
 def test_sip_quoted_at_the_start_of_an_http_segment_stays_http() -> None:
@@ -88,7 +88,7 @@ def test_sip_quoted_at_the_start_of_an_http_segment_stays_http() -> None:
         packet(HTTP_ANSWER, transport="TCP", breaks=True),
         packet(sip() + CONFIG, transport="TCP"),
     ]
-    assert sorted_as(*packets) == [Content.OTHER, Content.OTHER]
+    assert sorted_as(*packets) == [Content.FETCH, Content.FETCH]
 
 
 @pytest.mark.parametrize("size", [1, 3, 11, 50])
@@ -104,7 +104,7 @@ def test_a_sip_stream_is_kept_whole_however_it_is_cut(size: int) -> None:
 def test_an_encrypted_stream_is_dropped() -> None:
     hello = packet(b"\x16\x03\x01\x02\x00\x01" + bytes(300), transport="TCP")
     later = packet(sip(), transport="TCP")
-    assert sorted_as(hello, later) == [Content.OTHER, Content.OTHER]
+    assert sorted_as(hello, later) == [Content.FETCH, Content.FETCH]
 
 
 def test_the_recorder_keeps_no_provisioning_of_a_wire() -> None:

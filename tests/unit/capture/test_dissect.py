@@ -9,12 +9,23 @@ import pytest
 from frame_kit import A6, B6, A, B, ethernet, fragment6, frame, ip4, ip6, tcp, udp
 
 from rig.capture.dissect import Dissector
+from rig.capture.frame import Frame
 from rig.capture.packet import CapturedPacket
-from rig.capture.pcapng import Frame
 from rig.timeline import Tap
 
 MESSAGE = b"OPTIONS sip:a@b.example SIP/2.0\r\n\r\n"
 INNER4, INNER6 = ip4(udp(MESSAGE)), ip6(udp(MESSAGE))
+
+
+OUTER = ("203.0.113.1", "203.0.113.2")
+
+
+def ppp(protocol: int) -> bytes:
+    return struct.pack("!BBHHH", 0x11, 0, 7, 2, protocol)
+
+
+def gre(kind: int, flags: int = 0) -> bytes:
+    return struct.pack("!HH", flags, kind) + bytes(4 * (flags & 0xB000).bit_count())
 
 
 def dissect(*frames: Frame) -> list[CapturedPacket]:
@@ -39,6 +50,19 @@ def dissect(*frames: Frame) -> list[CapturedPacket]:
         pytest.param(108, b"\0\0\0\2" + INNER4, id="loop"),
         pytest.param(1, ethernet(ip4(udp(MESSAGE), options=bytes(8))), id="IPv4 options"),
         pytest.param(1, ethernet(ip4(udp(MESSAGE), total=0)), id="segmentation offload"),
+        pytest.param(1, ethernet(ppp(0x21) + INNER4, 0x8864), id="PPPoE"),
+        pytest.param(1, ethernet(ppp(0x21) + INNER4, 0x8864, (0x8100,)), id="PPPoE in a VLAN"),
+        pytest.param(1, ethernet(ip4(INNER4, 4, ends=OUTER)), id="IP in IP"),
+        pytest.param(1, ethernet(ip6(INNER4, 4), 0x86DD), id="IPv4 in IPv6"),
+        pytest.param(101, ip4(gre(0x0800) + INNER4, 47, ends=OUTER), id="GRE"),
+        pytest.param(101, ip4(gre(0x0800, 0xB000) + INNER4, 47), id="GRE, all its fields"),
+        pytest.param(101, ip4(gre(0x6558) + ethernet(INNER4), 47), id="Ethernet in GRE"),
+        pytest.param(
+            101, ip4(gre(0x6558) + ethernet(INNER4, tags=(0x8100,)), 47), id="VLAN in GRE"
+        ),
+        pytest.param(
+            101, ip4(gre(0x0800) + ip4(ip4(INNER4, 4), 4), 47, ends=OUTER), id="tunnels in tunnels"
+        ),
     ],
 )
 def test_every_link_layer_gives_the_same_packet(link: int, data: bytes) -> None:
@@ -188,6 +212,13 @@ def test_a_cut_that_the_file_does_not_tell_is_seen_by_the_length_of_udp() -> Non
         pytest.param(ethernet(ip6(b"\x11", 44), 0x86DD), id="half a fragment header"),
         pytest.param(ethernet(ip4(tcp(b"", 1)[:19], 6)), id="half a TCP header"),
         pytest.param(ethernet(b"", tags=(0x8100, 0x8100))[:16], id="half a VLAN tag"),
+        pytest.param(ethernet(ip4(INNER4[:12], 4)), id="half an IP header in a tunnel"),
+        pytest.param(ethernet(ip4(gre(0x0800)[:3], 47)), id="half a GRE header"),
+        pytest.param(ethernet(ip4(gre(0x0800, 0x2000)[:4], 47)), id="GRE without its key"),
+        pytest.param(ethernet(ip4(gre(0x0800, 1) + INNER4, 47)), id="GRE of PPTP"),
+        pytest.param(ethernet(ip4(gre(0x88CC) + INNER4, 47)), id="something else in GRE"),
+        pytest.param(ethernet(ppp(0xC021) + INNER4, 0x8864), id="PPPoE that negotiates"),
+        pytest.param(ethernet(ppp(0x21)[:6], 0x8864), id="half a PPPoE header"),
         pytest.param(b"", id="nothing"),
     ],
 )
@@ -200,7 +231,49 @@ def test_other_and_damaged_frames_are_counted_not_shown(data: bytes) -> None:
 def test_an_unknown_link_layer_is_counted() -> None:
     dissector = Dissector()
     assert list(dissector.packets([frame(INNER4, link=147)])) == []
+    assert (dissector.foreign, dissector.unknown_links) == (1, {147: 1})
+
+
+def test_somebody_else_may_know_a_link_layer() -> None:
+    known = {147: INNER4, 148: b""}
+    dissector = Dissector(unwrap=lambda f: known.get(f.link_type))
+    frames = [frame(b"x", link=link) for link in (147, 148, 149)]
+    (packet,) = dissector.packets(frames)
+    assert (packet.source, packet.payload) == (A, MESSAGE)
+    assert (dissector.foreign, dissector.unknown_links) == (2, {149: 1})
+
+
+def test_tunnels_do_not_go_down_for_ever() -> None:
+    data = INNER4
+    for _ in range(30):
+        data = ip4(data, 4)
+    dissector = Dissector()
+    assert list(dissector.packets([frame(data, link=101)])) == []
     assert dissector.foreign == 1
+
+
+def test_fragments_of_a_tunnel_are_put_together_before_it_is_opened() -> None:
+    inner = ip4(udp(LONG))
+    pieces = [
+        ip4(inner[:1600], 4, more=True, ends=OUTER),
+        ip4(inner[1600:], 4, offset=1600, ends=OUTER),
+    ]
+    (packet,) = dissect(*(frame(piece, link=101) for piece in pieces))
+    assert (packet.source, packet.payload) == (A, LONG)
+
+
+def test_torn_datagrams_are_counted() -> None:
+    dissector = Dissector()
+    assert not list(dissector.packets([frame(ip4(udp(LONG)[:1200], more=True), link=101)]))
+    assert dissector.torn_datagrams == 1
+
+
+def test_addresses_that_are_remembered_do_not_mix() -> None:
+    other = ip4(udp(MESSAGE, (5062, 5064)), ends=(B[0], A[0]))
+    found = dissect(*(frame(ethernet(data)) for data in (INNER4, other, INNER4)))
+    assert [(p.source, p.destination) for p in found] == [
+        (A, B), ((B[0], 5062), (A[0], 5064)), (A, B)
+    ]  # fmt: skip
 
 
 def test_a_udp_length_shorter_than_the_datagram_wins() -> None:

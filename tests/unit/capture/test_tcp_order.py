@@ -9,8 +9,8 @@ from frame_kit import frame, ip4, sip, tcp
 
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector
+from rig.capture.frame import Frame
 from rig.capture.packet import CapturedPacket
-from rig.capture.pcapng import Frame
 from rig.capture.tcp_order import MAX_HELD, SegmentOrder
 from rig.timeline import BadSipSeen, SipSeen
 
@@ -103,6 +103,69 @@ def test_octets_that_the_capture_lost_end_the_run_and_not_the_stream() -> None:
     assert live[1].breaks
     assert not any(p.breaks for p in live[2:])
     assert len(live) == 1 + MAX_HELD + 50
+
+
+def timed(start: int, payload: bytes, at: float, number: int) -> Frame:
+    return frame(ip4(tcp(payload, start), 6), link=101, number=number, at=at)
+
+
+def acknowledgement(number: int, at: float) -> Frame:
+    text = tcp(b"", 7)
+    text = text[:8] + number.to_bytes(4) + text[12:]
+    return frame(ip4(text, 6, ends=("192.0.2.2", "192.0.2.1")), link=101, at=at, number=99)
+
+
+def test_a_hole_that_the_receiver_has_acknowledged_is_given_up_and_told() -> None:
+    dissector = Dissector()
+    frames = [
+        timed(0, b"before", 1.0, 1),
+        timed(46, b"after", 2.0, 2),
+        acknowledgement(51, 2.5),  # it may just stand before its segment
+        acknowledgement(51, 3.5),
+    ]
+    found = [p for f in frames for p in dissector.packet(f)]
+    assert [(p.payload, p.number, p.at, p.breaks) for p in found] == [
+        (b"before", 1, 1.0, True),
+        (b"after", 2, 2.0, True),
+    ]
+    assert (dissector.gap_count, dissector.gap_octets) == (1, 40)
+    (gap,) = dissector.gaps
+    assert (gap.number, gap.octets, gap.source) == (2, 40, ("192.0.2.1", 5060))
+
+
+def test_an_acknowledgement_of_what_came_before_the_hole_changes_nothing() -> None:
+    dissector = Dissector()
+    frames = [timed(0, b"before", 1.0, 1), timed(46, b"after", 2.0, 2), acknowledgement(6, 9.0)]
+    assert [p.payload for f in frames for p in dissector.packet(f)] == [b"before"]
+    assert dissector.gap_count == 0
+
+
+def test_a_hole_that_stays_is_given_up_after_a_while() -> None:
+    dissector = Dissector()
+    frames = [timed(0, b"a", 1.0, 1), timed(5, b"b", 2.0, 2), timed(6, b"c", 12.5, 3)]
+    found = [p for f in frames for p in dissector.packet(f)]
+    assert [(p.payload, p.number) for p in found] == [(b"a", 1), (b"b", 2), (b"c", 3)]
+    assert dissector.gap_octets == 4
+
+
+def test_what_waits_behind_a_hole_takes_little_room() -> None:
+    dissector = Dissector()
+    piece = bytes(60_000)
+    frames = [segment(0, b"x"), *(segment(100 + 60_000 * n, piece) for n in range(100))]
+    live = [p for f in frames for p in dissector.packet(f)]
+    assert len(live) > 90
+
+
+def test_messages_behind_a_hole_come_in_order_of_time() -> None:
+    texts = [sip("NOTIFY", n, transport="TCP") for n in range(3)]
+    other = frame(ip4(tcp(texts[2], 5, ports=(7, 8)), 6), link=101, at=2.5, number=3)
+    frames = [
+        timed(0, texts[0], 1.0, 1),
+        timed(len(texts[0]) + 40, texts[1], 2.0, 2),
+        other,
+        acknowledgement(len(texts[0]) * 2 + 40, 4.0),
+    ]
+    assert [e.number for e in sip_events(*frames)] == [1, 2, 3]
 
 
 def test_at_the_end_of_a_file_what_waits_behind_a_gap_is_given() -> None:

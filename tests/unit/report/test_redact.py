@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rig.capture.capture_file import read_frames
 from rig.capture.dissect import Dissector
 from rig.capture.export import export_packets
 from rig.capture.packet import CapturedPacket
-from rig.capture.pcapng import read_frames
 from rig.media.dtmf import DtmfEvent
 from rig.media.rtp import RtpPacket
 from rig.media.stream_analysis import StreamAnalyser

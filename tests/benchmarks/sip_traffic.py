@@ -1,0 +1,173 @@
+"""Makes captures of ordinary SIP of any length: phones that register, subscribe, get told, call.
+
+Written octet by octet, apart from the code that reads it. All messages are right, so that a reader
+has to look at each and to find nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+PLATFORM = ("198.51.100.10", 5060)
+DOMAIN = "voice.example.net"
+BEGAN_AT = 1_795_345_729.0
+PER_ROUND = 26
+"""Messages of one phone in one round."""
+
+_ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, SUBSCRIBE, REFER, INFO, UPDATE"
+
+
+def _address(nth: int) -> tuple[str, int]:
+    return f"10.{nth // 62_500 % 250}.{nth // 250 % 250}.{nth % 250 + 1}", 5060
+
+
+def _request(method: str, uri: str, rows: list[tuple[str, str]], body: str = "") -> bytes:
+    return _written(f"{method} {uri} SIP/2.0", rows, body)
+
+
+def _written(start: str, rows: list[tuple[str, str]], body: str = "") -> bytes:
+    lines = [start, *(f"{name}: {value}" for name, value in rows)]
+    return ("\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+def _answered(status: str, request: bytes, extra: list[tuple[str, str]], tag: str) -> bytes:
+    rows = []
+    for line in request.decode().partition("\r\n\r\n")[0].split("\r\n")[1:]:
+        name, _, value = line.partition(": ")
+        if name in {"Via", "From", "Call-ID", "CSeq"}:
+            rows.append((name, value))
+        elif name == "To":
+            rows.append((name, value if ";tag=" in value or not tag else f"{value};tag={tag}"))
+    return _written(f"SIP/2.0 {status}", rows + extra)
+
+
+def messages(phones: int, rounds: int) -> Iterator[tuple[float, bool, int, bytes]]:
+    """Messages in order: instant, whether a phone sends it, which phone, octets."""
+    at = BEGAN_AT
+    for turn in range(rounds):
+        for nth in range(phones):
+            for outbound, text in _round(nth, turn):
+                at += 0.000_8
+                yield at, outbound, nth, text
+
+
+def _round(nth: int, turn: int) -> Iterator[tuple[bool, bytes]]:
+    host = _address(nth)[0]
+    user, mark = f"+49301234{nth:05d}", f"{nth:x}r{turn:x}"
+    me, contact = f"sip:{user}@{DOMAIN}", f"<sip:{user}@{host}:5060>"
+    agent = ("User-Agent", "Yealink SIP-T46U 108.86.0.20")
+
+    def rows(
+        method: str, number: int, call: str, from_tag: str, to: str, to_tag: str = "", *,
+        up: bool = True, **more: str,
+    ) -> list[tuple[str, str]]:  # fmt: skip
+        via = host if up else PLATFORM[0]
+        return [
+            ("Via", f"SIP/2.0/UDP {via}:5060;branch=z9hG4bK{method[:3]}{call}{number};rport"),
+            ("From", f'"Anna" <{me}>;tag={from_tag}' if up else f"<{me}>;tag={from_tag}"),
+            ("To", f"<{to}>" + (f";tag={to_tag}" if to_tag else "")),
+            ("Call-ID", f"{call}@{via}"),
+            ("CSeq", f"{number} {method}"),
+            ("Contact", contact if up else f"<sip:{PLATFORM[0]}:5060>"),
+            ("Max-Forwards", "70"),
+            *((name.replace("_", "-"), value) for name, value in more.items()),
+            agent,
+        ]
+
+    first = _request("REGISTER", f"sip:{DOMAIN}", rows("REGISTER", 1, f"reg{mark}", "r1", me,
+                     Expires="3600", Allow=_ALLOW))  # fmt: skip
+    yield True, first
+    nonce = f'Digest realm="{DOMAIN}", nonce="n{mark}", algorithm=MD5, qop="auth"'
+    yield False, _answered("401 Unauthorized", first, [("WWW-Authenticate", nonce)], "p1")
+    proof = (
+        f'Digest username="{user}", realm="{DOMAIN}", nonce="n{mark}", uri="sip:{DOMAIN}", '
+        f'response="{nth:032x}", algorithm=MD5, cnonce="0a4f113b", qop=auth, nc=00000001'
+    )
+    again = _request("REGISTER", f"sip:{DOMAIN}", rows("REGISTER", 2, f"reg{mark}", "r1", me,
+                     Expires="3600", Authorization=proof))  # fmt: skip
+    yield True, again
+    bound = [("Contact", f"{contact};expires=3600"), ("Expires", "3600")]
+    yield False, _answered("200 OK", again, bound, "p2")
+
+    ask = _request("SUBSCRIBE", me, rows("SUBSCRIBE", 1, f"sub{mark}", "s1", me,
+                   Event="message-summary", Expires="3600",
+                   Accept="application/simple-message-summary"))  # fmt: skip
+    yield True, ask
+    where = [("Contact", f"<sip:{PLATFORM[0]}:5060>"), ("Expires", "3600")]
+    yield False, _answered("200 OK", ask, where, "s2")
+    for number in range(1, 5):
+        body = (
+            f"Messages-Waiting: {'no' if number == 1 else 'yes'}\r\n"
+            f"Message-Account: sip:{user}@{DOMAIN}\r\nVoice-Message: {number - 1}/2 (0/0)\r\n"
+        )
+        told = rows("NOTIFY", number, f"sub{mark}", "s2", me, "s1", up=False,
+                    Event="message-summary", Subscription_State="active;expires=3500",
+                    Content_Type="application/simple-message-summary")  # fmt: skip
+        told[3] = ("Call-ID", f"sub{mark}@{host}")
+        note = _request("NOTIFY", f"sip:{user}@{host}:5060", told, body)
+        yield False, note
+        yield True, _answered("200 OK", note, [], "")
+
+    target = f"sip:0{nth:07d}@{DOMAIN}"
+    offer = f"v=0\r\no=- {nth} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+    offer += "m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    call = _request("INVITE", target, rows("INVITE", 1, f"inv{mark}", "c1", target,
+                    Allow=_ALLOW, Content_Type="application/sdp",
+                    Diversion=f"<sip:+4930555{nth:05d}@{DOMAIN}>;reason=no-answer;counter=1"),
+                    offer)  # fmt: skip
+    yield True, call
+    yield False, _answered("100 Trying", call, [], "")
+    yield False, _answered("180 Ringing", call, where[:1], "c2")
+    yield False, _answered("200 OK", call, [*where[:1], ("Allow", _ALLOW)], "c2")
+    yield True, _request("ACK", f"sip:{PLATFORM[0]}:5060", rows("ACK", 1, f"inv{mark}", "c1",
+                         target, "c2"))  # fmt: skip
+    bye = _request("BYE", f"sip:{PLATFORM[0]}:5060", rows("BYE", 2, f"inv{mark}", "c1", target,
+                   "c2"))  # fmt: skip
+    yield True, bye
+    yield False, _answered("200 OK", bye, [], "")
+    for number in range(1, 3):
+        alive = _request("OPTIONS", f"sip:{DOMAIN}", rows("OPTIONS", number, f"opt{mark}",
+                         f"o{number}", f"sip:{DOMAIN}"))  # fmt: skip
+        yield True, alive
+        yield False, _answered("200 OK", alive, [("Allow", _ALLOW)], f"x{number}")
+    blf = _request("SUBSCRIBE", me, rows("SUBSCRIBE", 1, f"reg2{mark}", "e1", me,
+                   Event="as-feature-event", Expires="3600"))  # fmt: skip
+    yield True, blf
+    yield False, _answered("489 Bad Event", blf, [("Allow-Events", "message-summary")], "e2")
+
+
+def write_pcap(file: BinaryIO, count: int, phones: int = 500) -> int:
+    """Write a pcap of about so many messages over UDP; returns how many.
+
+    Args:
+        file: open for writing; also a pipe.
+        count: SIP messages wanted.
+        phones: how many take turns.
+    """
+    file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1))
+    phones = min(phones, max(1, count // PER_ROUND))
+    written = 0
+    for at, outbound, nth, text in messages(phones, -(-count // (PER_ROUND * phones))):
+        file.write(record(at, _frame(text, outbound=outbound, nth=nth)))
+        written += 1
+        if written == count:
+            break
+    return written
+
+
+def record(at: float, frame: bytes) -> bytes:
+    """One record of a little-endian pcap with microseconds."""
+    micro = round(at * 1_000_000)
+    size = len(frame)
+    return struct.pack("<IIII", micro // 1_000_000, micro % 1_000_000, size, size) + frame
+
+
+def _frame(text: bytes, *, outbound: bool, nth: int) -> bytes:
+    phone = _address(nth)
+    near, far = (phone, PLATFORM) if outbound else (PLATFORM, phone)
+    ends = bytes(int(part) for host in (near[0], far[0]) for part in host.split("."))
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 28 + len(text), 0, 0, 64, 17, 0) + ends
+    udp = struct.pack("!HHHH", near[1], far[1], 8 + len(text), 0)
+    return b"\2" * 6 + b"\4" * 6 + b"\x08\0" + head + udp + text
