@@ -36,6 +36,7 @@ from provisioning.profile_source import (
     ProfileFiles,
     explain,
     position_at,
+    texts,
 )
 from provisioning.resources import device_profiles_dir
 from provisioning.yaml_source import to_plain
@@ -63,35 +64,39 @@ _ADAPTER: TypeAdapter[Profile] = TypeAdapter(Profile)
 
 
 class ProfileSet(Mapping[str, Profile]):
-    """All known models, by name."""
+    """All models of a folder, by name; each profile is read when it is first asked for.
 
-    def __init__(
-        self,
-        profiles: Mapping[str, Profile],
-        merged: Mapping[str, MergedProfile],
-        uncited: Mapping[str, Position] | None = None,
-    ) -> None:
-        """Keep profiles together with the place of every value.
+    What a model is called is known from the names of the files, so nothing is read for a site's
+    other models. :func:`load_profiles` reads and checks all of them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the names of the files.
 
         Args:
-            profiles: by model name.
-            merged: the same profiles as trees with positions.
-            uncited: entries of the catalogue of sources that no profile names.
+            folder: with ``_base.yaml`` and one folder per vendor.
         """
-        self.uncited = dict(uncited or {})
-        self._profiles = dict(profiles)
-        self._merged = dict(merged)
+        self._files = ProfileFiles(folder)
+        self._paths = {path.stem: path for path in reversed(self._files.models())}
+        self._profiles: dict[str, Profile] = {}
 
     def __getitem__(self, model: str) -> Profile:
         """The profile of a model.
 
         Raises:
             UnknownModelError: there is none; also a :class:`KeyError`.
+            InputErrors: the faults of its file and of that file's parents.
         """
+        found = self._profiles.get(model)
+        if found is None:
+            found = self._profiles[model] = _read(self._files.merged(self._path(model)))
+        return found
+
+    def _path(self, model: str) -> Path:
         try:
-            return self._profiles[model]
+            return self._paths[model]
         except KeyError:
-            raise UnknownModelError(model, sorted(self._profiles)) from None
+            raise UnknownModelError(model, sorted(self._paths)) from None
 
     def get(self, model: str, default: Profile | None = None) -> Profile:  # type: ignore[override]  # a missing profile is never None here: it is an error that names near matches
         """The profile of a model.
@@ -103,21 +108,21 @@ class ProfileSet(Mapping[str, Profile]):
         Raises:
             UnknownModelError: there is none and no default; names near matches.
         """
-        if default is not None and model not in self._profiles:
+        if default is not None and model not in self._paths:
             return default
         return self[model]
 
     def __iter__(self) -> Iterator[str]:
         """Model names in order."""
-        return iter(sorted(self._profiles))
+        return iter(sorted(self._paths))
 
     def __len__(self) -> int:
         """How many models."""
-        return len(self._profiles)
+        return len(self._paths)
 
     def __contains__(self, model: object) -> bool:
         """Whether there is a profile."""
-        return model in self._profiles
+        return model in self._paths
 
     def merged(self, model: str) -> MergedProfile:
         """The profile as a tree with positions.
@@ -125,8 +130,39 @@ class ProfileSet(Mapping[str, Profile]):
         Raises:
             UnknownModelError: there is none.
         """
-        self[model]
-        return self._merged[model]
+        return self._files.merged(self._path(model))
+
+    def uncited(self) -> dict[str, Position]:
+        """Entries of the catalogues of sources that no profile names, with their places."""
+        trees = (self._files.merged(path) for path in self._paths.values())
+        cited = frozenset[tuple[Path, str]]().union(*(tree.cited for tree in trees))
+        listed = self._files.catalogued().items()
+        return {word: at for (path, word), at in listed if (path, word) not in cited}
+
+    def faults(self) -> list[InputFault]:
+        """Read all profiles; everything that is wrong with any of them, in order of place."""
+        faults: set[InputFault] = set(self._files.faults())
+        first: dict[str, Path] = {}
+        for path in self._files.models():
+            try:
+                merged = self._files.merged(path)
+            except InputErrors:
+                continue  # is among the faults of the files
+            model = texts(merged.tree).get("model", "")
+            if first.setdefault(model, path) != path:
+                faults.add(
+                    InputFault(
+                        position_at(merged.tree, ("model",)),
+                        "a second profile of this model",
+                        got=f"{model}, also in {first[model]}",
+                        fix="Remove one of the two.",
+                    )
+                )
+            try:
+                self._profiles[path.stem] = _read(merged)
+            except InputErrors as error:
+                faults.update(error.faults)
+        return sorted(faults)
 
     def models_of(self, user_agent: str) -> tuple[str, ...]:
         """Models whose requests carry a User-Agent, as their profiles tell.
@@ -135,14 +171,14 @@ class ProfileSet(Mapping[str, Profile]):
             user_agent: as sent.
         """
         seen: dict[str, str] = {}
-        for profile in self._profiles.values():
+        for profile in self.values():
             pattern = profile.identify.user_agent
             if pattern not in seen:
                 match = re.search(pattern, user_agent)
                 seen[pattern] = match["model"] if match else ""
         return tuple(
             name
-            for name, profile in sorted(self._profiles.items())
+            for name, profile in self.items()
             if seen[profile.identify.user_agent] == profile.hardware.name
         )
 
@@ -190,44 +226,17 @@ def load_profiles(folder: Path) -> ProfileSet:
     Raises:
         InputErrors: all faults of the profiles, each with file and line.
     """
-    profiles: dict[str, Profile] = {}
-    trees: dict[str, MergedProfile] = {}
-    faults: list[InputFault] = []
-    files = ProfileFiles(folder)
-    for merged in files.concrete():
-        try:
-            profile = _ADAPTER.validate_python(_plain(merged))
-        except ValidationError as error:
-            faults.extend(_faults_of(error, merged))
-            continue
-        faults.extend(_check(profile, merged))
-        if profile.model in profiles:
-            faults.append(
-                InputFault(
-                    position_at(merged.tree, ("model",)),
-                    "a second profile of this model",
-                    got=f"{profile.model}, also in {trees[profile.model].path}",
-                    fix="Remove one of the two.",
-                )
-            )
-            continue
-        profiles[profile.model] = profile
-        trees[profile.model] = merged
+    profiles = ProfileSet(folder)
+    faults = profiles.faults()
     if faults:
-        raise InputErrors(sorted(set(faults)))
-    cited = frozenset[tuple[Path, str]]().union(*(tree.cited for tree in trees.values()))
-    uncited = {entry[1]: at for entry, at in files.catalogued().items() if entry not in cited}
-    return ProfileSet(profiles, trees, uncited)
+        raise InputErrors(faults)
+    return profiles
 
 
 @lru_cache(maxsize=1)
 def shipped_profiles() -> ProfileSet:
-    """The profiles that come with the package, read once: reading takes half a second.
-
-    Raises:
-        InputErrors: as :func:`load_profiles`.
-    """
-    return load_profiles(device_profiles_dir())
+    """The profiles that come with the package; each is read once, when it is asked for."""
+    return ProfileSet(device_profiles_dir())
 
 
 def profile_schema() -> dict[str, object]:
@@ -236,6 +245,22 @@ def profile_schema() -> dict[str, object]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "phonerig device profile, joined with its parents"
     return schema
+
+
+def _read(merged: MergedProfile) -> Profile:
+    """Check one profile.
+
+    Raises:
+        InputErrors: all its faults.
+    """
+    try:
+        profile = _ADAPTER.validate_python(_plain(merged))
+    except ValidationError as error:
+        raise InputErrors(sorted(set(_faults_of(error, merged)))) from error
+    faults = list(_check(profile, merged))
+    if faults:
+        raise InputErrors(faults)
+    return profile
 
 
 def _plain(merged: MergedProfile) -> object:

@@ -63,7 +63,7 @@ def lint_profiles(profiles: ProfileSet, templates: Path | None = None) -> list[L
     findings.extend(_alike(profiles))
     findings.extend(
         LintFinding(at, LintLevel.FAULT, "-", f"sources.{word}", "no profile names this source")
-        for word, at in profiles.uncited.items()
+        for word, at in profiles.uncited().items()
     )
     findings.extend(lint_templates(profiles, folder))
     return sorted(set(findings))

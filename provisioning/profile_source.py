@@ -1,6 +1,7 @@
 """Reads profile files, joins each with its parents, and remembers where every value stands.
 
-``extends`` names one parent. Mappings are merged deep, lists are replaced; a cycle is an
+A file whose name begins with ``_`` is a parent, any other is a model; only what is asked for is
+read. ``extends`` names one parent. Mappings are merged deep, lists are replaced; a cycle is an
 error. Under ``sources`` a word stands for an entry of the catalogue: ``_sources.yaml`` of the
 vendor's folder or of the folder above. Nothing here knows what a profile means.
 """
@@ -109,29 +110,30 @@ class ProfileFiles:
         self._folder = folder
         self._raw: dict[Path, YamlMap] = {}
         self._joined: dict[Path, Joined] = {}
+        self._merged: dict[Path, MergedProfile] = {}
         self._catalogues: dict[Path, dict[str, YamlNode]] = {}
 
-    def concrete(self) -> list[MergedProfile]:
-        """All profiles that describe a model, in order of path.
+    def models(self) -> list[Path]:
+        """Files that describe a model, in order of path: their names do not begin with ``_``."""
+        return [path for path in self._listed if not _is_parent(path)]
 
-        Raises:
-            InputErrors: everything that is wrong with any file: unreadable, a cycle, a parent
-                or a source that is not there.
-        """
-        found: list[MergedProfile] = []
+    def faults(self) -> list[InputFault]:
+        """Read all files; what keeps any of them from being joined with its parents."""
         faults: dict[InputFault, None] = {}
-        for path in sorted(self._folder.rglob("*.yaml")):
-            if path.name == CATALOGUE:
-                continue
+        for path in self._listed:
             try:
                 merged = self.merged(path)
             except InputErrors as error:
                 faults.update(dict.fromkeys(error.faults))
-            else:
-                found += [] if merged.abstract else [merged]
-        if faults:
-            raise InputErrors(sorted(faults))
-        return found
+                continue
+            if merged.abstract != _is_parent(path):
+                faults[_misnamed(merged)] = None
+        return sorted(faults)
+
+    @cached_property
+    def _listed(self) -> list[Path]:
+        found = sorted(self._folder.rglob("*.yaml"))
+        return [path for path in found if path.name != CATALOGUE]
 
     def catalogued(self) -> dict[tuple[Path, str], Position]:
         """All entries of all catalogues, as file and word, with their places."""
@@ -206,6 +208,11 @@ class ProfileFiles:
         Raises:
             InputErrors: unreadable, a cycle, or a parent that is not there.
         """
+        if path not in self._merged:
+            self._merged[path] = self._merge(path)
+        return self._merged[path]
+
+    def _merge(self, path: Path) -> MergedProfile:
         joined = self._join(path, ())
         cited: set[tuple[Path, str]] = set()
         tree, faults = self._with_sources(joined.tree, path.parent, cited)
@@ -355,6 +362,24 @@ def texts(node: YamlNode | None) -> Mapping[str, str]:
     if not isinstance(node, YamlMap):
         return {}
     return {key.value: value.value for key, value in node.entries if isinstance(value, YamlText)}
+
+
+def _is_parent(path: Path) -> bool:
+    return path.name.startswith("_")
+
+
+def _misnamed(merged: MergedProfile) -> InputFault:
+    """A file whose name says other than its ``abstract``; models are found by their names."""
+    is_parent = _is_parent(merged.path)
+    return InputFault(
+        Position(str(merged.path), 1),
+        "the name is that of a parent, but the file is not abstract"
+        if is_parent
+        else "the name is that of a model, but the file is abstract",
+        got=merged.path.name,
+        expected="'abstract: true'" if is_parent else "a name that begins with _",
+        fix="Only the names of parents begin with _; rename the file or correct 'abstract'.",
+    )
 
 
 def _text(node: YamlMap, key: str) -> str:

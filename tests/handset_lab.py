@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from small_registrar import SmallRegistrar, body
 
 from provisioning.address import Mac
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.intent import (
     AccountIntent,
     DivertsIntent,
@@ -23,7 +23,6 @@ from provisioning.intent import (
     SipTransport,
 )
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog
@@ -41,7 +40,7 @@ MACS = {
 
 @functools.cache
 def profiles():
-    return load_profiles(device_profiles_dir())
+    return shipped_profiles()
 
 
 def account(index=1, user="anna", *, mwi=MwiMode.SUBSCRIBE, diverts=None, transport="udp"):

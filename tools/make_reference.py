@@ -17,7 +17,7 @@ import requirement_map
 import typer
 
 from provisioning.audit_rules import RULES
-from provisioning.device_profile import load_profiles, profile_schema
+from provisioning.device_profile import profile_schema, shipped_profiles
 from provisioning.profile_lint import LintLevel, lint_profiles
 from provisioning.profile_model import Profile
 from provisioning.resources import device_profiles_dir
@@ -128,7 +128,7 @@ def default(parameter: Any) -> str:
 
 def models_page() -> Iterator[str]:
     """Every vendor."""
-    known = load_profiles(device_profiles_dir())
+    known = shipped_profiles()
     yield "# Handset models"
     yield ""
     yield NOTE
@@ -144,7 +144,7 @@ def models_page() -> Iterator[str]:
 
 def vendor_pages() -> dict[str, Callable[[], Iterator[str]]]:
     """A page for each vendor, by its path."""
-    known = load_profiles(device_profiles_dir())
+    known = shipped_profiles()
     doubts = [f for f in lint_profiles(known) if f.level is LintLevel.UNVERIFIED]
     pages: dict[str, Callable[[], Iterator[str]]] = {}
     for vendor in sorted({profile.vendor for profile in known.values()}):

@@ -27,7 +27,6 @@ from provisioning.plain_text import clean
 
 if TYPE_CHECKING:
     from provisioning.device_profile import ProfileSet
-    from provisioning.inventory_model import ModelLimits
     from provisioning.inventory_site import Site
 
 DEMO = "demo"
@@ -188,25 +187,10 @@ def print_json(data: Any, *, indent: int | None = 1) -> None:
 
 
 def profiles() -> ProfileSet:
-    """The device profiles that phonerig ships."""
+    """The device profiles that phonerig ships; each is read when it is asked for."""
     from provisioning.device_profile import shipped_profiles
 
     return shipped_profiles()
-
-
-def model_limits(profile_set: ProfileSet) -> dict[str, ModelLimits]:
-    """What the inventory check needs to know of each model."""
-    from provisioning.inventory_model import ModelLimits
-
-    return {
-        model: ModelLimits(
-            accounts=profile.limits.accounts,
-            line_keys=profile.limits.line_keys,
-            expansion_modules=profile.limits.modules,
-            module_keys=profile.limits.module_keys,
-        )
-        for model, profile in profile_set.items()
-    }
 
 
 def read_site(site: str) -> Site:
@@ -220,12 +204,13 @@ def read_site(site: str) -> Site:
         InputErrors: all faults of the inventory at once.
     """
     from provisioning.inventory import load_site
+    from provisioning.profile_limits import LimitsOfModels
     from provisioning.resources import demo_site_dir
 
     path = demo_site_dir() if site == DEMO else Path(site)
     if path.is_dir():
         path /= "site.yaml"
-    return load_site(path, models=model_limits(profiles()))
+    return load_site(path, models=LimitsOfModels(profiles()))
 
 
 def make_folder(folder: Path) -> None:

@@ -133,10 +133,12 @@ def lint(as_json: AsJson = False) -> None:
 
     Exit code 2 if anything is wrong; a fact that nobody has verified is no fault.
     """
+    from provisioning.device_profile import load_profiles
     from provisioning.profile_lint import LintLevel, lint_profiles
+    from provisioning.resources import device_profiles_dir
 
     with clear_errors(as_json=as_json):
-        known = profiles()
+        known = load_profiles(device_profiles_dir())
         findings = lint_profiles(known)
         faults = [finding for finding in findings if finding.level is LintLevel.FAULT]
         if as_json:

@@ -30,12 +30,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from platform_kit import Phone, leave_message, make_handset, make_site, make_user
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.intent import MwiMode
 from provisioning.inventory_model import MailboxSettings
 from provisioning.inventory_site import Site
 from provisioning.render import render_site
-from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog
@@ -182,7 +181,7 @@ def call_all(sip_address: Address, deposits: int, at_once: int) -> None:
 
 async def boot_handsets(site: Site, stack: AsyncExitStack) -> list[EmulatedHandset]:
     """Boot every handset of the site from a provisioning server of its own."""
-    profiles = load_profiles(device_profiles_dir())
+    profiles = shipped_profiles()
     content = SiteContent({})
     server = HttpServer(content, FetchLog(), port=0)
     await server.start()

@@ -28,14 +28,13 @@ from bench_render import BLOCK, render_bare
 from figures import arguments, report
 
 from provisioning.address import Mac
-from provisioning.device_profile import ProfileSet, load_profiles
+from provisioning.device_profile import ProfileSet, shipped_profiles
 from provisioning.diff import write_files
 from provisioning.inventory import parse_site
 from provisioning.inventory_site import Site
 from provisioning.manifest import HandsetKeys, kept_handset, load_manifest, save_manifest
 from provisioning.render import SiteFiles, render_handset
 from provisioning.render_many import Outcome, render_many
-from provisioning.resources import device_profiles_dir
 
 HANDSETS, QUICK_HANDSETS = 10_000, 200
 TARGET_RATIO = 2.5
@@ -148,7 +147,7 @@ def main() -> None:
     parser.add_argument("--handsets", type=int, help=f"default {HANDSETS}")
     options = parser.parse_args()
     count = options.handsets or (QUICK_HANDSETS if options.quick else HANDSETS)
-    profiles = load_profiles(device_profiles_dir())
+    profiles = shipped_profiles()
     begin = time.perf_counter()
     site = make_site(count, profiles)
     read_s = time.perf_counter() - begin

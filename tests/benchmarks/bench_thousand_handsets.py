@@ -35,10 +35,9 @@ from pathlib import Path
 from figures import arguments, report
 
 from provisioning.address import Mac
-from provisioning.device_profile import ProfileSet, load_profiles
+from provisioning.device_profile import ProfileSet, shipped_profiles
 from provisioning.inventory import parse_site
 from provisioning.render import render_site
-from provisioning.resources import device_profiles_dir
 from rig.handset.emulated.handset import EmulatedHandset
 
 HEAD = """\
@@ -135,7 +134,7 @@ async def serve(count: int, folder: Path) -> None:
         stack.push_async_callback(server.close)
         url = f"http://127.0.0.1:{server.address[1]}"
         site = wanted.with_endpoints(registrar=platform.sip_address, provisioning_url=url)
-        content.replace(render_site(site, load_profiles(device_profiles_dir())))
+        content.replace(render_site(site, shipped_profiles()))
         audio = speech(1.0)
         for index, user in enumerate(wanted.users.values()):
             if has_message(index):
@@ -206,7 +205,7 @@ def held_bytes(*, traced: bool) -> int:
 
 async def run_handsets(count: int, url: str, *, traced: bool, settle_s: float) -> None:
     """Boot some one by one, then the rest together; tell time and memory of the rest."""
-    profiles = load_profiles(device_profiles_dir())
+    profiles = shipped_profiles()
 
     def make(first: int, end: int) -> list[Place]:
         return [Place(index, url, profiles) for index in range(first, end)]

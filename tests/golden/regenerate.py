@@ -19,13 +19,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from provisioning.device_profile import ProfileSet, load_profiles
+from provisioning.device_profile import ProfileSet, shipped_profiles
 from provisioning.formats.registry import rule_of
 from provisioning.inventory import parse_site
 from provisioning.inventory_site import Site
 from provisioning.profile_model import Profile
 from provisioning.render import RenderedSet, render_handset
-from provisioning.resources import device_profiles_dir
 
 HERE = Path(__file__).parent
 USERS = ("101", "102")
@@ -75,7 +74,7 @@ def render_case(profile: Profile) -> RenderedSet:
 @lru_cache(maxsize=4)
 def shipped() -> ProfileSet:
     """The profiles, read once."""
-    return load_profiles(device_profiles_dir())
+    return shipped_profiles()
 
 
 def case_name(model: str, profiles: ProfileSet) -> str:

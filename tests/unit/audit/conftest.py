@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.device_profile import load_profiles
-from provisioning.resources import device_profiles_dir
+from provisioning.device_profile import shipped_profiles
 
 
 @pytest.fixture(scope="session")
 def profiles():
-    return load_profiles(device_profiles_dir())
+    return shipped_profiles()

@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioning.audit import MOST_HITS, audit
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.errors import UsageError
 from provisioning.formats.settings import MAX_FILE_BYTES
-from provisioning.resources import device_profiles_dir
 
 SAMPLES = Path(__file__).parent / "samples"
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 HEALED = sorted(path for path in SAMPLES.glob("*/healed/*"))
 BASES = {
     "805ec01a2b03.cfg": SAMPLES / "two_faults" / "healed" / "805ec01a2b03.cfg",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from provisioning.address import Mac
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.profile_model import BootRequest, FileKind
 from provisioning.readback import read_back
-from provisioning.resources import device_profiles_dir
 from rig.errors import RigError
 from rig.handset.emulated.boot_sequence import BootSequence, follow_ups
 
@@ -132,7 +131,7 @@ def test_a_served_group_makes_other_requests_needless():
     assert walk(steps, {"own.cfg": b"a = 1\n"})[0] == ["own.boot", "own.cfg"]
 
 
-T46U = load_profiles(device_profiles_dir())["T46U"]
+T46U = shipped_profiles()["T46U"]
 OWN_BOOT, COMMON_BOOT = "001565123456.boot", "y000000000000.boot"
 MODEL_CFG, OWN_CFG, LOCAL_CFG = (
     "y000000000108.cfg",

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.errors import UsageError
 from provisioning.intent import DivertIntent, DivertsIntent, LineKeyKind, MwiMode, SipTransport
 from provisioning.inventory import load_site
 from provisioning.inventory_model import AccountRef, ForwardPlace, LineKey
 from provisioning.inventory_site import Site, rings_to_seconds, seconds_to_rings
 from provisioning.loss import with_default_keys
-from provisioning.resources import demo_site_dir, device_profiles_dir
+from provisioning.resources import demo_site_dir
 
 PORTAL = "+493023125900"
 
@@ -97,7 +97,7 @@ def test_line_keys_as_given(demo: Site) -> None:
 
 
 def test_without_line_keys_there_is_one_per_account_if_the_model_has_keys(demo: Site) -> None:
-    profiles = load_profiles(device_profiles_dir())
+    profiles = shipped_profiles()
     assert demo.intent("lena").line_keys == ()
     keys = with_default_keys(demo.intent("lena"), profiles["D785"]).line_keys
     assert [(key.position, key.kind, key.account, key.label) for key in keys] == [

@@ -9,10 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from provisioning.device_profile import ProfileSet, load_profiles
-from provisioning.resources import device_profiles_dir
+from provisioning.device_profile import ProfileSet, shipped_profiles
 
 
 @pytest.fixture(scope="session")
 def profiles() -> ProfileSet:
-    return load_profiles(device_profiles_dir())
+    return shipped_profiles()

@@ -17,7 +17,7 @@ from render_intents import (
 )
 
 from provisioning.address import Mac
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.formats.registry import rule_of
 from provisioning.formats.value_rule import why_unfit
 from provisioning.intent import (
@@ -40,10 +40,9 @@ from provisioning.loss import with_default_keys
 from provisioning.profile_model import FileKind
 from provisioning.readback import compare, read_back
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 HOSTILE = "Ä<b>&\"'; {{7*7}} #x"
 
 

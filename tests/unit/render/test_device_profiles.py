@@ -12,16 +12,19 @@ from render_intents import representatives
 
 from provisioning.address import Mac
 from provisioning.device_profile import (
+    ProfileSet,
     UnknownModelError,
     load_profiles,
     profile_schema,
+    shipped_profiles,
 )
 from provisioning.errors import InputErrors
+from provisioning.profile_limits import LimitsOfModels
 from provisioning.profile_lint import LintLevel, lint_profiles
 from provisioning.profile_model import Maturity
 from provisioning.resources import device_profiles_dir
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 MODELS = representatives(PROFILES)
 MAC = Mac("805ec01a2b3c")
 
@@ -54,6 +57,7 @@ def test_one_model_of_each_first_vendor_is_there_and_none_claims_a_real_phone():
 
 
 def test_no_fault_in_the_shipped_profiles():
+    assert PROFILES.faults() == []
     findings = lint_profiles(PROFILES)
     assert [str(item) for item in findings if item.level is LintLevel.FAULT] == []
 
@@ -145,6 +149,43 @@ def test_file_name_must_be_the_model_and_models_are_unique(folder):
     found = faults(folder)
     assert any("the file name is not the model" in fault for fault in found)
     assert any("a second profile of this model" in fault for fault in found)
+
+
+def test_only_what_is_asked_for_is_read(folder):
+    change(folder / "poly" / "VVX450.yaml", "accounts: 12", "accounts: many")
+    change(folder / "snom" / "_vendor.yaml", "vendor: snom", "vendor: [")
+    known = ProfileSet(folder)
+    assert known["T46U"].limits.accounts == 16
+    assert {"D785", "T46U", "VVX450"} <= set(known)
+    assert "_vendor" not in known
+    with pytest.raises(InputErrors, match=r"VVX450.yaml:\d+:\d+: limits.accounts; got 'many'"):
+        known["VVX450"]
+    with pytest.raises(InputErrors, match=r"snom/_vendor.yaml:"):
+        known.get("D785")
+    assert len({fault.position.file for fault in known.faults()}) == 2
+
+
+def test_a_name_that_says_other_than_the_file_is_a_fault(folder):
+    shutil.copy(folder / "snom" / "D785.yaml", folder / "snom" / "_D785.yaml")
+    (folder / "poly" / "Parent.yaml").write_text("schema: 1\nabstract: true\n")
+    found = faults(folder)
+    assert any(
+        fault.startswith("snom/_D785.yaml:1: the name is that of a parent") for fault in found
+    )
+    assert any(
+        fault.startswith("poly/Parent.yaml:1: the name is that of a model") for fault in found
+    )
+
+
+def test_limits_are_those_of_the_profiles():
+    limits = LimitsOfModels(PROFILES)
+    assert set(limits) == set(PROFILES)
+    assert len(limits) == len(PROFILES)
+    assert "T46" not in limits
+    assert (limits["T46U"].accounts, limits["T46U"].line_keys) == (16, 27)
+    assert (limits["T46U"].expansion_modules, limits["T46U"].module_keys) == (3, 60)
+    with pytest.raises(KeyError):
+        limits["T46"]
 
 
 def test_a_key_written_twice_is_an_error(folder):

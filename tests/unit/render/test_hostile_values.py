@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from render_intents import account, admin_password_of, intent, labelled_key, representatives
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.dialect import load_dialect
 from provisioning.errors import UsageError
 from provisioning.formats.registry import rule_of
@@ -20,10 +20,9 @@ from provisioning.formats.value_rule import why_unfit
 from provisioning.profile_model import FileKind
 from provisioning.readback import read_back
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 MODELS = representatives(PROFILES)
 
 HELD = [

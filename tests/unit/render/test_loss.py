@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from render_intents import account, diverting, intent, representatives
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.errors import UsageError
 from provisioning.intent import (
     LampPolicyIntent,
@@ -22,9 +22,8 @@ from provisioning.intent import (
 )
 from provisioning.loss import Loss, fit_to_model, loss_json, loss_text
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 OTHER = "sip:chef@probe.example"
 FAR = "sip:chef@far.example"
 

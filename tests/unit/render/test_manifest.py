@@ -11,7 +11,7 @@ import pytest
 from render_intents import account, diverting, intent
 
 from provisioning.address import Mac
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.diff import write_files
 from provisioning.errors import RigError
 from provisioning.intent import (
@@ -33,10 +33,10 @@ from provisioning.manifest import (
 )
 from provisioning.render import RenderError, SiteFiles, render_handset
 from provisioning.render_many import Outcome, render_many
-from provisioning.resources import device_profiles_dir, templates_dir
+from provisioning.resources import templates_dir
 from provisioning.secret import Secret
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 T46U = PROFILES["T46U"]
 
 

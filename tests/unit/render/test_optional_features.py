@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from render_intents import account, diverting, intent, representatives
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.errors import UsageError
 from provisioning.feature import Feature, Reach
 from provisioning.intent import (
@@ -30,10 +30,9 @@ from provisioning.loss import fit_to_model
 from provisioning.profile_model import FileKind, Interval
 from provisioning.readback import compare, read_back
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 MODELS = representatives(PROFILES)
 MEDIA = MediaIntent(("G722", "PCMA"), DtmfMethod.INFO, SrtpMode.REQUIRED)
 OTHER = MediaIntent(("PCMU",), DtmfMethod.RFC4733, SrtpMode.OFF)

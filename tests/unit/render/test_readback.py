@@ -15,7 +15,7 @@ from render_intents import (
     representatives,
 )
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.dialect import load_dialect
 from provisioning.errors import UsageError
 from provisioning.formats.settings import FormatError
@@ -30,9 +30,8 @@ from provisioning.profile_model import FileKind
 from provisioning.readback import compare, read_back, read_back_places, read_back_values
 from provisioning.readback_map import RuleText, bind_plan, compile_plan
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 MODELS = representatives(PROFILES)
 
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from render_intents import account, intent
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.diff import mask_secrets
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir
 from provisioning.secret import Secret
 
-PROFILE = load_profiles(device_profiles_dir())["ST2030"]
+PROFILE = shipped_profiles()["ST2030"]
 
 
 def content(wanted):
