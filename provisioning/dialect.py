@@ -36,10 +36,11 @@ from provisioning.readback_map import (
 from provisioning.readback_quick import QuickList, QuickPlan, quick_plan
 from provisioning.readback_quirks import with_quirks
 from provisioning.resources import templates_dir
-from provisioning.template_environment import TableSet, WholeLoader, environment_of, template_place
+from provisioning.template_environment import WholeLoader, environment_of, template_place
+from provisioning.template_sandbox import TableSet
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
 
-_MOST_SHARED = 64
+_MOST_SHARED = 1024
 
 
 @dataclass(frozen=True, slots=True)

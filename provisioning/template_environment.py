@@ -11,7 +11,6 @@ import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from jinja2 import (
     Environment,
@@ -20,19 +19,12 @@ from jinja2 import (
     TemplateError,
     TemplateSyntaxError,
 )
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from provisioning import intent, profile_files, profile_model, template_context
 from provisioning.formats.format import Format
 from provisioning.formats.registry import format_named
 from provisioning.secret import Secret
+from provisioning.template_sandbox import RecordSandbox
 
-_RECORDS = frozenset(
-    record
-    for module in (intent, profile_files, profile_model, template_context)
-    for record in vars(module).values()
-    if isinstance(record, type) and record.__module__ == module.__name__
-)
 _INCLUDE = re.compile(r'^\{% include "([^"]+)" %\}\n', re.MULTILINE)
 _XML_SPECIAL = re.compile("[&<>\"']")
 _XML_REFERENCES = str.maketrans(
@@ -40,19 +32,7 @@ _XML_REFERENCES = str.maketrans(
 )
 
 
-class TableSet(dict[str, dict[str, object]]):
-    """The tables of a dialect; templates ask for them by attribute, ``tables.transports``."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> dict[str, object]:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-def template_environment(folder: Path, format_name: str) -> ImmutableSandboxedEnvironment:
+def template_environment(folder: Path, format_name: str) -> RecordSandbox:
     """Jinja2 as all templates are run by it.
 
     Args:
@@ -60,23 +40,6 @@ def template_environment(folder: Path, format_name: str) -> ImmutableSandboxedEn
         format_name: syntax of the files.
     """
     return environment_of(folder, format_named(format_name))
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja2's sandbox with a short way to the records that templates are made for.
-
-    Records of the intent and of the profile are frozen and hold data only, so their public
-    attributes need none of the sandbox's general checks, which cost more than rendering.
-    """
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Read an attribute: at once for a record, else by the sandbox's rules."""
-        if (type(obj) in _RECORDS or type(obj) is TableSet) and attribute[0] != "_":
-            try:
-                return getattr(obj, attribute)
-            except AttributeError:
-                return self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
 
 
 class WholeLoader(FileSystemLoader):
@@ -100,7 +63,7 @@ class WholeLoader(FileSystemLoader):
 
 def environment_of(
     folder: Path, form: Format, loader: type[FileSystemLoader] = FileSystemLoader
-) -> ImmutableSandboxedEnvironment:
+) -> RecordSandbox:
     """Jinja2 as templates of a format are run by it.
 
     Args:
@@ -108,7 +71,7 @@ def environment_of(
         form: syntax of the files.
         loader: of templates; :class:`WholeLoader` for rendering.
     """
-    environment = _Sandbox(
+    environment = RecordSandbox(
         loader=loader(folder),
         undefined=StrictUndefined,
         # Escaping is the business of finalize, which no value and no filter can talk out of it.
@@ -119,9 +82,7 @@ def environment_of(
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters["reveal"] = _reveal
-    environment.filters["hostport"] = _hostport
-    environment.filters["serial"] = _serial
+    environment.filters.update(FILTERS)
     return environment
 
 
@@ -166,3 +127,7 @@ def _serial(text: str) -> str:
     """Twelve digits that change with a text: firmware skips a file whose number it knows."""
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     return f"{number % 10**12:012d}"
+
+
+FILTERS = {"reveal": _reveal, "hostport": _hostport, "serial": _serial}
+"""What a template may use besides Jinja2's own filters."""

@@ -25,14 +25,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "render"))
 from render_intents import account, diverting, intent
 
 from provisioning.address import Mac
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.dialect import load_dialect
 from provisioning.intent import HandsetIntent
 from provisioning.loss import fit_to_model
 from provisioning.profile_model import FileScope, Profile
 from provisioning.render import render_handset
-from provisioning.resources import device_profiles_dir, templates_dir
+from provisioning.resources import templates_dir
 from provisioning.template_context import template_context
+from provisioning.template_environment import FILTERS
 
 HANDSETS, QUICK_HANDSETS = 1000, 40
 MODELS = ("D785", "GRP2614", "T46U", "VVX450")
@@ -53,8 +54,7 @@ def bare_environment(*, xml: bool) -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters["reveal"] = lambda secret: secret.reveal()
-    environment.filters["hostport"] = lambda host, port: f"{host}:{port}"
+    environment.filters.update(FILTERS)
     return environment
 
 
@@ -76,7 +76,7 @@ def render_bare(wanted: HandsetIntent, profile: Profile) -> int:
 
 def make_handsets(count: int) -> list[tuple[HandsetIntent, HandsetIntent, Profile]]:
     """Intents, the same fitted, and profiles, the models in turn."""
-    profiles = load_profiles(device_profiles_dir())
+    profiles = shipped_profiles()
     models = MODELS
     handsets = []
     for number in range(count):

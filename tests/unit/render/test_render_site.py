@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 import pytest
 from render_intents import account, intent, representatives
 
-from provisioning.device_profile import load_profiles
+from provisioning.device_profile import shipped_profiles
 from provisioning.dialect import SharedFiles
 from provisioning.diff import diff_files, mask_secrets, write_files
 from provisioning.errors import RigError, UsageError
 from provisioning.intent import HandsetIntent
 from provisioning.profile_model import FileScope
 from provisioning.render import RenderedFile, RenderError, render_handset, render_site
-from provisioning.resources import device_profiles_dir, templates_dir
+from provisioning.resources import templates_dir
 from provisioning.secret import Secret
 
-PROFILES = load_profiles(device_profiles_dir())
+PROFILES = shipped_profiles()
 MODELS = representatives(PROFILES)
 
 
@@ -245,11 +245,11 @@ def test_a_shared_file_is_rendered_once_for_a_profile_and_scanned_once_for_its_o
 
 def test_shared_files_are_let_go_of_before_they_are_many():
     shared = SharedFiles(lambda _: None)
-    for number in range(1000):
+    for number in range(3000):
         shared.keep(f"{number}.j2", PROFILES["T46U"], b"x")
-    kept = [n for n in range(1000) if shared.content_of(f"{n}.j2", PROFILES["T46U"])]
-    assert kept[-1] == 999
-    assert len(kept) <= 64
+    kept = [n for n in range(3000) if shared.content_of(f"{n}.j2", PROFILES["T46U"])]
+    assert kept[-1] == 2999
+    assert len(kept) <= 1024
 
 
 def test_two_handsets_with_one_shared_file_are_both_compared(tmp_path):
