@@ -111,18 +111,21 @@ def load_handsets_csv(path: Path) -> list[YamlNode]:
     return parse_csv(read_input_file(path), str(path), HANDSET_COLUMNS)
 
 
-def parse_csv(data: bytes, file: str, columns: tuple[str, ...]) -> list[YamlNode]:
+def parse_csv(
+    data: bytes, file: str, columns: tuple[str, ...], *, others: bool = False
+) -> list[YamlNode]:
     """Parse a table into one node per row.
 
     Args:
         data: the file's bytes.
         file: its name, for positions.
         columns: the known column names.
+        others: whether there may be columns besides, which are left out.
 
     Raises:
         InputErrors: all faults of its form at once.
     """
-    reader = _TableReader(file)
+    reader = _TableReader(file, others=others)
     rows = reader.read(decode_text(data, file), columns)
     if reader.faults:
         raise InputErrors(reader.faults)
@@ -148,8 +151,9 @@ def nodes_of_table(rows: Iterable[Row], file: str, columns: tuple[str, ...]) -> 
 
 
 class _TableReader:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, others: bool = False) -> None:
         self._file = file
+        self._others = others
         self._delimiter = ","
         self.faults: list[InputFault] = []
 
@@ -199,6 +203,9 @@ class _TableReader:
         header: list[str] = []
         for number, cell in enumerate(cells, start=1):
             name = cell.value.lower()
+            if self._others and name not in columns:
+                header.append("")
+                continue
             if name not in columns:
                 # A file without a header has its first row here, so an unlikely name is not
                 # shown: it may be a password.
@@ -235,7 +242,7 @@ class _TableReader:
             return None
         tree: dict[str, _Tree] = {}
         for name, cell in zip(header, cells, strict=True):
-            if cell.value:
+            if cell.value and name:
                 *outer, last = name.split(".")
                 branch = tree
                 for key in outer:

@@ -10,12 +10,12 @@ Source: FusionPBX ``app/devices/device_download.php``, the columns of devices an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from provisioning.csv_import import parse_csv
-from provisioning.errors import InputErrors, InputFault, Position
+from provisioning.errors import InputErrors, InputFault
+from provisioning.import_nodes import handset_name, is_no, mac_key, mapping, merged, plain, texts
 from provisioning.text_source import read_input_file
 from provisioning.yaml_source import YamlList, YamlMap, YamlNode, YamlText
 
@@ -70,12 +70,12 @@ def load_fusionpbx_devices(path: Path, models: Iterable[str] | None = None) -> l
         InputErrors: all faults of its form at once.
     """
     rows = parse_csv(read_input_file(path), str(path), COLUMNS)
-    known = {_plain(model): model for model in models or ()}
+    known = {plain(model): model for model in models or ()}
     faults: list[InputFault] = []
     devices: dict[str, YamlMap] = {}
     for row in rows:
-        cells = _texts(row)
-        if _is_no(cells.get("device_enabled")) or _is_no(cells.get("enabled")):
+        cells = texts(row)
+        if is_no(cells.get("device_enabled")) or is_no(cells.get("enabled")):
             continue
         mac = cells.get("device_mac_address") or cells.get("device_address")
         if mac is None:
@@ -83,8 +83,8 @@ def load_fusionpbx_devices(path: Path, models: Iterable[str] | None = None) -> l
                 InputFault(row.position, "the device has no MAC", expected="device_mac_address")
             )
             continue
-        key = re.sub("[^0-9a-f]", "", mac.value.lower())
-        devices[key] = _merged(devices.get(key), _handset(cells, mac, known))
+        key = mac_key(mac)
+        devices[key] = merged(devices.get(key), _handset(cells, mac, known))
     if faults:
         raise InputErrors(faults)
     return list(devices.values())
@@ -92,13 +92,13 @@ def load_fusionpbx_devices(path: Path, models: Iterable[str] | None = None) -> l
 
 def _handset(cells: Mapping[str, YamlText], mac: YamlText, known: Mapping[str, str]) -> YamlMap:
     entries: list[tuple[str, YamlNode]] = [
-        ("name", _name(cells.get("device_label"), mac)),
+        ("name", handset_name(cells.get("device_label"), mac)),
         ("mac", mac),
     ]
     template = cells.get("device_template")
     if template is not None:
         name = template.value.strip("/").rpartition("/")[2]
-        model = known.get(_plain(name), name.upper())
+        model = known.get(plain(name), name.upper())
         entries.append(("model", YamlText(model, template.position, plain=False)))
     vendor = cells.get("device_vendor")
     if vendor is not None:
@@ -106,7 +106,7 @@ def _handset(cells: Mapping[str, YamlText], mac: YamlText, known: Mapping[str, s
     account = _account(cells)
     accounts = (account,) if account is not None else ()
     entries.append(("accounts", YamlList(accounts, mac.position)))
-    return _map(entries, mac.position)
+    return mapping(entries, mac.position)
 
 
 def _account(cells: Mapping[str, YamlText]) -> YamlMap | None:
@@ -120,48 +120,6 @@ def _account(cells: Mapping[str, YamlText]) -> YamlMap | None:
     transport = cells.get("sip_transport")
     if transport is not None and transport.value.lower() in _TRANSPORTS:
         entries.append(("transport", transport))
-    if not _is_no(cells.get("shared_line")) and cells.get("shared_line") is not None:
+    if not is_no(cells.get("shared_line")) and cells.get("shared_line") is not None:
         entries.append(("shared", YamlText("true", user.position, plain=False)))
-    return _map(entries, user.position)
-
-
-def _merged(first: YamlMap | None, second: YamlMap) -> YamlMap:
-    """A second row of one device brings a further line."""
-    if first is None:
-        return second
-    more = second.get("accounts")
-    if not isinstance(more, YamlList):
-        return first
-    entries = []
-    for key, value in first.entries:
-        joined = value
-        if key.value == "accounts" and isinstance(value, YamlList):
-            joined = YamlList((*value.items, *more.items), value.position)
-        entries.append((key, joined))
-    return YamlMap(tuple(entries), first.position)
-
-
-def _name(label: YamlText | None, mac: YamlText) -> YamlText:
-    """The label as far as a name may hold it, else the MAC."""
-    text = re.sub("[^A-Za-z0-9._-]+", "-", label.value).strip("-._") if label else ""
-    digits = re.sub("[^0-9a-f]", "", mac.value.lower())
-    position = mac.position if label is None else label.position
-    return YamlText(text[:63] or f"phone-{digits}", position, plain=False)
-
-
-def _texts(row: YamlNode) -> dict[str, YamlText]:
-    if not isinstance(row, YamlMap):
-        return {}
-    return {key.value: value for key, value in row.entries if isinstance(value, YamlText)}
-
-
-def _map(entries: list[tuple[str, YamlNode]], position: Position) -> YamlMap:
-    return YamlMap(tuple((YamlText(key, position), value) for key, value in entries), position)
-
-
-def _is_no(cell: YamlText | None) -> bool:
-    return cell is not None and cell.value.lower() in {"false", "0", "no", "f"}
-
-
-def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9+]", "", name.lower())
+    return mapping(entries, user.position)

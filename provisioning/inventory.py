@@ -19,6 +19,11 @@ from pathlib import Path
 
 from provisioning.csv_import import load_handsets_csv, load_users_csv
 from provisioning.errors import InputErrors, InputFault
+from provisioning.freepbx_import import (
+    load_freepbx_devices,
+    load_freepbx_extensions,
+    read_extension_form,
+)
 from provisioning.fusionpbx_import import load_fusionpbx_devices
 from provisioning.inventory_calls import (
     check_feature_codes,
@@ -122,6 +127,14 @@ def _read(
         handset_nodes += _table(tables, "handsets", _load_handsets, path.parent)
         devices = partial(load_fusionpbx_devices, models=models)
         handset_nodes += _table(tables, "fusionpbx_devices", devices, path.parent)
+        endpoints = partial(load_freepbx_devices, models=models)
+        handset_nodes += _table(tables, "freepbx_devices", endpoints, path.parent)
+        extensions = tables.part("freepbx_extensions", "export of FreePBX")
+        if extensions:
+            form = read_extension_form(extensions)
+            load = partial(load_freepbx_extensions, form=form)
+            user_nodes += _table(extensions, "file", load, path.parent)
+            extensions.finish()
         tables.finish()
     reader.finish()
     user_drafts = [read_user(node, reading) for node in user_nodes]
