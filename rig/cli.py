@@ -26,6 +26,7 @@ from rig.commands import (
 )
 from rig.commands.audit import audit
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
+from rig.commands.explain import explain
 from rig.commands.fetches import fetches
 from rig.commands.models import models
 from rig.commands.render import render
@@ -54,6 +55,7 @@ app.add_typer(capture.app, name="capture")
 app.add_typer(mailbox_platform.app, name="platform")
 app.add_typer(handset.app, name="handset")
 app.add_typer(faults.app, name="faults")
+app.command()(explain)
 app.add_typer(results.app, name="results")
 app.command()(results.report)
 

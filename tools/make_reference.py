@@ -21,6 +21,7 @@ from provisioning.device_profile import profile_schema, shipped_profiles
 from provisioning.profile_lint import LintLevel, lint_profiles
 from provisioning.profile_model import Profile
 from provisioning.resources import device_profiles_dir
+from rig import fault_guide
 from rig.cli import app
 from rig.commands.models import abilities, lamp, modules
 from rig.faults.catalogue import seeds
@@ -263,6 +264,59 @@ def faults_page() -> Iterator[str]:
     )
 
 
+def guide_page(lang: str) -> Iterator[str]:
+    """Every fault class in full, in one language."""
+    yield GUIDE_HEADS[lang][0]
+    yield ""
+    yield NOTE
+    yield ""
+    yield GUIDE_HEADS[lang][1]
+    yield ""
+    for fault in FaultClass:
+        yield from markdown(fault_guide.explain_class(fault, lang))
+    yield GUIDE_HEADS[lang][2]
+    yield ""
+    yield from markdown(fault_guide.settings_tables(lang))
+
+
+GUIDE_HEADS = {
+    "en": (
+        "# Faults explained",
+        "`phonerig explain M9` prints the same, and `--vendor snom` only that vendor's settings.",
+        "## Settings by vendor",
+    ),
+    "de": (
+        "# Fehler erklärt",
+        "`phonerig explain M9 --lang de` gibt dasselbe aus. Namen von Regeln sind englisch.",
+        "## Einstellungen nach Hersteller",
+    ),
+}
+
+
+def markdown(lines: Iterable[fault_guide.Line]) -> Iterator[str]:
+    """The lines of an explanation as Markdown."""
+    rows: list[list[str]] = []
+    last = ""
+    for line in lines:
+        if last == "item" and line.kind != "item":
+            yield ""
+        if line.kind == "row":
+            rows.append(line.text.split("\t"))
+        elif line.kind == "heading":
+            yield f"## {line.text}"
+            yield ""
+        elif line.kind == "item":
+            yield f"- {line.text}"
+        else:
+            yield line.text
+            yield ""
+        last = line.kind
+    if last == "item":
+        yield ""
+    if rows:
+        yield from table(rows[0], rows[1:])
+
+
 def audit_page() -> Iterator[str]:
     """The rules of the audit."""
     yield "# Audit rules"
@@ -288,6 +342,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": cli_page,
     "models.md": models_page,
     "fault_classes.md": faults_page,
+    "faults.md": partial(guide_page, "en"),
+    "faults.de.md": partial(guide_page, "de"),
     "audit_rules.md": audit_page,
     "requirements.md": requirement_map.page,
 }

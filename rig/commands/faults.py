@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.commands.common import clear_errors, make_folder, out, print_json, say
+from rig.commands.common import clear_errors, make_folder, out, print_json, say, several
 
 if TYPE_CHECKING:
     from rig.faults.seed import Seed
@@ -20,22 +20,52 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
-def list_(as_json: AsJson = False) -> None:
-    """List the seeded faults, and what the verdict must call each."""
+def list_(
+    fault_class: Annotated[
+        str, typer.Option("--class", help="Only this class (M9), or kind (M, D or P).")
+    ] = "",
+    component: Annotated[str, typer.Option(help="Only faults of this component.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the seeded faults: number, component, class, scenario, and where each was met."""
     from rig.faults.catalogue import seeds
 
     with clear_errors(as_json=as_json):
-        rows = [seed_row(seed) for seed in seeds().values()]
+        _check_filters(fault_class, component)
+        rows = [
+            row
+            for row in map(seed_row, seeds().values())
+            if fault_class.upper() in {"", row["class"], row["class"][:1]}
+            and component.lower() in {"", row["component"]}
+        ]
         if as_json:
             print_json({"faults": rows})
             return
         for row in rows:
-            say(row["name"], style="bold")
-            say(f"    {row['title']}")
+            say(f"{row['id'] or '-':5}{row['name']}", style="bold")
+            say(f"     {row['title']}")
             say(
-                f"    must be named {row['class']} {row['class_name']} ({row['component']}) "
+                f"     must be named {row['class']} {row['class_name']} ({row['component']}) "
                 f"by scenario {row['scenario']}"
             )
+            if row["source"]:
+                say(f"     met at {row['source']}")
+        say(several(len(rows), "seeded fault"))
+
+
+def _check_filters(fault_class: str, component: str) -> None:
+    from rig.errors import UsageError
+    from rig.verdict.fault_class import Component, FaultClass
+
+    classes = {fault.value for fault in FaultClass}
+    if fault_class and fault_class.upper() not in classes | {"M", "D", "P"}:
+        raise UsageError(
+            f"no fault class {fault_class!r}; there are M1 to M11, D1 to D8, P1 to P9, and M, D "
+            "and P for all of a kind"
+        )
+    components = [one.value for one in Component]
+    if component and component.lower() not in components:
+        raise UsageError(f"no component {component!r}; known: {', '.join(components)}")
 
 
 def seed_row(seed: Seed) -> dict[str, str]:

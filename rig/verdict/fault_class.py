@@ -1,12 +1,19 @@
 """The names of faults: what the rig says when something is wrong.
 
-Classes are the rows of the fault catalogue: M for message waiting, D for diversion, P for
-provisioning. A finding always carries one of them, the component it blames, and its proof.
+M is message waiting, D diversion, P provisioning. A finding always carries a class, the component
+it blames, and its proof. What a class means stands in ``rules/classes.yaml``.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
+from importlib import resources
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from rig.verdict.phrase import Text
 
 
 class Component(StrEnum):
@@ -55,41 +62,45 @@ class FaultClass(StrEnum):
     @property
     def slug(self) -> str:
         """Short name, e.g. ``count-wrong``."""
-        return _TABLE[self][0]
+        return class_texts()[self].name
 
     @property
     def meaning(self) -> str:
         """What it means, in one clause."""
-        return _TABLE[self][1]
+        return class_texts()[self].meaning.en
 
 
-_TABLE: dict[FaultClass, tuple[str, str]] = {
-    FaultClass.M1: ("notify-missing", "something changed and no NOTIFY was sent"),
-    FaultClass.M2: ("notify-excess", "NOTIFYs repeated, in a storm, or to somebody not entitled"),
-    FaultClass.M3: ("notify-misaddressed", "a NOTIFY went to the wrong place or dialog"),
-    FaultClass.M4: ("body-malformed", "the message summary breaks the RFC 3842 grammar"),
-    FaultClass.M5: ("count-wrong", "flag or counts differ from the mailbox"),
-    FaultClass.M6: ("account-wrong", "wrong mailbox, line or account"),
-    FaultClass.M7: ("subscribe-refused", "a SUBSCRIBE or an unsolicited NOTIFY was refused"),
-    FaultClass.M8: ("subscription-lifecycle", "a subscription was dropped, leaked or not renewed"),
-    FaultClass.M9: ("lamp-contradicts-wire", "the NOTIFY is right and arrived, the lamp is wrong"),
-    FaultClass.M10: ("lamp-false-source", "the lamp is driven by something else than messages"),
-    FaultClass.M11: ("notify-lost", "the platform sent a NOTIFY that the phone never got"),
-    FaultClass.D1: ("diversion-missing", "a diverted leg carries no diversion information"),
-    FaultClass.D2: ("diversion-reason", "the reason does not fit what happened"),
-    FaultClass.D3: ("diversion-party", "wrong diverting party, order or missing hop"),
-    FaultClass.D4: ("diversion-malformed", "the header cannot be parsed"),
-    FaultClass.D5: ("loop-guard", "a loop was not stopped, or seen where there is none"),
-    FaultClass.D6: ("divert-decision", "not diverted, wrong target or wrong time"),
-    FaultClass.D7: ("mailbox-greeting", "wrong mailbox, or wrong or no greeting"),
-    FaultClass.D8: ("feature-desync", "phone and server disagree about forwarding"),
-    FaultClass.P1: ("name-mismatch", "the file that was asked for has another name"),
-    FaultClass.P2: ("file-malformed", "the file is not what the phone can read"),
-    FaultClass.P3: ("value-mangled", "a value was changed by escaping, charset or template"),
-    FaultClass.P4: ("key-missing-or-ignored", "a needed key is absent, wrong or unknown"),
-    FaultClass.P5: ("index-wrong", "a line or key number is shifted, missing or too high"),
-    FaultClass.P6: ("precedence", "the same key stands in several sources"),
-    FaultClass.P7: ("not-applied", "the phone never read the file again"),
-    FaultClass.P8: ("transport", "TFTP, HTTP, DHCP or TLS broke the delivery"),
-    FaultClass.P9: ("wrong-device", "an answer meant for another device"),
-}
+class ClassText(BaseModel):
+    """What is known of one class.
+
+    Attributes:
+        name: short name in reports, e.g. ``count-wrong``.
+        meaning: in one clause.
+        seen: how a technician sees it.
+        causes: what usually is behind it.
+        settings: fields of a handset's configuration that bear on it.
+        proof: pattern of evidence that proves it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    meaning: Text
+    seen: Text
+    causes: tuple[Text, ...]
+    settings: tuple[str, ...] = ()
+    proof: str
+
+
+@cache
+def class_texts() -> dict[FaultClass, ClassText]:
+    """Everything known of every class, read from ``rules/classes.yaml``.
+
+    Raises:
+        ValueError: a class is missing or not as it must be.
+    """
+    text = (resources.files("rig.verdict") / "rules" / "classes.yaml").read_text("utf-8")
+    entries = yaml.safe_load(text)
+    if list(entries) != [fault.value for fault in FaultClass]:
+        raise ValueError("rules/classes.yaml: other classes than FaultClass, or another order")
+    return {FaultClass(key): ClassText(**entry) for key, entry in entries.items()}

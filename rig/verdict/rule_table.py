@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.phrase import Text, Wording
 
+TABLES = ("mwi", "diversion")
+"""Names of the tables there are."""
+
 
 class Source(StrEnum):
     """Where evidence comes from."""
