@@ -37,19 +37,23 @@ sys.addaudithook(_sent.hear)
 LONGEST_FIRST = (
     "test_robot_suites.py",
     "test_cli_program.py",
+    "test_all_models_boot.py",
+    "test_store_kill.py",
     "test_verdict_adversary.py",
     "test_closed_loop.py",
     "test_benchmarks_run.py",
-    "test_all_models_boot.py",
     "test_seeded_faults.py",
     "test_hostile_notify.py",
     "test_settings_pages.py",
     "test_examples.py",
     "test_pytest_plugin.py",
     "test_platform_tshark.py",
-    "test_store_kill.py",
 )
-"""Files that take longest as a whole begin first, so that none of them runs alone at the end."""
+"""Files that take longest as a whole begin first, so that none of them runs alone at the end.
+
+The Robot suites fill the machine with processes of their own: beside them runs what no instant
+matters to.
+"""
 
 
 def _rank(item: pytest.Item) -> int:

@@ -64,7 +64,7 @@ ON_EVERY_BENCH = {
 
 
 IN_PARALLEL = (
-    "--processes", "4", "--no-pabotlib", "--artifacts", "pcapng", "--artifactsinsubfolders",
+    "--processes", "3", "--no-pabotlib", "--artifacts", "pcapng", "--artifactsinsubfolders",
 )  # fmt: skip
 """Most of the time audio plays in real time; benches side by side do not meet."""
 
