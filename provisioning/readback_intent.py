@@ -171,7 +171,8 @@ def _media(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> MediaInte
 def _codecs(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> tuple[str, ...]:
     """A list, or a preference per codec (``codec.PCMA``), or a name per place (``codec_1``).
 
-    A preference of 0 and an empty name mean that the codec is not used.
+    A preference of 0 and an empty name mean that the codec is not used; a name in a later place
+    again means nothing.
     """
     listed = scope.get("codecs")
     if listed:
@@ -185,7 +186,7 @@ def _codecs(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> tuple[st
             ranked.append((int(value), name[6:]))
         elif name[5:6] == "_" and name[6:].isdecimal():
             ranked.append((int(name[6:]), value))
-    return tuple(name for _, name in sorted(ranked))
+    return tuple(dict.fromkeys(name for _, name in sorted(ranked)))
 
 
 def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
