@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
-from provisioning.formats.settings import Key
+from provisioning.formats.settings import QuickKey
 from provisioning.key_pages import key_places
 from provisioning.profile_model import Profile
 from provisioning.profile_source import position_at
@@ -85,7 +85,7 @@ class SharedFiles:
     again; and it takes part in the comparison of every handset.
     """
 
-    def __init__(self, scan: Callable[[bytes], Mapping[Key, str] | None]) -> None:
+    def __init__(self, scan: Callable[[bytes], Mapping[QuickKey, str] | None]) -> None:
         """Begin with nothing.
 
         Args:

@@ -15,7 +15,7 @@ from operator import itemgetter, methodcaller
 from provisioning.address import Mac
 from provisioning.compare import Difference, compare
 from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
-from provisioning.formats.settings import FormatError, Key, Setting, SettingsFile
+from provisioning.formats.settings import FormatError, Key, QuickKey, Setting, SettingsFile
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
 from provisioning.profile_model import FileKind, Profile
 from provisioning.readback_intent import account_of, handset_of, line_key_of
@@ -172,7 +172,7 @@ def read_back_places(
 
 
 def read_back_values(
-    values: Sequence[Mapping[Key, str]], profile: Profile, mac: Mac, dialect: Dialect
+    values: Sequence[Mapping[QuickKey, str]], profile: Profile, mac: Mac, dialect: Dialect
 ) -> HandsetIntent:
     """The same for files of which only the values are known.
 
@@ -183,7 +183,7 @@ def read_back_values(
         dialect: of the vendor.
     """
     plans = dialect.plans(profile)
-    joined = without_null(_joined(values, plans.aliases), plans.null_value)
+    joined = without_null(_quickly_joined(values, plans.aliases), plans.null_value)
     return handset_of(
         mac,
         profile.model,
@@ -208,6 +208,22 @@ def _joined(values: Sequence[Mapping[Key, str]], aliases: Mapping[str, str]) -> 
     if not aliases or aliases.keys().isdisjoint(map(_NAME, joined)):
         return joined
     return {(aliases.get(key, key), index): value for (key, index), value in joined.items()}
+
+
+def _quickly_joined(
+    values: Sequence[Mapping[QuickKey, str]], aliases: Mapping[str, str]
+) -> Mapping[QuickKey, str]:
+    joined: dict[QuickKey, str] = {}
+    for one in values:
+        joined.update(one)
+    if not aliases or aliases.keys().isdisjoint(joined):
+        return joined
+    return {
+        aliases.get(key, key)
+        if isinstance(key, str)
+        else (aliases.get(key[0], key[0]), key[1]): value
+        for key, value in joined.items()
+    }
 
 
 class _Reader:

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from provisioning.errors import UsageError
-from provisioning.formats.settings import Key
+from provisioning.formats.settings import Key, QuickKey, quick_key
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 _STRICT = ConfigDict(extra="forbid")
@@ -121,6 +121,7 @@ class Rule:
     secret: bool
     separator: str = ""
     lookup: Key = ("", None)
+    quick: QuickKey = ""
 
     def bind(self, variables: Mapping[str, str]) -> Rule:
         """Fill ``{n}`` or ``{p}`` once, so that reading does not."""
@@ -139,6 +140,7 @@ class Rule:
             simple=self.simple and not dynamic,
             plain_words=None if dynamic else self.plain_words,
             lookup=lookup,
+            quick=quick_key(lookup),
         )
 
     @property
@@ -168,16 +170,24 @@ class Rule:
         self, scope: Mapping[str, str], values: Mapping[Key, str], null_value: str
     ) -> tuple[str, Key]:
         """Read the field: its value, and name and index of the setting that carries it."""
-        lookup = self.lookup
-        if self.dynamic:
-            key, index = fill(self.key, scope), fill(self.index, scope)
-            lookup = (key, int(index) if index.isdecimal() else None)
+        lookup = self._filled(scope) if self.dynamic else self.lookup
         if self.value is not None:
             return fill(self.value, scope), lookup
         raw = values.get(lookup)
         if raw is None or (null_value and raw == null_value):
             return self._default(scope), lookup
         return self._convert(raw, scope), lookup
+
+    def read_quick(self, scope: Mapping[str, str], values: Mapping[QuickKey, str]) -> str:
+        """The same for quick values that say no more than defaults, without the place."""
+        if self.value is not None:
+            return fill(self.value, scope)
+        raw = values.get(quick_key(self._filled(scope)) if self.dynamic else self.quick)
+        return self._default(scope) if raw is None else self._convert(raw, scope)
+
+    def _filled(self, scope: Mapping[str, str]) -> Key:
+        key, index = fill(self.key, scope), fill(self.index, scope)
+        return key, int(index) if index.isdecimal() else None
 
     def _convert(self, raw: str, scope: Mapping[str, str]) -> str:
         if self.pattern is not None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from provisioning.formats.settings import Key
-from provisioning.readback_map import NOTHING, Plan, Rule, run_plan
+from provisioning.formats.settings import QuickKey
+from provisioning.readback_map import NOTHING, Plan, Rule
 
 Words = Mapping[str | None, str]
 """What words mean; asked for what is not set, it has no answer."""
@@ -37,13 +37,13 @@ class QuickPlan:
     switch: Rule | None
     head: Plan
     names: tuple[str, ...]
-    lookups: tuple[Key, ...]
+    lookups: tuple[QuickKey, ...]
     defaults: tuple[str, ...]
-    words: tuple[tuple[str, Key, Words, str], ...]
+    words: tuple[tuple[str, QuickKey, Words, str], ...]
     converted: tuple[tuple[str, Rule], ...]
     rest: Plan
 
-    def meaning(self, values: Mapping[Key, str]) -> dict[str, str] | None:
+    def meaning(self, values: Mapping[QuickKey, str]) -> dict[str, str] | None:
         """Read the head.
 
         Args:
@@ -53,12 +53,13 @@ class QuickPlan:
             The fields up to ``stop``; None when it says that there is nothing.
         """
         if self.switch is not None:
-            scope = {self.stop: self.switch.read_static(values.get(self.switch.lookup))}
+            scope = {self.stop: self.switch.read_static(values.get(self.switch.quick))}
         else:
-            scope = run_plan(self.head, values, "", self.stop)
+            scope = {}
+            _read_in_order(self.head, values, scope)
         return None if self.stop and scope.get(self.stop) in NOTHING else scope
 
-    def read(self, values: Mapping[Key, str], scope: dict[str, str]) -> dict[str, str]:
+    def read(self, values: Mapping[QuickKey, str], scope: dict[str, str]) -> dict[str, str]:
         """Read the fields after the head.
 
         Args:
@@ -70,12 +71,8 @@ class QuickPlan:
         for name, lookup, words, default in self.words:
             scope[name] = words.get(get(lookup), default)
         for name, rule in self.converted:
-            scope[name] = rule.read_static(get(rule.lookup))
-        for name, rules in self.rest:
-            for rule in rules:
-                if not rule.when or rule.applies(scope):
-                    scope[name] = rule.read(scope, values, "")[0]
-                    break
+            scope[name] = rule.read_static(get(rule.quick))
+        _read_in_order(self.rest, values, scope)
         return scope
 
 
@@ -99,9 +96,9 @@ class QuickList:
         self._plans = tuple(quick_plan(plan, stop) for plan in plans)
         switches = [plan.switch for plan in self._plans if plan.switch is not None]
         self._switches = switches if len(switches) == len(self._plans) else []
-        self._lookups = tuple(rule.lookup for rule in self._switches)
+        self._lookups = tuple(rule.quick for rule in self._switches)
 
-    def read(self, values: Mapping[Key, str]) -> Iterator[tuple[int, dict[str, str]]]:
+    def read(self, values: Mapping[QuickKey, str]) -> Iterator[tuple[int, dict[str, str]]]:
         """Read all positions.
 
         Args:
@@ -144,10 +141,10 @@ def quick_plan(plan: Plan, stop: str = "") -> QuickPlan:
         switch=head[0][1][0] if alone else None,
         head=() if alone else head,
         names=tuple(name for name, _ in simple),
-        lookups=tuple(rule.lookup for _, rule in simple),
+        lookups=tuple(rule.quick for _, rule in simple),
         defaults=tuple(rule.default for _, rule in simple),
         words=tuple(
-            (name, rule.lookup, _words(rule.plain_words), rule.default)
+            (name, rule.quick, _words(rule.plain_words), rule.default)
             for name, rule in single
             if rule.plain_words is not None
         ),
@@ -158,11 +155,20 @@ def quick_plan(plan: Plan, stop: str = "") -> QuickPlan:
     )
 
 
+def _read_in_order(plan: Plan, values: Mapping[QuickKey, str], scope: dict[str, str]) -> None:
+    """Read fields that depend on others: by the first rule that applies."""
+    for name, rules in plan:
+        for rule in rules:
+            if not rule.when or rule.applies(scope):
+                scope[name] = rule.read_quick(scope, values)
+                break
+
+
 def _words(words: Mapping[str, str]) -> Words:
     return dict(words.items())
 
 
-def without_null(values: Mapping[Key, str], null_value: str) -> Mapping[Key, str]:
+def without_null(values: Mapping[QuickKey, str], null_value: str) -> Mapping[QuickKey, str]:
     """Leave out settings whose value says no more than that they are not set.
 
     Args:

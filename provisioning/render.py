@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from provisioning.dialect import Dialect, load_dialect
 from provisioning.errors import RigError, UsageError
-from provisioning.formats.settings import Key, SettingsFile
+from provisioning.formats.settings import QuickKey, SettingsFile
 from provisioning.formats.value_rule import has_unfit_character
 from provisioning.intent import HandsetIntent
 from provisioning.intent_check import check_intent
@@ -313,7 +313,7 @@ def _reads_back(
     fitted: HandsetIntent, files: tuple[RenderedFile, ...], profile: Profile, dialect: Dialect
 ) -> bool:
     """Whether a quick scan finds nothing odd and nothing but what is intended."""
-    values: list[Mapping[Key, str]] = []
+    values: list[Mapping[QuickKey, str]] = []
     for file in files:
         if file.kind is FileKind.SETTINGS:
             shared = file.scope is FileScope.MODEL

@@ -15,11 +15,12 @@ from provisioning.errors import Position
 from provisioning.formats.format import Format
 from provisioning.formats.settings import (
     FormatError,
-    Key,
     Problem,
+    QuickKey,
     Setting,
     SettingsFile,
     decode,
+    unique_values,
 )
 
 _FIRST = re.compile(r"<<VOIP CONFIG FILE>>Version:[0-9.]+[ \t]*")
@@ -54,7 +55,7 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), tuple(problems))
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly.
 
     Args:
@@ -65,11 +66,14 @@ def scan(content: bytes) -> dict[Key, str] | None:
         anything odd, which :func:`read` then tells.
     """
     try:
-        read_file = read(content, "")
-    except FormatError:
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError:
         return None
-    odd = read_file.problems or read_file.duplicates
-    return None if odd else dict(read_file.values)
+    if _FIRST.fullmatch(lines[0]) is None or lines[-2:] != [_LAST, ""]:
+        return None
+    pairs = [(name, value) for _, name, value in _pairs(lines)]
+    values = unique_values(pairs)
+    return None if values is None or "" in values else values
 
 
 def mask(content: str, keys: Collection[str]) -> str:
@@ -95,7 +99,7 @@ def _pairs(lines: list[str]) -> Iterator[tuple[int, str, str]]:
         line = raw.strip()
         if not line or line == _LAST:
             continue
-        if (found := _PART.fullmatch(line) or _SECTION.fullmatch(line)) is not None:
+        if line[0] in "-<" and (found := _PART.fullmatch(line) or _SECTION.fullmatch(line)):
             part = found[1]
         elif (pair := _PAIR.fullmatch(line)) is not None and part:
             yield number, f"{part}.{pair[1]}", pair[2]

@@ -13,7 +13,15 @@ from functools import lru_cache
 
 from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile, decode
+from provisioning.formats.settings import (
+    FormatError,
+    Problem,
+    QuickKey,
+    Setting,
+    SettingsFile,
+    decode,
+    unique_values,
+)
 from provisioning.formats.value_rule import ValueRule
 
 
@@ -29,7 +37,8 @@ class FlatSyntax:
         quote: sign on both sides of a value; empty for none.
         comments: what a comment begins with.
         include: regular expression of a line that names a further file, in its group 1.
-        smuggled: what a value must not look like, because two joined lines would.
+        smuggled: what a value must not look like, because two joined lines would; it has the
+            separator in it.
         reserved: values that mean something else to the handset.
         encoding: of the file.
         newline: end of line.
@@ -83,6 +92,9 @@ class _Flat:
         )
         comments = "|".join(re.escape(comment) for comment in syntax.comments)
         self._empty = re.compile(rf"^(?:(?:{comments}).*)?\n", re.MULTILINE)
+        # Where no setting can begin like a comment, comments can simply be counted.
+        only = syntax.comments[0] if len(syntax.comments) == 1 else ""
+        self._comment = only if only and key.match(only) is None else ""
         self._include = re.compile(syntax.include) if syntax.include else None
         self._smuggled = re.compile(syntax.smuggled) if syntax.smuggled else None
 
@@ -113,7 +125,7 @@ class _Flat:
             problems.append(Problem(len(lines), "the last line does not end"))
         return SettingsFile(path, tuple(settings), tuple(includes), tuple(problems))
 
-    def scan(self, content: bytes) -> dict[Key, str] | None:
+    def scan(self, content: bytes) -> dict[QuickKey, str] | None:
         """Read nothing but the values, quickly; see :class:`Format`."""
         syntax = self._syntax
         try:
@@ -129,31 +141,37 @@ class _Flat:
         values = self._plain_values(text) if self._plain is not None else self._values(text)
         if values is None:
             return None
-        if self._smuggled is not None and self._smuggled.search("\n".join(values.values())):
-            return None
+        if self._smuggled is not None:
+            joined = "\n".join(values.values())
+            if syntax.separator in joined and self._smuggled.search(joined):
+                return None
         return values
 
-    def _plain_values(self, text: str) -> dict[Key, str] | None:
+    def _plain_values(self, text: str) -> dict[QuickKey, str] | None:
         """The same as :meth:`_values` in one go, where there is neither prefix nor quote."""
         assert self._plain is not None  # noqa: S101 - asked by the caller
         pairs = self._plain.findall(text)
-        if len(pairs) + len(self._empty.findall(text)) != text.count("\n"):
+        others = text.count("\n") - len(pairs)
+        if others != self._comments_in(text) and others != len(self._empty.findall(text)):
             return None
-        values: dict[Key, str] = {(name.rstrip(), None): value.strip() for name, value in pairs}
+        values: dict[QuickKey, str] = {name.rstrip(): value.strip() for name, value in pairs}
         return values if len(values) == len(pairs) else None
 
-    def _values(self, text: str) -> dict[Key, str] | None:
-        values: dict[Key, str] = {}
-        count = 0
+    def _comments_in(self, text: str) -> int:
+        """How many lines are comments, where that is easily told; -1 where it is not."""
+        sign = self._comment
+        return text.count(f"\n{sign}") + text.startswith(sign) if sign else -1
+
+    def _values(self, text: str) -> dict[QuickKey, str] | None:
+        pairs: list[tuple[str, str]] = []
         for line in text.split("\n"):
             if not line or line.startswith(self._syntax.comments):
                 continue
             pair = self._pair(line)
             if pair is None:
                 return None
-            values[pair[0], None] = pair[1]
-            count += 1
-        return values if len(values) == count else None
+            pairs.append(pair)
+        return unique_values(pairs)
 
     def _pair(self, line: str) -> tuple[str, str] | None:
         syntax = self._syntax

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from provisioning.formats.settings import Key, SettingsFile
+from provisioning.formats.settings import QuickKey, SettingsFile
 from provisioning.formats.value_rule import ValueRule
 
 
@@ -25,7 +25,7 @@ class Format:
     """
 
     read: Callable[[bytes, str], SettingsFile]
-    scan: Callable[[bytes], dict[Key, str] | None]
+    scan: Callable[[bytes], dict[QuickKey, str] | None]
     mask: Callable[[str, Collection[str]], str]
     xml: bool
     rule: ValueRule = field(default_factory=ValueRule)

@@ -9,15 +9,14 @@ Source: Gigaset's wiki on auto-provisioning and public templates of N610 to N870
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from xml.etree import ElementTree as ET
 
 from lxml import etree
 
-from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
-from provisioning.formats.xml_reading import children, line_of, parse_xml, quick_parse
+from provisioning.formats.settings import Problem, QuickKey, Setting, SettingsFile, unique_values
+from provisioning.formats.xml_reading import children, line_of, parse_rooted, quick_parse
 
 _ROOT = "provisioning"
 _SECTION = "nvm"
@@ -26,11 +25,7 @@ _VALUE = re.compile(r"(\bvalue\s*=\s*)\"[^\"]*\"")
 
 def read(content: bytes, path: str) -> SettingsFile:
     """Read a file; see :class:`Format`."""
-    root = parse_xml(content, path)
-    if root.tag != _ROOT:
-        raise FormatError(
-            Position(path, line_of(root)), f"root element {root.tag!s}, expected {_ROOT}"
-        )
+    root = parse_rooted(content, path, _ROOT)
     settings: list[Setting] = []
     problems: list[Problem] = []
     for section in children(root):
@@ -65,33 +60,32 @@ def _operation(name: str, value: str) -> str:
     return f"{name}.{value}" if value else name
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly; see :class:`Format`."""
-    root = quick_parse(content)
-    if root is None or root.tag != _ROOT or any(part.tag != _SECTION for part in root):
+    root = quick_parse(content, _ROOT)
+    if root is None:
         return None
-    values: dict[Key, str] = {}
-    count = 0
-    for section in root:
-        for pair in _pairs(section, ""):
-            if pair is None:
-                return None
-            values[pair[0], None] = pair[1]
-            count += 1
-    return values if len(values) == count else None
+    pairs: list[tuple[str, str]] = []
+    fine = all(part.tag == _SECTION and _gather(part, "", pairs) for part in root)
+    return unique_values(pairs) if fine else None
 
 
-def _pairs(section: ET.Element, above: str) -> Iterator[tuple[str, str] | None]:
+def _gather(section: ET.Element, above: str, pairs: list[tuple[str, str]]) -> bool:
+    """Collect names and values; False for something odd."""
     for element in section:
-        name, value = element.get("name", ""), element.get("value", "")
-        if not name or element.tag not in {"param", "oper"} or (above and element.tag == "oper"):
-            yield None
-        elif element.tag == "param":
-            yield above + name, value
-        else:
+        tag, name, value = element.tag, element.get("name"), element.get("value", "")
+        if not name:
+            return False
+        if tag == "param":
+            pairs.append((above + name, value))
+        elif tag == "oper" and not above:
             name = _operation(name, value)
-            yield name, value
-            yield from _pairs(element, f"{name}.")
+            pairs.append((name, value))
+            if not _gather(element, f"{name}.", pairs):
+                return False
+        else:
+            return False
+    return True
 
 
 def mask(content: str, keys: Collection[str]) -> str:

@@ -16,14 +16,13 @@ from functools import lru_cache
 
 from lxml import etree
 
-from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
+from provisioning.formats.settings import Problem, QuickKey, Setting, SettingsFile
 from provisioning.formats.xml_reading import (
     children,
     line_of,
     mask_elements,
-    parse_xml,
+    parse_rooted,
     quick_parse,
     text_of,
 )
@@ -42,11 +41,7 @@ def read(content: bytes, path: str) -> SettingsFile:
     Raises:
         FormatError: not well-formed, or another root element.
     """
-    root = parse_xml(content, path)
-    if root.tag != _ROOT:
-        raise FormatError(
-            Position(path, line_of(root)), f"root element {root.tag!s}, expected {_ROOT}"
-        )
+    root = parse_rooted(content, path, _ROOT)
     settings: list[Setting] = []
     problems: list[Problem] = []
     for section in children(root):
@@ -58,7 +53,7 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), tuple(problems))
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly.
 
     Args:
@@ -68,10 +63,10 @@ def scan(content: bytes) -> dict[Key, str] | None:
         The same as ``read(content, path).values``; None when the file cannot be read or holds
         anything odd, which :func:`read` then tells.
     """
-    root = quick_parse(content)
-    if root is None or root.tag != _ROOT:
+    root = quick_parse(content, _ROOT)
+    if root is None:
         return None
-    values: dict[Key, str] = {}
+    values: dict[QuickKey, str] = {}
     count = 0
     for section in root:
         if section.tag != "config":
@@ -82,7 +77,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
             name = element.get("name") if element.tag == "item" else element.tag
             if len(element) or not name or not (element.tag == "item" or _is_p_value(name)):
                 return None
-            values[name, None] = element.text or ""
+            values[name] = element.text or ""
         count += len(section)
     return values if len(values) == count else None
 

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
-from provisioning.formats.xml_reading import children, line_of, parse_xml, quick_parse
+from provisioning.formats.settings import Problem, QuickKey, Setting, SettingsFile, unique_values
+from provisioning.formats.xml_reading import children, line_of, parse_rooted, quick_parse
 
 _ROOT = "Parameter"
 _USERS = ("user_list", "User")
@@ -23,11 +22,7 @@ _LINE = "Line"
 
 def read(content: bytes, path: str) -> SettingsFile:
     """Read a file; see :class:`Format`."""
-    root = parse_xml(content, path)
-    if root.tag != _ROOT:
-        raise FormatError(
-            Position(path, line_of(root)), f"root element {root.tag!s}, expected {_ROOT}"
-        )
+    root = parse_rooted(content, path, _ROOT)
     settings: list[Setting] = []
     problems: list[Problem] = []
     for element, name, value in _pairs(root, children):
@@ -38,17 +33,13 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), tuple(problems))
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly; see :class:`Format`."""
-    root = quick_parse(content)
-    if root is None or root.tag != _ROOT:
+    root = quick_parse(content, _ROOT)
+    if root is None:
         return None
-    values: dict[Key, str] = {}
-    count = 0
-    for _, name, value in _pairs(root, list):
-        values[name, None] = value
-        count += 1
-    return None if ("", None) in values or len(values) != count else values
+    values = unique_values([(name, value) for _, name, value in _pairs(root, list)])
+    return None if values is None or "" in values else values
 
 
 def _pairs(root: Any, inside: Callable[[Any], Iterable[Any]]) -> Iterator[tuple[Any, str, str]]:

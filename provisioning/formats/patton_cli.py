@@ -15,7 +15,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from provisioning.formats.format import Format
-from provisioning.formats.settings import Key, Problem, Setting, SettingsFile, decode
+from provisioning.formats.settings import (
+    Problem,
+    QuickKey,
+    Setting,
+    SettingsFile,
+    decode,
+    unique_values,
+)
 from provisioning.formats.value_rule import ValueRule
 
 COMMANDS = (
@@ -146,7 +153,7 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, settings, (), tuple(problems))
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly; see :class:`Format`."""
     try:
         text = content.decode()
@@ -154,9 +161,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
         return None
     problems: list[Problem] = []
     pairs = [pair for line in _lines(text, problems) for pair in line.settings()]
-    values: dict[Key, str] = {(name, None): value for name, value in pairs}
-    odd = problems or not text.endswith("\n") or len(values) != len(pairs)
-    return None if odd else values
+    return unique_values(None if problems or not text.endswith("\n") else pairs)
 
 
 def mask(content: str, keys: Collection[str]) -> str:

@@ -6,7 +6,7 @@ listed, so that a file can be judged and a finding can point at ``file:line``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,29 @@ MAX_FILE_BYTES = 4 * 1024 * 1024
 
 Key = tuple[str, int | None]
 """Name and index of a setting."""
+
+QuickKey = str | Key
+"""The same where time counts: the name alone when there is no index."""
+
+
+def quick_key(key: Key) -> QuickKey:
+    """How a quick scan names a setting."""
+    return key[0] if key[1] is None else key
+
+
+def unique_values(pairs: Sequence[tuple[str, str]] | None) -> dict[QuickKey, str] | None:
+    """What a quick scan gives for names and values that it found.
+
+    Args:
+        pairs: in any order; None for something odd.
+
+    Returns:
+        Values by name; None for something odd, and a name that stands twice is odd.
+    """
+    if pairs is None:
+        return None
+    values: dict[QuickKey, str] = dict(pairs)
+    return values if len(values) == len(pairs) else None
 
 
 class Setting(NamedTuple):

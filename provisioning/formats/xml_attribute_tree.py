@@ -9,16 +9,28 @@ is ``account[0].username`` and ``account[0].host_primary.port``.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from lxml import etree
 
-from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
-from provisioning.formats.xml_reading import children, line_of, parse_xml, quick_parse, text_of
+from provisioning.formats.settings import (
+    Problem,
+    QuickKey,
+    Setting,
+    SettingsFile,
+    unique_values,
+)
+from provisioning.formats.xml_reading import (
+    children,
+    is_blank,
+    line_of,
+    parse_rooted,
+    quick_parse,
+    text_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +64,7 @@ class _Tree:
 
     def read(self, content: bytes, path: str) -> SettingsFile:
         """Read a file; see :class:`Format`."""
-        root = parse_xml(content, path)
-        if root.tag != self._tree.root:
-            raise FormatError(
-                Position(path, line_of(root)),
-                f"root element {root.tag!s}, expected {self._tree.root}",
-            )
+        root = parse_rooted(content, path, self._tree.root)
         settings: list[Setting] = []
         problems: list[Problem] = []
         self._walk(root, "", path, settings, problems)
@@ -80,29 +87,23 @@ class _Tree:
             settings.extend(Setting(name, None, value, line, (), path) for name, value in pairs)
             self._walk(element, inner, path, settings, problems)
 
-    def scan(self, content: bytes) -> dict[Key, str] | None:
+    def scan(self, content: bytes) -> dict[QuickKey, str] | None:
         """Read nothing but the values, quickly; see :class:`Format`."""
-        root = quick_parse(content)
-        if root is None or root.tag != self._tree.root:
-            return None
-        values: dict[Key, str] = {}
-        count = 0
-        for pair in self._all(root, ""):
-            if pair is None:
-                return None
-            values[pair[0], None] = pair[1]
-            count += 1
-        return values if len(values) == count else None
+        root = quick_parse(content, self._tree.root)
+        found: list[tuple[str, str]] = []
+        fine = root is not None and self._gather(root, "", found)
+        return unique_values(found) if fine else None
 
-    def _all(self, parent: ET.Element, above: str) -> Iterator[tuple[str, str] | None]:
-        if (parent.text or "").strip():
-            yield None
+    def _gather(self, parent: ET.Element, above: str, found: list[tuple[str, str]]) -> bool:
+        """Collect names and values below an element; False for text where none belongs."""
+        if not is_blank(parent.text):
+            return False
         for element in parent:
-            if (element.tail or "").strip():
-                yield None
             pairs, inner = self._pairs(element.tag, element.attrib, above)
-            yield from pairs
-            yield from self._all(element, inner)
+            found += pairs
+            if not (is_blank(element.tail) and self._gather(element, inner, found)):
+                return False
+        return True
 
     def _pairs(
         self, tag: str, attributes: Mapping[str, str], above: str

@@ -12,7 +12,13 @@ from collections.abc import Collection
 from typing import cast
 
 from provisioning.formats.format import Format
-from provisioning.formats.settings import Key, Problem, Setting, SettingsFile, sorted_problems
+from provisioning.formats.settings import (
+    Problem,
+    QuickKey,
+    Setting,
+    SettingsFile,
+    sorted_problems,
+)
 from provisioning.formats.xml_reading import line_of, parse_xml, quick_parse, text_of
 
 _MASTER = "APPLICATION"
@@ -52,7 +58,7 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), sorted_problems(problems))
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly.
 
     Args:
@@ -65,7 +71,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
     root = quick_parse(content)
     if root is None or root.tag == _MASTER:
         return None
-    values: dict[Key, str] = {}
+    values: dict[QuickKey, str] = {}
     count = 0
     for element in root.iter():
         text, tail = element.text, element.tail
@@ -75,7 +81,7 @@ def scan(content: bytes) -> dict[Key, str] | None:
         for name, value in attributes.items():
             if "." not in name:
                 return None
-            values[name, None] = value
+            values[name] = value
         count += len(attributes)
     return values if len(values) == count else None
 

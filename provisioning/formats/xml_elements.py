@@ -16,7 +16,7 @@ from lxml import etree
 
 from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
+from provisioning.formats.settings import FormatError, Problem, QuickKey, Setting, SettingsFile
 from provisioning.formats.xml_reading import (
     children,
     line_of,
@@ -62,7 +62,7 @@ def read(content: bytes, path: str) -> SettingsFile:
     return SettingsFile(path, tuple(settings), (), tuple(problems))
 
 
-def scan(content: bytes) -> dict[Key, str] | None:
+def scan(content: bytes) -> dict[QuickKey, str] | None:
     """Read nothing but the values, quickly.
 
     Args:
@@ -72,10 +72,10 @@ def scan(content: bytes) -> dict[Key, str] | None:
         The same as ``read(content, path).values``; None when the file cannot be read or holds
         anything odd, which :func:`read` then tells.
     """
-    root = quick_parse(content)
-    if root is None or root.tag != _ROOT:
+    root = quick_parse(content, _ROOT)
+    if root is None:
         return None
-    values: dict[Key, str] = {}
+    values: dict[QuickKey, str] = {}
     count = 0
     for section in root:
         if section.tag not in _SECTIONS:
@@ -83,18 +83,17 @@ def scan(content: bytes) -> dict[Key, str] | None:
         for element in section:
             if len(element):
                 return None
-            tag, attributes = element.tag, element.attrib
-            index = None
-            if "idx" in attributes:
-                index = _index(attributes["idx"])
-                if index is None:
-                    return None
-            values[tag, index] = element.text or ""
+            tag, number = element.tag, element.get("idx")
+            index = None if number is None else _index(number)
+            if index is None and number is not None:
+                return None
+            values[tag if index is None else (tag, index)] = element.text or ""
             count += 1
             if tag == _KEY:
-                for name in attributes:
+                for name, value in element.items():
                     if name not in _ATTRIBUTES:
-                        values[f"{_KEY}@{name}", index] = attributes[name]
+                        further = f"{_KEY}@{name}"
+                        values[further if index is None else (further, index)] = value
                         count += 1
     return values if len(values) == count else None
 

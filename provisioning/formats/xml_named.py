@@ -9,16 +9,30 @@ are the same for all. Two ways are known: the name in an attribute
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from lxml import etree
 
-from provisioning.errors import Position
 from provisioning.formats.format import Format
-from provisioning.formats.settings import FormatError, Key, Problem, Setting, SettingsFile
-from provisioning.formats.xml_reading import children, line_of, parse_xml, quick_parse, text_of
+from provisioning.formats.settings import (
+    Problem,
+    QuickKey,
+    Setting,
+    SettingsFile,
+    unique_values,
+)
+from provisioning.formats.xml_reading import (
+    children,
+    is_blank,
+    line_of,
+    local_name,
+    parse_rooted,
+    parse_xml,
+    quick_parse,
+    text_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +78,7 @@ class _Named:
 
     def read(self, content: bytes, path: str) -> SettingsFile:
         """Read a file; see :class:`Format`."""
-        root = parse_xml(content, path)
-        tag = self._local(str(root.tag))
-        if tag != self._syntax.root:
-            raise FormatError(
-                Position(path, line_of(root)), f"root element {tag}, expected {self._syntax.root}"
-            )
+        root = parse_rooted(content, path, self._syntax.root, self._syntax.namespace)
         settings: list[Setting] = []
         problems: list[Problem] = []
         self._walk(root, "", path, settings, problems)
@@ -85,71 +94,68 @@ class _Named:
     ) -> None:
         for element in children(parent):
             line = line_of(element)
-            tag = self._local(str(element.tag))
-            if tag in self._syntax.ignored or (tag == self._syntax.id_tag and above):
+            tag = local_name(str(element.tag), self._syntax.namespace)
+            if self._is_no_setting(tag, above):
                 continue
-            inner = children(element)
-            name = self._name(tag, _attributes(element), above)
-            if self._syntax.id_tag and (found := element.findtext(self._syntax.id_tag)):
-                name = f"{name}[{found}]"
-            if inner:
+            name = self._name(element, tag, above)
+            if children(element):
                 if text_of(element).strip():
                     problems.append(Problem(line, f"text between the elements of {tag}"))
                 self._walk(element, name, path, settings, problems)
             elif not name:
                 problems.append(Problem(line, f"{tag} has no {self._syntax.name}"))
             else:
-                value = self._value(_attributes(element), text_of(element))
+                value = self._value(element, text_of(element))
                 settings.append(Setting(name, None, value, line, (), path))
 
-    def scan(self, content: bytes) -> dict[Key, str] | None:
+    def scan(self, content: bytes) -> dict[QuickKey, str] | None:
         """Read nothing but the values, quickly; see :class:`Format`."""
-        root = quick_parse(content)
-        if root is None or self._local(root.tag) != self._syntax.root:
+        root = quick_parse(content, self._syntax.root, self._syntax.namespace)
+        if root is None:
             return None
-        values: dict[Key, str] = {}
-        count = 0
-        for pair in self._leaves(root, ""):
-            if pair is None:
-                return None
-            values[pair[0], None] = pair[1]
-            count += 1
-        return values if len(values) == count else None
+        pairs: list[tuple[str, str]] = []
+        return unique_values(pairs) if self._gather(root, "", pairs) else None
 
-    def _leaves(self, parent: ET.Element, above: str) -> Iterator[tuple[str, str] | None]:
+    def _gather(self, parent: ET.Element, above: str, pairs: list[tuple[str, str]]) -> bool:
+        """Collect names and values below an element; False for something odd."""
+        namespace = self._syntax.namespace
         for element in parent:
-            tag = self._local(element.tag)
-            if tag in self._syntax.ignored or (tag == self._syntax.id_tag and above):
+            tag = local_name(element.tag, namespace) if namespace else element.tag
+            if self._is_no_setting(tag, above):
                 continue
-            name = self._name(tag, element.attrib, above)
-            if self._syntax.id_tag and (found := element.findtext(self._syntax.id_tag)):
-                name = f"{name}[{found}]"
+            name = self._name(element, tag, above)
             if len(element):
-                if (element.text or "").strip() or any((e.tail or "").strip() for e in element):
-                    yield None
-                yield from self._leaves(element, name)
+                if not (is_blank(element.text) and all(is_blank(e.tail) for e in element)):
+                    return False
+                if not self._gather(element, name, pairs):
+                    return False
             elif name:
-                yield name, self._value(element.attrib, element.text or "")
+                pairs.append((name, self._value(element, element.text or "")))
             else:
-                yield None
+                return False
+        return True
 
-    def _name(self, tag: str, attributes: dict[str, str], above: str) -> str:
+    def _is_no_setting(self, tag: str, above: str) -> bool:
+        return tag in self._syntax.ignored or (tag == self._syntax.id_tag and above != "")
+
+    def _name(self, element: ET.Element | etree._Element, tag: str, above: str) -> str:
         syntax = self._syntax
-        if syntax.name and syntax.name in attributes:
-            name = attributes[syntax.name]
-            return f"{name}[{attributes[syntax.index]}]" if syntax.index in attributes else name
-        if syntax.name and not syntax.nested:
-            return ""
-        if syntax.index and syntax.index in attributes:
-            tag = f"{tag}[{attributes[syntax.index]}]"
-        return f"{above}.{tag}" if syntax.nested and above else tag
+        name = element.get(syntax.name) if syntax.name else None
+        named = name is not None
+        if name is None:
+            if syntax.name and not syntax.nested:
+                return ""
+            name = tag
+        if syntax.index and (index := element.get(syntax.index)) is not None:
+            name = f"{name}[{index}]"
+        if above and syntax.nested and not named:
+            name = f"{above}.{name}"
+        if syntax.id_tag and (found := element.findtext(syntax.id_tag)):
+            name = f"{name}[{found}]"
+        return name
 
-    def _local(self, tag: str) -> str:
-        """The tag without the namespace."""
-        return tag.removeprefix(f"{{{self._syntax.namespace}}}") if self._syntax.namespace else tag
-
-    def _value(self, attributes: dict[str, str], text: str) -> str:
-        return attributes.get(self._syntax.value, "") if self._syntax.value else text
+    def _value(self, element: ET.Element | etree._Element, text: str) -> str:
+        return element.get(self._syntax.value, "") if self._syntax.value else text
 
     def mask(self, content: str, keys: Collection[str]) -> str:
         """Replace the values of some keys by ``***``; see :class:`Format`."""
@@ -170,7 +176,3 @@ class _Named:
             attribute = re.escape(self._syntax.value)
             return re.sub(rf"(\b{attribute}\s*=\s*)(?:\"[^\"]*\"|'[^']*')", r'\1"***"', line)
         return re.sub(r">[^<]+<", ">***<", line)
-
-
-def _attributes(element: etree._Element) -> dict[str, str]:
-    return {str(name): str(value) for name, value in element.items()}

@@ -49,7 +49,31 @@ def parse_xml(content: bytes, path: str) -> etree._Element:
     return root
 
 
-def quick_parse(content: bytes) -> ET.Element | None:
+def parse_rooted(content: bytes, path: str, tag: str, namespace: str = "") -> etree._Element:
+    """Parse a document that has a certain root element.
+
+    Args:
+        content: the file.
+        path: its name, for positions.
+        tag: of the root element.
+        namespace: that it may be in.
+
+    Raises:
+        FormatError: as :func:`parse_xml`, or another root element.
+    """
+    root = parse_xml(content, path)
+    found = local_name(str(root.tag), namespace)
+    if found != tag:
+        raise FormatError(Position(path, line_of(root)), f"root element {found}, expected {tag}")
+    return root
+
+
+def local_name(tag: str, namespace: str) -> str:
+    """A tag without a namespace that it may be in."""
+    return tag.removeprefix(f"{{{namespace}}}") if namespace else tag
+
+
+def quick_parse(content: bytes, tag: str = "", namespace: str = "") -> ET.Element | None:
     """Parse a document by a second, quicker parser, or say nothing but that it is odd.
 
     What was rendered is thereby read by two parsers that share no code: this one on every
@@ -57,13 +81,21 @@ def quick_parse(content: bytes) -> ET.Element | None:
 
     Args:
         content: the file; anything with a document type or a comment is odd.
+        tag: of the root element; empty for any, and another one is odd.
+        namespace: that it may be in.
     """
     if b"<!" in content or len(content) > MAX_FILE_BYTES:
         return None
     try:
-        return ET.fromstring(content)  # noqa: S314 - no <! means no DTD and no entities
+        root = ET.fromstring(content)  # noqa: S314 - no <! means no DTD and no entities
     except ET.ParseError:
         return None
+    return root if tag in {"", local_name(root.tag, namespace)} else None
+
+
+def is_blank(text: str | None) -> bool:
+    """Whether there is no text but white space."""
+    return not text or text.isspace()
 
 
 def children(element: etree._Element) -> list[etree._Element]:

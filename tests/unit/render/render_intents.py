@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from provisioning.address import Mac
 from provisioning.device_profile import ProfileSet
 from provisioning.feature import Feature, Reach
 from provisioning.formats.registry import rule_of
+from provisioning.formats.settings import Key, QuickKey, quick_key
 from provisioning.formats.value_rule import why_unfit
 from provisioning.intent import (
     AccountIntent,
@@ -32,6 +34,11 @@ KEYS = (
     LineKeyIntent(2, LineKeyKind.BLF, 1, "103", "Büro"),
     LineKeyIntent(3, LineKeyKind.SPEED_DIAL, 1, "104", "Kurz"),
 )
+
+
+def quickly(values: Mapping[Key, str]) -> dict[QuickKey, str]:
+    """What a reader says, as the quick scan says it."""
+    return {quick_key(key): value for key, value in values.items()}
 
 
 def account(index: int = 1, **changes: object) -> AccountIntent:

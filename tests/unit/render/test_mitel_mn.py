@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from render_intents import quickly
 
 from provisioning.formats.registry import format_named
 from provisioning.formats.settings import FormatError
@@ -24,7 +25,7 @@ FILE = """<Parameter Model="5330e">
 def test_users_are_called_by_place_and_keys_by_line():
     read = MN.read(FILE.encode(), "x.cfg")
     assert (read.problems, read.duplicates) == ((), [])
-    assert read.values == MN.scan(FILE.encode())
+    assert quickly(read.values) == MN.scan(FILE.encode())
     assert read.values["user[1].ID", None] == "anna"
     assert read.values["user[2].State", None] == "0"
     assert read.values["key[2].Des", None] == "a & b"

@@ -12,6 +12,7 @@ from render_intents import (
     any_key,
     diverting,
     intent,
+    quickly,
     representatives,
 )
 
@@ -270,7 +271,8 @@ def test_find_says_who_sets_a_key():
 def quick_and_full(profile, files, mac):
     """One set of files read both ways."""
     dialect = load_dialect(profile.render.dialect, profile.render.format)
-    values = [dialect.format.read(content, path).values for path, content in files.items()]
+    read = [dialect.format.read(content, path).values for path, content in files.items()]
+    values = [quickly(one) for one in read]
     if profile.boot.precedence == "first":
         values.reverse()
     return read_back_values(values, profile, mac, dialect), read_back(files, profile, mac)
