@@ -123,8 +123,10 @@ def _differences(path: str, wanted: object, got: object) -> Iterator[tuple[str, 
         for item in fields(wanted):
             if item.name in _UNNAMED and not path:
                 continue
-            inner = f"{path}.{item.name}" if path else item.name
-            yield from _differences(inner, getattr(wanted, item.name), getattr(got, item.name))
+            ours, theirs = getattr(wanted, item.name), getattr(got, item.name)
+            if ours is not theirs and ours != theirs:
+                inner = f"{path}.{item.name}" if path else item.name
+                yield from _differences(inner, ours, theirs)
     else:
         yield path, _show(wanted), _show(got)
 

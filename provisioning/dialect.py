@@ -181,7 +181,7 @@ class Dialect:
             by_account = [bound.account(n) for n in range(1, accounts + 1)]
             places = key_places(profile.quirks, line_keys)
             by_key = [
-                bound.line_key(p, *(places[p - 1] if places else ()))
+                bound.line_key(p, *(places[p - 1][:2] if places else ()))
                 for p in range(1, line_keys + 1)
             ]
             by_module = [

@@ -20,6 +20,8 @@ from provisioning.intent import (
     HandsetIntent,
     LineKeyIntent,
     LineKeyKind,
+    LocaleIntent,
+    ProvisioningIntent,
 )
 from provisioning.profile_model import Profile
 from provisioning.secret import Secret
@@ -68,31 +70,41 @@ def _complaints(intent: HandsetIntent, profile: Profile, rule: ValueRule) -> Ite
         for part, reason in _account(account, rule):
             yield f"accounts[{account.index}]{part}", reason
     yield from _line_keys(intent, rule)
-    if not _is_host(intent.locale.ntp_server):
-        yield "locale.ntp_server", _NO_HOST
-    yield from _texts(
-        rule,
-        ("locale.language", intent.locale.language),
-        ("locale.tone_country", intent.locale.tone_country),
-        ("locale.time_zone", intent.locale.time_zone),
-        ("provisioning.url", intent.provisioning.url),
-    )
-    if not _URL.fullmatch(intent.provisioning.url) or intent.provisioning.url.endswith("/"):
-        reason = "expected an http, https or tftp URL without a trailing slash"
-        yield "provisioning.url", reason
-    yield from _texts(
-        rule,
-        ("provisioning.user", intent.provisioning.user),
-        ("provisioning.password", intent.provisioning.password.reveal()),
-    )
-    if intent.provisioning.password and not intent.provisioning.user:
-        yield "provisioning.user", "is empty, but there is a password"
+    yield from _of_the_site(intent.locale, intent.provisioning, rule)
     vlan = intent.vlan
     if vlan is not None and not (1 <= vlan.vlan_id <= 4094 and 0 <= vlan.priority <= 7):
         yield "vlan", "expected an id from 1 to 4094 and a priority from 0 to 7"
-    if intent.provisioning.resync_interval_s < 0:
-        yield "provisioning.resync_interval_s", "expected 0 or more seconds"
     yield from _admin_password(intent.admin_password, profile, rule)
+
+
+@lru_cache(maxsize=256)
+def _of_the_site(
+    locale: LocaleIntent, provisioning: ProvisioningIntent, rule: ValueRule
+) -> tuple[Complaint, ...]:
+    """Complaints of what the handsets of a site have in common, judged once for all of them."""
+    complaints: list[Complaint] = []
+    if not _is_host(locale.ntp_server):
+        complaints.append(("locale.ntp_server", _NO_HOST))
+    complaints += _texts(
+        rule,
+        ("locale.language", locale.language),
+        ("locale.tone_country", locale.tone_country),
+        ("locale.time_zone", locale.time_zone),
+        ("provisioning.url", provisioning.url),
+    )
+    if not _URL.fullmatch(provisioning.url) or provisioning.url.endswith("/"):
+        reason = "expected an http, https or tftp URL without a trailing slash"
+        complaints.append(("provisioning.url", reason))
+    complaints += _texts(
+        rule,
+        ("provisioning.user", provisioning.user),
+        ("provisioning.password", provisioning.password.reveal()),
+    )
+    if provisioning.password and not provisioning.user:
+        complaints.append(("provisioning.user", "is empty, but there is a password"))
+    if provisioning.resync_interval_s < 0:
+        complaints.append(("provisioning.resync_interval_s", "expected 0 or more seconds"))
+    return tuple(complaints)
 
 
 def _account(account: AccountIntent, rule: ValueRule) -> Iterator[Complaint]:

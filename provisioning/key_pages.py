@@ -8,14 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from provisioning.errors import UsageError
 
 QUIRK = "key_pages"
 
 
-def key_places(quirks: Mapping[str, str], line_keys: int) -> tuple[tuple[str, int], ...]:
-    """The page of every key and its place there, from 1.
+class KeyPlace(NamedTuple):
+    """Where one key stands.
+
+    Attributes:
+        page: its page.
+        place: on that page, from 1.
+        last: the last one of its page.
+    """
+
+    page: str
+    place: int
+    last: bool
+
+
+def key_places(quirks: Mapping[str, str], line_keys: int) -> tuple[KeyPlace, ...]:
+    """The page of every key and its place there.
 
     Args:
         quirks: of the profile.
@@ -31,13 +46,14 @@ def key_places(quirks: Mapping[str, str], line_keys: int) -> tuple[tuple[str, in
 
 
 @lru_cache(maxsize=256)
-def _places(text: str, line_keys: int) -> tuple[tuple[str, int], ...]:
-    places: list[tuple[str, int]] = []
+def _places(text: str, line_keys: int) -> tuple[KeyPlace, ...]:
+    places: list[KeyPlace] = []
     for part in filter(None, map(str.strip, text.split(","))):
         page, _, size = part.rpartition(":")
         if not (page and size.strip().isdecimal()):
             raise UsageError(f"quirk {QUIRK}: {part!r} is not a page and its number of keys")
-        places += [(page.strip(), place) for place in range(1, int(size) + 1)]
+        count = int(size)
+        places += [KeyPlace(page.strip(), n, n == count) for n in range(1, count + 1)]
     if len(places) != line_keys:
         raise UsageError(
             f"quirk {QUIRK}: the pages hold {len(places)} keys, limits.line_keys says {line_keys}"

@@ -384,8 +384,7 @@ class _Fit:
                 self.lose(path, wanted, "", f"the vendor's table of {table} does not hold it")
             return ""
         # Two neutral names may share one vendor word; the first of them comes back.
-        word = words[wanted]
-        first = next(name for name, other in words.items() if other == word)
+        first = _first_of(words[wanted], words)
         if first != wanted:
             self.lose(path, wanted, first, "the vendor has one word for both")
         return first
@@ -408,6 +407,13 @@ class _Fit:
     def lose(self, path: str, wanted: str, got: str, reason: str) -> None:
         """Note a loss."""
         self.losses.append(Loss(path, str(wanted), str(got), reason))
+
+
+def _first_of(word: object, words: Mapping[str, object]) -> str:
+    for name, other in words.items():  # a generator costs more than the whole loop
+        if other is word or other == word:
+            return name
+    raise KeyError(word)
 
 
 def _nearest(value: int, step: int) -> int:

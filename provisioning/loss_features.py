@@ -95,6 +95,8 @@ class FeatureFit:
 
     def lamp(self, lamp: LampPolicyIntent) -> LampPolicyIntent:
         """Fit icon and tone."""
+        if lamp.icon is None and lamp.stutter_tone is None:
+            return lamp
         changes = {
             wish.name: self._wish(getattr(lamp, wish.name), f"lamp.{wish.name}", wish)
             for wish in _LAMP

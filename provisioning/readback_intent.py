@@ -1,15 +1,18 @@
 """Turns the fields that the read-back map found into an intent.
 
-A field that nobody read is what nothing says: no diversion, no codecs, no wish.
+A field that nobody read is what nothing says: no diversion, no codecs, no wish. Parts that
+hardly differ between handsets are made once for the same words; secrets never are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from provisioning.address import Mac
 from provisioning.intent import (
     NO_CALL_POLICY,
+    NO_DIVERTS,
     NO_MEDIA,
     AccountIntent,
     CallPolicyIntent,
@@ -34,6 +37,9 @@ from provisioning.readback_map import LINE_KEY_SWITCH
 from provisioning.secret import Secret
 
 _NO_DIVERT = DivertIntent()
+_LAMP = ("on_message", "on_missed_call", "mwi_icon", "stutter_tone")
+_LOCALE = ("language", "tone_country", "time_zone", "ntp_server")
+_CALLS = ("call_waiting", "feature_key_sync", "diversion_header")
 
 
 def handset_of(
@@ -58,18 +64,8 @@ def handset_of(
         model=model,
         accounts=tuple(accounts),
         line_keys=tuple(line_keys),
-        lamp=LampPolicyIntent(
-            on_message=scope.get("on_message") == "true",
-            on_missed_call=scope.get("on_missed_call") == "true",
-            icon=_flag(scope, "mwi_icon"),
-            stutter_tone=_flag(scope, "stutter_tone"),
-        ),
-        locale=LocaleIntent(
-            language=scope.get("language", ""),
-            tone_country=scope.get("tone_country", ""),
-            time_zone=scope.get("time_zone", ""),
-            ntp_server=scope.get("ntp_server", ""),
-        ),
+        lamp=_lamp(*map(scope.get, _LAMP)),
+        locale=_locale(*(scope.get(name, "") for name in _LOCALE)),
         provisioning=ProvisioningIntent(
             url=scope.get("url", ""),
             resync_interval_s=_number(scope, "resync_interval_s"),
@@ -77,16 +73,28 @@ def handset_of(
             password=Secret(scope.get("provisioning_password", "")),
         ),
         admin_password=Secret(scope.get("admin_password", "")),
-        calls=_calls(scope),
+        calls=_calls(*map(scope.get, _CALLS)),
         vlan=_vlan(scope),
     )
 
 
-def _calls(scope: Mapping[str, str]) -> CallPolicyIntent:
-    header = scope.get("diversion_header")
+@lru_cache(maxsize=256)
+def _lamp(
+    on_message: str | None, on_missed_call: str | None, icon: str | None, stutter_tone: str | None
+) -> LampPolicyIntent:
+    return LampPolicyIntent(
+        on_message == "true", on_missed_call == "true", _flag(icon), _flag(stutter_tone)
+    )
+
+
+_locale = lru_cache(maxsize=256)(LocaleIntent)
+
+
+@lru_cache(maxsize=256)
+def _calls(waiting: str | None, sync: str | None, header: str | None) -> CallPolicyIntent:
     calls = CallPolicyIntent(
-        call_waiting=_flag(scope, "call_waiting"),
-        feature_key_sync=_flag(scope, "feature_key_sync"),
+        call_waiting=_flag(waiting),
+        feature_key_sync=_flag(sync),
         diversion_header=DiversionHeader(header) if header else None,
     )
     return NO_CALL_POLICY if calls == NO_CALL_POLICY else calls
@@ -136,24 +144,28 @@ def account_of(
         domain=domain,
         registrar_host=scope.get("registrar_host", "").strip("[]"),
         registrar_port=_number(scope, "registrar_port"),
-        transport=SipTransport(scope.get("transport") or "udp"),
+        transport=_transport(scope.get("transport") or "udp"),
         register_expires_s=_number(scope, "register_expires_s"),
         voicemail_number=scope.get("voicemail_number", ""),
-        mwi=MwiIntent(
-            mode=MwiMode(scope.get("mwi_mode") or "off"),
-            expires_s=_number(scope, "mwi_expires_s"),
-            mailbox_uri=None if uri == f"sip:{user}@{domain}" else uri,
+        mwi=_mwi(
+            scope.get("mwi_mode") or "off",
+            _number(scope, "mwi_expires_s"),
+            None if uri == f"sip:{user}@{domain}" else uri,
         ),
-        diverts=DivertsIntent(
-            always=_divert(scope, "always"),
-            busy=_divert(scope, "busy"),
-            no_answer=_divert(scope, "no_answer"),
-        ),
+        diverts=_diverts(scope),
         outbound_proxy_host=scope.get("outbound_proxy_host", "").strip("[]"),
         outbound_proxy_port=_number(scope, "outbound_proxy_port"),
         media=_media(scope, codec_fields),
-        dnd=_flag(scope, "dnd"),
+        dnd=_flag(scope.get("dnd")),
     )
+
+
+_transport = lru_cache(maxsize=16)(SipTransport)
+
+
+@lru_cache(maxsize=1024)
+def _mwi(mode: str, expires_s: int, mailbox_uri: str | None) -> MwiIntent:
+    return MwiIntent(MwiMode(mode), expires_s, mailbox_uri)
 
 
 def _media(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> MediaIntent:
@@ -189,6 +201,11 @@ def _codecs(scope: Mapping[str, str], codec_fields: tuple[str, ...]) -> tuple[st
     return tuple(dict.fromkeys(name for _, name in sorted(ranked)))
 
 
+def _diverts(scope: Mapping[str, str]) -> DivertsIntent:
+    diverts = [_divert(scope, which) for which in ("always", "busy", "no_answer")]
+    return DivertsIntent(*diverts) if any(one.enabled for one in diverts) else NO_DIVERTS
+
+
 def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
     if scope.get(f"{which}_enabled") != "true":
         return _NO_DIVERT
@@ -199,9 +216,8 @@ def _divert(scope: Mapping[str, str], which: str) -> DivertIntent:
     )
 
 
-def _flag(scope: Mapping[str, str], name: str) -> bool | None:
+def _flag(word: str | None) -> bool | None:
     """True, False, or None where the files say nothing."""
-    word = scope.get(name)
     return word == "true" if word in {"true", "false"} else None
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
-from provisioning.key_pages import key_places
+from provisioning.key_pages import KeyPlace, key_places
 from provisioning.loss_features import Tables
 from provisioning.profile_model import Profile
+
+_POSITION = attrgetter("position")
 
 CONTEXT_NAMES = frozenset(
     {"intent", "profile", "tables", "slots", "key_slots", "module_slots", "files"}
@@ -38,6 +42,7 @@ class KeySlot(NamedTuple):
         number: counts the used keys of its kind from 1.
         page: where the files count keys by pages, its page; else empty.
         place: on that page, from 1; else 0.
+        last: it is the last one of its page.
     """
 
     position: int
@@ -46,6 +51,7 @@ class KeySlot(NamedTuple):
     number: int
     page: str = ""
     place: int = 0
+    last: bool = False
 
 
 class ModuleSlot(NamedTuple):
@@ -82,22 +88,19 @@ def template_context(
         the expansion modules that are plugged in) and ``files`` (names of the set).
     """
     accounts = {account.index: account for account in intent.accounts}
-    keys = {key.position: key for key in intent.line_keys}
-    counts: dict[str, int] = {}
-    key_slots = []
     if files is None:
         files = [profile.file_path(file, intent.mac) for file in profile.render.files]
     limits = profile.limits
-    own = limits.line_keys
-    places = key_places(profile.quirks, own)
-    for position in range(1, own + intent.expansion_modules * limits.module_keys + 1):
-        key = keys.get(position)
-        number = 0
-        if key is not None:
+    own, further = limits.line_keys, intent.expansion_modules * limits.module_keys
+    key_slots = list(_empty_slots(own + further, key_places(profile.quirks, own)))
+    counts: dict[str, int] = {}
+    for key in sorted(intent.line_keys, key=_POSITION):
+        if 1 <= key.position <= len(key_slots):
             number = counts[key.kind] = counts.get(key.kind, 0) + 1
-        account = accounts.get(key.account) if key else None
-        page, place = places[position - 1] if position <= len(places) else ("", 0)
-        key_slots.append(KeySlot(position, key, account, number, page, place))
+            empty = key_slots[key.position - 1]
+            key_slots[key.position - 1] = KeySlot(
+                key.position, key, accounts.get(key.account), number, *empty[4:]
+            )
     return {
         "intent": intent,
         "profile": profile,
@@ -110,6 +113,16 @@ def template_context(
         ],
         "files": files,
     }
+
+
+@lru_cache(maxsize=1024)
+def _empty_slots(count: int, places: tuple[KeyPlace, ...]) -> tuple[KeySlot, ...]:
+    """Key positions before anything is put on them; the same for all handsets of a model."""
+    slots = []
+    for position in range(1, count + 1):
+        where = places[position - 1] if position <= len(places) else ("", 0, False)
+        slots.append(KeySlot(position, None, None, 0, *where))
+    return tuple(slots)
 
 
 def _module_place(number: int, keys: int) -> tuple[int, int]:

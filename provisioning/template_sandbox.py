@@ -61,6 +61,10 @@ class TableSet(dict[str, dict[str, object]]):
             raise AttributeError(name) from None
 
 
+_PLAIN = frozenset({dict, TableSet})
+"""Mappings of plain data; Jinja2 looks for an attribute of them first and for an entry then."""
+
+
 class RecordGenerator(CodeGenerator):
     """Compiles templates as Jinja2 does, but for attributes of records and plain words."""
 
@@ -116,6 +120,6 @@ class RecordSandbox(ImmutableSandboxedEnvironment):
         """Read an attribute: at once for a record, else by the sandbox's rules."""
         if type(obj) in self.held.get(attribute, ()):
             return getattr(obj, attribute)
-        if type(obj) is TableSet and attribute in obj:
+        if type(obj) in _PLAIN and attribute in obj and not hasattr(dict, attribute):
             return obj[attribute]
         return super().getattr(obj, attribute)

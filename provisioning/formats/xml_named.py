@@ -75,6 +75,7 @@ def xml_format(syntax: XmlSyntax) -> Format:
 class _Named:
     def __init__(self, syntax: XmlSyntax) -> None:
         self._syntax = syntax
+        self._skipped_inside = syntax.ignored | {syntax.id_tag}
 
     def read(self, content: bytes, path: str) -> SettingsFile:
         """Read a file; see :class:`Format`."""
@@ -95,7 +96,7 @@ class _Named:
         for element in children(parent):
             line = line_of(element)
             tag = local_name(str(element.tag), self._syntax.namespace)
-            if self._is_no_setting(tag, above):
+            if tag in self._skipped(above):
                 continue
             name = self._name(element, tag, above)
             if children(element):
@@ -105,7 +106,8 @@ class _Named:
             elif not name:
                 problems.append(Problem(line, f"{tag} has no {self._syntax.name}"))
             else:
-                value = self._value(element, text_of(element))
+                value = element.get(self._syntax.value, "") if self._syntax.value else None
+                value = text_of(element) if value is None else value
                 settings.append(Setting(name, None, value, line, (), path))
 
     def scan(self, content: bytes) -> dict[QuickKey, str] | None:
@@ -118,44 +120,43 @@ class _Named:
 
     def _gather(self, parent: ET.Element, above: str, pairs: list[tuple[str, str]]) -> bool:
         """Collect names and values below an element; False for something odd."""
-        namespace = self._syntax.namespace
+        namespace, value_in = self._syntax.namespace, self._syntax.value
+        skipped = self._skipped(above)
         for element in parent:
             tag = local_name(element.tag, namespace) if namespace else element.tag
-            if self._is_no_setting(tag, above):
+            if tag in skipped:
                 continue
             name = self._name(element, tag, above)
             if len(element):
-                if not (is_blank(element.text) and all(is_blank(e.tail) for e in element)):
-                    return False
-                if not self._gather(element, name, pairs):
+                inside = is_blank(element.text) and all(is_blank(e.tail) for e in element)
+                if not (inside and self._gather(element, name, pairs)):
                     return False
             elif name:
-                pairs.append((name, self._value(element, element.text or "")))
+                value = element.get(value_in, "") if value_in else element.text
+                pairs.append((name, value or ""))
             else:
                 return False
         return True
 
-    def _is_no_setting(self, tag: str, above: str) -> bool:
-        return tag in self._syntax.ignored or (tag == self._syntax.id_tag and above != "")
+    def _skipped(self, above: str) -> frozenset[str]:
+        """Tags that hold no settings; the tag that tells elements apart is one inside them."""
+        return self._skipped_inside if above else self._syntax.ignored
 
     def _name(self, element: ET.Element | etree._Element, tag: str, above: str) -> str:
-        syntax = self._syntax
-        name = element.get(syntax.name) if syntax.name else None
-        named = name is not None
-        if name is None:
-            if syntax.name and not syntax.nested:
-                return ""
-            name = tag
-        if syntax.index and (index := element.get(syntax.index)) is not None:
+        name = self._own_name(element, tag, above)
+        if self._syntax.index and (index := element.get(self._syntax.index)) is not None:
             name = f"{name}[{index}]"
-        if above and syntax.nested and not named:
-            name = f"{above}.{name}"
-        if syntax.id_tag and (found := element.findtext(syntax.id_tag)):
+        if self._syntax.id_tag and (found := element.findtext(self._syntax.id_tag)):
             name = f"{name}[{found}]"
         return name
 
-    def _value(self, element: ET.Element | etree._Element, text: str) -> str:
-        return element.get(self._syntax.value, "") if self._syntax.value else text
+    def _own_name(self, element: ET.Element | etree._Element, tag: str, above: str) -> str:
+        syntax = self._syntax
+        if syntax.name:
+            name = element.get(syntax.name)
+            if name is not None or not syntax.nested:
+                return name or ""
+        return f"{above}.{tag}" if above and syntax.nested else tag
 
     def mask(self, content: str, keys: Collection[str]) -> str:
         """Replace the values of some keys by ``***``; see :class:`Format`."""

@@ -11,10 +11,10 @@ from provisioning.key_pages import key_places
 def test_keys_are_laid_out_page_by_page():
     quirks = {"key_pages": "side[1]: 2, inner[1]: 1, inner[2]: 1"}
     assert key_places(quirks, 4) == (
-        ("side[1]", 1),
-        ("side[1]", 2),
-        ("inner[1]", 1),
-        ("inner[2]", 1),
+        ("side[1]", 1, False),
+        ("side[1]", 2, True),
+        ("inner[1]", 1, True),
+        ("inner[2]", 1, True),
     )
     assert key_places({}, 4) == ()
 
