@@ -72,6 +72,7 @@ def handset_facts(
         settings=told.settings,
         files=tuple(served),
         mailboxes=mailboxes_of(site, place.name),
+        also=also_shown(site, place.name),
         sensor=handset.lamp.name,
         own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities,
     )
@@ -148,4 +149,14 @@ def mailboxes_of(site: Site, name: str) -> dict[int, str]:
         owner = site.mailbox_owner(ref.user)
         if owner is not None:
             found[index] = owner.number
+    return found
+
+
+def also_shown(site: Site, name: str) -> dict[int, tuple[str, ...]]:
+    """Further mailboxes whose messages an account's lamp shows, as its user's mailbox says."""
+    found = {}
+    for index, ref in enumerate(site.handset(name).accounts, start=1):
+        mailbox = site.users[ref.user].mailbox
+        if mailbox is not None and mailbox.also_shows:
+            found[index] = mailbox.also_shows
     return found

@@ -93,6 +93,7 @@ class HandsetFacts:
         settings: lines of its files that bear on message waiting and diversion.
         files: names of the files it was served.
         mailboxes: mailbox number that each account watches, by account index.
+        also: further mailboxes whose counts are added to that, by account index.
         sensor: name of the lamp sensor, or empty when there is none.
         own_tap: whether packets are taken at its own port (when there is no wire capture).
     """
@@ -105,6 +106,7 @@ class HandsetFacts:
     settings: tuple[ConfigLine, ...] = ()
     files: tuple[str, ...] = ()
     mailboxes: Mapping[int, str] = field(default_factory=dict)
+    also: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     sensor: str = "virtual"
     own_tap: bool = True
 

@@ -24,6 +24,7 @@ class ProofKind(StrEnum):
     AUDIO = "audio"
     ABSENCE = "absence"
     CAPTURE = "capture"
+    ACT = "act"
 
 
 @dataclass(frozen=True, slots=True)

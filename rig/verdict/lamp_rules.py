@@ -106,6 +106,24 @@ def lamp_by_missed_call(case: LampCase) -> Found | None:
     return None
 
 
+def lamp_by_forwarding(case: LampCase) -> Found | None:
+    """The lamp was lit by the forwarding of calls at the phone itself."""
+    acts = [
+        a
+        for a in case.evidence.events(ActionDone, since=case.evidence.started_at)
+        if a.actor == case.handset.name and a.key == "forward_on"
+    ]
+    for edge in case.changes:
+        if not edge.state.lit or says(case, case.expectation.lamp, edge.at + CLOCK_SLACK_S):
+            continue
+        for act in acts:
+            if -CLOCK_SLACK_S <= edge.at - act.at <= FOLLOWS_S:
+                where = f"{act.actor} at {act.at:.3f} s"
+                switched = Proof(ProofKind.ACT, where, act.what, act.at)
+                return found(lamp_edge(edge), switched, *_last_word(case, edge))
+    return None
+
+
 def lamp_without_cause(case: LampCase) -> Found | None:
     """Lit, though nothing on the wire says so."""
     last = case.last_arrived
@@ -139,8 +157,10 @@ def _untold_edge(case: LampCase) -> LampSeen | None:
     if case.handset.intent.lamp.on_missed_call:
         return None
     for edge in case.changes:
-        told = says(case, case.expectation.lamp, edge.at + CLOCK_SLACK_S + edge.latency_s)
-        if edge.state.lit == told or case.ringing_at(edge.at) or _booting(case, edge.at):
+        lamp = case.expectation.lamp
+        told = says(case, lamp, edge.at + CLOCK_SLACK_S + edge.latency_s)
+        taken = says(case, lamp, edge.at, answered=True)
+        if edge.state.lit in {told, taken} or case.ringing_at(edge.at) or _booting(case, edge.at):
             continue
         return edge
     return None
@@ -176,13 +196,21 @@ def other_lamp_wrong(case: LampCase) -> Found | None:
     return None
 
 
-def says(case: LampCase, lamp: str, at: float) -> bool:
-    """Whether the wire has told a phone by an instant that a lamp must be lit."""
+def says(case: LampCase, lamp: str, at: float, *, answered: bool = False) -> bool:
+    """Whether the wire has told a phone by an instant that a lamp must be lit.
+
+    Args:
+        case: of the lamp.
+        lamp: ``message`` or ``account:N``.
+        at: instant.
+        answered: count a NOTIFY from the phone's answer on: until then it may still act on the
+            one before.
+    """
     accounts = [int(lamp.partition(":")[2])] if ":" in lamp else list(case.stories)
-    return any(_waiting(case, account, at) for account in accounts)
+    return any(_waiting(case, account, at, answered=answered) for account in accounts)
 
 
-def _waiting(case: LampCase, account: int, at: float) -> bool:
+def _waiting(case: LampCase, account: int, at: float, *, answered: bool) -> bool:
     story = case.stories.get(account)
     if story is None:
         return False
@@ -190,6 +218,8 @@ def _waiting(case: LampCase, account: int, at: float) -> bool:
     for notify in story.notifies:
         if notify.first.at > at:
             break
+        if answered and notify.answer is not None and notify.answer.at > at:
+            continue
         if notify.heeded:
             waiting = _voice(notify, before=waiting)
     return waiting

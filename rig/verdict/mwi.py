@@ -16,6 +16,7 @@ from rig.verdict.mwi_facts import (
     AccountStory,
     NotifyStory,
     account_story,
+    boxes_of,
     lamp_state,
     mailbox_truth,
     truths_around,
@@ -95,6 +96,11 @@ class LampCase:
         return seen | (set() if self.truth is None else {Source.MAILBOX_TRUTH})
 
     @property
+    def boxes(self) -> tuple[str, ...]:
+        """Mailboxes whose counts the account is told as one sum."""
+        return boxes_of(self.handset, self.account, self.expectation.mailbox)
+
+    @property
     def dark(self) -> bool:
         """The lamp should be lit and is off."""
         return self.expectation.lit and self.state is LampState.OFF
@@ -166,7 +172,7 @@ class LampCase:
         asked += [
             e.at
             for e in self.evidence.events(MailboxSeen)
-            if e.mailbox == self.expectation.mailbox and e.cause != "query"
+            if e.mailbox in self.boxes and e.cause != "query"
         ]
         asked += [e.at for e in self.evidence.events(ActionDone) if e.actor == "platform"]
         return any(start < at <= end + NEWS_SLACK_S for at in asked)
@@ -203,9 +209,7 @@ class LampCase:
         """Whether a NOTIFY agrees with the mailbox at the time it was sent."""
         if notify.summary is None:
             return True
-        truths = truths_around(
-            self.evidence, self.expectation.mailbox, notify.first.at, TRUTH_SLACK_S
-        )
+        truths = truths_around(self.evidence, self.boxes, notify.first.at, TRUTH_SLACK_S)
         return not truths or any(agrees(notify, truth) for truth in truths)
 
     def outdated(self, notify: NotifyStory) -> bool:
@@ -262,7 +266,11 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         edges=edges,
         changes=_changes(evidence, handset.name, expectation),
         trigger_at=_trigger_at(evidence, expectation),
-        truth=mailbox_truth(evidence, expectation.mailbox, expectation.until),
+        truth=mailbox_truth(
+            evidence,
+            boxes_of(handset, account, expectation.mailbox),
+            expectation.until,
+        ),
         missed_calls=_missed_calls(evidence, handset, expectation.since),
         rings=_rings(evidence, handset),
         unexpected_lamps=_unexpected_lamps(evidence, handset.name),

@@ -79,7 +79,29 @@ def _dialog(case: LampCase, notify: NotifyStory) -> Misaddress | None:
     own = request_of(notify.subscribe).from_.tag
     if request.to.tag != own:
         return f"To: {request.headers.get('To')}", phrase("other_tag", tag=own or "none")
+    opened = _opened(case, request)
+    if opened is not None and opened not in _tags_of_platform(case, request):
+        line = f"From: {request.headers.get('From')}"
+        return line, phrase("other_platform_tag", tag=opened)
     return None
+
+
+def _opened(case: LampCase, notify: Request) -> str | None:
+    """The platform's tag of the dialog that the SUBSCRIBE with this Call-ID opened."""
+    for subscribe in case.story.subscribes:
+        request = request_of(subscribe.seen)
+        if subscribe.granted and request.call_id == notify.call_id and request.to.tag is None:
+            return subscribe.to_tag
+    return None
+
+
+def _tags_of_platform(case: LampCase, notify: Request) -> set[str | None]:
+    """Tags of all who sent NOTIFYs with this Call-ID: more than one, where a proxy forks."""
+    return {
+        told.request.from_.tag
+        for told in case.story.notifies
+        if told.request.call_id == notify.call_id
+    }
 
 
 def _contact(case: LampCase, notify: NotifyStory) -> SipSeen | None:
@@ -88,6 +110,18 @@ def _contact(case: LampCase, notify: NotifyStory) -> SipSeen | None:
         return notify.subscribe
     before = [r for r in case.story.registers if r.at <= notify.first.at]
     return before[-1] if before else None
+
+
+def contact_source(case: LampCase, notify: NotifyStory) -> tuple[SipSeen, Address] | None:
+    """The request that told the platform where the phone is, and the address in its Contact."""
+    known = _contact(case, notify)
+    if known is None:
+        return None
+    try:
+        contacts = request_of(known).contacts
+    except ProtocolError:
+        return None
+    return (known, _address(contacts[0].uri)) if contacts else None
 
 
 def _request_uri(case: LampCase, notify: NotifyStory) -> Misaddress | None:

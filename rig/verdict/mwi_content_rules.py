@@ -5,14 +5,36 @@ Source: RFC 3842 section 5, RFC 3261 section 20.15 (Content-Type).
 
 from __future__ import annotations
 
+import re
+
 from rig.errors import ProtocolError
 from rig.sip.message_summary import MEDIA_TYPE
 from rig.sip.uri import Uri
 from rig.timeline import MailboxSeen, SipSeen
 from rig.verdict.mwi import LampCase
+from rig.verdict.mwi_facts import request_of
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
+
+_NEGATIVE = re.compile(
+    rb"^[A-Za-z-]+-Message[ \t]*:[ \t]*(?:-\d|\d+[ \t]*/[ \t]*-\d)[^\r\n]*", re.MULTILINE
+)
+"""A row of a message summary with a count below zero."""
+
+
+def body_altered(case: LampCase) -> Found | None:
+    """What arrived at the phone is not what the platform has sent."""
+    for notify in case.after:
+        if notify.altered is not None:
+            got = request_of(notify.altered).body.decode("utf-8", "replace")
+            text = ", ".join(line for line in got.split("\r\n") if line)
+            return found(
+                packet(notify.altered, f"arrived: {text or 'no body'}"),
+                packet(notify.first, f"sent: {summary_line(notify)}"),
+                sent=summary_line(notify),
+            )
+    return None
 
 
 def body_unreadable(case: LampCase) -> Found | None:
@@ -44,6 +66,16 @@ def body_malformed(case: LampCase) -> Found | None:
             fault = notify.faults[0]
             what = phrase("breaks", clause=fault.clause, fault=fault.text)
             return _malformed(notify.first, what, fault.text)
+    return None
+
+
+def count_negative(case: LampCase) -> Found | None:
+    """A count is below zero: an error code of the store, say, that was taken for a number."""
+    for notify in case.after:
+        written = _NEGATIVE.search(notify.request.body)
+        if written is not None:
+            line = written[0].decode("utf-8", "replace").strip()
+            return found(packet(notify.first, line), *mailbox(case.truth), line=line)
     return None
 
 

@@ -6,11 +6,13 @@ Covers: RFC 6665 (subscription and NOTIFY), RFC 3261 sections 12.2 (dialogs) and
 
 from __future__ import annotations
 
-from rig.timeline import MailboxSeen, SipSeen
+from rig.sip.message import Response
+from rig.timeline import SipSeen
 from rig.verdict.finding import Proof
-from rig.verdict.mwi import LampCase, agrees
-from rig.verdict.mwi_address import misaddressed
-from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, account_story, request_of
+from rig.verdict.mwi import LampCase
+from rig.verdict.mwi_address import contact_source, misaddressed
+from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, request_of
+from rig.verdict.mwi_lifecycle_rules import asked_other, refused_subscribe
 from rig.verdict.mwi_measure import NOTIFY_LIMIT_S
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import absence, mailbox, packet, summary_line
@@ -20,19 +22,20 @@ REFUSED_BODY = frozenset({400, 406, 415, 422, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
 
 
+REPEATED = 3
+"""So many answers to one NOTIFY, and it is no single loss."""
+
 UNANSWERED_S = 0.5
 """A request without an answer for so long (T1 of RFC 3261 section 17) is unanswered."""
 
 
 def subscribe_refused(case: LampCase) -> Found | None:
-    """The platform refused the subscription and nothing repaired it."""
-    stories = [s for s in case.story.subscribes if s.status not in {401, 407}]
-    if not case.deaf or not stories or case.after:
+    """The platform refused the subscription, and nothing repaired it."""
+    last = refused_subscribe(case)
+    if last is None or asked_other(case, last):
         return None
-    last = stories[-1]
-    if last.status is None or last.status < 300:
-        return None
-    return found(packet(last.seen, f"SUBSCRIBE answered {last.status}"), status=last.status)
+    answer = f"SUBSCRIBE answered {last.status}"
+    return found(packet(last.seen, answer), status=last.status or 0)
 
 
 def subscribe_unanswered(case: LampCase) -> Found | None:
@@ -100,38 +103,6 @@ def _lifecycle(notify: NotifyStory, what: Phrase) -> Found:
     return found(packet(notify.first, state), what=what)
 
 
-def told_somebody_else(case: LampCase) -> Found | None:
-    """The change of this mailbox was told to an account that does not watch it."""
-    if not case.untold or case.truth is None:
-        return None
-    for other in case.evidence.handsets.values():
-        for account in other.intent.accounts:
-            watched = other.mailboxes.get(account.index, "")
-            if watched == case.truth.mailbox:
-                continue
-            for notify in account_story(case.evidence, other, account.index).notifies:
-                if not case.in_window(notify) or not agrees(notify, case.truth):
-                    continue
-                if _moved(case, watched):
-                    continue
-                return found(
-                    packet(notify.first, summary_line(notify)),
-                    *mailbox(case.truth),
-                    mailbox=case.truth.mailbox,
-                    other=other.name,
-                    account=account.index,
-                )
-    return None
-
-
-def _moved(case: LampCase, number: str) -> bool:
-    """Whether another mailbox changed meanwhile, so that a NOTIFY about it is right."""
-    return any(
-        e.mailbox == number and e.cause != "query"
-        for e in case.evidence.events(MailboxSeen, since=case.expectation.since - 1.0)
-    )
-
-
 def notify_missing(case: LampCase) -> Found | None:
     """The mailbox changed, nobody was told."""
     if not case.untold or not case.expectation.notify:
@@ -141,7 +112,9 @@ def notify_missing(case: LampCase) -> Found | None:
         return None
     if case.false_light and case.missed_calls:
         return None
+    asked = [r for r in case.story.registers if r.at > truth.at and not r.retransmission]
     return found(
+        *(packet(r, "REGISTER, no NOTIFY follows") for r in asked[-1:]),
         *mailbox(truth),
         absence(f"NOTIFY message-summary after {case.expectation.trigger}", truth.at),
         mailbox=truth.mailbox,
@@ -181,6 +154,30 @@ def notify_lost(case: LampCase) -> Found | None:
     )
 
 
+def answer_lost(case: LampCase) -> Found | None:
+    """The phone answers again and again, and the platform never hears it."""
+    for notify in case.after:
+        answers = [
+            s
+            for s in case.evidence.events(SipSeen)
+            if isinstance(s.message, Response) and s.transaction == notify.first.transaction
+        ]
+        heard = any(
+            o.destination in case.evidence.platform_addresses
+            for s in answers
+            for o in s.observations
+        )
+        if len(answers) < REPEATED or heard:
+            continue
+        return found(
+            packet(answers[0], f"{notify.answer_status}, sent {len(answers)} times"),
+            packet(notify.first, f"{summary_line(notify)}, sent {notify.transmissions} times"),
+            absence("any of these answers at the platform's port", answers[0].at),
+            times=notify.transmissions,
+        )
+    return None
+
+
 def notify_unanswered(case: LampCase) -> Found | None:
     """It arrived, perhaps again and again, and the phone says nothing."""
     last = case.after[-1] if case.after else None
@@ -203,6 +200,31 @@ def notify_misaddressed(case: LampCase) -> Found | None:
             continue
         header, what = fault
         return found(packet(notify.first, header), *_how_it_subscribed(notify), what=what)
+    return None
+
+
+def sent_to_private_contact(case: LampCase) -> Found | None:
+    """Behind NAT: sent to the Contact as written, not to where the phone's requests come from."""
+    for notify in case.telling:
+        known = contact_source(case, notify)
+        if known is None or notify.answer is not None or notify.arrived:
+            continue
+        request, contact = known
+        sources = {
+            o.source
+            for o in request.observations
+            if o.destination in case.evidence.platform_addresses
+        }
+        to = notify.first.observations[0].destination
+        if to != contact or not sources or contact in sources:
+            continue
+        host, port = min(sources)
+        return found(
+            packet(notify.first, f"sent to {to[0]}:{to[1]}"),
+            packet(request, f"comes from {host}:{port}"),
+            contact=f"{to[0]}:{to[1]}",
+            source=f"{host}:{port}",
+        )
     return None
 
 

@@ -6,7 +6,7 @@ Covers: RFC 3842 (message summary), RFC 6665 (subscription and NOTIFY).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rig.errors import ProtocolError
 from rig.sip.lint import LintFinding
@@ -35,6 +35,7 @@ class NotifyStory:
         arrived: whether it was seen at the phone's port; None if nobody looked there.
         answer: final response, or None.
         subscribe: the SUBSCRIBE that opened its dialog, or None.
+        altered: its sighting at the phone's port with another body than was sent, or None.
     """
 
     first: SipSeen
@@ -46,6 +47,7 @@ class NotifyStory:
     arrived: bool | None
     answer: SipSeen | None
     subscribe: SipSeen | None = None
+    altered: SipSeen | None = None
 
     @property
     def request(self) -> Request:
@@ -82,11 +84,13 @@ class SubscribeStory:
         seen: the request.
         status: of the final response, or None.
         expires_s: granted duration; 0 ends it; None if unknown.
+        to_tag: the platform's tag of the dialog that it opened; None if unknown.
     """
 
     seen: SipSeen
     status: int | None
     expires_s: int | None
+    to_tag: str | None = None
 
     @property
     def granted(self) -> bool:
@@ -204,6 +208,10 @@ def _notify_story(
         arrived=arrived,
         answer=answer,
         subscribe=dialogs.get(request.call_id),
+        altered=next(
+            (m for m in group if _at_phone(m, handset) and request_of(m).body != request.body),
+            None,
+        ),
     )
 
 
@@ -234,6 +242,7 @@ def _subscribe_story(message: SipSeen, answers: dict[str, SipSeen]) -> Subscribe
         seen=message,
         status=_status(answer),
         expires_s=_expires(message) if told is None else told,
+        to_tag=_to_tag(answer),
     )
 
 
@@ -296,6 +305,13 @@ def request_of(message: SipSeen) -> Request:
     return message.message
 
 
+def _to_tag(message: SipSeen) -> str | None:
+    try:
+        return message.message.to.tag
+    except ProtocolError:
+        return None
+
+
 def _status(message: SipSeen) -> int:
     return message.message.status if isinstance(message.message, Response) else 0
 
@@ -322,25 +338,47 @@ def lamp_state(evidence: Evidence, handset: str, lamp: str, at: float) -> LampSt
     return state
 
 
-def mailbox_truth(evidence: Evidence, mailbox: str, at: float) -> MailboxSeen | None:
-    """What a mailbox held at an instant, by the platform's own word."""
-    truth = None
+def boxes_of(handset: HandsetFacts, account: int, mailbox: str) -> tuple[str, ...]:
+    """Mailboxes whose counts an account is told as one sum, the given one first."""
+    also = handset.also.get(account, ()) if handset.mailboxes.get(account) == mailbox else ()
+    return (mailbox, *also)
+
+
+def truths_of(evidence: Evidence, boxes: tuple[str, ...]) -> list[MailboxSeen]:
+    """Every state of some mailboxes, by the platform's own word, counts added, in order."""
+    latest: dict[str, MailboxSeen] = {}
+    truths: list[MailboxSeen] = []
     for event in evidence.events(MailboxSeen):
-        if event.at > at:
-            break
-        if event.mailbox == mailbox:
-            truth = event
-    return truth
+        if event.mailbox in boxes:
+            latest[event.mailbox] = event
+            truths.append(_sum(event, boxes[0], list(latest.values())))
+    return truths
+
+
+def _sum(event: MailboxSeen, mailbox: str, parts: list[MailboxSeen]) -> MailboxSeen:
+    if parts == [event]:
+        return event
+    return replace(
+        event,
+        mailbox=mailbox,
+        new=sum(part.new for part in parts),
+        saved=sum(part.saved for part in parts),
+        urgent_new=sum(part.urgent_new for part in parts),
+        urgent_saved=sum(part.urgent_saved for part in parts),
+    )
+
+
+def mailbox_truth(evidence: Evidence, boxes: tuple[str, ...], at: float) -> MailboxSeen | None:
+    """What mailboxes held together at an instant, by the platform's own word."""
+    before = [truth for truth in truths_of(evidence, boxes) if truth.at <= at]
+    return before[-1] if before else None
 
 
 def truths_around(
-    evidence: Evidence, mailbox: str, at: float, slack_s: float
+    evidence: Evidence, boxes: tuple[str, ...], at: float, slack_s: float
 ) -> list[MailboxSeen]:
-    """Every state that a mailbox had within ``slack_s`` of an instant."""
-    inside = [
-        event
-        for event in evidence.events(MailboxSeen)
-        if event.mailbox == mailbox and at - slack_s < event.at <= at + slack_s
-    ]
-    before = mailbox_truth(evidence, mailbox, at - slack_s)
-    return ([before] if before else []) + inside
+    """Every state that mailboxes had together within ``slack_s`` of an instant."""
+    truths = truths_of(evidence, boxes)
+    inside = [truth for truth in truths if at - slack_s < truth.at <= at + slack_s]
+    before = [truth for truth in truths if truth.at <= at - slack_s]
+    return before[-1:] + inside

@@ -9,12 +9,26 @@ from __future__ import annotations
 
 from functools import cache
 
-from rig.verdict import config_rules, lamp_rules, mwi_content_rules, mwi_delivery_rules
+from rig.verdict import (
+    config_rules,
+    lamp_rules,
+    mwi_audience_rules,
+    mwi_content_rules,
+    mwi_delivery_rules,
+    mwi_lifecycle_rules,
+)
 from rig.verdict.mwi import LampCase
 from rig.verdict.rule_book import RuleBook
 from rig.verdict.rule_table import rule_table
 
-MODULES = (config_rules, lamp_rules, mwi_content_rules, mwi_delivery_rules)
+MODULES = (
+    config_rules,
+    lamp_rules,
+    mwi_audience_rules,
+    mwi_content_rules,
+    mwi_delivery_rules,
+    mwi_lifecycle_rules,
+)
 """Where the predicates stand."""
 
 

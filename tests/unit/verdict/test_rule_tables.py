@@ -11,7 +11,7 @@ import pytest
 from staging import Stage
 from test_every_rule import DIVERSION_STAGES, MWI_STAGES, firing
 
-from rig import scenarios
+from rig import scenarios, scenarios_mwi
 from rig.verdict import diversion_rules, mwi_address, mwi_rules
 from rig.verdict.diversion_rules import diversion_book
 from rig.verdict.finding import Finding
@@ -125,9 +125,10 @@ def test_a_decimal_mark_and_a_trigger_follow_the_language() -> None:
 
 
 def test_every_trigger_of_the_scenarios_has_a_translation() -> None:
-    source = inspect.getsource(scenarios)
+    source = inspect.getsource(scenarios) + inspect.getsource(scenarios_mwi)
     triggers = set(re.findall(r'trigger="([^"]+)"', source)) | {"the deposit"}
-    assert len(triggers) >= 4
+    triggers.add(scenarios_mwi.STORED)
+    assert len(triggers) >= 10
     assert triggers <= common_words().words.keys()
 
 
@@ -150,7 +151,7 @@ def test_a_finding_says_which_evidence_it_lacks() -> None:
 def test_faults_of_a_table_are_told_with_file_and_row() -> None:
     text = rule_text("mwi")
     for old, new, complaint in (
-        ("class: M7", "class: M99", r"rules/mwi.yaml: subscribe_refused.class: .*'M11'"),
+        ("class: M7", "class: M99", r"rules/mwi.yaml: wrong_mailbox_refused.class: .*'M11'"),
         ("link: lamp\n", "link: bulb\n", "rules/mwi.yaml: .* names no link bulb"),
         ("leaves: [source]", "leaves: [sun]", "rules/mwi.yaml: link config leaves no link sun"),
         ("weakness: absence", "strength: none", "rules/mwi.yaml: .*strength: Extra inputs"),
