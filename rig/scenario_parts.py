@@ -49,9 +49,10 @@ async def record(bench: Bench, call: HandsetCall, *, caller: str = "caller") -> 
 async def retrieve(bench: Bench, role: str, *, account: int = 1) -> None:
     """Press the message key, log in by PIN, hear every new message, leave."""
     handset = bench.role(role)
-    bench.note(handset.name, "presses the message key", key="message_key")
-    call = await handset.press_message_key(account=account)
+    call: HandsetCall | None = None
     with bench.product_may_fail(role):
+        call = await handset.press_message_key(account=account)
+        bench.note(handset.name, "presses the message key", key="message_key")
         await call.wait_established(timeout_s=10)
         await call.wait_prompt("portal.enter_pin", timeout_s=10)
         await call.send_digits(bench.pin_of(role, account) + "#")
@@ -59,8 +60,9 @@ async def retrieve(bench: Bench, role: str, *, account: int = 1) -> None:
         await call.send_digits("1")
         await call.wait_prompt("portal.end_of_messages", timeout_s=30)
         bench.note(handset.name, "has heard all new messages", key="heard")
-    bench.note(handset.name, "hangs up", key="hang_up")
-    await call.hang_up()
+    if call is not None:
+        bench.note(handset.name, "hangs up", key="hang_up")
+        await call.hang_up()
 
 
 def lamp_on(bench: Bench, role: str, since: float, **kwargs: object) -> LampExpectation:

@@ -59,6 +59,19 @@ async def _message_while_away(bench: Bench) -> list[Expectation]:
     return [away, lamp_on(bench, "callee", began, trigger="the log-on")]
 
 
+async def _message(bench: Bench) -> list[Expectation]:
+    stored = bench.put_message("callee")
+    await bench.wait_lamp("callee", lit=True)
+    return [lamp_on(bench, "callee", stored, trigger=STORED)]
+
+
+async def _emptied(bench: Bench) -> list[Expectation]:
+    await _lit(bench, "callee")
+    emptied = await bench.clear_mailbox("callee")
+    await bench.wait_lamp("callee", lit=False)
+    return [lamp_on(bench, "callee", emptied, lit=False, new=0, trigger="the emptying")]
+
+
 async def _boots_then_message(bench: Bench) -> list[Expectation]:
     handset = bench.role("callee")
     for _ in range(2):
@@ -111,9 +124,10 @@ async def _two_boxes_one_account(bench: Bench) -> list[Expectation]:
     bench.put_message("twin", 1)
     await bench.wait_lamp("twin", lit=True)
     stored = bench.put_message("twin", 2)
+    bench.put_message("twin", 2)
     await bench.wait_lamp("twin", lit=True, lamp="account:2")
     first = bench.mailbox_of("twin", 1)
-    return [lamp_on(bench, "twin", stored, lamp="account:1", mailbox=first, new=2, trigger=STORED)]
+    return [lamp_on(bench, "twin", stored, lamp="account:1", mailbox=first, new=3, trigger=STORED)]
 
 
 async def _two_mailboxes_emptied(bench: Bench) -> list[Expectation]:
@@ -209,6 +223,9 @@ def mwi_scenarios() -> tuple[Scenario, ...]:
             away, _cleared_while_away,
         ),
         Scenario(
+            "emptied", "The lamp goes out with the last message", {"callee": LAMP}, _emptied,
+        ),
+        Scenario(
             "message_while_away", "A phone that is logged off is told nothing until it logs on",
             away, _message_while_away,
         ),
@@ -269,9 +286,3 @@ def mwi_scenarios() -> tuple[Scenario, ...]:
             "message", "A message lights the lamp", {"callee": LAMP}, _message,
         ),
     )  # fmt: skip
-
-
-async def _message(bench: Bench) -> list[Expectation]:
-    stored = bench.put_message("callee")
-    await bench.wait_lamp("callee", lit=True)
-    return [lamp_on(bench, "callee", stored, trigger=STORED)]

@@ -91,7 +91,7 @@ class EmulatedAccount:
             self.subscription = SubscriptionClient(
                 stack,
                 self.flow,
-                target_uri=intent.mwi.mailbox_uri or intent.aor,
+                target_uri=hook.watched(intent.mwi.mailbox_uri or intent.aor),
                 aor=intent.aor,
                 contact=self.contact,
                 event=PACKAGE,
@@ -99,6 +99,7 @@ class EmulatedAccount:
                 expires_s=intent.mwi.expires_s or _EXPIRES_S,
                 username=intent.auth_user,
                 password=intent.password,
+                back_off=hook.back_off(),
             )
             self.subscription.judge = self.judge
             self.subscription.on_notify = self._notified

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from rig.sip.back_off import BackOff
 from rig.sip.message import Request, Response
+from rig.sip.subscription import DEFAULT_BACK_OFF
 from rig.sip_transport.stack import Flow
 from rig.timeline import LampState
 
@@ -89,6 +91,18 @@ class HandsetHook:
             User part of the URI that is called.
         """
         return number
+
+    def watched(self, uri: str) -> str:
+        """Decide what an account subscribes to.
+
+        Args:
+            uri: of the mailbox that it was told to watch.
+        """
+        return uri
+
+    def back_off(self) -> BackOff:
+        """Decide how long a refused SUBSCRIBE waits before the next."""
+        return DEFAULT_BACK_OFF
 
     def notify_status(self, request: Request) -> int | None:
         """Refuse a NOTIFY of message-summary before the handset looks at it.

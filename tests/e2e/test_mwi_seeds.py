@@ -1,0 +1,68 @@
+"""Seeded faults of message waiting that need a side of a component which no other test uses.
+
+Each runs on a bench of its own, all at once; beside them a healthy bench plays the scenarios in
+which they show. ``phonerig faults trial`` runs every seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "verdict"))
+
+from recording import undisturbed  # found by the line above
+
+from rig.bench import Bench
+from rig.demo_bench import demo_config
+from rig.faults.catalogue import find_seed
+from rig.report.record import ScenarioRecord
+from rig.run import run_scenario
+from rig.scenarios import scenarios
+from rig.verdict.outcome import Outcome
+
+pytestmark = pytest.mark.timeout(120)
+
+SEEDS = ("B31", "B32", "B62", "B112")
+HEALTHY = ("message_while_away", "two_phones", "stranger", "call_forward")
+
+
+async def struck(number: str, folder: Path) -> ScenarioRecord:
+    seed = find_seed(number)
+    async with Bench(demo_config(folder, seeds=(seed,))) as bench:
+        return await run_scenario(bench, scenarios()[seed.scenario])
+
+
+async def seed_complaint(number: str, folder: Path) -> str:
+    """What is wrong with the verdict about a seed, or empty."""
+    record = await undisturbed(
+        lambda where: struck(number, where),
+        folder,
+        lambda record: "event loop stood still" not in record.sentence,
+    )
+    seed = find_seed(number)
+    named = [(f["class"], f["component"]) for f in record.findings]
+    right = named == [(seed.fault_class.value, seed.component.value)]
+    right = right and record.outcome is Outcome.FAIL
+    return "" if right else f"{number}: {record.outcome} {named} {record.sentence}"
+
+
+async def healthy_complaint(folder: Path) -> str:
+    """What a healthy bench is blamed for, or empty."""
+    async with Bench(demo_config(folder)) as bench:
+        records = [await run_scenario(bench, scenarios()[name]) for name in HEALTHY]
+    return "; ".join(
+        f"{r.name}: {r.outcome} {r.sentence}"
+        for r in records
+        if r.outcome is not Outcome.PASS or r.findings
+    )
+
+
+async def test_each_is_named_and_a_healthy_bench_is_not_blamed(tmp_path: Path) -> None:
+    runs = [seed_complaint(number, tmp_path / number) for number in SEEDS]
+    found = await asyncio.gather(*runs, healthy_complaint(tmp_path / "healthy"))
+    wrong = [complaint for complaint in found if complaint]
+    assert not wrong, "\n".join(wrong)
