@@ -1,14 +1,14 @@
 # Two commands do all the set-up:
 #   make demo    the main job on the built-in site: no root, no hardware, no server
 #   make test    installs what the tests need (root or sudo for apt) and runs them all
-# Others: make check, make bench, make requirements, make docs, make clean
+# Others: make check, make bench, make trial, make requirements, make docs, make clean
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= phonerig-out
 
-.PHONY: demo test test-deps check bench robot requirements docs clean
+.PHONY: demo test test-deps check bench robot requirements docs clean trial
 
 demo: $(VENV)/.installed
 	$(BIN)/phonerig demo --out $(OUT)
@@ -35,6 +35,10 @@ robot: $(VENV)/.dev
 
 requirements: $(VENV)/.dev
 	tools/run_requirements.sh $(OUT)/requirements
+
+# Every seeded fault, clean runs and pairs: half an hour; ended by Ctrl-C it goes on where it was.
+trial: $(VENV)/.dev
+	$(BIN)/phonerig faults trial --clean 300 --replay 1000 --pairs 24 --out $(OUT)/trial --page docs/reference/trial.md
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/make_reference.py

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rig.commands.common import clear_errors, make_folder, out, print_json, say, several
+from rig.commands.fault_trial import trial
 
 if TYPE_CHECKING:
     from rig.faults.seed import Seed
     from rig.report.record import RunRecord
 
 app = typer.Typer(no_args_is_help=True, help="Prove the rig by seeded faults.")
+app.command()(trial)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -7,7 +7,8 @@ files, lamps and the mailbox's own word.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from provisioning.inventory_site import Site
 from rig.faults.network import PassPacket
@@ -48,6 +49,16 @@ class Alteration:
     handsets: Mapping[str, HandsetHook] = field(default_factory=dict)
     network: Mapping[str, PassPacket] = field(default_factory=dict)
     file: AlterFile | None = None
+
+    def healed(self) -> Self:
+        """The same inventory, parts and circumstances without the fault."""
+        return replace(
+            self,
+            platform=None,
+            handsets={},
+            network={},
+            file=None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "verdict"))
 
 from composed import Composed, composed  # found by the line above
 from mutations import generate
-from recording import record, undisturbed
+from recording import Recording, record, undisturbed
 
 from provisioning.intent import MwiMode
 from rig.bench import Bench
 from rig.demo_bench import demo_config
+from rig.fault_trial.legal import CHANGES, replay
 from rig.report.record import ScenarioRecord
 from rig.run import run_scenario
 from rig.scenarios import scenarios
@@ -52,7 +54,20 @@ def test_no_single_mutation_of_a_clean_run_gets_a_wrong_verdict(
     assert sum(1 for m in mutations if m.legal) >= 200
     assert sum(1 for m in mutations if m.blind) >= 50
     wrong = [f"{m.label}: {c}" for m in mutations if (c := m.complaint())]
+    wrong += list(replayed(list(recordings.values())) if capture == "tap" else ())
     assert not wrong, "\n".join(wrong)
+
+
+def replayed(recordings: list[Recording]) -> Iterator[str]:
+    """What is wrong with verdicts on clean runs with several legal changes at once."""
+    tried: set[str] = set()
+    for number in range(120):
+        recording = recordings[number % len(recordings)]
+        changes, verdict = replay(recording, number)
+        tried |= set(changes)
+        if verdict.findings or verdict.outcome is not Outcome.PASS:
+            yield f"{recording.name} with {', '.join(changes)}: {verdict.sentence}"
+    assert tried == {*CHANGES, "IPv6"}
 
 
 async def run_once(fault: Composed, folder: Path) -> ScenarioRecord:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from recording import Recording, change_body, change_head
 
 from rig.capture.packet import CapturedPacket
+from rig.fault_trial.legal import LEGAL_BODY, LEGAL_DIVERSION, LEGAL_HEAD
 from rig.timeline import (
     CaptureHealth,
     LampSeen,
@@ -146,37 +147,6 @@ NOTIFY_HEAD: tuple[tuple[str, bytes, bytes, str], ...] = (
     ("other dialog", rb"^Call-ID: ", b"Call-ID: not-", "M3"),
     ("other To tag", rb"^(To: .*?;tag=)", rb"\1x", "M3"),
     ("CSeq stands still", rb"^CSeq: \d+", b"CSeq: 0", "M3"),
-)
-
-LEGAL_BODY: tuple[tuple[str, bytes, bytes], ...] = (
-    ("no urgent pair", rb" \(\d+/\d+\)", b""),
-    ("no account", rb"Message-Account: [^\r]*\r\n", b""),
-    ("no voice line", rb"Voice-Message: [^\r]*\r\n", b""),
-    ("other case", rb"Messages-Waiting: (\w+)", rb"messages-waiting: \1"),
-    ("blank before colon", rb"Messages-Waiting: (\w+)", rb"Messages-Waiting : \1"),
-    ("fax beside", rb"\Z", b"Fax-Message: 0/3\r\n"),
-    ("message headers", rb"\Z", b"\r\nSubject: call me\r\nPriority: normal\r\n"),
-)
-
-LEGAL_HEAD: tuple[tuple[str, bytes, bytes], ...] = (
-    ("compact Event", rb"^Event: ", b"o: "),
-    ("compact Call-ID", rb"^Call-ID: ", b"i: "),
-    ("compact To", rb"^To: ", b"t: "),
-    ("compact From", rb"^From: ", b"f: "),
-    ("compact Via", rb"^Via: ", b"v: "),
-    ("compact Content-Type", rb"^Content-Type: ", b"c: "),
-    ("folded Event", rb"^Event: ", b"Event:\r\n  "),
-    ("folded To", rb"^To: ", b"To:\r\n\t"),
-    ("other header case", rb"^Event: ", b"EVENT:   "),
-    ("media type in capitals", rb"application/simple", b"Application/Simple"),
-    (
-        "media type with charset",
-        rb"(message-summary)\r\nContent-L",
-        rb"\1;charset=utf-8\r\nContent-L",
-    ),
-    ("display name in To", rb"^To: <", b'To: "A, B" <'),
-    ("unknown header", rb"^CSeq:", b"X-Whatever: 1\r\nCSeq:"),
-    ("pending is active", rb"^(Subscription-State: active);expires=\d+", rb"\1"),
 )
 
 
@@ -466,18 +436,6 @@ DIVERSION: tuple[tuple[str, bytes, bytes, str], ...] = (
     ),
     ("history cause 999", rb"(History-Info: [^\r]*?;cause=)\d+", rb"\g<1>999", "D2 D4"),
 )  # fmt: skip
-
-LEGAL_DIVERSION: tuple[tuple[str, bytes, bytes], ...] = (
-    ("quoted reason", rb"(Diversion: .*?;reason=)([\w-]+)", rb'\1"\2"'),
-    ("capitals", rb"Diversion: ", b"DIVERSION:  "),
-    ("name with comma", rb"Diversion: [^\r<]*<", b'Diversion: "Doe, Jane" <'),
-    ("an older hop", rb"(Diversion: [^\r]*)", rb"\1, <sip:older@x.example>;reason=unknown"),
-    ("no counter", rb"(Diversion: [^\r]*?);counter=\d+", rb"\1"),
-    ("privacy", rb"(Diversion: [^\r]*)", rb"\1;privacy=off;screen=no"),
-    ("folded", rb"Diversion: ", b"Diversion:\r\n "),
-    ("history on one line", rb"(History-Info: [^\r]*)\r\nHistory-Info: ", rb"\1, "),
-    ("History-Info in capitals", rb"History-Info: ", b"HISTORY-INFO: "),
-)
 
 
 def diverted_leg(r: Recording) -> bytes | None:

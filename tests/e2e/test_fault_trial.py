@@ -1,0 +1,39 @@
+"""A small trial over real benches: a fault, its healthy twin, and two faults at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rig.cli import run
+from rig.fault_trial.play import play_shot
+from rig.fault_trial.shot import Kind, Shot
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_a_trial_of_one_fault_is_scored_and_taken_up_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    words = ["faults", "trial", "--only", "lamp-by-missed-call", "--jobs", "2",
+             "--out", str(tmp_path), "--page", str(page), "--json"]  # fmt: skip
+    assert run(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["faults"], told["points"], told["healthy"]) == (1, 2, 1)
+    assert told["matrix"] == [["M10", "M10", 1]]
+    text = page.read_text(encoding="utf-8")
+    assert "Written by `phonerig " in text
+    assert "| `lamp-by-missed-call` | B52 | M10 (handset) | M10 | handset |" in text
+    kept = (tmp_path / "trial.jsonl").read_text(encoding="utf-8")
+    assert run(words) == 0
+    assert (tmp_path / "trial.jsonl").read_text(encoding="utf-8") == kept
+
+
+def test_two_independent_faults_are_both_named() -> None:
+    shot = Shot(Kind.PAIR, ("wrong-diversion-reason", "lamp-stuck-off"), "busy")
+    result = play_shot(shot)
+    named = [(finding["class"], finding["component"]) for finding in result["findings"]]
+    assert named == [("D2", "platform"), ("M9", "handset")]
