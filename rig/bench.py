@@ -27,12 +27,22 @@ from rig.capture.recorder import PacketRecorder
 from rig.faults.fax import FaxHook
 from rig.faults.network import NetworkPath, SecondPort
 from rig.faults.seed import AlterFile
+from rig.handset.base import HandsetWithKeys
 from rig.handset.drivers import HandsetPlace, make_handset
-from rig.loopback import FIRST_HANDSET, PLATFORM, RELAY, SERVER, STRANGER, LoopbackPlan
+from rig.loopback import (
+    FIRST_HANDSET,
+    OUTSIDE,
+    PLATFORM,
+    RELAY,
+    SERVER,
+    STRANGER,
+    LoopbackPlan,
+)
 from rig.mail_sink import MailSink
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
+from rig.outside_line import OutsideLine
 from rig.sip.tokens import SeededTokens
 from rig.timeline import (
     Address,
@@ -43,7 +53,7 @@ from rig.timeline import (
     Tap,
     Timeline,
 )
-from rig.verdict.evidence import Evidence, Expectation
+from rig.verdict.evidence import Addresses, Evidence, Expectation
 
 HEARTBEAT_S = 0.1
 STALL_S = 0.2
@@ -142,6 +152,8 @@ class Bench(BenchSteps):
 
     async def _open_platform(self) -> None:
         self._progress("mailbox platform")
+        await self._open_outside()
+        trunk = None if self.outside is None else self.outside.address
         hooks = [seed.platform for seed in self.config.seeds if seed.platform]
         self.fax = None if hooks else FaxHook()
         self.platform = EmbeddedPlatform(
@@ -157,12 +169,23 @@ class Bench(BenchSteps):
                 warn_without_mail=False,
                 token_seed=self.config.token_seed,
                 api_port=0,
+                trunk=trunk,
+                trusted_peers=() if trunk is None else (trunk,),
                 mail=await self._open_mail_sink(),
             ),
         )
         self.platform.subscribe(self._mailbox_changed)
         await self.platform.start()
         self._stack.push_async_callback(self.platform.stop)
+        if self.outside is not None:
+            self.outside.connect(self.platform.sip_address)
+
+    async def _open_outside(self) -> None:
+        if self.config.outside:
+            self.outside = OutsideLine()
+            self._stack.push_async_callback(self.outside.close)
+            own_host = self._plan.prefix != "127.0.0"
+            await self.outside.open(self._plan.host(OUTSIDE), 5060 if own_host else 0)
 
     async def _open_mail_sink(self) -> MailConfig | None:
         if not self.config.mail_sink:
@@ -201,6 +224,8 @@ class Bench(BenchSteps):
             handset = make_handset(driver, place)
             self._handsets[entry.name] = handset
             handset.lamp.subscribe(self.events.append)
+            if isinstance(handset, HandsetWithKeys):
+                handset.on_feature = self.events.append
             self._stack.push_async_callback(handset.shut_down)
         self._progress(f"{len(self._handsets)} handsets boot")
         await asyncio.gather(*(handset.boot() for handset in self._handsets.values()))
@@ -301,6 +326,7 @@ class Bench(BenchSteps):
                 {self.platform.sip_address, self.platform.voicemail_address, *self._doors()}
             ),
             voicemail_addresses=frozenset({self.platform.voicemail_address}),
+            outside=Addresses(() if self.outside is None else (self.outside.address,)),
             taps=self.taps,
             expectations=expectations,
         )
@@ -316,6 +342,7 @@ class Bench(BenchSteps):
         names = {f"{h}:{p}": "platform" for h, p in evidence.platform_addresses}
         names |= {f"{h}:{p}": "mailbox" for h, p in evidence.voicemail_addresses}
         names |= {f"{r.address[0]}:{r.address[1]}": "network" for r in self._relays.values()}
+        names |= {f"{h}:{p}": "outside" for h, p in evidence.outside}
         own_hosts = self._plan.prefix != "127.0.0"
         for name, facts in evidence.handsets.items():
             names |= {f"{h}:{p}": name for h, p in facts.sip_addresses}

@@ -35,6 +35,7 @@ class BenchConfig:
         seeds: faults and oddities built in, to prove the verdicts.
         token_seed: makes branches, tags and Call-IDs repeatable; empty for random ones.
         mail_sink: take the platform's mail, for tests to look at; without it nothing is mailed.
+        outside: a trunk, with a carrier at its far end that takes and places calls.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
     """
 
@@ -53,6 +54,7 @@ class BenchConfig:
     seeds: tuple[Alteration, ...] = ()
     token_seed: str = ""
     mail_sink: bool = False
+    outside: bool = False
     handset_addresses: bool = True
 
     def __post_init__(self) -> None:

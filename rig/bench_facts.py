@@ -13,7 +13,7 @@ from provisioning.profile_model import Profile
 from provisioning.readback import ReadBack, compare, read_back_places
 from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
-from rig.handset.base import Handset, HandsetCapability
+from rig.handset.base import Handset, HandsetCapability, HandsetWithKeys
 from rig.handset.drivers import HandsetPlace
 from rig.timeline import FetchSeen
 from rig.verdict.evidence import Addresses, ConfigDifference, ConfigLine, HandsetFacts
@@ -75,6 +75,7 @@ def handset_facts(
         also=also_shown(site, place.name),
         sensor=handset.lamp.name,
         own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities,
+        shows_features=isinstance(handset, HandsetWithKeys),
     )
 
 

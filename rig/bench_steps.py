@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from provisioning.inventory_site import Site
 from provisioning.secret import Secret
 from rig import clock
 from rig.bench_config import TAP, BenchConfig
 from rig.errors import RigError
-from rig.handset.base import AnswerMode, DeskHandset, Handset, HandsetCall
+from rig.handset.base import (
+    AnswerMode,
+    DeskHandset,
+    Handset,
+    HandsetCall,
+    HandsetWithKeys,
+)
 from rig.lamp.base import LampSensor
 from rig.mailbox_platform.base import (
     MailboxOptions,
@@ -23,6 +29,8 @@ from rig.mailbox_platform.base import (
     services_in_words,
 )
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.outside_line import OutsideLine
+from rig.sip_transport.call import Call
 from rig.sip_transport.client_registration import RegistrationClient
 from rig.sip_transport.stack import IncomingRequest, SipStack
 from rig.timeline import ActionDone, MailboxSeen, Tap, TimelineEvent
@@ -50,6 +58,7 @@ class BenchSteps:
         platform: what the handsets register to.
         clock: tells the time.
         stranger_host: address of somebody who is no handset of the site.
+        outside: the far side of the trunk, or None without one.
     """
 
     platform: EmbeddedPlatform
@@ -62,6 +71,7 @@ class BenchSteps:
         self.site: Site = config.seeded_site
         self.clock: Callable[[], float] = clock.now
         self._handsets: dict[str, Handset] = {}
+        self.outside: OutsideLine | None = None
 
     def cast(self, scenario: str) -> None:
         """Give the roles to the handsets that play them in a scenario."""
@@ -168,6 +178,36 @@ class BenchSteps:
         at = self.note(self.role(role).name, "hangs up", key="hang_up")
         await call.hang_up()
         return at
+
+    async def call_from_outside(
+        self, number: str, *, caller: str, headers: Iterable[tuple[str, str]] = ()
+    ) -> Call:
+        """Have somebody outside call a number by the trunk.
+
+        Raises:
+            RigError: the bench has no trunk.
+        """
+        if self.outside is None:
+            raise RigError("the bench has no outside line; switch it on in its configuration")
+        self.note("outside", f"dials {number}", key="dial")
+        return await self.outside.call(number, caller=caller, headers=headers)
+
+    def keys(self, role: str) -> HandsetWithKeys:
+        """The forwarding keys of a role's handset.
+
+        Raises:
+            RigError: its driver has none.
+        """
+        handset = self.role(role)
+        if not isinstance(handset, HandsetWithKeys):
+            raise RigError(f"{handset.name}: its driver cannot press forwarding keys")
+        return handset
+
+    async def press_forwarding(self, role: str, target: str, *, service: str = "always") -> None:
+        """Press a role's forwarding key; an empty target switches the forwarding off."""
+        what = f"forwards to {target}" if target else "forwards no more"
+        self.note(self.name_of(role), f"presses the key: {what}", key=f"feature:{service}")
+        await self.keys(role).set_forwarding(target, service=service)
 
     @contextlib.contextmanager
     def product_may_fail(self, role: str) -> Iterator[None]:

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Iterator
 
-PLATFORM, SERVER, RELAY, STRANGER, FIRST_HANDSET = 1, 2, 3, 4, 10
+PLATFORM, SERVER, RELAY, STRANGER, OUTSIDE, FIRST_HANDSET = 1, 2, 3, 4, 5, 10
 
 
 class LoopbackPlan:

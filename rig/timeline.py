@@ -174,6 +174,25 @@ class LampSeen(TimelineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSeen(TimelineEvent):
+    """What a handset shows of a service has changed: its forwarding or do-not-disturb key.
+
+    Attributes:
+        handset: name of the handset.
+        account: index of the account.
+        service: ``always``, ``busy``, ``no_answer`` or ``do_not_disturb``.
+        active: shown as on.
+        target: number that is shown with it; empty for none.
+    """
+
+    handset: str
+    account: int
+    service: str
+    active: bool
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchSeen(TimelineEvent):
     """A handset asked for a file; ``at`` is the request.
 

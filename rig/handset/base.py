@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from rig.lamp.base import LampSensor
-from rig.timeline import Address
+from rig.timeline import Address, FeatureSeen
 
 
 class HandsetCapability(StrEnum):
@@ -28,6 +29,8 @@ class HandsetCapability(StrEnum):
     REBOOT = "reboot"
     SEVERAL_ACCOUNTS = "several_accounts"
     LOG_OFF = "log_off"
+    FEATURE_KEYS = "feature_keys"
+    TRANSFER = "transfer"
 
 
 class AnswerMode(StrEnum):
@@ -170,4 +173,37 @@ class DeskHandset(Handset, Protocol):
 
     async def forward_all(self, target: str, *, account: int = 1) -> None:
         """Have the handset itself divert every call; an empty target ends that."""
+        ...
+
+
+@runtime_checkable
+class HandsetWithKeys(Protocol):
+    """What handsets with :attr:`HandsetCapability.FEATURE_KEYS` and ``TRANSFER`` can do besides.
+
+    Attributes:
+        on_feature: called when a forwarding or do-not-disturb key shows something else.
+    """
+
+    on_feature: Callable[[FeatureSeen], None] | None
+
+    async def set_forwarding(
+        self, target: str, *, service: str = "always", account: int = 1
+    ) -> None:
+        """Press the forwarding key; an empty target switches the forwarding off."""
+        ...
+
+    async def wait_synced(self, timeout_s: float, *, account: int = 1) -> None:
+        """Wait until the keys show what the platform says.
+
+        Raises:
+            rig.errors.RigError: not in time.
+        """
+        ...
+
+    async def transfer(self, number: str, *, timeout_s: float = 10.0) -> int:
+        """Transfer the established call to a number; gives the last status of the new call.
+
+        Raises:
+            rig.errors.RigError: there is no established call.
+        """
         ...

@@ -18,6 +18,7 @@ from rig.sip.message_summary import parse_summary
 from rig.timeline import (
     ActionDone,
     BadSipSeen,
+    FeatureSeen,
     FetchSeen,
     LampSeen,
     MailboxSeen,
@@ -25,7 +26,7 @@ from rig.timeline import (
     SipSeen,
     TimelineEvent,
 )
-from rig.verdict.evidence import Evidence, LampExpectation
+from rig.verdict.evidence import Evidence, FeatureExpectation, LampExpectation
 from rig.verdict.finding import Verdict
 from rig.verdict.outcome import Outcome, worst
 
@@ -108,6 +109,14 @@ class RunRecord:
     def outcome(self) -> Outcome:
         """The worst of all scenarios."""
         return worst(scenario.outcome for scenario in self.scenarios)
+
+    def named_in(self, fault_class: str, component: str) -> int:
+        """In how many scenarios a fault of a class was named and put down to a component."""
+        wanted = (fault_class, component)
+        return sum(
+            any((f["class"], f["component"]) == wanted for f in scenario.findings)
+            for scenario in self.scenarios
+        )
 
 
 def scenario_record(
@@ -216,10 +225,12 @@ def _setting(field_name: str, value: str) -> str:
 def _under_test(evidence: Evidence) -> list[str]:
     """Handsets that something is expected of, in order."""
     names = [
-        expectation.handset if isinstance(expectation, LampExpectation) else expectation.callee
+        expectation.handset
+        if isinstance(expectation, LampExpectation | FeatureExpectation)
+        else expectation.callee
         for expectation in evidence.expectations
     ]
-    return list(dict.fromkeys(names))
+    return [name for name in dict.fromkeys(names) if name in evidence.handsets]
 
 
 def _lamps_at(evidence: Evidence, at: float) -> dict[str, str]:
@@ -285,10 +296,19 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "saved": event.saved,
                 "cause": event.cause,
             }
-        case ActionDone():
-            return base | {"kind": "action", "actor": event.actor, "what": redact_text(event.what)}
+        case FeatureSeen() | ActionDone():
+            return base | {"kind": "action", **_act(event)}
         case _:
             return {}
+
+
+def _act(event: FeatureSeen | ActionDone) -> dict[str, str]:
+    """Who did what: a person, or a phone that shows something else."""
+    if isinstance(event, ActionDone):
+        return {"actor": event.actor, "what": redact_text(event.what)}
+    state = f"on, to {event.target}" if event.active and event.target else "on"
+    shown = f"shows {event.service.replace('_', ' ')} {state if event.active else 'off'}"
+    return {"actor": event.handset, "what": redact_text(shown)}
 
 
 def _sip(event: SipSeen) -> dict[str, Any]:

@@ -149,6 +149,16 @@ class Subscriber:
             usage.refresh_at = now
         self.handle_timer(now)
 
+    def ask(self, body: bytes, content_type: str) -> bool:
+        """Refresh with a body in which the notifier is asked for something.
+
+        Returns:
+            False when there is no dialog to ask in.
+        """
+        for usage in self.usages.values():
+            self._queue.append(self._again(usage, self._expires_s, body, content_type))
+        return bool(self.usages)
+
     def stop(self, now: float) -> None:
         """End the subscription politely: SUBSCRIBE with Expires 0 in every dialog.
 
@@ -434,8 +444,10 @@ class Subscriber:
             self.digest.authorise(request)
         self._queue.append(request)
 
-    def _again(self, usage: Usage, expires_s: int) -> Request:
-        request = self._form.inside(usage.dialog, expires_s)
+    def _again(
+        self, usage: Usage, expires_s: int, body: bytes = b"", content_type: str = ""
+    ) -> Request:
+        request = self._form.inside(usage.dialog, expires_s, body, content_type)
         if self.digest is not None:
             self.digest.authorise(request)
         return request

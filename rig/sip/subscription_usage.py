@@ -108,9 +108,16 @@ class SubscribeForm:
         ]
         return Request("SUBSCRIBE", self.target_uri, Headers(rows))
 
-    def inside(self, dialog: Dialog, expires_s: int) -> Request:
+    def inside(
+        self, dialog: Dialog, expires_s: int, body: bytes = b"", content_type: str = ""
+    ) -> Request:
         """A SUBSCRIBE that refreshes or, with 0 seconds, ends one."""
-        return dialog.make_request("SUBSCRIBE", headers=self._common(expires_s))
+        return dialog.make_request(
+            "SUBSCRIBE",
+            headers=self._common(expires_s),
+            body=body,
+            content_type=content_type,
+        )
 
     def _common(self, expires_s: int) -> list[tuple[str, str]]:
         rows = [("Event", self.event), ("Expires", str(expires_s))]

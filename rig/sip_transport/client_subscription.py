@@ -109,6 +109,16 @@ class SubscriptionClient:
         self.core.refresh(self._driver.stack.now)
         self._run()
 
+    def ask(self, body: bytes, content_type: str) -> bool:
+        """Refresh at once, with a body in which the notifier is asked for something.
+
+        Returns:
+            False when there is no dialog to ask in.
+        """
+        asked = self.core.ask(body, content_type)
+        self._run()
+        return asked
+
     async def stop(self, *, unsubscribe: bool = True, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """End the upkeep. Safe to call twice.
 

@@ -96,6 +96,7 @@ class HandsetFacts:
         also: further mailboxes whose counts are added to that, by account index.
         sensor: name of the lamp sensor, or empty when there is none.
         own_tap: whether packets are taken at its own port (when there is no wire capture).
+        shows_features: whether what its forwarding keys show is seen.
     """
 
     name: str
@@ -109,6 +110,7 @@ class HandsetFacts:
     also: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     sensor: str = "virtual"
     own_tap: bool = True
+    shows_features: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,27 @@ class LampExpectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One party that diverts a call on its way, as its entry must say.
+
+    Attributes:
+        name: for sentences.
+        names: user parts that mean it.
+        reason: RFC 5806 reason.
+        cause: RFC 4458 cause.
+        counter: diversions that its entry stands for.
+        privacy: what its entry must say of privacy; empty when it says nothing.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    reason: str
+    cause: int
+    counter: int = 1
+    privacy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DiversionExpectation:
     """How a call must have been diverted.
 
@@ -163,6 +186,10 @@ class DiversionExpectation:
         rang: whether the callee's handset must have been rung.
         ring_s: seconds between the ringing and the CANCEL, or None.
         headers: which headers must stand on the diverted leg.
+        before: who diverted the call before it came to the callee, oldest first.
+        further: who diverted it after the callee, oldest first; the last of them sent it to
+            the target.
+        mailbox: number of the mailbox that must get the message; empty when that is not judged.
     """
 
     caller: str
@@ -177,9 +204,98 @@ class DiversionExpectation:
     rang: bool = False
     ring_s: float | None = None
     headers: tuple[str, ...] = ("Diversion", "History-Info")
+    before: tuple[Hop, ...] = ()
+    further: tuple[Hop, ...] = ()
+    mailbox: str = ""
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Everybody who diverts the call, oldest first."""
+        own = Hop(self.callee, self.callee_names, self.reason, self.cause)
+        return (*self.before, own, *self.further)
+
+    @property
+    def last(self) -> Hop:
+        """Who sends the call to the target."""
+        return self.hops[-1]
 
 
-Expectation = LampExpectation | DiversionExpectation
+@dataclass(frozen=True, slots=True)
+class LoopExpectation:
+    """Whether a call runs in a circle and must be ended, or must not be taken for a circle.
+
+    Attributes:
+        caller: who calls.
+        callee: name of the handset that is called.
+        callee_names: user parts that mean the callee.
+        since: instant at which the call began.
+        until: instant at which it is judged.
+        loops: the call runs in a circle.
+        within_s: the call must have ended so soon, seconds, when it does.
+        most_invites: INVITEs that may be sent until then.
+    """
+
+    caller: str
+    callee: str
+    callee_names: tuple[str, ...]
+    since: float
+    until: float
+    loops: bool
+    within_s: float = 3.0
+    most_invites: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCallExpectation:
+    """A call that nobody diverts.
+
+    Attributes:
+        caller: who calls.
+        callee: who is called, for sentences.
+        target_names: user parts that mean the callee.
+        since: instant at which the call began.
+        until: instant at which it is judged.
+    """
+
+    caller: str
+    callee: str
+    target_names: tuple[str, ...]
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureExpectation:
+    """What phone and platform must agree on after people have pressed keys.
+
+    Attributes:
+        handset: its name.
+        account: index of the account.
+        service: ``always``, ``busy``, ``no_answer`` or ``do_not_disturb``.
+        active: wanted state.
+        target_names: user parts that mean the number to forward to; empty for any.
+        since: instant of the first change.
+        until: instant at which it is judged.
+        changes: changes that people made between the two.
+    """
+
+    handset: str
+    service: str
+    active: bool
+    since: float
+    until: float
+    account: int = 1
+    target_names: tuple[str, ...] = ()
+    changes: int = 1
+
+
+Expectation = (
+    LampExpectation
+    | DiversionExpectation
+    | LoopExpectation
+    | PlainCallExpectation
+    | FeatureExpectation
+)
 
 
 @dataclass(slots=True)
@@ -194,6 +310,7 @@ class Evidence:
         platform_addresses: where the platform and its mailbox speak SIP.
         voicemail_addresses: those of them where the mailbox answers calls.
         taps: where packets were taken.
+        outside: the far side of the trunk; empty without one.
         expectations: what must be true.
         needs_wire: whether a verdict without packets is worth nothing.
     """
@@ -205,8 +322,14 @@ class Evidence:
     platform_addresses: frozenset[Address]
     voicemail_addresses: frozenset[Address]
     taps: frozenset[Tap]
+    outside: Addresses = Addresses(())
     expectations: list[Expectation] = field(default_factory=list)
     needs_wire: bool = True
+
+    def addresses_of(self, name: str) -> Addresses:
+        """Where a participant speaks SIP: a handset by its name, or ``outside``."""
+        handset = self.handsets.get(name)
+        return self.outside if handset is None else handset.sip_addresses
 
     def events(self, kind: type[E], *, since: float | None = None) -> list[E]:
         """Events of one kind up to the end of the scenario, in order.

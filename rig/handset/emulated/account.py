@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from provisioning.intent import AccountIntent, MwiMode, SipTransport
 from rig.errors import ProtocolError, RigError
+from rig.handset.emulated.feature_keys import FeatureKeys
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.lamp_rule import voice_waiting
 from rig.sip.message import Request
@@ -38,6 +39,7 @@ class EmulatedAccount:
         "contact",
         "diverts",
         "dnd",
+        "features",
         "flow",
         "intent",
         "on_change",
@@ -53,6 +55,8 @@ class EmulatedAccount:
         stack: SipStack,
         registrar: Address,
         hook: HandsetHook,
+        *,
+        feature_key_sync: bool = False,
     ) -> None:
         """Prepare without sending.
 
@@ -61,6 +65,7 @@ class EmulatedAccount:
             stack: the handset's SIP endpoint.
             registrar: numeric address of the registrar.
             hook: asked before a NOTIFY is taken.
+            feature_key_sync: its keys for forwarding and do-not-disturb tell the platform.
         """
         host, port = stack.address
         transport = "TCP" if intent.transport is SipTransport.TCP else "UDP"
@@ -104,8 +109,10 @@ class EmulatedAccount:
             self.subscription.judge = self.judge
             self.subscription.on_notify = self._notified
 
+        self.features = FeatureKeys(self, stack, hook, synced=feature_key_sync)
+
     def start(self) -> None:
-        """Register; the subscription follows once the registrar has accepted."""
+        """Register; the subscriptions follow once the registrar has accepted."""
         self.registration.start()
 
     async def wait_registered(self, timeout_s: float) -> None:
@@ -149,6 +156,7 @@ class EmulatedAccount:
         Args:
             patience_s: how long each goodbye waits for its answer, seconds.
         """
+        await self.features.stop()
         if self.subscription is not None:
             await self.subscription.stop(timeout_s=patience_s)
         await self.registration.stop(timeout_s=patience_s)
@@ -156,6 +164,7 @@ class EmulatedAccount:
 
     async def drop(self) -> None:
         """End all upkeep without a word."""
+        await self.features.stop(goodbye=False)
         if self.subscription is not None:
             await self.subscription.stop(unsubscribe=False)
         await self.registration.stop(unregister=False)
@@ -208,6 +217,8 @@ class EmulatedAccount:
         if subscription is not None and registered and not self._subscribing:
             self._subscribing = True
             subscription.start()
+        if registered:
+            self.features.start()
 
 
 def _status_of(request: Request) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -144,6 +146,7 @@ class EmulatedCall:
         audio = self._open_audio()
         offer = make_offer(self._host, audio.local_port, session_id=_session_id(), codecs=_CODECS)
         intent = account.intent
+        self._aor, self._domain = intent.aor, intent.domain
         try:
             call = await place_call(
                 stack,
@@ -257,6 +260,42 @@ class EmulatedCall:
             RigError: not heard in time; the message lists what was heard.
         """
         return await self.audio.wait_prompt(prompt, timeout_s)
+
+    async def transfer(self, number: str, timeout_s: float) -> int:
+        """Ask the platform to connect the other party with somebody else.
+
+        Args:
+            number: whom.
+            timeout_s: longest wait for the outcome, seconds.
+
+        Returns:
+            The last SIP status that was reported; 0 for none.
+
+        Source: RFC 3515 section 2.4; RFC 5589 section 6 (the transfer is blind, and the
+        transferor stays until it is told the outcome).
+        """
+        statuses: list[int] = []
+        decided = asyncio.Event()
+
+        def inside(incoming: IncomingRequest) -> None:
+            if incoming.request.method != "NOTIFY":
+                self.call.answer_by_default(incoming)
+                return
+            incoming.respond(200)
+            words = incoming.request.body.split(maxsplit=2)
+            if len(words) > 1 and words[1].isdigit():
+                statuses.append(int(words[1]))
+            if statuses and statuses[-1] >= 200:
+                decided.set()
+
+        self.call.on_request = inside
+        target = number.replace("#", "%23")
+        rows = [("Refer-To", f"<sip:{target}@{self._domain}>"), ("Referred-By", f"<{self._aor}>")]
+        answer = await self.call.send_request("REFER", headers=rows).final(timeout_s)
+        if answer.is_success:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(decided.wait(), timeout_s)
+        return statuses[-1] if statuses else answer.status
 
     async def hang_up(self) -> None:
         """End the call; nothing happens if it is over."""

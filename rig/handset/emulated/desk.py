@@ -13,6 +13,7 @@ from typing import Protocol
 from rig.errors import RigError
 from rig.handset.base import AnswerMode
 from rig.handset.emulated.account import EmulatedAccount
+from rig.sip.feature_event import DO_NOT_DISTURB, FeatureWord
 
 _GOODBYE_S = 1.0
 _READY_S = 10.0
@@ -45,8 +46,8 @@ class DeskActions:
         self._mode = mode
 
     async def set_dnd(self: _Handset, *, on: bool, account: int = 1) -> None:
-        """Switch do-not-disturb of one account."""
-        self._account(account).dnd = on
+        """Switch do-not-disturb of one account, or ask the platform to."""
+        self._account(account).features.press(FeatureWord(DO_NOT_DISTURB, on))
 
     async def forward_all(self: _Handset, target: str, *, account: int = 1) -> None:
         """Have the handset itself divert every call of one account (302).

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from provisioning.address import Mac
@@ -26,13 +27,15 @@ from rig.handset.emulated.desk import DeskActions
 from rig.handset.emulated.dispatcher import RequestDispatcher
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.incoming_rule import DND_STATUSES, Decision, Treatment, decide
+from rig.handset.emulated.keys import ServiceKeys
 from rig.handset.emulated.lamp_rule import LampRules, lamp_states
 from rig.handset.emulated.provisioned import FetchManner, ProvisioningClient
 from rig.lamp.virtual import VirtualLamp
 from rig.sip.errors import MessageError
+from rig.sip.feature_event import FeatureWord
 from rig.sip.tokens import TokenSource
 from rig.sip_transport.stack import IncomingRequest, PacketTap, SipStack
-from rig.timeline import Address
+from rig.timeline import Address, FeatureSeen
 
 if TYPE_CHECKING:
     from rig.handset.drivers import HandsetPlace
@@ -45,7 +48,7 @@ _CAPABILITIES = frozenset(HandsetCapability)
 logger = logging.getLogger("phonerig.handset")
 
 
-class EmulatedHandset(DeskActions):
+class EmulatedHandset(DeskActions, ServiceKeys):
     """One emulated handset of a given model.
 
     Attributes:
@@ -56,6 +59,7 @@ class EmulatedHandset(DeskActions):
         dnd_status: final status while do-not-disturb is on.
         call_waiting: whether a second call rings; busy otherwise.
         on_incoming_call: called with every call that rings or is answered.
+        on_feature: called when a forwarding or do-not-disturb key shows something else.
     """
 
     def __init__(  # noqa: PLR0913 - a handset stands in one place with all its sides
@@ -92,10 +96,10 @@ class EmulatedHandset(DeskActions):
         """
         self._name = name
         self._profile = profile
+        self._hook = hook or HandsetHook()
         self._host = host
         self._sip_port = sip_port
         self._tap = tap
-        self._hook = hook or HandsetHook()
         self._registrar = registrar_override
         self._tokens = tokens
         self._clock = clock
@@ -117,6 +121,7 @@ class EmulatedHandset(DeskActions):
         self.dnd_status = DND_STATUSES[0]
         self.call_waiting = False
         self.on_incoming_call: Callable[[EmulatedCall], None] | None = None
+        self.on_feature: Callable[[FeatureSeen], None] | None = None
 
     @classmethod
     def at(cls, place: HandsetPlace) -> EmulatedHandset:
@@ -221,8 +226,10 @@ class EmulatedHandset(DeskActions):
         if intent.transport is SipTransport.TLS:
             raise RigError(f"{self._name}: account {intent.index} wants TLS; use udp or tcp")
         registrar = self._registrar or await resolve(*intent.next_hop)
-        account = EmulatedAccount(intent, stack, registrar, self._hook)
+        sync = self.intent is not None and bool(self.intent.calls.feature_key_sync)
+        account = EmulatedAccount(intent, stack, registrar, self._hook, feature_key_sync=sync)
         account.on_change = self._learnt
+        account.features.on_shown = partial(self._feature_shown, intent.index)
         self._accounts[intent.index] = account
 
     async def wait_ready(self, timeout_s: float) -> None:
@@ -290,6 +297,15 @@ class EmulatedHandset(DeskActions):
             await asyncio.wait_for(goodbye, _GOODBYE_S)
         except (RigError, TimeoutError) as error:
             logger.info("%s: goodbye unanswered: %s", self._name, error)
+
+    def _feature_shown(self, account: int, word: FeatureWord) -> None:
+        if self.on_feature is not None:
+            self.on_feature(
+                FeatureSeen(
+                    at=self._clock(), handset=self._name, account=account, service=word.service,
+                    active=word.active, target=word.target,
+                )
+            )  # fmt: skip
 
     # -- lamps --------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rig.sip.back_off import BackOff
+from rig.sip.feature_event import FeatureWord
 from rig.sip.message import Request, Response
 from rig.sip.subscription import DEFAULT_BACK_OFF
 from rig.sip_transport.stack import Flow
@@ -146,3 +147,30 @@ class HandsetHook:
         """
         del event
         return True
+
+    def feature_shown(self, word: FeatureWord) -> FeatureWord | None:
+        """Decide what the phone shows of a service that the platform tells.
+
+        Args:
+            word: what was told.
+
+        Returns:
+            What is shown; None to take no notice.
+        """
+        return word
+
+    def feature_asked(self, word: FeatureWord) -> FeatureWord | None:
+        """Say what the phone asks for by itself when a service has changed on it.
+
+        Args:
+            word: how the service is now.
+
+        Returns:
+            What the platform is asked for, as if a key had been pressed; None for nothing.
+        """
+        del word
+        return None
+
+    def keeps_forwarding(self) -> bool:
+        """Whether the phone also forwards by itself what its key has given to the platform."""
+        return False

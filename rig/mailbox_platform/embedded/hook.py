@@ -7,12 +7,17 @@ were". Seeded faults are subclasses that live elsewhere, so the platform itself 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rig.sip.diversion import DiversionEntry
 from rig.sip.event import Flow
 from rig.sip.history_info import HistoryEntry
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import MessageSummary
+
+if TYPE_CHECKING:
+    from rig.mailbox_platform.base import UserServices
+    from rig.mailbox_platform.embedded.calls.rules import Decision
 
 
 def nowhere(data: bytes, flow: Flow) -> None:
@@ -61,7 +66,11 @@ class PlatformHook:
         return message
 
     def greeting(self, kind: str) -> str:
-        """Choose another prompt than ``kind`` (``greeting.busy``, ``greeting.unavailable``)."""
+        """Choose another prompt than ``kind`` (``greeting.busy``, ``greeting.unavailable``).
+
+        Returns:
+            Its identifier; empty to say nothing before the beep.
+        """
         return kind
 
     def ring_seconds(self, value: float) -> float:
@@ -81,3 +90,47 @@ class PlatformHook:
         """
         del number
         return True
+
+    def decision(self, number: str, decision: Decision) -> Decision:
+        """Alter where a call to a user goes.
+
+        Args:
+            number: of the user.
+            decision: what the rules say.
+        """
+        del number
+        return decision
+
+    def loop_guard(self, diverted_from: list[str], most: int) -> tuple[list[str], int]:
+        """Alter what the guard against loops goes by.
+
+        Args:
+            diverted_from: numbers that have diverted the call, newest first.
+            most: diversions that a call may suffer.
+        """
+        return diverted_from, most
+
+    def visit(self, request: Request, number: str) -> int:
+        """Say with which status a call is refused before a user's phones ring; 0 to let it in.
+
+        Args:
+            request: the call's INVITE; a transferred call keeps its Call-ID.
+            number: of the user.
+        """
+        del request, number
+        return 0
+
+    def deposit_box(self, request: Request, mailbox: str) -> str:
+        """Choose another mailbox for a diverted call.
+
+        Args:
+            request: the INVITE to the mailbox's endpoint.
+            mailbox: number of the one that is right.
+        """
+        del request
+        return mailbox
+
+    def services_told(self, number: str, services: UserServices) -> UserServices:
+        """Alter what phones are told of a user's forwarding and do-not-disturb."""
+        del number
+        return services

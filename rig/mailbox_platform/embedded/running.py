@@ -320,6 +320,7 @@ class RunningPlatform:
             language=parts.config.prompt_language,
             policy=parts.config.deposit,
             menu=menu,
+            choose_box=parts.hook.deposit_box,
             service=self.self_service,
             place_for=self.mail.place_for if self.mail is not None else None,
             on_locked=self.mail.tell_locked if self.mail is not None else None,

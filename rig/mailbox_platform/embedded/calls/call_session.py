@@ -192,6 +192,10 @@ class CallSession:
             return await self._carry_out(user, decision, status=None)
         if self._delivery.out_of_hops():
             return None
+        refusal = context.hook.visit(self._request, user.number)
+        if refusal:
+            self._delivery.reject(refusal)
+            return None
         legs = self._delivery.legs_of(user)
         with context.calls.ringing(user.number):
             result = await self._delivery.ring(legs, self._ring_s(decision.after_rings))
@@ -222,18 +226,25 @@ class CallSession:
 
     def _decide(self, user: User, state: LineState) -> Decision:
         context = self._context
+        diverted_from, most = self._loop_guard()
         facts = CallFacts(
             called=user.number,
-            diverted_from=tuple(self._diverted_from),
+            diverted_from=tuple(diverted_from),
             diversions=self._trail.count,
         )
-        return decide(
+        decision = decide(
             facts,
             context.settings.options(user.number),
             context.settings.services(user.number),
             state,
-            most_diversions=context.config.max_diversions,
+            most_diversions=most,
         )
+        return context.hook.decision(user.number, decision)
+
+    def _loop_guard(self) -> tuple[list[str], int]:
+        """Who has diverted this call, and how often it may be diverted."""
+        context = self._context
+        return context.hook.loop_guard(self._diverted_from, context.config.max_diversions)
 
     def _ring_s(self, rings: int | None) -> float:
         if rings is None:
@@ -266,11 +277,11 @@ class CallSession:
             await self._to_mailbox(user, redirect.reason, redirect.cause, status, redirect)
             return None
         number = number_of(target)
-        if number == user.number or number in self._diverted_from:
+        diverted_from, limit = self._loop_guard()
+        if number == user.number or number in diverted_from:
             self._delivery.reject(482, f"forwarding loop: {number} already diverted this call")
             return None
-        if self._trail.count >= context.config.max_diversions:
-            limit = context.config.max_diversions
+        if self._trail.count >= limit:
             self._delivery.reject(480, f"too many diversions: {self._trail.count}, limit {limit}")
             return None
         uri = Uri.parse(f"sip:{number}@{self._domain}")

@@ -22,20 +22,15 @@ from xml.sax.saxutils import escape
 from provisioning.inventory_model import User
 from rig.mailbox_platform.base import ForwardRule, UserServices
 from rig.mailbox_platform.xsi_document import DocumentError, from_xml, is_true
+from rig.sip import feature_event as wire
 
-PACKAGE = "as-feature-event"
-MEDIA_TYPE = "application/x-as-feature-event+xml"
-NAMESPACE = "http://www.ecma-international.org/standards/ecma-323/csta/ed3"
+PACKAGE, MEDIA_TYPE, NAMESPACE = wire.PACKAGE, wire.MEDIA_TYPE, wire.NAMESPACE
 MAX_OCTETS = 4096
 _BOUNDARY = "phonerig-feature-state"
 STATE_TYPE = f'multipart/mixed;boundary="{_BOUNDARY}"'
 """Content-Type of the whole state."""
 
-FORWARDING_TYPES = {
-    "forwardImmediate": "always",
-    "forwardBusy": "busy",
-    "forwardNoAns": "no_answer",
-}
+FORWARDING_TYPES = wire.KINDS
 """Kind of forwarding to its name in :class:`UserServices`."""
 
 

@@ -113,7 +113,9 @@ class FeatureNotifier:
             self.changed(number)
 
     def _state(self, user: User) -> bytes:
-        return feature_state(user, self._context.settings.services(user.number))
+        number = user.number
+        services = self._context.settings.services(number)
+        return feature_state(user, self._context.hook.services_told(number, services))
 
     def _owner(self, subscription: ServerSubscription) -> str:
         user = self._users.get(subscription)

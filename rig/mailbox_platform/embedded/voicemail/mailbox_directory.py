@@ -87,6 +87,8 @@ class PlatformMailboxDirectory:
     def greeting(self, mailbox: str, kind: GreetingKind) -> str | bytes:
         """The greeting to play: PCM of the owner's own, or identifier of a prompt."""
         prompt = self._hook.greeting(kind.value)
+        if not prompt:
+            return b""
         if self._service is None or prompt not in set(GreetingKind):
             return prompt
         own = self._service.greetings.chosen(mailbox, GreetingKind(prompt))

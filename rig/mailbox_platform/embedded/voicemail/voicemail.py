@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -51,6 +51,7 @@ from rig.mailbox_platform.embedded.voicemail.self_service import SelfService
 from rig.mailbox_platform.embedded.voicemail.voicemail_transfer import CallTransfer
 from rig.media.spoken import TONES
 from rig.media.stream import AudioStream, PacketTap
+from rig.sip.message import Request
 from rig.sip.sdp import SessionDescription
 from rig.sip_transport.call import Call, CallState
 from rig.sip_transport.stack import IncomingRequest, SipStack
@@ -89,6 +90,7 @@ class VoicemailServer:
         place_for: where the message of a call goes, by mailbox and name of the caller; the
             store by default.
         service: what owners can set by phone; None for nothing.
+        choose_box: may choose another mailbox than that of the call, given the INVITE.
         clock: tells how long a mailbox has been locked.
         max_calls: calls at the same time; more are refused with 486.
         language: of prompts and greetings, see :mod:`rig.media.spoken`.
@@ -109,6 +111,7 @@ class VoicemailServer:
         on_locked: Callable[[str], None] | None = None,
         place_for: Callable[[str, str], DepositPlace] | None = None,
         service: SelfService | None = None,
+        choose_box: Callable[[Request, str], str] | None = None,
         clock: Clock = now,
         max_calls: int = 100,
         language: str = TONES,
@@ -125,6 +128,7 @@ class VoicemailServer:
         self._on_locked = on_locked
         self._place_for = place_for
         self._service = service
+        self._choose_box = choose_box
         self._clock = clock
         self._max_calls = max_calls
         self._language = language
@@ -156,7 +160,7 @@ class VoicemailServer:
             prompts = announcement_of(request.uri)
             target = None
             if not prompts:
-                target = deposit_target(request, self._directory.mailbox_of, rule=self._owner_rule)
+                target = self._target(request)
             self._answer(incoming, target, prompts)
         except ProtocolError as error:
             _LOG.info("call to the mailbox refused: %s", error)
@@ -164,6 +168,13 @@ class VoicemailServer:
         except RigError:
             _LOG.exception("call to the mailbox cannot be served")
             incoming.respond(503)
+
+    def _target(self, request: Request) -> DepositTarget | None:
+        """Whose mailbox a call is for; None for the portal."""
+        target = deposit_target(request, self._directory.mailbox_of, rule=self._owner_rule)
+        if target is None or self._choose_box is None:
+            return target
+        return replace(target, mailbox=self._choose_box(request, target.mailbox))
 
     async def close(self) -> None:
         """End every call as a crash would, but keep what callers have said so far."""
