@@ -24,6 +24,7 @@ def measure(case: DiversionCase) -> list[Measurement]:
     call = f"{wanted.caller} to {wanted.callee}"
     target = "/".join(wanted.target_names) or "mailbox"
     leg = case.diverted_legs[0] if case.diverted_legs else None
+    last = wanted.last
     where = f"packet {leg.invite.number}" if leg else ""
     result = [
         Measurement(
@@ -46,23 +47,23 @@ def measure(case: DiversionCase) -> list[Measurement]:
             Measurement(
                 f"diversion_reason[{call}]",
                 entry.reason if entry else "none",
-                limit=Limit("==", wanted.reason, "RFC 5806, by what really happened"),
+                limit=Limit("==", wanted.last.reason, "RFC 5806, by what really happened"),
                 where=where,
             ),
             Measurement(
                 f"diversion_party[{call}]",
-                "callee" if entry and party_of(entry) in wanted.callee_names else party_of(entry),
-                limit=Limit("==", "callee", "RFC 5806 section 6"),
+                last.name if entry and party_of(entry) in last.names else party_of(entry),
+                limit=Limit("==", last.name, "RFC 5806 section 6"),
                 where=where,
             ),
         ]
     if leg is not None and "History-Info" in wanted.headers:
-        last = newest_history(case)
+        newest = newest_history(case)
         result.append(
             Measurement(
                 f"history_cause[{call}]",
-                float(last.cause) if last and last.cause else "none",
-                limit=Limit("==", float(wanted.cause), "RFC 4458"),
+                float(newest.cause) if newest and newest.cause else "none",
+                limit=Limit("==", float(wanted.last.cause), "RFC 4458"),
                 where=where,
             )
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rig.errors import ProtocolError
 from rig.sip.message import Request, Response
-from rig.timeline import Address, RtpStreamSeen, SipSeen
+from rig.timeline import Address, MailboxSeen, RtpStreamSeen, SipSeen
 from rig.verdict.evidence import Addresses, DiversionExpectation, Evidence
 from rig.verdict.rule_table import Source
 from rig.verdict.sources import sources_about
@@ -86,40 +86,25 @@ class DiversionCase:
     def sources(self) -> frozenset[Source]:
         """Which evidence there is."""
         seen = sources_about(self.evidence, self.evidence.handsets[self.expectation.callee])
-        return seen | ({Source.CALLER_AUDIO} if self.media_seen else set())
+        truth = {Source.MAILBOX_TRUTH} if self.evidence.events(MailboxSeen) else set()
+        return seen | truth | ({Source.CALLER_AUDIO} if self.media_seen else set())
 
 
 def build_case(evidence: Evidence, expectation: DiversionExpectation) -> DiversionCase:
     """Find the legs of the expected call."""
-    caller = evidence.handsets[expectation.caller]
-    callee = evidence.handsets[expectation.callee]
-    legs = _legs(evidence, expectation.since, expectation.until)
-    caller_leg = next(
-        (
-            leg
-            for leg in legs
-            if _sent_by(leg, caller.sip_addresses)
-            and _user(leg.request.uri) in expectation.callee_names
-        ),
-        None,
+    caller = evidence.addresses_of(expectation.caller)
+    callee = evidence.handsets[expectation.callee].sip_addresses
+    caller_leg, same = legs_of_call(
+        evidence, caller, expectation.callee_names, expectation.since, expectation.until
     )
     if caller_leg is None:
         return DiversionCase(evidence, expectation, None, (), (), (), (), media_seen=False)
-    session = session_id(caller_leg.request.body)
-    same = [
-        leg
-        for leg in legs
-        if leg is not caller_leg
-        and session_id(leg.request.body) == session
-        and leg.invite.at >= caller_leg.invite.at
-        and not _sent_by(leg, caller.sip_addresses)
-    ]
-    callee_legs = [leg for leg in same if _reaches(leg, callee.sip_addresses)]
+    callee_legs = [leg for leg in same if _reaches(leg, callee)]
     diverted = [
         leg for leg in same if leg not in callee_legs and _wanted(leg, evidence, expectation)
     ]
     others = [leg for leg in same if leg not in callee_legs and leg not in diverted]
-    streams = _streams_to_caller(evidence, caller_leg, caller.sip_addresses)
+    streams = _streams_to_caller(evidence, caller_leg, caller)
     return DiversionCase(
         evidence=evidence,
         expectation=expectation,
@@ -130,6 +115,41 @@ def build_case(evidence: Evidence, expectation: DiversionExpectation) -> Diversi
         greetings=tuple(p for s in streams for p in s.prompts),
         media_seen=bool(streams),
     )
+
+
+def legs_of_call(
+    evidence: Evidence, caller: Addresses, called: tuple[str, ...], since: float, until: float
+) -> tuple[CallLeg | None, tuple[CallLeg, ...]]:
+    """Find the caller's INVITE and the platform's INVITEs for the same call.
+
+    Args:
+        evidence: of the scenario.
+        caller: where the caller speaks SIP.
+        called: user parts that the caller may have dialled.
+        since: when the call began.
+        until: what comes later does not count.
+    """
+    legs = _legs(evidence, since, until)
+    own = next(
+        (leg for leg in legs if _sent_by(leg, caller) and user_of(leg.request.uri) in called), None
+    )
+    if own is None:
+        return None, ()
+    session = session_id(own.request.body)
+    same = (
+        leg
+        for leg in legs
+        if leg is not own
+        and session_id(leg.request.body) == session
+        and leg.invite.at >= own.invite.at
+        and not _sent_by(leg, caller)
+    )
+    return own, tuple(same)
+
+
+def heard_by_caller(evidence: Evidence, leg: CallLeg, caller: Addresses) -> tuple[str, ...]:
+    """Prompts in the audio to the caller, in order."""
+    return tuple(p for s in _streams_to_caller(evidence, leg, caller) for p in s.prompts)
 
 
 def session_id(sdp: bytes) -> str:
@@ -214,7 +234,7 @@ def _reaches(leg: CallLeg, addresses: Addresses) -> bool:
 
 def _wanted(leg: CallLeg, evidence: Evidence, expectation: DiversionExpectation) -> bool:
     if expectation.target_names:
-        if _user(leg.request.uri) in expectation.target_names:
+        if user_of(leg.request.uri) in expectation.target_names:
             return True
         targets = [
             h
@@ -225,7 +245,8 @@ def _wanted(leg: CallLeg, evidence: Evidence, expectation: DiversionExpectation)
     return any(o.destination in evidence.voicemail_addresses for o in leg.invite.observations)
 
 
-def _user(uri: str) -> str:
+def user_of(uri: str) -> str:
+    """User part of a Request-URI, as written."""
     return uri.partition(":")[2].partition("@")[0].partition(";")[0]
 
 

@@ -12,13 +12,17 @@ from functools import cache
 from rig.errors import ProtocolError
 from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import HistoryEntry, lint_history, parse_history
+from rig.verdict import diversion_hop_rules
 from rig.verdict.diversion import RING_TOLERANCE_S, newest_diversion, newest_history, party_of
-from rig.verdict.diversion_facts import DiversionCase
+from rig.verdict.diversion_facts import CallLeg, DiversionCase, user_of
+from rig.verdict.diversion_hop_rules import ring_time_fixed
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.phrase import Fact, Phrase, phrase
 from rig.verdict.proofs import packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import rule_table
+
+FORBIDDEN = 403
 
 
 def not_diverted(case: DiversionCase) -> Found | None:
@@ -57,6 +61,8 @@ def target_refused(case: DiversionCase) -> Found | None:
     ):
         return None
     leg = legs[-1]
+    if leg.status == FORBIDDEN and _missing(case, leg):
+        return None  # a trunk must refuse what names no diverting party
     return found(
         packet(leg.invite, f"INVITE {leg.request.uri}"),
         *((packet(leg.final, f"answered {leg.status}"),) if leg.final else ()),
@@ -70,9 +76,10 @@ def called_too_many(case: DiversionCase) -> Found | None:
     if not case.diverted_legs:
         return None
     diverted_at = case.diverted_legs[0].invite.at
+    on_the_way = {name for hop in case.expectation.hops for name in hop.names}
     for leg in case.other_legs:
         user = leg.request.uri.partition(":")[2].partition("@")[0]
-        if user in case.expectation.callee_names or leg.invite.at < diverted_at - 0.05:
+        if user in on_the_way or leg.invite.at < diverted_at - 0.05:
             continue
         return found(packet(leg.invite, f"INVITE {leg.request.uri}"), uri=leg.request.uri)
     return None
@@ -84,6 +91,8 @@ def wrong_timer(case: DiversionCase) -> Found | None:
     leg = case.callee_legs[0] if case.callee_legs else None
     if wanted is None or leg is None or leg.ringing_at is None or leg.cancel is None:
         return None
+    if ring_time_fixed(case):
+        return None  # said already, of all calls together
     rang = leg.cancel.at - leg.ringing_at
     if abs(rang - wanted) <= RING_TOLERANCE_S:
         return None
@@ -100,7 +109,7 @@ def header_missing(case: DiversionCase) -> Found | None:
     if not case.diverted_legs:
         return None
     leg = case.diverted_legs[0]
-    missing = [h for h in case.expectation.headers if h not in leg.request.headers]
+    missing = _missing(case, leg)
     if not missing:
         return None
     second = phrase("and_no", header=missing[1]) if missing[1:] else phrase("no_more")
@@ -110,6 +119,10 @@ def header_missing(case: DiversionCase) -> Found | None:
         first=missing[0],
         second=second,
     )
+
+
+def _missing(case: DiversionCase, leg: CallLeg) -> list[str]:
+    return [h for h in case.expectation.headers if h not in leg.request.headers]
 
 
 def header_malformed(case: DiversionCase) -> Found | None:
@@ -152,25 +165,25 @@ def not_asked_for(case: DiversionCase) -> Found | None:
 
 def wrong_reason(case: DiversionCase) -> Found | None:
     """The reason in Diversion does not fit what really happened."""
-    wanted = case.expectation
-    if not case.diverted_legs or "Diversion" not in wanted.headers:
+    last = case.expectation.last
+    if not case.diverted_legs or "Diversion" not in case.expectation.headers:
         return None
     entry = newest_diversion(case)
-    if entry is None or entry.reason == wanted.reason:
+    if entry is None or entry.reason == last.reason:
         return None
     return found(
         _header(case, "Diversion"),
         *_happened_proofs(case),
         said=entry.reason,
         happened=_what_happened(case),
-        wanted=wanted.reason,
+        wanted=last.reason,
     )
 
 
 def wrong_cause(case: DiversionCase) -> Found | None:
     """The cause in History-Info does not fit what really happened."""
-    wanted = case.expectation
-    if not case.diverted_legs or "History-Info" not in wanted.headers:
+    wanted = case.expectation.last
+    if not case.diverted_legs or "History-Info" not in case.expectation.headers:
         return None
     last = newest_history(case)
     if last is None or last.cause == wanted.cause:
@@ -184,11 +197,20 @@ def wrong_cause(case: DiversionCase) -> Found | None:
     )
 
 
+def _last_legs(case: DiversionCase) -> list[CallLeg]:
+    """INVITEs that rang the party that diverted last."""
+    last = case.expectation.last
+    if not case.expectation.further:
+        return list(case.callee_legs)
+    return [leg for leg in case.other_legs if user_of(leg.request.uri) in last.names]
+
+
 def _what_happened(case: DiversionCase) -> Phrase:
-    callee = case.expectation.callee
-    if not case.callee_legs:
+    callee = case.expectation.last.name
+    legs = _last_legs(case)
+    if not legs:
         return phrase("not_rung", callee=callee)
-    leg = case.callee_legs[0]
+    leg = legs[0]
     if leg.cancel is not None:
         return phrase("not_answered", callee=callee)
     return phrase("answered", callee=callee, status=leg.status or "nothing")
@@ -201,7 +223,7 @@ def _header(case: DiversionCase, name: str) -> Proof:
 
 def _happened_proofs(case: DiversionCase) -> tuple[Proof, ...]:
     """Point at what really happened at the callee."""
-    for leg in case.callee_legs:
+    for leg in _last_legs(case):
         if leg.cancel is not None:
             return (packet(leg.cancel, "CANCEL after ringing"),)
         if leg.final is not None:
@@ -210,18 +232,20 @@ def _happened_proofs(case: DiversionCase) -> tuple[Proof, ...]:
 
 
 def wrong_party(case: DiversionCase) -> Found | None:
-    """The diverting party is not the callee, or stands in the wrong place."""
+    """The diverting party is not the one that diverted last, or stands in the wrong place."""
     if not case.diverted_legs or "Diversion" not in case.expectation.headers:
         return None
     entry = newest_diversion(case)
     if entry is None:
         return None
-    callee, names = case.expectation.callee, case.expectation.callee_names
-    if party_of(entry) not in names:
-        older = [party_of(e) for e in parse_diversions(case.diverted_legs[0].request.headers)[1:]]
+    last, leg = case.expectation.last, case.diverted_legs[0]
+    callee, names, got = last.name, last.names, party_of(entry)
+    if got not in names:
+        older = [party_of(e) for e in parse_diversions(leg.request.headers)[1:]]
         order = phrase("wrong_order" if set(older) & set(names) else "no_more")
-        got, name = party_of(entry), names[0]
-        what = phrase("names_other", got=got, callee=callee, name=name, order=order)
+        if got in {user_of(leg.request.uri), *case.expectation.target_names}:
+            order = phrase("is_the_target")
+        what = phrase("names_other", got=got, callee=callee, name=names[0], order=order)
     elif (entry.counter or 1) != 1:
         what = phrase("counts", count=entry.counter or 1, callee=callee)
     else:
@@ -237,10 +261,17 @@ def wrong_history_party(case: DiversionCase) -> Found | None:
         entries = parse_history(case.diverted_legs[0].request.headers)
     except ProtocolError:
         return None
-    names = case.expectation.callee_names
-    if not entries or any(_hop(entry) in names for entry in entries[:-1]):
+    missing = next(
+        (
+            hop
+            for hop in case.expectation.hops[len(case.expectation.before) :]
+            if not any(_hop(entry) in hop.names for entry in entries[:-1])
+        ),
+        None,
+    )
+    if not entries or missing is None:
         return None
-    return found(_header(case, "History-Info"), name=names[0])
+    return found(_header(case, "History-Info"), party=missing.name, name=missing.names[0])
 
 
 def _hop(entry: HistoryEntry) -> str:
@@ -248,16 +279,13 @@ def _hop(entry: HistoryEntry) -> str:
 
 
 def wrong_greeting(case: DiversionCase) -> Found | None:
-    """The caller heard the wrong greeting or none, or something that is not for callers."""
+    """The caller heard the wrong greeting, or none, or the beep first."""
     wanted = case.expectation
     if not wanted.greeting or not case.diverted_legs:
         return None
     heard = case.greetings
     greetings = [p for p in heard if p.startswith("greeting.")]
-    menu = next((p for p in heard if p.startswith("portal.")), "")
-    if menu:
-        said = phrase("heard_owners_menu", prompt=menu)
-    elif not greetings:
+    if not greetings:
         said = phrase("heard_no_greeting")
     elif set(greetings) != {wanted.greeting}:
         said = phrase("heard", prompts=", ".join(greetings))
@@ -276,4 +304,6 @@ def wrong_greeting(case: DiversionCase) -> Found | None:
 @cache
 def diversion_book() -> RuleBook[DiversionCase]:
     """The rules for diverted calls: decision first, then headers, then what the caller heard."""
-    return RuleBook(rule_table("diversion"), DiversionCase, (sys.modules[__name__],))
+    return RuleBook(
+        rule_table("diversion"), DiversionCase, (sys.modules[__name__], diversion_hop_rules)
+    )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from rig.timeline import LampState
-from rig.verdict import diversion, diversion_facts, mwi, mwi_measure
+from rig.verdict import diversion, diversion_facts, feature, loop, mwi, mwi_measure, plain_call
+from rig.verdict.diversion_facts import CallLeg
 from rig.verdict.diversion_rules import diversion_book
-from rig.verdict.evidence import DiversionExpectation, Evidence, LampExpectation
+from rig.verdict.evidence import (
+    DiversionExpectation,
+    Evidence,
+    FeatureExpectation,
+    LampExpectation,
+    LoopExpectation,
+    PlainCallExpectation,
+)
 from rig.verdict.finding import Finding, RigFault, Verdict
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
@@ -28,8 +36,14 @@ def judge(evidence: Evidence) -> Verdict:
     for expectation in evidence.expectations:
         if isinstance(expectation, LampExpectation):
             _judge_lamp(evidence, expectation, verdict)
-        else:
+        elif isinstance(expectation, DiversionExpectation):
             _judge_diversion(evidence, expectation, verdict)
+        elif isinstance(expectation, LoopExpectation):
+            _judge_loop(evidence, expectation, verdict)
+        elif isinstance(expectation, PlainCallExpectation):
+            _judge_plain(evidence, expectation, verdict)
+        else:
+            _judge_feature(evidence, expectation, verdict)
     _doubt_instants(evidence, verdict)
     return verdict
 
@@ -37,7 +51,7 @@ def judge(evidence: Evidence) -> Verdict:
 def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdict) -> None:
     case = mwi.build_case(evidence, expectation)
     verdict.measurements += mwi_measure.measure(case)
-    findings = mwi_book().diagnose(case, verdict.findings)
+    findings = [f for f in mwi_book().diagnose(case, verdict.findings) if not _said(f, verdict)]
     if case.state is LampState.UNKNOWN and any(f.rule in NO_LAMP for f in findings):
         _add(verdict, findings)
         return
@@ -54,21 +68,58 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
     _add(verdict, findings)
 
 
+def _said(finding: Finding, verdict: Verdict) -> bool:
+    """Whether it has been said already in which mailbox the message lies instead."""
+    return finding.rule == "message_not_kept" and any(
+        f.rule == "wrong_mailbox" and f.facts["mailbox"] == finding.facts["mailbox"]
+        for f in verdict.findings
+    )
+
+
 def _judge_diversion(
     evidence: Evidence, expectation: DiversionExpectation, verdict: Verdict
 ) -> None:
     case = diversion_facts.build_case(evidence, expectation)
-    if case.caller_leg is None:
-        verdict.rig_faults.append(
-            RigFault(
-                Outcome.INCONCLUSIVE,
-                f"the capture holds no INVITE from {expectation.caller} to "
-                f"{expectation.callee}: the rig did not see the call it made",
-            )
+    if _was_seen(case.caller_leg, expectation, verdict):
+        verdict.measurements += diversion.measure(case)
+        _add(verdict, diversion_book().diagnose(case))
+
+
+def _judge_loop(evidence: Evidence, expectation: LoopExpectation, verdict: Verdict) -> None:
+    case = loop.build_case(evidence, expectation)
+    if _was_seen(case.caller_leg, expectation, verdict):
+        verdict.measurements += loop.measure(case)
+        _add(verdict, loop.loop_book().diagnose(case))
+
+
+def _judge_plain(evidence: Evidence, expectation: PlainCallExpectation, verdict: Verdict) -> None:
+    case = plain_call.build_case(evidence, expectation)
+    if _was_seen(case.caller_leg, expectation, verdict):
+        verdict.measurements += plain_call.measure(case)
+        _add(verdict, plain_call.plain_call_book().diagnose(case))
+
+
+def _judge_feature(evidence: Evidence, expectation: FeatureExpectation, verdict: Verdict) -> None:
+    case = feature.build_case(evidence, expectation)
+    verdict.measurements += feature.measure(case)
+    _add(verdict, feature.feature_book().diagnose(case))
+
+
+def _was_seen(
+    leg: CallLeg | None,
+    expectation: DiversionExpectation | LoopExpectation | PlainCallExpectation,
+    verdict: Verdict,
+) -> bool:
+    if leg is not None:
+        return True
+    verdict.rig_faults.append(
+        RigFault(
+            Outcome.INCONCLUSIVE,
+            f"the capture holds no INVITE from {expectation.caller} to "
+            f"{expectation.callee}: the rig did not see the call it made",
         )
-        return
-    verdict.measurements += diversion.measure(case)
-    _add(verdict, diversion_book().diagnose(case))
+    )
+    return False
 
 
 def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:

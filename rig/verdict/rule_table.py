@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.phrase import Text, Wording
 
-TABLES = ("mwi", "diversion")
+TABLES = ("mwi", "diversion", "loop", "plain_call", "feature")
 """Names of the tables there are."""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from diversion_stages import FEATURE_STAGES, HOP_STAGES, LOOP_STAGES, PLAIN_STAGES
 from stages_mwi import MORE_STAGES
 from staging import (
     BOX,
@@ -32,12 +34,20 @@ from test_diversion_verdicts import (
 
 from provisioning.intent import LampPolicyIntent, MwiMode
 from rig.timeline import ActionDone, FetchSeen, LampSeen, LampState, LoopStalled, MailboxSeen
-from rig.verdict import diversion_facts, mwi
+from rig.verdict import diversion_facts, feature, loop, mwi, plain_call
 from rig.verdict.diversion_rules import diversion_book
-from rig.verdict.evidence import ConfigDifference, DiversionExpectation
+from rig.verdict.evidence import (
+    ConfigDifference,
+    DiversionExpectation,
+    FeatureExpectation,
+    LampExpectation,
+    LoopExpectation,
+    PlainCallExpectation,
+)
 from rig.verdict.finding import Finding
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
+from rig.verdict.rule_book import RuleBook
 
 RELAY = ("127.1.1.3", 40000)
 Story = Callable[[], Stage]
@@ -319,20 +329,41 @@ def heard(*prompts: str) -> Stage:
 
 
 DIVERSION_STAGES: dict[str, Story] = {
+    "died_of_header": HOP_STAGES["died_of_header"],
+    "false_loop_alarm": HOP_STAGES["false_loop_alarm"],
     "not_diverted": without_mailbox_leg,
     "rang_wrongly": not_rung,
+    "owner_menu": HOP_STAGES["owner_menu"],
     "called_too_many": stranger_too,
     "target_refused": lambda: busy_call(status=486),
+    "ring_time_fixed": HOP_STAGES["ring_time_fixed"],
     "wrong_timer": rang_too_long,
     "not_asked_for": diverted_before,
+    "name_split": HOP_STAGES["name_split"],
     "header_malformed": lambda: busy_call('Diversion: "Anna <sip:anna@b>;reason=user-busy\n'),
     "header_missing": lambda: busy_call(""),
     "wrong_party": lambda: busy_call(DIVERSION.replace("sip:anna", "sip:otto")),
+    "hop_missing": HOP_STAGES["hop_missing"],
+    "counter_lost": HOP_STAGES["counter_lost"],
+    "privacy_lost": HOP_STAGES["privacy_lost"],
     "wrong_reason": lambda: busy_call(DIVERSION.replace("user-busy", "away")),
     "wrong_cause": lambda: busy_call(history=HISTORY.replace("cause=486", "cause=302")),
+    "hop_reason_wrong": HOP_STAGES["hop_reason_wrong"],
+    "target_cause_wrong": HOP_STAGES["target_cause_wrong"],
     "history_malformed": lambda: busy_call(history=HISTORY.replace("index=1.1", "index=1.4")),
     "wrong_history_party": lambda: busy_call(history=HISTORY.replace("sip:anna", "sip:otto")),
+    "wrong_mailbox": HOP_STAGES["wrong_mailbox"],
+    "reason_not_matched": HOP_STAGES["reason_not_matched"],
     "wrong_greeting": lambda: heard("greeting.unavailable", "beep"),
+}
+
+
+BOOKS: dict[type, tuple[Callable[..., Any], Callable[[], RuleBook[Any]]]] = {
+    DiversionExpectation: (diversion_facts.build_case, diversion_book),
+    LampExpectation: (mwi.build_case, mwi_book),
+    LoopExpectation: (loop.build_case, loop.loop_book),
+    PlainCallExpectation: (plain_call.build_case, plain_call.plain_call_book),
+    FeatureExpectation: (feature.build_case, feature.feature_book),
 }
 
 
@@ -340,18 +371,18 @@ def firing(stage: Stage) -> tuple[str, Finding]:
     """The first rule that fires on the first expectation, and what it says."""
     evidence = stage.evidence()
     wanted = evidence.expectations[0]
-    if isinstance(wanted, DiversionExpectation):
-        call = diversion_facts.build_case(evidence, wanted)
-        fired = ((r.id, diversion_book().ask(r, call)) for r in diversion_book().table.rules)
-    else:
-        lamp = mwi.build_case(evidence, wanted)
-        fired = ((r.id, mwi_book().ask(r, lamp)) for r in mwi_book().table.rules)
+    build, book = BOOKS[type(wanted)]
+    case = build(evidence, wanted)
+    fired = ((r.id, book().ask(r, case)) for r in book().table.rules)
     return next((name, finding) for name, finding in fired if finding is not None)
 
 
 def test_every_rule_has_a_stage() -> None:
     assert set(MWI_STAGES) == {rule.id for rule in mwi_book().table.rules}
     assert list(DIVERSION_STAGES) == [rule.id for rule in diversion_book().table.rules]
+    assert list(LOOP_STAGES) == [rule.id for rule in loop.loop_book().table.rules]
+    assert list(PLAIN_STAGES) == [rule.id for rule in plain_call.plain_call_book().table.rules]
+    assert list(FEATURE_STAGES) == [rule.id for rule in feature.feature_book().table.rules]
 
 
 @pytest.mark.parametrize("name", [*MWI_STAGES, *DIVERSION_STAGES])
@@ -498,7 +529,6 @@ def test_a_call_that_never_got_there_is_named_once() -> None:
 @pytest.mark.parametrize(
     ("prompts", "word"),
     [
-        (("portal.enter_pin",), "owner's"),
         (("beep", "greeting.busy"), "beep before"),
         (("greeting.busy", "greeting.unavailable", "beep"), "greeting.unavailable"),
         ((), "no greeting"),

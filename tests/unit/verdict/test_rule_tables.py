@@ -8,11 +8,21 @@ from collections.abc import Iterator
 from itertools import chain
 
 import pytest
+from diversion_stages import FEATURE_STAGES, LOOP_STAGES, PLAIN_STAGES
 from staging import Stage
 from test_every_rule import DIVERSION_STAGES, MWI_STAGES, firing
 
 from rig import scenarios, scenarios_mwi
-from rig.verdict import diversion_rules, mwi_address, mwi_rules
+from rig.verdict import (
+    diversion_hop_rules,
+    diversion_rules,
+    feature,
+    loop,
+    mwi_address,
+    mwi_rules,
+    plain_call,
+)
+from rig.verdict.diversion_facts import DiversionCase
 from rig.verdict.diversion_rules import diversion_book
 from rig.verdict.finding import Finding
 from rig.verdict.mwi import LampCase
@@ -28,8 +38,27 @@ from rig.verdict.rule_table import (
     rule_text,
 )
 
-BOOKS: dict[str, RuleBook] = {"mwi": mwi_book(), "diversion": diversion_book()}
-MODULES = {"mwi": (*mwi_rules.MODULES, mwi_address), "diversion": (diversion_rules,)}
+BOOKS: dict[str, RuleBook] = {
+    "mwi": mwi_book(),
+    "diversion": diversion_book(),
+    "loop": loop.loop_book(),
+    "plain_call": plain_call.plain_call_book(),
+    "feature": feature.feature_book(),
+}
+MODULES = {
+    "mwi": (*mwi_rules.MODULES, mwi_address),
+    "diversion": (diversion_rules, diversion_hop_rules),
+    "loop": (loop,),
+    "plain_call": (plain_call,),
+    "feature": (feature,),
+}
+CASES = {
+    "mwi": LampCase,
+    "diversion": DiversionCase,
+    "loop": loop.LoopCase,
+    "plain_call": plain_call.PlainCase,
+    "feature": feature.FeatureCase,
+}
 ENGLISH = re.compile(r"\b(the|and|with|which|its|does|not|phone|mailbox|sent)\b", re.IGNORECASE)
 FAMILIAR = re.compile(r"\b(du|dein\w*|dir|dich|prüfe|suche|schalte|vergleiche|stelle)\b")
 
@@ -59,8 +88,7 @@ def test_a_row_without_predicate_and_a_predicate_without_row_are_refused(name: s
     first = book.table.rules[0].id
     text = rule_text(name).replace(f"\n  {first}:\n", "\n  nobody:\n", 1)
     with pytest.raises(ValueError, match=f"{first}, nobody|nobody, {first}"):
-        RuleBook(parse_rule_table(name, text), LampCase if name == "mwi" else
-                 diversion_rules.DiversionCase, MODULES[name])  # fmt: skip
+        RuleBook(parse_rule_table(name, text), CASES[name], MODULES[name])
 
 
 def test_only_public_functions_from_a_case_to_what_was_found_are_predicates() -> None:
@@ -100,6 +128,9 @@ def test_every_phrase_is_used_and_every_used_phrase_is_there(name: str) -> None:
 STAGES = {
     **{("mwi", rule): story for rule, story in MWI_STAGES.items()},
     **{("diversion", rule): story for rule, story in DIVERSION_STAGES.items()},
+    **{("loop", rule): story for rule, story in LOOP_STAGES.items()},
+    **{("plain_call", rule): story for rule, story in PLAIN_STAGES.items()},
+    **{("feature", rule): story for rule, story in FEATURE_STAGES.items()},
 }
 
 
