@@ -9,6 +9,7 @@ from provisioning.inventory import load_site
 from provisioning.resources import demo_site_dir
 from rig.bench_config import TAP, BenchConfig
 from rig.faults.seed import Alteration
+from rig.scenarios_diversion import bench_for
 
 ROLES = {
     "caller": "emil",
@@ -17,6 +18,7 @@ ROLES = {
     "twin": "anna",
     "alias": "lena",
     "other": "david",
+    "next": "clara",
 }
 
 CALLEES = {
@@ -62,7 +64,7 @@ def demo_config(
         drivers: driver by handset name.
     """
     site = load_site(demo_site_dir() / "site.yaml")
-    return BenchConfig(
+    config = BenchConfig(
         site=site,
         out_dir=out_dir,
         roles=ROLES,
@@ -72,3 +74,6 @@ def demo_config(
         fetch_by=fetch_by,
         seeds=seeds,
     )
+    for seed in seeds:
+        config = bench_for(seed.scenario, config)
+    return config

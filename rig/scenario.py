@@ -28,6 +28,7 @@ class Scenario:
         needs_mailbox: roles whose first account must own a mailbox.
         shares_mailbox: roles whose first account must be an alias of the callee's mailbox.
         adds_mailboxes: roles whose first account must show the second account's mailbox too.
+        needs_outside: the bench must have a trunk.
     """
 
     name: str
@@ -38,10 +39,13 @@ class Scenario:
     needs_mailbox: tuple[str, ...] = field(default=("callee",))
     shares_mailbox: tuple[str, ...] = ()
     adds_mailboxes: tuple[str, ...] = ()
+    needs_outside: bool = False
 
     def missing(self, bench: Bench) -> list[str]:
         """What the bench lacks for this scenario; empty if it can run."""
-        lacks = []
+        lacks = (
+            ["the bench has no outside line"] if self.needs_outside and not bench.outside else []
+        )
         for role, capabilities in self.needs.items():
             if role not in bench.roles:
                 lacks.append(f"no handset plays {role}")

@@ -25,6 +25,7 @@ from rig.scenario_parts import (
     lamp_on,
     retrieve,
 )
+from rig.scenarios_diversion import diversion_scenarios
 from rig.scenarios_mwi import mwi_scenarios
 from rig.verdict.evidence import Expectation
 
@@ -256,4 +257,5 @@ def demonstration() -> dict[str, Scenario]:
 
 def scenarios() -> dict[str, Scenario]:
     """Every built-in scenario by name: the demonstration, and where rarer faults show."""
-    return demonstration() | {scenario.name: scenario for scenario in mwi_scenarios()}
+    rarer = (*mwi_scenarios(), *diversion_scenarios())
+    return demonstration() | {scenario.name: scenario for scenario in rarer}

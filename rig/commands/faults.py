@@ -90,9 +90,18 @@ def run(
     out_dir: Annotated[Path, typer.Option("--out", "-o", help="Folder for reports.")] = Path(
         "phonerig-out"
     ),
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            "--repeats", min=1, max=500, help="How often; the fault's own number if not given."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the demonstration with one thing made wrong.
+
+    A fault that strikes only now and then is run as often as it takes to see it with 99 %
+    certainty, and the share of runs in which it was named is told.
 
     Exit code 0 if the verdict names the right class and the right component, 1 if it does not,
     3 if the rig itself could not tell.
@@ -102,21 +111,16 @@ def run(
     with clear_errors(as_json=as_json):
         seed = find_seed(name)
         make_folder(out_dir)
-        record, report = _run(seed, out_dir)
-        named = [
-            (finding["class"], finding["component"])
-            for scenario in record.scenarios
-            for finding in scenario.findings
-        ]
-        proven = (seed.fault_class.value, seed.component.value) in named
+        record, report = _run(seed, out_dir, repeats or seed.repeats)
+        struck = record.named_in(seed.fault_class.value, seed.component.value)
         if as_json:
-            print_json(_data(seed, record, report, proven=proven))
+            print_json(_data(seed, record, report, struck=struck))
         else:
-            _print(seed, record, report, proven=proven)
-        raise typer.Exit(_exit_code(record, proven=proven))
+            _print(seed, record, report, struck=struck)
+        raise typer.Exit(_exit_code(record, proven=bool(struck)))
 
 
-def _run(seed: Seed, out_dir: Path) -> tuple[RunRecord, Path]:
+def _run(seed: Seed, out_dir: Path, repeats: int) -> tuple[RunRecord, Path]:
     from rig.blocking import BlockingBench
     from rig.capture.export import export_packets
     from rig.demo_bench import demo_config
@@ -126,7 +130,8 @@ def _run(seed: Seed, out_dir: Path) -> tuple[RunRecord, Path]:
     with tempfile.TemporaryDirectory(prefix="phonerig-") as work:
         config = demo_config(Path(work), seeds=(seed,))
         with BlockingBench(config) as bench:
-            record = bench.run([scenarios()[seed.scenario]], title=f"Seeded fault: {seed.name}")
+            scenario = scenarios()[seed.scenario]
+            record = bench.run([scenario] * repeats, title=f"Seeded fault: {seed.name}")
             packets = bench.bench.recorder.packets
     paths = write_reports(record, out_dir)
     export_packets(out_dir / "run.pcapng", packets)
@@ -141,25 +146,29 @@ def _exit_code(record: RunRecord, *, proven: bool) -> int:
     return 0 if proven else 1
 
 
-def _data(seed: Seed, record: RunRecord, report: Path, *, proven: bool) -> dict[str, Any]:
+def _data(seed: Seed, record: RunRecord, report: Path, *, struck: int) -> dict[str, Any]:
     return {
         "fault": seed_row(seed),
-        "named": proven,
+        "named": bool(struck),
+        "named_in": struck,
+        "runs": len(record.scenarios),
         "outcome": record.outcome.value,
         "findings": [finding for scenario in record.scenarios for finding in scenario.findings],
         "report": str(report),
     }
 
 
-def _print(seed: Seed, record: RunRecord, report: Path, *, proven: bool) -> None:
+def _print(seed: Seed, record: RunRecord, report: Path, *, struck: int) -> None:
     from rig.report.console import print_record
 
     print_record(record, out)
     say()
     say(f"built in: {seed.title}")
     expected = f"{seed.fault_class} {seed.fault_class.slug} ({seed.component})"
-    if proven:
-        say(f"named: {expected}", style="green")
+    runs = len(record.scenarios)
+    if struck:
+        rate = f" in {struck} of {runs} runs ({struck / runs:.0%})" if runs > 1 else ""
+        say(f"named: {expected}{rate}", style="green")
     else:
         say(f"NOT named: {expected} was expected", style="red")
     say(f"report: {report}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rig.faults.handset_diversion import handset_diversion_seeds
+from rig.faults.network_diversion import network_diversion_seeds
+from rig.faults.platform_diversion import platform_diversion_seeds
 from rig.faults.seed import Seed
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.sip.diversion import DiversionEntry
@@ -31,4 +34,7 @@ def diversion_seeds() -> tuple[Seed, ...]:
             scenario="busy",
             platform=_WrongReason(),
         ),
+        *platform_diversion_seeds(),
+        *handset_diversion_seeds(),
+        *network_diversion_seeds(),
     )

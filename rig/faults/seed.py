@@ -70,6 +70,8 @@ class Seed(Alteration):
         fault_class: the class that the verdict must name.
         id: its number among the faults known from the field, e.g. ``B25``; empty for one of ours.
         source: address of the page where the fault was met; empty for one of ours.
+        repeats: how often the scenario must run until a fault that strikes only now and then
+            has shown, with 99 % certainty or more.
         proof: pattern that the evidence which the verdict points at must match, where its class
             alone does not say which message, lamp or line that is.
     """
@@ -79,3 +81,4 @@ class Seed(Alteration):
     id: str = ""
     source: str = ""
     proof: str = ""
+    repeats: int = 1
