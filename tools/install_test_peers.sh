@@ -25,6 +25,7 @@ want dnsmasq dnsmasq-base
 want ip iproute2
 want sngrep sngrep
 want strace strace
+want sshd openssh-server
 command -v initdb >/dev/null 2>&1 || [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] ||
     need="$need postgresql"
 want chromium chromium

@@ -20,24 +20,23 @@ from rig.capture.content import Content
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector, TcpGap, Unwrap
 from rig.capture.fetches import FetchWatcher
-from rig.capture.findings import CaptureFinding, FindingBook
+from rig.capture.findings import CaptureFinding, as_capture_finding, capture_engine
 from rig.capture.frame import Frame
 from rig.capture.media_streams import MediaStreams
 from rig.capture.packet import CapturedPacket
-from rig.capture.quick_reader import QuickReader, is_clean
+from rig.capture.quick_reader import QuickReader
 from rig.errors import ProtocolError, UsageError
 from rig.media.stream_analysis import StreamAnalyser
-from rig.sip.lint import lint
 from rig.sip.message import Request
-from rig.timeline import BadSipSeen, FetchSeen, RtpStreamSeen, SipSeen, TimelineEvent
+from rig.timeline import FetchSeen, RtpStreamSeen, SipSeen, TimelineEvent
+from rig.verdict.oracles.engine import CaptureEnd
+from rig.verdict.oracles.finding import OracleFinding
 
 Progress = Callable[[int, int], None]
 """Told now and then: frames read, octets of the file read."""
 
 _PROGRESS_EVERY = 4096
 _COLLECT_AFTER = 100_000
-_ONLY_AT_THE_END_OF_THE_PATH = "RFC 3261 8.1.3.3"
-"""A capture between two proxies rightly shows responses with several Vias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,7 @@ class CaptureAnalysis:
         torn_datagrams: IP datagrams of which fragments are missing.
         dropped: frames that a live capture lost.
         notes: what a reader must know about the capture itself, in sentences.
+        blind: something that was on the wire is not in the capture, or could not be read.
     """
 
     path: Path
@@ -115,6 +115,12 @@ class CaptureAnalysis:
     torn_datagrams: int = 0
     dropped: int = 0
     notes: list[str] = field(default_factory=list)
+    blind: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was nothing to judge."""
+        return not self.messages and not self.fetches
 
 
 class CaptureAnalyser:
@@ -137,6 +143,7 @@ class CaptureAnalyser:
     ) -> None:
         self._limits = limits or Limits()
         self.result = CaptureAnalysis(path)
+        self._last_at: float | None = None
         self._dissector = Dissector(unwrap=unwrap)
         streams = StreamAnalyser() if listen else MediaStreams(self._stream)
         self._fetches = FetchWatcher(self._fetch)
@@ -144,11 +151,13 @@ class CaptureAnalyser:
             self._event, streams=streams, other=self._other, reader=QuickReader()
         )
         self._rows = CaptureRows(self._limits.rows)
-        self._book = FindingBook()
+        self._engine = capture_engine()
+        self._found: list[OracleFinding] = []
 
     def feed(self, frame: Frame) -> None:
         """Take one frame, in the order of the capture."""
         self.result.frames += 1
+        self._last_at = frame.at
         for packet in self._dissector.packet(frame):
             self._correlator.feed(packet)
 
@@ -167,11 +176,20 @@ class CaptureAnalyser:
         result.mwi, result.subscribes, result.calls = rows.mwi, rows.subscribes, rows.calls
         result.accounts = list(rows.accounts.values())
         result.left_out += rows.left_out
-        result.findings = self._book.findings()
-        if self._book.left_out:
-            result.left_out["findings"] = self._book.left_out
+        end = CaptureEnd(at=self._last_at, dropped=result.dropped, cut=result.cut)
+        self._found += self._engine.close(end)
+        settled = self._engine.settle(self._found)
+        settled.sort(key=lambda finding: -finding.severity.rank)
+        result.findings = [as_capture_finding(finding) for finding in settled]
         result.events.sort(key=lambda event: event.at)
         result.notes += _notes(result, dissector)
+        result.blind |= bool(
+            result.dropped
+            or result.cut
+            or result.gap_count
+            or result.torn_datagrams
+            or dissector.unknown_links
+        )
         return result
 
     def _other(self, content: Content, packet: CapturedPacket) -> None:
@@ -185,17 +203,17 @@ class CaptureAnalyser:
             self.result.left_out["events"] += 1
 
     def _event(self, event: TimelineEvent) -> None:
-        if isinstance(event, SipSeen):
-            self._keep(event)
-            self._message(event)
-        elif isinstance(event, RtpStreamSeen):
+        if isinstance(event, RtpStreamSeen):
             self._stream(event)
-        elif isinstance(event, BadSipSeen):
-            self._keep(event)
-            self._book.add((event.observation.number,), "RFC 3261 7", event.error)
+            return
+        self._keep(event)
+        if isinstance(event, SipSeen):
+            self._message(event)
+        self._found += self._engine.feed(event)
 
     def _stream(self, stream: RtpStreamSeen) -> None:
         self._keep(stream)
+        self._found += self._engine.feed(stream)
         self.result.stream_count += 1
         if len(self.result.streams) < self._limits.rows:
             self.result.streams.append(stream)
@@ -213,7 +231,6 @@ class CaptureAnalyser:
         message, result = seen.message, self.result
         result.messages += 1
         result.sightings += len(seen.observations)
-        request = message if isinstance(message, Request) else None
         if isinstance(message, Request):
             result.methods[message.method] += 1
         else:
@@ -221,18 +238,13 @@ class CaptureAnalyser:
         if seen.retransmission:
             result.retransmissions += 1
             return
-        if not is_clean(message):
-            for found in lint(message):
-                if request is not None or found.clause != _ONLY_AT_THE_END_OF_THE_PATH:
-                    self._book.add((seen.number,), found.clause, found.text)
         try:
             if isinstance(message, Request):
-                for found in self._rows.request(seen, message):
-                    self._book.add((seen.number,), found.clause, found.text)
+                self._rows.request(seen, message)
             else:
                 self._rows.response(seen, message)
-        except ProtocolError as error:
-            self._book.add((seen.number,), "RFC 3261 20", str(error))
+        except ProtocolError:
+            return  # it gives no row; the oracles say what is wrong with it
 
 
 def analyse_capture(
@@ -264,6 +276,7 @@ def analyse_capture(
     result = analyser.finish()
     if damage or file.cut_off:
         result.notes.insert(0, damage or file.cut_off)
+    result.blind |= bool(damage)
     return result
 
 

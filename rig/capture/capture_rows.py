@@ -9,12 +9,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from rig.capture.usual_body import usual_summary
 from rig.errors import ProtocolError
 from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import parse_history
-from rig.sip.lint import LintFinding
 from rig.sip.message import Request, Response
-from rig.sip.message_summary import lint_summary, parse_summary
+from rig.sip.message_summary import parse_summary
 from rig.timeline import SipSeen
 
 PACKAGE = "message-summary"
@@ -25,12 +25,6 @@ MAX_CHANGES = 50
 MAX_ACCOUNTS = 10_000
 
 _USER = re.compile(r"[^<]*<sips?:([^@:;<>?]+)@[^>]*>(?:;.*)?")
-_COUNT = "(0|[1-9][0-9]{0,8})"
-_USUAL_BODY = re.compile(
-    rb"Messages-Waiting: (yes|no)\r\n"
-    rb"(?:Message-Account: sips?:[A-Za-z0-9+*#._-]+@[A-Za-z0-9][A-Za-z0-9.-]*\r\n)?"
-    + f"Voice-Message: {_COUNT}/{_COUNT}(?: \\({_COUNT}/{_COUNT}\\))?\r\n".encode()
-)
 
 
 @dataclass(slots=True)
@@ -146,8 +140,8 @@ class AccountHistory:
             self.changes_left_out += 1
 
 
-_Told = tuple[bool | None, str, tuple[LintFinding, ...]]
-"""Flag, counts, and what is wrong."""
+_Told = tuple[bool | None, str]
+"""Flag and counts."""
 
 _Row = MwiLine | SubscribeLine | CallLine
 
@@ -177,11 +171,8 @@ class CaptureRows:
         self._dialogs: dict[str, SubscribeLine] = {}
         self._bodies: dict[bytes, _Told] = {}
 
-    def request(self, seen: SipSeen, request: Request) -> tuple[LintFinding, ...]:
+    def request(self, seen: SipSeen, request: Request) -> None:
         """Take a request, unless it is a retransmission.
-
-        Returns:
-            What is wrong with its body, if that is a message summary.
 
         Raises:
             rig.errors.ProtocolError: a header that a row needs cannot be read.
@@ -192,9 +183,9 @@ class CaptureRows:
                 self._call(seen, request)
         elif method in {"NOTIFY", "SUBSCRIBE"} and _package(request) == PACKAGE:
             if method == "NOTIFY":
-                return self._notify(seen, request)
-            self._subscribe(seen, request)
-        return ()
+                self._notify(seen, request)
+            else:
+                self._subscribe(seen, request)
 
     def response(self, seen: SipSeen, response: Response) -> None:
         """Take a response; the first final one is the answer.
@@ -213,9 +204,9 @@ class CaptureRows:
         elif isinstance(row, CallLine) and 300 <= response.status < 400:
             row.moved_to = tuple(str(contact.uri) for contact in response.contacts)
 
-    def _notify(self, seen: SipSeen, request: Request) -> tuple[LintFinding, ...]:
+    def _notify(self, seen: SipSeen, request: Request) -> None:
         account = _account(request)
-        waiting, counts, wrong = self._told(request.body)
+        waiting, counts = self._told(request.body)
         headers = request.headers
         state = headers.get("Subscription-State") or ""
         line = MwiLine(seen.at, seen.number, account, waiting, counts, state)
@@ -228,28 +219,24 @@ class CaptureRows:
         history = self.accounts.get(account)
         if history is None:
             if not self._fits("accounts", len(self.accounts), MAX_ACCOUNTS):
-                return wrong
+                return
             history = self.accounts[account] = AccountHistory(account)
         history.told(MwiChange(seen.at, seen.number, waiting, counts))
-        return wrong
 
     def _told(self, body: bytes) -> _Told:
         if not body:
-            return None, "", ()
-        usual = _USUAL_BODY.fullmatch(body)
+            return None, ""
+        usual = usual_summary(body)
         if usual is not None:
-            flag, new, saved, urgent_new, urgent_saved = usual.groups(b"0")
-            whole = int(urgent_new) <= int(new) and int(urgent_saved) <= int(saved)
-            if whole and (flag == b"yes") == (new != b"0"):
-                return flag == b"yes", f"{int(new)}/{int(saved)}", ()
+            return usual
         known = self._bodies.get(body)
         if known is None:
             try:
                 summary = parse_summary(body)
                 counts = summary.voice.new_and_saved if summary.voice is not None else ""
-                known = summary.waiting, counts, tuple(lint_summary(body))
+                known = summary.waiting, counts
             except ProtocolError:
-                known = None, "", tuple(lint_summary(body))
+                known = None, ""  # the oracles say why
             if len(self._bodies) >= MAX_WAITING:
                 self._bodies.clear()
             self._bodies[body] = known

@@ -42,23 +42,38 @@ def export_packets(
     listing = list(packets)
     payloads = [packet.payload for packet in listing] if with_secrets else _redacted(listing)
     taps = [tap for tap in Tap if any(packet.tap is tap for packet in listing)]
-    sequences: dict[PacketPath, int] = {}
+    raw = RawFrames()
     frames = []
     for packet, payload in zip(listing, payloads, strict=True):
-        near, far = packet.source, packet.destination
-        if packet.transport == "TCP":
-            sent = sequences.get(packet.path, 1)
-            seen = sequences.get(_answering(packet), 1)
-            sequences[packet.path] = (sent + len(payload)) & 0xFFFFFFFF
-            ports = struct.pack("!HH", near[1], far[1])
-            head = ports + struct.pack("!IIBBHHH", sent, seen, 0x50, 0x18, 65535, 0, 0)
-            data = _ip(near[0], far[0], _TCP, head, payload, checksum_at=16)
-        else:
-            head = struct.pack("!HHHH", near[1], far[1], (8 + len(payload)) & 0xFFFF, 0)
-            data = _ip(near[0], far[0], _UDP, head, payload, checksum_at=6)
+        data = raw.data(packet, payload)
         index = taps.index(packet.tap)
         frames.append(Frame(packet.at, LINKTYPE_RAW, data, len(data), index, packet.number))
     return write_pcapng(path, [tap.value for tap in taps], frames)
+
+
+class RawFrames:
+    """Puts payloads into IP packets; counts the sequence numbers of TCP."""
+
+    def __init__(self) -> None:
+        self._sequences: dict[PacketPath, int] = {}
+
+    def data(self, packet: CapturedPacket, payload: bytes) -> bytes:
+        """The IP packet.
+
+        Args:
+            packet: says from where to where.
+            payload: octets above UDP or TCP.
+        """
+        near, far = packet.source, packet.destination
+        if packet.transport == "TCP":
+            sent = self._sequences.get(packet.path, 1)
+            seen = self._sequences.get(_answering(packet), 1)
+            self._sequences[packet.path] = (sent + len(payload)) & 0xFFFFFFFF
+            ports = struct.pack("!HH", near[1], far[1])
+            head = ports + struct.pack("!IIBBHHH", sent, seen, 0x50, 0x18, 65535, 0, 0)
+            return _ip(near[0], far[0], _TCP, head, payload, checksum_at=16)
+        head = struct.pack("!HHHH", near[1], far[1], (8 + len(payload)) & 0xFFFF, 0)
+        return _ip(near[0], far[0], _UDP, head, payload, checksum_at=6)
 
 
 def _answering(packet: CapturedPacket) -> PacketPath:

@@ -1,37 +1,42 @@
-"""Broken rules of a capture, gathered so that one fault in a million packets is one line.
+"""Broken rules of a capture, as a reader of the capture wants them: packet, clause, words.
 
-Must not know what the rules are.
+Must not know the rules; they are in :mod:`rig.verdict.oracles`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-MAX_KINDS = 1000
+from rig.capture.quick_reader import is_clean
+from rig.capture.usual_body import is_usual
+from rig.verdict.oracles.all_oracles import ALL
+from rig.verdict.oracles.bodies import Bodies
+from rig.verdict.oracles.engine import OracleEngine
+from rig.verdict.oracles.exchange import Exchange
+from rig.verdict.oracles.finding import OracleFinding, Severity
+from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.syntax import Syntax
+from rig.verdict.oracles.view import SipView
+
 PACKETS_TOLD = 8
 
 
-class Severity(StrEnum):
-    """How bad a finding is."""
-
-    FAULT = "fault"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CaptureFinding:
     """Something that breaks a rule, whatever the scenario.
 
     Attributes:
-        packet: number in the capture of the first packet to look at.
+        packet: number in the capture of the first packet to look at; 0 for none.
         clause: RFC and section.
         text: what is wrong.
-        severity: how bad it is.
-        remedy: what to do, or empty.
-        packets: further packets that show the same, the first of them.
+        severity: how much it weighs.
+        remedy: what to do.
+        packets: further packets that show it.
         count: how often it was found.
+        oracle: name of the rule.
+        certain: no evidence was missing.
+        text_de: what is wrong, in German.
+        remedy_de: what to do, in German.
     """
 
     packet: int
@@ -41,58 +46,57 @@ class CaptureFinding:
     remedy: str = ""
     packets: tuple[int, ...] = ()
     count: int = 1
+    oracle: str = ""
+    certain: bool = True
+    text_de: str = ""
+    remedy_de: str = ""
 
     @property
     def where(self) -> str:
-        """``packet 3 (and 4, 5, 10 more)``."""
-        if not self.packets:
-            return f"packet {self.packet}"
-        more = self.count - 1 - len(self.packets)
-        others = ", ".join(map(str, self.packets)) + (f", {more} more" if more > 0 else "")
-        return f"packet {self.packet} (and {others})"
+        """``packet 3 (and 4, 5; 10 times)``."""
+        if not self.packet:
+            return "the capture"
+        notes = [f"and {', '.join(map(str, self.packets))}"] if self.packets else []
+        notes += [f"{self.count} times"] if self.count > 1 else []
+        return f"packet {self.packet}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
-class FindingBook:
-    """Collects findings.
+def as_capture_finding(finding: OracleFinding) -> CaptureFinding:
+    """The finding of an oracle, for a reader."""
+    return CaptureFinding(
+        packet=finding.packet,
+        clause=finding.clause,
+        text=finding.sentence,
+        severity=finding.severity,
+        remedy=finding.remedy,
+        packets=finding.packets[1 : PACKETS_TOLD + 1],
+        count=finding.times,
+        oracle=finding.oracle,
+        certain=finding.certain,
+        text_de=finding.sentence_de,
+        remedy_de=finding.remedy_de,
+    )
 
-    Attributes:
-        left_out: findings of kinds that no longer fitted.
-    """
 
-    def __init__(self) -> None:
-        self.left_out = 0
-        self._kinds: dict[tuple[str, str, Severity], CaptureFinding] = {}
+class _QuickSyntax(Syntax):
+    """Looks closely only at messages that were not recognised as clean."""
 
-    def add(
-        self,
-        packets: tuple[int, ...],
-        clause: str,
-        text: str,
-        *,
-        severity: Severity = Severity.FAULT,
-        remedy: str = "",
-    ) -> None:
-        """Take one finding.
+    def message(self, view: SipView) -> None:
+        if not is_clean(view.message):
+            super().message(view)
 
-        Args:
-            packets: those that show it; the first is the one to look at.
-            clause: RFC and section.
-            text: what is wrong.
-            severity: how bad it is.
-            remedy: what to do.
-        """
-        key = (clause, text, severity)
-        known = self._kinds.get(key)
-        if known is not None:
-            known.count += 1
-            known.packets = (known.packets + packets[:1])[:PACKETS_TOLD]
-        elif len(self._kinds) < MAX_KINDS:
-            first, rest = (packets or (0,))[0], packets[1:]
-            self._kinds[key] = CaptureFinding(first, clause, text, severity, remedy, rest)
-        else:
-            self.left_out += 1
 
-    def findings(self) -> list[CaptureFinding]:
-        """Findings by severity, then by their first packet."""
-        order = list(Severity)
-        return sorted(self._kinds.values(), key=lambda f: (order.index(f.severity), f.packet))
+class _QuickBodies(Bodies):
+    """Looks closely only at summaries that are not written as most write them."""
+
+    def request(self, view: SipView, exchange: Exchange) -> None:
+        if not is_usual(view.message):
+            super().request(view, exchange)
+
+
+_QUICK: dict[type[Oracle], type[Oracle]] = {Syntax: _QuickSyntax, Bodies: _QuickBodies}
+
+
+def capture_engine() -> OracleEngine:
+    """All oracles, with short cuts for what is surely right."""
+    return OracleEngine([_QUICK.get(kind, kind) for kind in ALL])

@@ -13,12 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 from rig.sip.grammar import TOKEN
 from rig.sip.header import COMPACT_FORMS, Headers
 from rig.sip.message import Request, Response
 from rig.sip.parser import parse_message
+
+_View = TypeVar("_View")
 
 MAX_LINES = 32_768
 """Lines that are remembered."""
@@ -102,6 +104,17 @@ class _Start(NamedTuple):
 _row, _mark, _key, _values = (itemgetter(i) for i in range(4))
 
 
+_VIEWED = {
+    "From": "from",
+    "To": "to",
+    "cseq": "cseq",
+    "via": "via",
+    "vias": "via",
+    "contacts": "contact",
+}
+"""Typed views of :class:`rig.sip.message.Message` that depend on the value of one header."""
+
+
 class QuickHeaders(Headers):
     """Headers whose lines were recognised.
 
@@ -110,9 +123,10 @@ class QuickHeaders(Headers):
         transaction: see :func:`rig.capture.correlate.transaction_key`; empty if not known.
     """
 
-    __slots__ = ("clean", "transaction")
+    __slots__ = ("_memo", "clean", "transaction")
 
-    def __init__(self, lines: list[_Line]) -> None:
+    def __init__(self, lines: list[_Line], memo: dict[tuple[str, str], object]) -> None:
+        self._memo = memo
         self._rows = list(map(_row, lines))
         index = dict(zip(map(_key, lines), map(_values, lines), strict=True))
         # A header that stands there twice: the usual way gathers its values.
@@ -127,6 +141,21 @@ class QuickHeaders(Headers):
         self.transaction = ""
         super()._changed()
 
+    def cached(self, key: str, build: Callable[[], _View]) -> _View:
+        """Share a typed view with all messages that carry the same value; views never change."""
+        index = self._index
+        values = None if index is None else index.get(_VIEWED.get(key, ""))
+        if values is None or len(values) != 1:
+            return super().cached(key, build)
+        memo, mark = self._memo, (key, values[0])
+        if mark in memo:
+            return cast("_View", memo[mark])
+        view = build()
+        if len(memo) >= MAX_LINES:
+            memo.clear()
+        memo[mark] = view
+        return view
+
 
 class QuickReader:
     """Reads messages; remembers lines."""
@@ -135,6 +164,7 @@ class QuickReader:
         self._lines: dict[str, _Line] = {}
         self._starts: dict[str, _Start] = {}
         self._branches: dict[str, str] = {}
+        self._views: dict[tuple[str, str], object] = {}
 
     def read(self, data: bytes, *, datagram: bool) -> Request | Response:
         """Read one message.
@@ -164,7 +194,7 @@ class QuickReader:
         lines = [known(text) or self._new_line(text) for text in texts]
         if _NO_LINE in lines:
             return None
-        headers = QuickHeaders(lines)
+        headers = QuickHeaders(lines, self._views)
         marks = sum(map(_mark, lines))
         lengths = headers.content_lengths()
         body = data[end + 4 :]

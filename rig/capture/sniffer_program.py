@@ -2,7 +2,10 @@
 
 A process of its own, so that only it needs CAP_NET_RAW, and so that scapy (GPL-2.0) is part of
 this program alone. Run as
-``python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]``.
+``python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]``, or with ``--unwrap``
+alone: then it answers each question on standard input (link(4) length(4) frame) with the IP packet
+in the frame (length(4) packet; length 0 for none, all ones for a link layer that scapy does
+not know either).
 
 Output: a stream of records, ``kind(1) stamp(8, ns) link(4) length(4) kept(4) data``; kind ``P``
 is a frame, ``S`` a status whose data is ``packets dropped`` in ASCII, ``R`` says that capturing
@@ -11,9 +14,12 @@ has begun. Errors go to standard error in one line; exit code 3.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
 import os
+import resource
 import select
+import signal
 import socket
 import struct
 import sys
@@ -21,11 +27,14 @@ import time
 from typing import BinaryIO
 
 RECORD = struct.Struct("!cQIII")
+QUESTION, ANSWER = struct.Struct("!II"), struct.Struct("!I")
+UNKNOWN = 0xFFFFFFFF
+_UNWRAP_MEMORY_BYTES = 1 << 30
 SNAPLEN = 262_144
 BUFFER_BYTES = 64 * 1024 * 1024
 STATUS_EVERY_S = 0.05
 _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
-_SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA = 263, 6, 8
+_SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA, _PACKET_IGNORE_OUTGOING = 263, 6, 8, 23
 _ARPHRD_ETHERNET, _ARPHRD_LOOPBACK = 1, 772
 _LINK_ETHERNET, _LINK_RAW = 1, 101
 
@@ -36,11 +45,17 @@ def main() -> int:
     Returns:
         Exit code: 0, or 3 if capturing could not begin.
     """
+    if sys.argv[1:] == ["--unwrap"]:
+        return unwrap(sys.stdin.buffer, sys.stdout.buffer)
     if not 2 <= len(sys.argv) <= 4:
         sys.stderr.write(
             "usage: python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]\n"
         )
         return 2
+    return _capture_as_asked()
+
+
+def _capture_as_asked() -> int:
     interface, pcap_filter = sys.argv[1], (sys.argv[2:3] or [""])[0] or None
     buffer_bytes = int(sys.argv[3]) if len(sys.argv) > 3 else BUFFER_BYTES
     try:
@@ -114,9 +129,15 @@ def open_interface(
 
 
 def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
-    """Copy frames to ``out`` until writing fails."""
+    """Copy frames to ``out`` until writing fails or SIGTERM comes; then what came before it."""
     sock.setblocking(False)
     loopback = sock.getsockname()[3] == _ARPHRD_LOOPBACK
+    if loopback:
+        # Every packet passes twice there; old kernels know no such wish, so it is asked below too.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     packets = dropped = 0
     # Reading the statistics sets them to zero. Until it was bound and filtered, the socket was
     # offered the packets of all interfaces; what it dropped of those is no loss.
@@ -125,15 +146,48 @@ def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
     out.flush()
     next_status = time.monotonic() + STATUS_EVERY_S
     while True:
-        ready, _, _ = select.select([sock], [], [], STATUS_EVERY_S)
-        if ready:
-            packets += _drain(sock, link, out, skip_outgoing=loopback)
-        if time.monotonic() >= next_status:
+        last = bool(stopped)
+        ready, _, _ = select.select([sock], [], [], 0 if last else STATUS_EVERY_S)
+        taken = _drain(sock, link, out, skip_outgoing=loopback) if ready else 0
+        packets += taken
+        ended = last and not taken
+        if ended or time.monotonic() >= next_status:
             next_status = time.monotonic() + STATUS_EVERY_S
             dropped += _dropped(sock)
             text = f"{packets} {dropped}".encode()
             out.write(RECORD.pack(b"S", 0, link, len(text), len(text)) + text)
         out.flush()
+        if ended:
+            return
+
+
+def unwrap(questions: BinaryIO, answers: BinaryIO) -> int:
+    """Find IP packets in frames of link layers that scapy knows, until nobody asks any more.
+
+    Frames are strangers' octets and scapy's readers are many, so memory is limited.
+    """
+    import scapy.layers.all  # noqa: PLC0415, F401 - takes a second; teaches scapy its link layers
+    from scapy.config import conf  # noqa: PLC0415 - late: only this part needs it
+    from scapy.layers.inet import IP  # noqa: PLC0415 - as above
+    from scapy.layers.inet6 import IPv6  # noqa: PLC0415 - as above
+
+    limits = (_UNWRAP_MEMORY_BYTES, _UNWRAP_MEMORY_BYTES)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+    while len(head := questions.read(QUESTION.size)) == QUESTION.size:
+        link, length = QUESTION.unpack(head)
+        data = questions.read(length)
+        kind = conf.l2types.num2layer.get(link)
+        found = b""
+        if kind is not None:
+            try:
+                frame = kind(data)
+                layer = frame.getlayer(IP) or frame.getlayer(IPv6)
+                found = bytes(layer.original or layer) if layer is not None else b""
+            except Exception:  # noqa: BLE001 - whatever a reader of scapy makes of damaged octets
+                found = b""
+        answers.write(ANSWER.pack(UNKNOWN if kind is None else len(found)) + found)
+        answers.flush()
+    return 0
 
 
 def _dropped(sock: socket.socket) -> int:

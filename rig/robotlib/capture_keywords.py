@@ -9,6 +9,7 @@ from robot.api.deco import keyword
 from rig.assertion import ProductFailure
 from rig.capture.analysis import CaptureAnalysis, analyse_capture
 from rig.robotlib.component import Component
+from rig.verdict.oracles.finding import Severity
 
 
 class CaptureKeywords(Component):
@@ -31,8 +32,7 @@ class CaptureKeywords(Component):
         result = analyse_capture(path)
         if not result.messages:
             raise ProductFailure(f"{path}: expected SIP messages, seen none")
-        if result.findings:
-            broken = "\n".join(
-                f"packet {f.packet}: {f.text} ({f.clause})" for f in result.findings
-            )
+        faults = [f for f in result.findings if f.severity is Severity.FAULT]
+        if faults:
+            broken = "\n".join(f"{f.where}: {f.text} ({f.clause})" for f in faults)
             raise ProductFailure(f"{path}: expected no broken rule, seen\n{broken}")

@@ -15,11 +15,16 @@ from rig.capture.frame import Frame
 from rig.capture.packet import CapturedPacket
 from rig.capture.pcapng import write_pcapng
 from rig.capture.recorder import PacketRecorder
+from rig.verdict.oracles.finding import Severity
 
 MWI = (
     "Event: message-summary\r\nSubscription-State: active;expires=60\r\n"
     "Contact: <sip:vm@192.0.2.1>\r\nContent-Type: application/simple-message-summary\r\n"
 )
+
+
+def told(status: int, nth: int) -> bytes:
+    return answer(status, "NOTIFY", nth).replace(b"anna@b.example>", b"anna@b.example>;tag=2")
 
 
 def notify(nth: int, body: bytes) -> bytes:
@@ -41,10 +46,10 @@ def test_message_waiting_is_listed_with_its_answer(tmp_path: Path) -> None:
     result = analysed(
         tmp_path,
         packet(notify(1, full), 1.0),
-        packet(answer(200, "NOTIFY", 1), 1.1, source=B, destination=A),
+        packet(told(200, 1), 1.1, source=B, destination=A),
         packet(notify(2, b""), 2.0),
         packet(notify(3, b"Messages-Waiting: no\r\n"), 3.0),
-        packet(answer(481, "NOTIFY", 3), 3.1, source=B, destination=A),
+        packet(told(481, 3), 3.1, source=B, destination=A),
     )
     assert [(m.packet, m.account, m.waiting, m.counts, m.answer) for m in result.mwi] == [
         (1, "anna", True, "3/2", 200),
@@ -53,7 +58,7 @@ def test_message_waiting_is_listed_with_its_answer(tmp_path: Path) -> None:
     ]
     assert result.mwi[0].state == "active;expires=60"
     assert (result.methods["NOTIFY"], result.statuses[481]) == (3, 1)
-    assert result.findings == []
+    assert not [f for f in result.findings if f.severity is Severity.FAULT and f.certain]
 
 
 def test_a_body_that_breaks_the_rules_is_a_finding_with_packet_and_clause(tmp_path: Path) -> None:
@@ -111,7 +116,8 @@ def test_streams_and_other_packets_are_told_apart(tmp_path: Path) -> None:
         packet(b"garbage", 2.0),
     )
     assert [s.packets for s in result.streams] == [5]
-    assert [f.text for f in result.findings] == ["not a SIP message, on a port that speaks SIP"]
+    (finding,) = result.findings
+    assert "not a SIP message, on a port that speaks SIP" in finding.text
     assert result.messages == 0
 
 
@@ -170,9 +176,9 @@ def test_a_redirected_call_tells_where_to(tmp_path: Path) -> None:
 def test_the_same_fault_in_many_packets_is_one_finding(tmp_path: Path) -> None:
     bad = [sip("INVITE", n).replace(b"Max-Forwards: 70\r\n", b"") for n in range(30)]
     result = analysed(tmp_path, *(packet(text, float(n)) for n, text in enumerate(bad)))
-    (finding,) = result.findings
+    (finding,) = (f for f in result.findings if "Max-Forwards" in f.text)
     assert (finding.packet, finding.count) == (1, 30)
-    assert finding.where == "packet 1 (and 2, 3, 4, 5, 6, 7, 8, 9, 21 more)"
+    assert finding.where == "packet 1 (30 times)"
 
 
 def test_a_response_between_two_proxies_is_no_fault(tmp_path: Path) -> None:

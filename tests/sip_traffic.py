@@ -13,7 +13,7 @@ from typing import BinaryIO
 PLATFORM = ("198.51.100.10", 5060)
 DOMAIN = "voice.example.net"
 BEGAN_AT = 1_795_345_729.0
-PER_ROUND = 26
+PER_ROUND = 27
 """Messages of one phone in one round."""
 
 _ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, SUBSCRIBE, REFER, INFO, UPDATE"
@@ -32,7 +32,9 @@ def _written(start: str, rows: list[tuple[str, str]], body: str = "") -> bytes:
     return ("\r\n".join(lines) + f"\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
 
 
-def _answered(status: str, request: bytes, extra: list[tuple[str, str]], tag: str) -> bytes:
+def _answered(
+    status: str, request: bytes, extra: list[tuple[str, str]], tag: str, body: str = ""
+) -> bytes:
     rows = []
     for line in request.decode().partition("\r\n\r\n")[0].split("\r\n")[1:]:
         name, _, value = line.partition(": ")
@@ -40,7 +42,7 @@ def _answered(status: str, request: bytes, extra: list[tuple[str, str]], tag: st
             rows.append((name, value))
         elif name == "To":
             rows.append((name, value if ";tag=" in value or not tag else f"{value};tag={tag}"))
-    return _written(f"SIP/2.0 {status}", rows + extra)
+    return _written(f"SIP/2.0 {status}", rows + extra, body)
 
 
 def messages(phones: int, rounds: int) -> Iterator[tuple[float, bool, int, bytes]]:
@@ -76,36 +78,39 @@ def _round(nth: int, turn: int) -> Iterator[tuple[bool, bytes]]:
             agent,
         ]
 
-    first = _request("REGISTER", f"sip:{DOMAIN}", rows("REGISTER", 1, f"reg{mark}", "r1", me,
-                     Expires="3600", Allow=_ALLOW))  # fmt: skip
-    yield True, first
-    nonce = f'Digest realm="{DOMAIN}", nonce="n{mark}", algorithm=MD5, qop="auth"'
-    yield False, _answered("401 Unauthorized", first, [("WWW-Authenticate", nonce)], "p1")
+    nonce = f'realm="{DOMAIN}", nonce="n{nth:x}", algorithm=MD5'
+    if not turn:
+        first = _request("REGISTER", f"sip:{DOMAIN}", rows("REGISTER", 1, f"reg{nth:x}", "r1", me,
+                         Expires="3600", Allow=_ALLOW))  # fmt: skip
+        yield True, first
+        challenge = [("WWW-Authenticate", f'Digest {nonce}, qop="auth"')]
+        yield False, _answered("401 Unauthorized", first, challenge, "p1")
     proof = (
-        f'Digest username="{user}", realm="{DOMAIN}", nonce="n{mark}", uri="sip:{DOMAIN}", '
-        f'response="{nth:032x}", algorithm=MD5, cnonce="0a4f113b", qop=auth, nc=00000001'
+        f'Digest username="{user}", {nonce}, uri="sip:{DOMAIN}", response="{nth:032x}", '
+        f'cnonce="0a4f113b", qop=auth, nc={turn + 1:08x}'
     )
-    again = _request("REGISTER", f"sip:{DOMAIN}", rows("REGISTER", 2, f"reg{mark}", "r1", me,
-                     Expires="3600", Authorization=proof))  # fmt: skip
+    again = _request("REGISTER", f"sip:{DOMAIN}", rows("REGISTER", turn + 2, f"reg{nth:x}", "r1",
+                     me, Expires="3600", Authorization=proof))  # fmt: skip
     yield True, again
-    bound = [("Contact", f"{contact};expires=3600"), ("Expires", "3600")]
+    bound = [("Contact", f"{contact};expires=3600")]
     yield False, _answered("200 OK", again, bound, "p2")
 
-    ask = _request("SUBSCRIBE", me, rows("SUBSCRIBE", 1, f"sub{mark}", "s1", me,
-                   Event="message-summary", Expires="3600",
+    place = f"sip:{PLATFORM[0]}:5060"
+    ask = _request("SUBSCRIBE", place if turn else me, rows("SUBSCRIBE", turn + 1, f"sub{nth:x}",
+                   "s1", me, "s2" if turn else "", Event="message-summary", Expires="3600",
                    Accept="application/simple-message-summary"))  # fmt: skip
     yield True, ask
-    where = [("Contact", f"<sip:{PLATFORM[0]}:5060>"), ("Expires", "3600")]
+    where = [("Contact", f"<{place}>"), ("Expires", "3600")]
     yield False, _answered("200 OK", ask, where, "s2")
     for number in range(1, 5):
         body = (
             f"Messages-Waiting: {'no' if number == 1 else 'yes'}\r\n"
             f"Message-Account: sip:{user}@{DOMAIN}\r\nVoice-Message: {number - 1}/2 (0/0)\r\n"
         )
-        told = rows("NOTIFY", number, f"sub{mark}", "s2", me, "s1", up=False,
+        told = rows("NOTIFY", 4 * turn + number, f"sub{nth:x}", "s2", me, "s1", up=False,
                     Event="message-summary", Subscription_State="active;expires=3500",
                     Content_Type="application/simple-message-summary")  # fmt: skip
-        told[3] = ("Call-ID", f"sub{mark}@{host}")
+        told[3] = ("Call-ID", f"sub{nth:x}@{host}")
         note = _request("NOTIFY", f"sip:{user}@{host}:5060", told, body)
         yield False, note
         yield True, _answered("200 OK", note, [], "")
@@ -120,22 +125,17 @@ def _round(nth: int, turn: int) -> Iterator[tuple[bool, bytes]]:
     yield True, call
     yield False, _answered("100 Trying", call, [], "")
     yield False, _answered("180 Ringing", call, where[:1], "c2")
-    yield False, _answered("200 OK", call, [*where[:1], ("Allow", _ALLOW)], "c2")
-    yield True, _request("ACK", f"sip:{PLATFORM[0]}:5060", rows("ACK", 1, f"inv{mark}", "c1",
-                         target, "c2"))  # fmt: skip
-    bye = _request("BYE", f"sip:{PLATFORM[0]}:5060", rows("BYE", 2, f"inv{mark}", "c1", target,
-                   "c2"))  # fmt: skip
+    given = [*where[:1], ("Allow", _ALLOW), ("Content-Type", "application/sdp")]
+    yield False, _answered("200 OK", call, given, "c2", offer.replace(host, PLATFORM[0]))
+    yield True, _request("ACK", place, rows("ACK", 1, f"inv{mark}", "c1", target, "c2"))
+    bye = _request("BYE", place, rows("BYE", 2, f"inv{mark}", "c1", target, "c2"))
     yield True, bye
     yield False, _answered("200 OK", bye, [], "")
-    for number in range(1, 3):
-        alive = _request("OPTIONS", f"sip:{DOMAIN}", rows("OPTIONS", number, f"opt{mark}",
+    for number in range(1, 4):
+        alive = _request("OPTIONS", f"sip:{DOMAIN}", rows("OPTIONS", 1, f"opt{mark}{number}",
                          f"o{number}", f"sip:{DOMAIN}"))  # fmt: skip
         yield True, alive
         yield False, _answered("200 OK", alive, [("Allow", _ALLOW)], f"x{number}")
-    blf = _request("SUBSCRIBE", me, rows("SUBSCRIBE", 1, f"reg2{mark}", "e1", me,
-                   Event="as-feature-event", Expires="3600"))  # fmt: skip
-    yield True, blf
-    yield False, _answered("489 Bad Event", blf, [("Allow-Events", "message-summary")], "e2")
 
 
 def write_pcap(file: BinaryIO, count: int, phones: int = 500) -> int:
