@@ -114,7 +114,7 @@ def _finding(finding: dict[str, Any], record: ScenarioRecord) -> dict[str, Any]:
     proofs = []
     for proof in finding["proofs"]:
         proofs.append(f"{proof['kind']}: {proof['where']}: {proof['text']}")
-        if proof["packet"] in messages:
-            proofs.append(messages[proof["packet"]].replace("\r\n", "\n"))
+        message = proof["message"] or messages.get(proof["packet"], "")
+        proofs += [message.replace("\r\n", "\n")] if message else []
     kept = ("class", "component", "rule", "handset", "certain", "sentence", "hidden")
     return {key: finding[key] for key in kept} | {"proofs": proofs}

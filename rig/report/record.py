@@ -127,7 +127,16 @@ def scenario_record(
     verdict: Verdict,
     participants: dict[str, str],
 ) -> ScenarioRecord:
-    """Turn evidence and verdict into plain data."""
+    """Turn evidence and verdict into plain data.
+
+    A proof may be older than the scenario: its message is kept with it, the others are events.
+    """
+    earlier = {
+        seen.number: redact_text(seen.raw.decode("utf-8", "replace"))
+        for seen in evidence.events(SipSeen)
+        if seen.at < evidence.started_at
+        and any(p.packet == seen.number for f in verdict.findings for p in f.proofs)
+    }
     return ScenarioRecord(
         name=name,
         title=title,
@@ -179,6 +188,7 @@ def scenario_record(
                         "text": redact_text(p.text),
                         "at": p.at,
                         "packet": p.packet,
+                        "message": earlier.get(p.packet, ""),
                     }
                     for p in f.proofs
                 ],
