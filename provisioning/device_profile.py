@@ -311,6 +311,11 @@ def _check(profile: Profile, merged: MergedProfile) -> Iterator[InputFault]:
         (("identify", "user_agent"), profile.identify.user_agent),
         (("identify", "vendor_class", "pattern"), profile.identify.vendor_class.pattern),
     ]
+    if profile.boot.listing is not None:
+        patterns += [
+            (("boot", "listing", "pattern"), profile.boot.listing.pattern),
+            (("boot", "listing", "marker"), profile.boot.listing.marker),
+        ]
     for where, pattern in patterns:
         try:
             re.compile(pattern)

@@ -78,6 +78,25 @@ class BootRequest:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class ListForm:
+    """How a file of this vendor names further ones.
+
+    Attributes:
+        pattern: regular expression with a group ``name``, found once for each place of names.
+        marker: regular expression that a file must hold for its names to count; empty for any.
+        separator: between several names in one place; empty for one name.
+        mac: what stands for the handset's own address in a name; empty for nothing.
+        markup: whether it is XML, so that comments do not count and entities are resolved.
+    """
+
+    pattern: str
+    marker: str = ""
+    separator: str = ""
+    mac: str = ""
+    markup: bool = False
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Boot:
     """The boot sequence.
 
@@ -87,12 +106,14 @@ class Boot:
         requests: in order.
         precedence: which of two files wins when both hold a key: the ``last`` or the
             ``first`` one read.
+        listing: how a file that a request expects to be a list names further ones.
     """
 
     transports: tuple[Literal["tftp", "http", "https"], ...]
     user_agent: str
     requests: tuple[BootRequest, ...]
     precedence: Literal["last", "first"]
+    listing: ListForm | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

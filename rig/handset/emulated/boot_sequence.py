@@ -1,9 +1,8 @@
 """Which file a booting handset asks for next: a state machine without sockets.
 
 A model's profile says which names it asks for, in which order, and which of them it cannot do
-without. A list names further files; those are asked for at once, in their order, before the
-rest: Snom's ``setting-files``, Poly's ``CONFIG_FILES``, Yealink's ``include:config``, Avaya's
-``GET``.
+without. A list names further files, in the form that the profile tells; those are asked for at
+once, in their order, before the rest.
 """
 
 from __future__ import annotations
@@ -14,29 +13,33 @@ from collections.abc import Iterable
 from html import unescape
 
 from provisioning.address import Mac
+from provisioning.profile_files import ListForm
 from provisioning.profile_model import BootRequest, FileKind
 from rig.errors import RigError
 
 _MOST_FILES = 64
-_SNOM_LIST = re.compile(rb"<setting-files\b")
-_SNOM_FILE = re.compile(rb"<file\b[^>]*?\burl\s*=\s*[\"']([^\"']+)[\"']")
-_POLY_LIST = re.compile(rb"<APPLICATION\b[^>]*?\bCONFIG_FILES\s*=\s*\"([^\"]*)\"")
-_YEALINK_INCLUDE = re.compile(rb"^\s*include:config\s+[\"<]([^\">\r\n]+)[\">]", re.MULTILINE)
-_AVAYA_GET = re.compile(rb"^GET\s+(\S+)", re.MULTILINE)
-_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 
 
 class BootSequence:
     """Walks one boot: ask :meth:`next_request`, fetch, tell :meth:`fetched` or :meth:`missing`."""
 
-    def __init__(self, requests: Iterable[BootRequest], mac: Mac, url: str = "") -> None:
+    def __init__(
+        self,
+        requests: Iterable[BootRequest],
+        mac: Mac,
+        url: str = "",
+        listing: ListForm | None = None,
+    ) -> None:
         """Begin a boot.
 
         Args:
             requests: in the model's order, placeholders filled.
-            mac: of the handset; Poly writes a placeholder for it.
+            mac: of the handset.
             url: provisioning URL; names below it are shortened.
+            listing: how a list names further files; None for a model without lists.
         """
+        self._listing = listing
         self._base = url.rstrip("/") + "/"
         self._queue = deque(requests)
         self._mac = mac
@@ -81,11 +84,11 @@ class BootSequence:
         self.files[request.path] = content
         if request.group:
             self._served_groups.add(request.group)
-        if request.expects is not FileKind.LIST:
+        if request.expects is not FileKind.LIST or self._listing is None:
             return
         named = [
             BootRequest(path.removeprefix(self._base), required=True, expects=request.expects)
-            for path in follow_ups(content, self._mac)
+            for path in follow_ups(content, self._mac, self._listing)
         ]
         self._queue.extendleft(reversed(named))
 
@@ -99,30 +102,27 @@ class BootSequence:
             raise RigError(f"boot: {request.path} is required and not served")
 
 
-def follow_ups(content: bytes, mac: Mac) -> list[str]:
+def follow_ups(content: bytes, mac: Mac, listing: ListForm) -> list[str]:
     """Names of further files that a file tells the handset to fetch.
 
     Args:
         content: the file.
         mac: of the handset.
+        listing: how this vendor's files name further ones.
 
     Returns:
         Relative paths or URLs, in order.
     """
-    if _YEALINK_INCLUDE.search(content):
-        return [_text(name) for name in _YEALINK_INCLUDE.findall(content)]
-    if _AVAYA_GET.search(content):
-        got = [_text(name) for name in _AVAYA_GET.findall(content)]
-        return [name.replace("$MACADDR", mac.plain) for name in got]
-    bare = _COMMENT.sub(b"", content)
-    if _SNOM_LIST.search(bare):
-        return [unescape(_text(name)) for name in _SNOM_FILE.findall(bare)]
-    listed = _POLY_LIST.search(bare)
-    if listed is None:
+    text = content.decode("utf-8", "replace")
+    if listing.markup:
+        text = _COMMENT.sub("", text)
+    if re.search(listing.marker, text) is None:
         return []
-    names = _text(listed[1]).replace("[PHONE_MAC_ADDRESS]", mac.plain)
-    return [name for name in (part.strip() for part in names.split(",")) if name]
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "replace").strip()
+    names = [found["name"] for found in re.finditer(listing.pattern, text)]
+    if listing.separator:
+        names = [name for place in names for name in place.split(listing.separator)]
+    if listing.markup:
+        names = [unescape(name) for name in names]
+    if listing.mac:
+        names = [name.replace(listing.mac, mac.plain) for name in names]
+    return [name.strip() for name in names if name.strip()]

@@ -112,7 +112,10 @@ class ProvisioningClient:
         return fresh != self.received
 
     async def _fetch(self, into: dict[str, bytes]) -> None:
-        sequence = BootSequence(self._profile.boot_requests(self._mac), self._mac, self.url)
+        profile = self._profile
+        sequence = BootSequence(
+            profile.boot_requests(self._mac), self._mac, self.url, profile.boot.listing
+        )
         user_agent = self._profile.user_agent(self._mac)
         manner = self._manner
         async with Fetcher(

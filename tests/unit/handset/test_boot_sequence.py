@@ -12,11 +12,14 @@ from rig.errors import RigError
 from rig.handset.emulated.boot_sequence import BootSequence, follow_ups
 
 MAC = Mac.parse("00:15:65:12:34:56")
+SNOM, POLY, YEALINK, AVAYA = (
+    shipped_profiles()[model].boot.listing for model in ("D785", "VVX450", "T46U", "J179")
+)
 
 
-def walk(steps, served):
+def walk(steps, served, listing=SNOM):
     """Boot against a mapping; returns what was asked for and the sequence."""
-    sequence = BootSequence(steps, MAC)
+    sequence = BootSequence(steps, MAC, listing=listing)
     asked = []
     while (request := sequence.next_request()) is not None:
         asked.append(request.path)
@@ -80,17 +83,18 @@ def test_poly_config_files_get_the_mac_for_the_placeholder():
     master = (
         b'<APPLICATION APP_FILE_PATH="sip.ld" CONFIG_FILES="[PHONE_MAC_ADDRESS]-u.cfg, s.cfg"/>'
     )
-    assert follow_ups(master, MAC) == ["001565123456-u.cfg", "s.cfg"]
+    assert follow_ups(master, MAC, POLY) == ["001565123456-u.cfg", "s.cfg"]
 
 
 def test_yealink_boot_file_names_its_includes():
     boot = b'#!version:1.0.0.1\ninclude:config "common.cfg"\ninclude:config <own.cfg>\n'
-    assert follow_ups(boot, MAC) == ["common.cfg", "own.cfg"]
+    assert follow_ups(boot, MAC, YEALINK) == ["common.cfg", "own.cfg"]
 
 
 def test_an_ordinary_file_names_nothing():
-    assert follow_ups(b"account.1.label = include:config\n", MAC) == []
-    assert follow_ups(b"\xff\xfe<broken", MAC) == []
+    assert follow_ups(b"account.1.label = include:config\n", MAC, YEALINK) == []
+    assert follow_ups(b"\xff\xfe<broken", MAC, POLY) == []
+    assert follow_ups(b'<settings><uploads><file url="a"/></uploads></settings>', MAC, SNOM) == []
 
 
 def test_files_that_name_each_other_are_asked_for_once():
@@ -127,7 +131,7 @@ def test_a_served_group_makes_other_requests_needless():
         BootRequest("own.cfg", required=True, unless_group="boot"),
     ]
     included = {"own.boot": b'include:config "x.cfg"\n', "x.cfg": b"a = 1\n"}
-    assert walk(steps, included)[0] == ["own.boot", "x.cfg"]
+    assert walk(steps, included, YEALINK)[0] == ["own.boot", "x.cfg"]
     assert walk(steps, {"own.cfg": b"a = 1\n"})[0] == ["own.boot", "own.cfg"]
 
 
@@ -184,14 +188,14 @@ def boot_list(*names):
     ids=["no boot file", "own boot file", "common boot file", "own file in the list", "both"],
 )
 def test_a_yealink_boot_file_takes_the_place_of_the_other_names(served, asked, label):
-    names, sequence = walk(T46U.boot_requests(MAC), served)
+    names, sequence = walk(T46U.boot_requests(MAC), served, YEALINK)
     assert names == asked
     (account,) = read_back(sequence.files, T46U, MAC).accounts
     assert account.label == label
 
 
 def test_a_yealink_boot_file_that_names_nothing_leaves_the_handset_without_accounts():
-    names, sequence = walk(T46U.boot_requests(MAC), {**ORDINARY, OWN_BOOT: boot_list()})
+    names, sequence = walk(T46U.boot_requests(MAC), {**ORDINARY, OWN_BOOT: boot_list()}, YEALINK)
     assert names == [OWN_BOOT]
     assert read_back(sequence.files, T46U, MAC).accounts == ()
 
@@ -203,5 +207,5 @@ def test_a_yealink_without_boot_files_needs_its_own_file():
 
 def test_avaya_get_lines_name_files_with_the_address_put_in():
     upgrade = b"## the phone's own file\nGET 46xxsettings.txt\r\nGET $MACADDR.cfg\n"
-    assert follow_ups(upgrade, MAC) == ["46xxsettings.txt", "001565123456.cfg"]
-    assert follow_ups(b'## GET a.cfg\nSET APPNAME "GET b.cfg"\n', MAC) == []
+    assert follow_ups(upgrade, MAC, AVAYA) == ["46xxsettings.txt", "001565123456.cfg"]
+    assert follow_ups(b'## GET a.cfg\nSET APPNAME "GET b.cfg"\n', MAC, AVAYA) == []
