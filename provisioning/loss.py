@@ -302,6 +302,7 @@ class _Fit:
     def line_keys(self, intent: HandsetIntent, modules: int) -> tuple[LineKeyIntent, ...]:
         limits = self._profile.limits
         most = limits.line_keys + modules * limits.module_keys
+        on_modules = self._profile.module_kinds or tuple(self._profile.line_keys)
         fitted = []
         accounts = {account.index: account for account in intent.accounts}
         for key in intent.line_keys:
@@ -313,6 +314,9 @@ class _Fit:
                 self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif parts is None:
                 reason = f"{self._profile.model} has no such kind of key"
+                self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
+            elif key.position > limits.line_keys and key.kind not in on_modules:
+                reason = "an expansion module has no such kind of key"
                 self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif _KEY_PARTS.issubset(parts):
                 fitted.append(key)

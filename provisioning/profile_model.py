@@ -333,6 +333,7 @@ class Profile:
         mwi: message waiting.
         diversion: diversion by the handset.
         line_keys: kinds of keys, each with the parts that can be written besides the kind.
+        module_kinds: which of them the keys of an expansion module take; empty for all.
         intervals: granularity of durations.
         admin: its web page.
         identify: how a request tells the model.
@@ -367,6 +368,7 @@ class Profile:
     features: Mapping[Feature, Reach] = field(default_factory=dict)
     quirks: Mapping[str, str] = field(default_factory=dict)
     once: tuple[AccountField, ...] = ()
+    module_kinds: tuple[LineKeyKind, ...] = ()
 
     @property
     def message_lamp(self) -> Lamp | None:

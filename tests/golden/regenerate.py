@@ -51,7 +51,7 @@ def case_site(profile: Profile) -> Site:
     keys = ""
     if limits.line_keys:
         keys = LINE_KEYS.format(last=len(accounts), dq="'" if quoted else '\\"')
-        places = [limits.line_keys + 1, limits.line_keys + modules * limits.module_keys]
+        places = [max(limits.line_keys + 1, 7), limits.line_keys + modules * limits.module_keys]
         for place in places if modules else ():
             keys += MODULE_KEY.format(p=place, last=len(accounts))
     text = (HERE / "site.yaml.in").read_text(encoding="utf-8")
