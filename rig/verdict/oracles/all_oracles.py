@@ -5,6 +5,7 @@ Those that judge by the books come before those that write them.
 
 from __future__ import annotations
 
+from rig.verdict.oracles.acks import Acks
 from rig.verdict.oracles.addressing import Addressing
 from rig.verdict.oracles.bodies import Bodies
 from rig.verdict.oracles.causes import Causes
@@ -30,6 +31,7 @@ ALL: tuple[type[Oracle], ...] = (
     Diversions,
     Causes,
     Dialogs,
+    Acks,
     Repetition,
     Loops,
     Media,

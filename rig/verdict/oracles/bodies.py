@@ -22,7 +22,11 @@ class Bodies(Oracle):
 
     def message(self, view: SipView) -> None:
         """Session descriptions come in answers too."""
-        if view.message.content_type != SDP_TYPE:
+        kind = view.message.content_type
+        if kind != SDP_TYPE:
+            if view.message.body.startswith(b"v=0") and not kind.startswith("multipart/"):
+                wrong = f"its Content-Type is {kind or 'missing'}"
+                self.scene.report("sdp-broken", [view.number], view.call_id, error=wrong)
             return
         if not view.message.body:
             self.scene.report("sdp-broken", [view.number], view.call_id, error="the body is empty")

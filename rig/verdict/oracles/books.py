@@ -55,6 +55,9 @@ class Subscription:
         notify_number: its packet.
         notify_cseq: highest CSeq of a NOTIFY.
         notifier_tags: of the other side; several after forking.
+        accepted_tag: the notifier's tag in the last 2xx.
+        notify_tags: the notifier's tags in NOTIFYs.
+        end_told: a NOTIFY has said terminated since the last SUBSCRIBE.
         body: of the last NOTIFY.
         account: Message-Account of the last NOTIFY that had one.
         fetch: it was asked for with Expires: 0.
@@ -88,6 +91,9 @@ class Subscription:
     notify_number: int = 0
     notify_cseq: int = -1
     notifier_tags: set[str] = field(default_factory=set)
+    accepted_tag: str = ""
+    notify_tags: set[str] = field(default_factory=set)
+    end_told: bool = False
     body: bytes = b""
     account: str = ""
     fetch: bool = False

@@ -37,6 +37,7 @@ FITS: dict[str, frozenset[str]] = {
     "moved": frozenset(
         {"deflection", "unconditional", "user-busy", "no-answer", "do-not-disturb"}
     ),
+    "failed": frozenset({"unavailable", "no-answer", "out-of-service", "deflection"}),
     "absent": frozenset({"unavailable", "no-answer", "out-of-service"}),
 }
 """What happened on the leg, and the reasons that can say so."""
@@ -87,7 +88,9 @@ class _Leg:
             return "temporarily"
         if 300 <= self.status < 400:
             return "moved"
-        return "absent" if self.status in {404, 408, 410, 503} else ""
+        if self.status in {404, 408, 410, 503}:
+            return "absent"
+        return "failed" if self.status >= 400 and self.status not in {401, 407} else ""
 
 
 class Causes(Oracle):

@@ -79,6 +79,8 @@ class DigestUse(Oracle):
         super().__init__(scene)
         self._talks: Shelf[tuple[str, str], _Talk] = Shelf()
         self._counts: Shelf[tuple[str, str, str], _Count] = Shelf()
+        self._bare: Shelf[tuple[str, str], int] = Shelf()
+        self._offered: Shelf[str, int] = Shelf()
         self._realms: Shelf[tuple[str, str], tuple[str, int]] = Shelf()
         self._waiting: Reminders[tuple[str, str]] = Reminders()
 
@@ -111,6 +113,8 @@ class DigestUse(Oracle):
             talk = self._talks.put(key, _Talk())
         self._judge_repeat(view, request, talk, challenges, row)
         self._judge_realm(view, challenges)
+        for challenge in challenges:
+            self._offered.put(challenge.nonce, view.number)
         talk.row, talk.challenges, talk.cseq = row, challenges, request.cseq
         talk.number, talk.at, talk.answered = view.number, view.at, False
         self._waiting.at(view.at + GIVE_UP_S, key)
@@ -163,6 +167,14 @@ class DigestUse(Oracle):
         self._realms.put(key, (realm, view.number))
 
     def _success(self, talk: _Talk, view: SipView) -> None:
+        if not talk.answered:
+            self.scene.report(
+                "digest-not-needed",
+                [view.number, talk.number],
+                f"{who(view, by='from')} {view.method}",
+                who=who(view, by="from"),
+                method=view.method,
+            )
         if talk.stale_doubt:
             self.scene.report(
                 "digest-stale-missing",
@@ -186,6 +198,14 @@ class DigestUse(Oracle):
                 if sent is not None:
                     self._judge_count(view, sent)
                     self._judge_uri(view, sent)
+                    self._judge_origin(view, sent)
+                else:
+                    name = who(view, by="from")
+                    self.scene.report(
+                        "digest-unreadable", [view.number], name, who=name, header=row
+                    )
+        if not any(row in view.message.headers for row in _ASKERS):
+            self._bare.put((view.call_id, view.method), view.number)
         if talk is None or talk.answered or talk.row not in view.message.headers:
             return
         sent = _credentials(view, talk.row)
@@ -216,6 +236,9 @@ class DigestUse(Oracle):
             return
         chosen = canonical_algorithm(sent.algorithm)
         fitting = [c for c in offers if canonical_algorithm(c.algorithm) == chosen]
+        if fitting and sent.nonce not in {c.nonce for c in fitting}:
+            scene.report("digest-old-nonce", packets, subject, who=name)
+            return
         if not fitting:
             scene.report(
                 "digest-algorithm",
@@ -255,6 +278,18 @@ class DigestUse(Oracle):
         if offer.opaque is not None and sent.opaque != offer.opaque:
             self.scene.report("digest-opaque", packets, subject, who=name)
 
+    def _judge_origin(self, view: SipView, sent: Credentials) -> None:
+        """The first use of a nonce that nobody was seen to give out."""
+        first = not sent.qop or sent.nc == "00000001"
+        bare = self._bare.get((view.call_id, view.method))
+        if first and bare is not None and sent.nonce not in self._offered:
+            name = who(view, by="from")
+            self.scene.hole(view.at)
+            self.scene.report(
+                "digest-unoffered", [view.number, bare], f"{name} {view.method}", who=name
+            )
+        self._offered.put(sent.nonce, view.number)
+
     def _judge_count(self, view: SipView, sent: Credentials) -> None:
         if not sent.qop:
             return
@@ -262,6 +297,8 @@ class DigestUse(Oracle):
         try:
             nc = int(sent.nc, 16)
         except ValueError:
+            nc = 0
+        if nc < 1:
             self.scene.report("digest-nc-bad", [view.number], name, who=name)
             return
         key = (sent.nonce, sent.username, view.source[0])

@@ -59,6 +59,9 @@ class Diversions(Oracle):
             self._judge_parties(view, entries)
         if entries and history:
             self._judge_agreement(view, entries, history)
+        told = any(entry.uri.param("cause") for entry in history)
+        if told and not view.to_tag and "Diversion" not in view.message.headers:
+            self._say(view, "div-absent")
 
     # -- Diversion -------------------------------------------------------------------------
 

@@ -124,6 +124,14 @@ class Registrations(Oracle):
             given = answered.get(place)
             if given is None and len(answered) == 1 and len(_contacts(request)) == 1:
                 given = next(iter(answered.values()))  # rewritten by an edge that helps with NAT
+                self.scene.report(
+                    "reg-contact-rewritten",
+                    [view.number, request.number],
+                    f"{aor} {place}",
+                    who=aor,
+                    place=place,
+                    got=place_of(given.uri),
+                )
             self._bind(view, request, aor, contact, wish, given)
 
     def _bind(

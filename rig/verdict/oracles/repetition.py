@@ -107,7 +107,8 @@ class Repetition(Oracle):
 
     def late(self, view: SipView, exchange: Exchange) -> None:
         """A further final answer."""
-        if exchange.method != "INVITE" and view.status != exchange.status:
+        fork = exchange.method == "INVITE" and max(view.status, exchange.status) < 300
+        if not fork and view.status != exchange.status:
             self.scene.report(
                 "answer-two",
                 [view.number, exchange.final_number, exchange.number],
@@ -165,16 +166,33 @@ class Loops(Oracle):
         del exchange
         if view.method == "ACK":
             return
+        left = _hops_left(view)
+        if view.hops == 1 and left is not None and left < LOW_HOPS:
+            self.scene.report(
+                "hops-low",
+                [view.number],
+                view.call_id,
+                who=who(view),
+                method=view.method,
+                got=left,
+            )
         step = (f"{view.source[0]}:{view.source[1]}", view.request.uri)
-        way = _Way(view.number, {step}, _hops_left(view))
+        way = _Way(view.number, {step}, left)
         self._ways.put((view.origin, view.method, view.cseq), way)
         if view.method == "INVITE" and not view.to_tag:
-            if way.hops_left is not None and way.hops_left < LOW_HOPS:
-                self.scene.report(
-                    "hops-low", [view.number], view.call_id, who=who(view), got=way.hops_left
-                )
             self._judge_parties(view)
             self._judge_ring(view)
+
+    def message(self, view: SipView) -> None:
+        """Nobody may pass a message on twice."""
+        if view.hops < 2:
+            return
+        try:
+            ways = [(via.host.lower(), via.port, via.branch) for via in view.message.vias]
+        except ProtocolError:
+            return  # named by the syntax
+        if len(set(ways)) < len(ways):
+            self.scene.report("loop-via", [view.number], view.call_id, method=view.method)
 
     def again(self, view: SipView, exchange: Exchange) -> None:
         """A further hop of a request."""

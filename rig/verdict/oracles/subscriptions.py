@@ -5,20 +5,19 @@ Covers RFC 6665 4.1 (subscriber), 4.2.1 (answers to SUBSCRIBE), 4.4.1 (ends).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from rig.errors import ProtocolError
 from rig.sip.subscription_state import (
     SUBSCRIPTION_ENDING_STATUSES,
     AfterEnd,
     SubscriptionStateValue,
 )
-from rig.verdict.oracles.books import Ended, Owner, Subscription
+from rig.verdict.oracles.books import Ended, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Lack, Severity
 from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.refusals import Refusals
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
-from rig.verdict.oracles.shelf import Reminders, Shelf
+from rig.verdict.oracles.shelf import Reminders
 from rig.verdict.oracles.view import (
     SipView,
     aor_of,
@@ -29,32 +28,12 @@ from rig.verdict.oracles.view import (
     who,
 )
 
-HURRY_S = 10.0
-HURRIES = 3
-"""So many refusals within so many seconds are no back-off."""
+EARLY_END_S = 30.0
 
 GONE_S = 600.0
 """A phone that is silent for so long after the end of its subscription is switched off."""
 
-NEVER_S = 600.0
-"""After an end for good a new attempt within this time is no decision of a person."""
-
-MIN_REFUSABLE_S = 3600
-"""423 must not be given to a wish of an hour or more. Source: RFC 6665 4.2.1.1."""
-
 _CHALLENGES = frozenset({401, 407})
-
-
-@dataclass(slots=True)
-class _Refusals:
-    """Refused SUBSCRIBEs of one owner since its last success."""
-
-    at: list[float] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    status: int = 0
-    not_before: float = 0.0
-    why: str = ""
-    min_expires_s: int = 0
 
 
 class Subscriptions(Oracle):
@@ -62,7 +41,7 @@ class Subscriptions(Oracle):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._refusals: Shelf[Owner, _Refusals] = Shelf()
+        self._refusals = Refusals(scene)
         self._reminders: Reminders[tuple[str, str]] = Reminders()
 
     # -- SUBSCRIBE -------------------------------------------------------------------------
@@ -89,7 +68,7 @@ class Subscriptions(Oracle):
         if sub is None:
             sub = self._begin(view, package, event_id)
         requested_s = expires_of(view.message)
-        sub.asked_at, sub.asked_number = view.at, view.number
+        sub.asked_at, sub.asked_number, sub.end_told = view.at, view.number, False
         sub.requested_s, sub.transport, sub.flow = requested_s, view.transport, view.source
         if contact is not None:
             sub.contacts.add(place_of(contact))
@@ -116,34 +95,10 @@ class Subscriptions(Oracle):
             asked_at=view.at,
         )
         if not view.to_tag:
-            self._check_pace(view, owner)
+            self._refusals.asked(view, owner)
         for earlier in self.scene.subscriptions.of_owner(owner):
             earlier.renewed = True
         return self.scene.subscriptions.add(sub)
-
-    def _check_pace(self, view: SipView, owner: Owner) -> None:
-        refusals = self._refusals.get(owner)
-        if refusals is None:
-            return
-        if view.at < refusals.not_before - 0.05:
-            self.scene.report(
-                "sub-too-soon",
-                [view.number, *refusals.numbers[-1:]],
-                " ".join(owner),
-                who=who(view),
-                why=refusals.why,
-                early=f"{refusals.not_before - view.at:.1f}",
-            )
-        wish = expires_of(view.message)
-        if refusals.min_expires_s and wish is not None and 0 < wish < refusals.min_expires_s:
-            self.scene.report(
-                "sub-423-ignored",
-                [view.number, *refusals.numbers[-1:]],
-                " ".join(owner),
-                who=who(view),
-                wish=wish,
-                least=refusals.min_expires_s,
-            )
 
     # -- answers to SUBSCRIBE --------------------------------------------------------------
 
@@ -158,13 +113,13 @@ class Subscriptions(Oracle):
         if view.status < 300:
             self._accepted(view, request, sub)
         elif view.status == 423:
-            self._too_brief(view, request, sub)
+            self._refusals.too_brief(view, request, sub)
         else:
             self._refused(view, request, sub)
 
     def _accepted(self, view: SipView, request: SipView, sub: Subscription) -> None:
         scene = self.scene
-        self._refusals.pop(sub.owner)
+        self._refusals.forget(sub.owner)
         packets = (view.number, request.number)
         granted_s = expires_of(view.message)
         wish = expires_of(request.message)
@@ -186,6 +141,7 @@ class Subscriptions(Oracle):
         sub.accepted_at, sub.accepted_number = view.at, view.number
         sub.granted_s = granted_s
         sub.notifier_tags.add(view.to_tag)
+        sub.accepted_tag = view.to_tag
         if granted_s is not None:
             sub.expires_at = view.at + granted_s
             if granted_s == 0:
@@ -193,19 +149,6 @@ class Subscriptions(Oracle):
             self._reminders.at(sub.expires_at + GIVE_UP_S, sub.key)
         if sub.ended is Ended.REFUSED:
             sub.ended = Ended.NOT
-
-    def _too_brief(self, view: SipView, request: SipView, sub: Subscription) -> None:
-        scene, packets = self.scene, (view.number, request.number)
-        wish = expires_of(request.message)
-        least = view.message.headers.get("Min-Expires") or ""
-        if not least.strip().isdecimal():
-            scene.report("sub-423-bare", packets, sub.call_id, who=sub.user)
-        else:
-            refusals = self._refusals.get(sub.owner) or self._refusals.put(sub.owner, _Refusals())
-            refusals.min_expires_s = min(int(least.strip()[:10]), 2**32)
-            refusals.numbers.append(view.number)
-        if wish == 0 or (wish is not None and wish >= MIN_REFUSABLE_S):
-            scene.report("sub-423-wrong", packets, sub.call_id, who=sub.user, wish=wish)
 
     def _refused(self, view: SipView, request: SipView, sub: Subscription) -> None:
         scene, packets = self.scene, (view.number, request.number)
@@ -232,26 +175,7 @@ class Subscriptions(Oracle):
             package=sub.package,
             answer=phrase,
         )
-        refusals = self._refusals.get(sub.owner) or self._refusals.put(sub.owner, _Refusals())
-        if refusals.status != view.status:
-            refusals.status, refusals.at, refusals.numbers = view.status, [], []
-        refusals.at.append(view.at)
-        refusals.numbers.append(view.number)
-        del refusals.at[:-HURRIES], refusals.numbers[:-HURRIES]
-        wait = (view.message.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0]
-        if wait.strip().isdecimal():
-            refusals.not_before = view.at + int(wait.strip()[:9])
-            refusals.why = f"Retry-After: {wait.strip()}"
-        if len(refusals.at) == HURRIES and view.at - refusals.at[0] < HURRY_S:
-            scene.report(
-                "sub-no-back-off",
-                refusals.numbers[::-1],
-                " ".join(sub.owner),
-                who=sub.user,
-                status=view.status,
-                count=HURRIES,
-                seconds=f"{view.at - refusals.at[0]:.1f}",
-            )
+        self._refusals.refused(view, sub)
 
     # -- the notifier ends it --------------------------------------------------------------
 
@@ -266,6 +190,7 @@ class Subscriptions(Oracle):
         sub.notify_cseq = max(sub.notify_cseq, view.cseq)
         sub.body = view.message.body
         sub.notifier_tags.add(view.from_tag)
+        sub.notify_tags.add(view.from_tag)
         try:
             state = SubscriptionStateValue.of(view.request)
         except ProtocolError:
@@ -275,9 +200,32 @@ class Subscriptions(Oracle):
                 sub.expires_at, sub.granted_s = view.at + state.expires_s, state.expires_s
                 self._reminders.at(sub.expires_at + GIVE_UP_S, sub.key)
             return
+        sub.end_told = True
+        self._judge_early_end(sub, view, state)
         if sub.ended is Ended.NOT:
             sub.end(Ended.TERMINATED, view.at, view.number)
         self._after_end(sub, view, state)
+
+    def _judge_early_end(
+        self, sub: Subscription, view: SipView, state: SubscriptionStateValue
+    ) -> None:
+        """Ended by the notifier, long before its time and without the subscriber's wish."""
+        expires_at = sub.expires_at
+        if sub.leaving or sub.ended or expires_at is None or sub.accepted_at is None:
+            return
+        left_s = expires_at - view.at
+        if left_s > EARLY_END_S:
+            anew = state.after_end is AfterEnd.AT_ONCE
+            self.scene.report(
+                "sub-ended-early",
+                [view.number, sub.accepted_number],
+                sub.call_id,
+                who=sub.user,
+                package=sub.package,
+                reason=state.reason or "none",
+                left=f"{left_s:.0f}",
+                severity=Severity.NOTE if anew else None,
+            )
 
     def _joined(self, view: SipView) -> Subscription:
         """A dialog that was there before the capture, or whose SUBSCRIBE was not seen."""
@@ -302,14 +250,7 @@ class Subscriptions(Oracle):
         if sub.leaving or after is AfterEnd.AT_ONCE:
             self._reminders.at(view.at + 2 * GIVE_UP_S, sub.key)
             return
-        refusals = self._refusals.get(sub.owner) or self._refusals.put(sub.owner, _Refusals())
-        refusals.numbers.append(view.number)
-        if after is AfterEnd.NEVER:
-            refusals.not_before = view.at + NEVER_S
-            refusals.why = f"terminated;reason={state.reason}"
-        elif state.retry_after_s:
-            refusals.not_before = view.at + state.retry_after_s
-            refusals.why = f"terminated;reason={state.reason};retry-after={state.retry_after_s}"
+        self._refusals.ended(view, sub, state)
 
     # -- time ------------------------------------------------------------------------------
 
@@ -327,6 +268,7 @@ class Subscriptions(Oracle):
         if accepted_at is None or accepted_at < sub.asked_at or now - sub.asked_at < GIVE_UP_S:
             return
         if sub.notified_at is not None and sub.notified_at >= sub.asked_at:
+            self._check_told(sub)
             return
         if sub.ended is Ended.GONE:
             return
@@ -339,6 +281,16 @@ class Subscriptions(Oracle):
             package=sub.package,
             seconds=f"{GIVE_UP_S:g}",
         )
+
+    def _check_told(self, sub: Subscription) -> None:
+        """A NOTIFY came; does it fit the 2xx?"""
+        packets = [sub.notify_number, sub.accepted_number]
+        if sub.leaving and not sub.end_told:
+            self.scene.report(
+                "notify-end-not-told", packets, sub.call_id, who=sub.user, state="active"
+            )
+        if sub.accepted_tag and sub.accepted_tag not in sub.notify_tags:
+            self.scene.report("notify-from-other", packets, sub.call_id, who=sub.user)
 
     def _check_expiry(self, sub: Subscription, now: float) -> None:
         expires_at = sub.expires_at

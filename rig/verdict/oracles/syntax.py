@@ -6,7 +6,9 @@ Covers RFC 3261 7, 8.1.1, 18.3, 20, 25.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from rig.errors import ProtocolError
 from rig.sip.lint import LintFinding, lint
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
@@ -34,12 +36,28 @@ A peer of RFC 2543 has no branch (8.1.1.7), and at a proxy responses with severa
 """
 
 
+ADDRESSES = (
+    *("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Refer-To"),
+    *("Referred-By", "Route", "Record-Route", "Path"),
+)
+"""Headers that hold addresses and that nobody else reads. Source: RFC 3261 20, 3325 9, 3515 2."""
+
+
+def _addresses(view: SipView) -> Iterator[LintFinding]:
+    for name in ADDRESSES:
+        if name in view.message.headers:
+            try:
+                view.message.address_list(name)
+            except ProtocolError as error:
+                yield LintFinding("RFC 3261 20", str(error))
+
+
 class Syntax(Oracle):
     """Judges each message by itself."""
 
     def message(self, view: SipView) -> None:
         """Lint it, and name each kind of fault once for each sender."""
-        for finding in lint(view.message):
+        for finding in (*lint(view.message), *_addresses(view)):
             if finding.clause == "RFC 3261 8.1.3.3":
                 continue  # it was captured on its way, not at its end
             self._name(view, finding)

@@ -148,6 +148,18 @@ DIGEST: dict[str, Pair] = {
         challenged(challenge(), credentials(uri='"sip:192.0.2.1"')),
         challenged(challenge(), credentials(uri='"sip:b.example"')),
     ),
+    "digest-unreadable": (
+        challenged(challenge(), "Authorization: Digest"),
+        challenged(challenge(), credentials()),
+    ),
+    "digest-unoffered": (
+        lambda t: (t.answer(asked(t), 403), t.answer(asked(t, credentials())), t)[2],
+        lambda t: (t.answer(asked(t, credentials(qop="auth", nc="00000005", cnonce='"c"'))), t)[1],
+    ),
+    "digest-not-needed": (
+        challenged(challenge(), ""),
+        challenged(challenge(), "", status=403),
+    ),
     "digest-given-up": (
         lambda t: (
             t.answer(asked(t), 401, rows=(f"WWW-Authenticate: {challenge()}",)),
@@ -225,6 +237,7 @@ DIVERSION: dict[str, Pair] = {
         diverted(f"<sip:bert@b.example>;reason=user-busy, {BUSY}", TREE),
         diverted(BUSY, TREE),
     ),
+    "div-absent": (diverted(history=TREE), diverted(BUSY, TREE)),
     "cause-other": (after(486, "no-answer"), after(486, "user-busy")),
     "cause-not-carried": (
         after(302, "unconditional", rows=(f"Diversion: {BUSY}", "Contact: <sip:vm@b.example>")),
@@ -245,11 +258,19 @@ def accepted(t: Talk, *, answer: Edits = (), **more: object) -> Asked:
     return t.accept(t.invite(**more), edits=answer)
 
 
-def talked(t: Talk, **more: object) -> Talk:
+def refused_with_ack(t: Talk, **more: object) -> None:
+    sent = t.answer(t.invite(), 486)
+    how = {"source": PLATFORM, "destination": PHONE, "caller": "emil", "to_tag": "n"}
+    t.ask("ACK", call="call", **(how | {"cseq": 1, "branch": str(t.branches)} | more))
+    del sent
+
+
+def talked(t: Talk, *, status: int = 200, **more: object) -> Talk:
     """A whole call, hung up by the caller."""
     t.acknowledge(accepted(t)).wait(5)
     how = {"source": PLATFORM, "destination": PHONE, "caller": "emil", "to_tag": "n"}
-    t.answer(t.ask("BYE", call="call", **(how | {"uri": "sip:anna@192.0.2.10:5060"} | more)))
+    more = how | {"uri": "sip:anna@192.0.2.10:5060"} | more
+    t.answer(t.ask("BYE", call="call", **more), status)
     return t
 
 
@@ -293,6 +314,30 @@ DIALOG: dict[str, Pair] = {
     "dialog-cseq": (lambda t: talked(t, cseq=1), lambda t: talked(t, cseq=7)),
     "dialog-target": (lambda t: talked(t, uri="sip:anna@192.0.2.99"), talked),
     "ack-cseq": (lambda t: t.acknowledge(accepted(t), cseq=2), talked),
+    "ack-differs": (
+        lambda t: (refused_with_ack(t, to_tag="x"), t)[1],
+        lambda t: (refused_with_ack(t), t)[1],
+    ),
+    "ack-unasked": (
+        lambda t: t.acknowledge(t.answer(t.invite(), 180)),
+        talked,
+    ),
+    "bye-refused": (
+        lambda t: talked(t, status=481),
+        lambda t: talked(t, status=200),
+    ),
+    "moved-nowhere": (
+        lambda t: (t.answer(t.invite(), 302), t)[1],
+        lambda t: (t.answer(t.invite(), 302, rows=("Contact: <sip:vm@b.example>",)), t)[1],
+    ),
+    "contact-many": (
+        lambda t: (t.answer(t.invite(rows=("Contact: <sip:emil@192.0.2.7>",)), 404), t)[1],
+        lambda t: (t.answer(t.invite(), 404), t)[1],
+    ),
+    "call-target-nobody": (
+        lambda t: (t.register(), t.answer(t.invite(uri="sip:x@192.0.2.10:5060"), 404), t)[2],
+        lambda t: (t.register(), t.answer(t.invite(uri="sip:anna@192.0.2.10"), 404), t)[2],
+    ),
     "ack-missing": (
         lambda t: (accepted(t), t.alive(PLATFORM).wait(33).alive(PLATFORM))[1],
         lambda t: talked(t).wait(33).alive(PLATFORM),
@@ -381,6 +426,10 @@ REPETITION: dict[str, Pair] = {
     "request-unanswered": (
         lambda t: t.alive().again(t.ask("OPTIONS"), 2).wait(33).alive(),
         lambda t: t.alive().again(t.ask("OPTIONS"), 2),
+    ),
+    "loop-via": (
+        lambda t: (t.answer(t.ask("OPTIONS", edits=((rb"^(Via: .*)$", rb"\1\n\1"),))), t)[1],
+        relayed((PROXY, "sip:anna@b.example", 69)),
     ),
     "loop-same-uri": (
         relayed((PROXY, "sip:anna@b.example", 69), (PROXY, "sip:anna@b.example", 68)),

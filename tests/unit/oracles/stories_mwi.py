@@ -162,6 +162,22 @@ SUBSCRIPTION: dict[str, Pair] = {
     ),
 }
 
+SUBSCRIPTION |= {
+    "sub-ended-early": (
+        lambda t: t.healthy().wait(60).notify(state="terminated;reason=noresource"),
+        lambda t: (
+            t.subscribe(wish=60)
+            .notify(state="active;expires=60")
+            .wait(59)
+            .notify(state="terminated;reason=timeout")
+        ),
+    ),
+    "notify-from-other": (
+        lambda t: t.register().subscribe().notify(from_tag="x").wait(33).alive(),
+        lambda t: t.register().subscribe().notify(from_tag="x").notify().wait(33).alive(),
+    ),
+}
+
 NOTIFY: dict[str, Pair] = {
     "notify-event-missing": (
         lambda t: t.register().subscribe().notify(edits=NO_EVENT),
@@ -384,7 +400,11 @@ REGISTRATION: dict[str, Pair] = {
     ),
     "reg-contact-missing": (
         lambda t: t.register(answer=NO_CONTACT),
-        lambda t: t.register(answer=((rb"192\.0\.2\.10:", b"198.51.100.7:"),)),
+        lambda t: t.register(answer=((rb"@192\.0\.2\.10:", b"@198.51.100.7:"),)),
+    ),
+    "reg-contact-rewritten": (
+        lambda t: t.register(answer=((rb"@192\.0\.2\.10:", b"@198.51.100.7:"),)),
+        lambda t: t.register(),
     ),
     "reg-expiry-missing": (
         lambda t: t.register(answer=((rb";expires=3600", b""),)),

@@ -15,7 +15,10 @@ OTHERS = {"summary-line", "oracle-more"}
 """Catch-alls: a kind that no text has yet, and findings beyond the bound (tested on its own)."""
 
 
-BESIDE = {"sub-no-back-off": ("sub-refused",)}
+BESIDE = {
+    "sub-no-back-off": ("sub-refused",),
+    "notify-after-end": ("sub-ended-early",),
+}
 """What is rightly said in the silent story of another oracle."""
 
 
