@@ -12,7 +12,7 @@ from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Reminders, Shelf
-from rig.verdict.oracles.view import SipView
+from rig.verdict.oracles.view import SipView, aor_of
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class _Waiting:
         asked: packet of the INVITE.
         status: of the answer.
         cseq: of the INVITE.
-        same: what the ACK of a refusal repeats: Request-URI, Call-ID, From tag.
+        same: what the ACK of a refusal repeats: Request-URI, Call-ID, From, To without tag.
         to_tag: of the answer.
         caller: who must send the ACK, and by what.
     """
@@ -35,7 +35,7 @@ class _Waiting:
     asked: int
     status: int
     cseq: int
-    same: tuple[str, str, str]
+    same: tuple[str, str, str, str]
     to_tag: str
     caller: tuple[Address, str]
 
@@ -78,7 +78,7 @@ class Acks(Oracle):
                 asked=request.number,
                 status=view.status,
                 cseq=request.cseq,
-                same=(request.request.uri, request.call_id, request.from_tag),
+                same=_same(request),
                 to_tag=view.to_tag,
                 caller=(exchange.source, exchange.transport),
             ),
@@ -110,14 +110,19 @@ class Acks(Oracle):
         self.scene.report("ack-unasked", [view.number, asked], view.call_id)
 
     def _judge_refused(self, view: SipView, refused: _Waiting) -> None:
-        uri, call_id, tag = refused.same
+        uri, call_id, sender, receiver = refused.same
+        mine = _same(view)
         wrong = [
             name
             for name, differs in (
-                ("Request-URI", view.request.uri != uri),
-                ("Call-ID", view.call_id != call_id),
-                ("From", view.from_tag != tag),
-                ("To", bool(refused.to_tag) and view.to_tag != refused.to_tag),
+                ("Request-URI", mine[0] != uri),
+                ("Call-ID", mine[1] != call_id),
+                ("From", mine[2] != sender),
+                (
+                    "To",
+                    mine[3] != receiver
+                    or (bool(refused.to_tag) and view.to_tag != refused.to_tag),
+                ),
                 ("CSeq", view.cseq != refused.cseq),
             )
             if differs
@@ -147,3 +152,9 @@ class Acks(Oracle):
                 status=waiting.status,
                 seconds=f"{GIVE_UP_S:g}",
             )
+
+
+def _same(view: SipView) -> tuple[str, str, str, str]:
+    message = view.message
+    sender = f"{aor_of(message.from_)};{view.from_tag}"
+    return view.request.uri, view.call_id, sender, aor_of(message.to)

@@ -79,6 +79,11 @@ class Diversions(Oracle):
             zip(entries, view.message.headers.get_list("Diversion"), strict=True), start=1
         ):
             self._judge_entry(view, place, entry, text)
+        for newer, older in pairwise(entries):
+            if _user(newer.name_addr.uri) == _user(older.name_addr.uri) and (
+                newer.reason == older.reason
+            ):
+                self._say(view, "div-doubled", got=_user(newer.name_addr.uri))
         return entries
 
     def _judge_entry(self, view: SipView, place: int, entry: DiversionEntry, text: str) -> None:
@@ -120,11 +125,6 @@ class Diversions(Oracle):
             self._say(view, "div-party-target", got=parties[0])
         if caller and parties == [caller]:
             self._say(view, "div-party-caller", got=caller)
-        for newer, older in pairwise(entries):
-            if _user(newer.name_addr.uri) == _user(older.name_addr.uri) and (
-                newer.reason == older.reason
-            ):
-                self._say(view, "div-doubled", got=_user(newer.name_addr.uri))
 
     # -- History-Info ----------------------------------------------------------------------
 

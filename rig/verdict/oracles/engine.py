@@ -12,7 +12,7 @@ from rig.errors import ProtocolError
 from rig.timeline import BadSipSeen, CaptureHealth, RtpStreamSeen, SipSeen, TimelineEvent
 from rig.verdict.oracles.all_oracles import ALL
 from rig.verdict.oracles.exchange import Exchange, Exchanges, Sort
-from rig.verdict.oracles.finding import OracleFinding, Severity
+from rig.verdict.oracles.finding import Lack, OracleFinding, Severity
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.view import SipView, view_of
@@ -125,13 +125,14 @@ class OracleEngine:
         self._tell(sort, view, exchange)
 
     def _orphan(self, view: SipView) -> None:
-        if self.scene.in_the_middle(view.at):
-            return
-        self.scene.hole(view.at)
+        early = self.scene.in_the_middle(view.at)
+        if not early:
+            self.scene.hole(view.at)
         self.scene.report(
             "hole-orphan-answer",
             [view.number],
             view.transaction,
+            lacks=(Lack.START,) if early else (),
             status=view.status,
             method=view.method,
         )

@@ -117,6 +117,10 @@ class Registrations(Oracle):
             wish = _wished(contact, asked_s)
             place = place_of(contact.uri)
             if wish == 0:
+                left = answered.get(place)
+                if left is not None and _wished(left, expires_of(view.message)) != 0:
+                    packets = (view.number, request.number)
+                    self.scene.report("reg-not-removed", packets, aor, who=aor, place=place)
                 known = self.scene.registrations.find(aor, place)
                 if known is not None:
                     self._remove(known, request)

@@ -11,6 +11,7 @@ from rig.sip.subscription_state import (
     AfterEnd,
     SubscriptionStateValue,
 )
+from rig.sip.uri import Uri
 from rig.verdict.oracles.books import Ended, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Lack, Severity
@@ -67,6 +68,16 @@ class Subscriptions(Oracle):
         sub = self.scene.subscriptions.find(view.call_id, view.from_tag)
         if sub is None:
             sub = self._begin(view, package, event_id)
+        elif (package, event_id) != (sub.package, sub.event_id) and sub.package:
+            self.scene.report(
+                "sub-event-other",
+                [view.number, sub.number],
+                view.call_id,
+                who=sub.user,
+                got=package + (f";id={event_id}" if event_id else ""),
+                want=sub.package + (f";id={sub.event_id}" if sub.event_id else ""),
+            )
+        self._judge_target(view)
         requested_s = expires_of(view.message)
         sub.asked_at, sub.asked_number, sub.end_told = view.at, view.number, False
         sub.requested_s, sub.transport, sub.flow = requested_s, view.transport, view.source
@@ -77,6 +88,21 @@ class Subscriptions(Oracle):
             sub.leaving = True
             sub.fetch = sub.fetch or (not view.to_tag and sub.accepted_at is None)
         self._reminders.at(view.at + GIVE_UP_S, sub.key)
+
+    def _judge_target(self, view: SipView) -> None:
+        """A phone that asks for the voicemail number instead of its own mailbox."""
+        try:
+            target = Uri.parse(view.request.uri)
+        except ProtocolError:
+            return
+        if not view.to_tag and target.user and target.user_unescaped != who(view):
+            self.scene.report(
+                "sub-target-other",
+                [view.number],
+                f"{who(view)} {target.user}",
+                who=who(view),
+                got=view.request.uri,
+            )
 
     def _begin(self, view: SipView, package: str, event_id: str) -> Subscription:
         owner = (aor_of(view.message.to), package, view.source[0])

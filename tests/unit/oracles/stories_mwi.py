@@ -163,6 +163,14 @@ SUBSCRIPTION: dict[str, Pair] = {
 }
 
 SUBSCRIPTION |= {
+    "sub-event-other": (
+        lambda t: t.healthy().subscribe(to_tag="n", edits=((rb"^(Event: .*)\r", rb"\1;id=7\r"),)),
+        lambda t: t.healthy().subscribe(to_tag="n", edits=((rb"^Event: ", b"o: "),)).notify(),
+    ),
+    "sub-target-other": (
+        lambda t: t.register().subscribe(uri="sip:*97@b.example").notify(),
+        lambda t: t.register().subscribe(uri="sip:anna@192.0.2.1").notify(),
+    ),
     "sub-ended-early": (
         lambda t: t.healthy().wait(60).notify(state="terminated;reason=noresource"),
         lambda t: (
@@ -401,6 +409,13 @@ REGISTRATION: dict[str, Pair] = {
     "reg-contact-missing": (
         lambda t: t.register(answer=NO_CONTACT),
         lambda t: t.register(answer=((rb"@192\.0\.2\.10:", b"@198.51.100.7:"),)),
+    ),
+    "reg-not-removed": (
+        lambda t: t.register().register(
+            wish=0,
+            answer=((rb"^Content-L", b"Contact: <" + CONTACT.encode() + b">\r\nContent-L"),),
+        ),
+        lambda t: t.register().register(wish=0),
     ),
     "reg-contact-rewritten": (
         lambda t: t.register(answer=((rb"@192\.0\.2\.10:", b"@198.51.100.7:"),)),

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rig.capture.correlate import Correlator
+from rig.capture.correlate import Correlator, transaction_key
 from rig.capture.packet import CapturedPacket
 from rig.errors import ProtocolError
 from rig.sip.message import Request, Response
@@ -34,7 +34,7 @@ class Mutation:
 
     Attributes:
         kind: drop, duplicate, delay, swap, start, header or body.
-        message: ``NOTIFY`` or ``200 NOTIFY``.
+        message: ``NOTIFY>200`` or ``200 NOTIFY``.
         part: header or line that is altered, or how it is repeated.
         how: what became of it.
         number: packet of the message.
@@ -112,10 +112,11 @@ def _messages(packets: Packets) -> Iterator[tuple[bytes, Request | Response, int
             continue
 
 
-def _name(message: Request | Response) -> str:
-    if isinstance(message, Request):
-        return message.method
-    return f"{message.status} {message.cseq.method}"
+def _name(message: Request | Response, answers: dict[str, int]) -> str:
+    """``NOTIFY>200`` for a request that was answered so, ``200 NOTIFY`` for a response."""
+    if isinstance(message, Response):
+        return f"{message.status} {message.cseq.method}"
+    return f"{message.method}>{answers.get(transaction_key(message), 0)}"
 
 
 def generate(packets: Packets, *, of_each: int = 3) -> list[Mutation]:
@@ -127,8 +128,15 @@ def generate(packets: Packets, *, of_each: int = 3) -> list[Mutation]:
     """
     found: list[Mutation] = []
     count: Counter[tuple[str, str, str, str]] = Counter()
-    for payload, message, number in _messages(packets):
-        for mutation in _of_message(packets, payload, message, number):
+    messages = list(_messages(packets))
+    answers = {
+        transaction_key(message): message.status
+        for _, message, _ in messages
+        if isinstance(message, Response) and message.status >= 200
+    }
+    for payload, message, number in messages:
+        name = _name(message, answers)
+        for mutation in _of_message(packets, payload, message, name, number):
             count[mutation.family] += 1
             if count[mutation.family] <= of_each:
                 found.append(mutation)
@@ -136,9 +144,8 @@ def generate(packets: Packets, *, of_each: int = 3) -> list[Mutation]:
 
 
 def _of_message(
-    packets: Packets, payload: bytes, message: Request | Response, number: int
+    packets: Packets, payload: bytes, message: Request | Response, name: str, number: int
 ) -> Iterator[Mutation]:
-    name = _name(message)
     same = [p for p in packets if p.payload == payload]
 
     def with_payload(kind: str, part: str, how: str, change: Change) -> Iterator[Mutation]:
@@ -319,16 +326,172 @@ def _body_changes(payload: bytes) -> Iterator[tuple[str, str, Change]]:
 
 # -- what is legal ------------------------------------------------------------------------------
 
+_ANY = ".*"
+_CHALLENGED = "[A-Z]+>40[17]"
 LEGAL: tuple[tuple[str, str, str, str, str], ...] = (
     # kind, message, part, how (patterns), and why nothing needs to be said
-    ("duplicate", ".*", ".*", ".*", "the same octets again are a retransmission (RFC 3261 17)"),
-    ("delay", ".*", ".*", ".*", "a network may delay a message; nothing became overdue"),
+    ("duplicate", _ANY, _ANY, _ANY, "the same octets again are a retransmission (RFC 3261 17)"),
+    ("delay", _ANY, _ANY, _ANY, "a network may delay a message; nothing became overdue"),
+    (
+        "drop",
+        "1.. INVITE",
+        _ANY,
+        _ANY,
+        "a provisional response may be lost or never be sent (RFC 3261 17.1.1)",
+    ),
     (
         "header",
-        ".*",
-        "User-Agent|Server|Date|Allow|Allow-Events|Supported|Accept|Organization|Warning",
-        ".*",
+        _ANY,
+        "User-Agent|Server|Date|Allow|Allow-Events|Supported|Accept|Organization|Warning|Session-ID",
+        _ANY,
         "tells of the sender's abilities, not of this exchange (RFC 3261 20)",
+    ),
+    (
+        "header",
+        _ANY,
+        "Content-Length",
+        "removed",
+        "over UDP a message ends with its datagram (RFC 3261 18.3)",
+    ),
+    (
+        "header",
+        _CHALLENGED,
+        "Contact|Expires|Event|Accept|Authorization",
+        _ANY,
+        "the attempt was challenged; only the next one binds anything (RFC 3261 22.2)",
+    ),
+    (
+        "start",
+        _CHALLENGED,
+        "start line",
+        "other (user|host)",
+        "the attempt was challenged; where it was meant to go is not known (RFC 3261 22.2)",
+    ),
+    (
+        "header",
+        "ACK.*",
+        "Authorization",
+        _ANY,
+        "an ACK cannot be challenged, so nobody judges its credentials (RFC 3261 22.1)",
+    ),
+    (
+        "header",
+        "ACK.*",
+        "Max-Forwards",
+        "0",
+        "it reached its end; only a proxy would have had to stop it (RFC 3261 16.3)",
+    ),
+    (
+        "header",
+        _ANY,
+        "Authorization",
+        "response",
+        "only who knows the password can tell (RFC 7616 3.4.1)",
+    ),
+    (
+        "header",
+        _ANY,
+        "Authorization",
+        "doubled",
+        "a request may hold several credentials (RFC 3261 22.3)",
+    ),
+    (
+        "header",
+        "BYE>.*|(SUBSCRIBE|INVITE|REGISTER)>200",
+        "Authorization",
+        "removed|algorithm|nonce|qop|realm",
+        "it was not challenged, so no challenge says what is right",
+    ),
+    (
+        "header",
+        "401 .*",
+        "WWW-Authenticate",
+        "doubled",
+        "a server may offer several challenges (RFC 8760 2.3)",
+    ),
+    (
+        "header",
+        "(401|200) (REGISTER|BYE|CANCEL|OPTIONS|SUBSCRIBE|NOTIFY)",
+        "To",
+        "tag",
+        "an answer outside a dialog may carry any tag (RFC 3261 8.2.6.2)",
+    ),
+    (
+        "header",
+        "(INVITE|SUBSCRIBE|NOTIFY|REGISTER)>.*|.* (INVITE|SUBSCRIBE)",
+        "Contact",
+        "other (host|user)",
+        "a party may want further requests anywhere; none came (RFC 3261 8.1.1.8)",
+    ),
+    (
+        "header",
+        "REGISTER>200|200 REGISTER",
+        "Contact",
+        "doubled|removed",
+        "a query has no Contact, and the same binding twice is one (RFC 3261 10.2)",
+    ),
+    (
+        "header",
+        "SUBSCRIBE>200|REGISTER>200",
+        "Expires",
+        "removed|twice as long",
+        "the default counts, and the other side may shorten any wish (RFC 6665 4.1.2.1)",
+    ),
+    (
+        "header",
+        "ACK>0",
+        "From|To|Via",
+        "user|branch",
+        "the ACK of a 2xx has a branch of its own, and only tags count (RFC 3261 12.2.1.1)",
+    ),
+    (
+        "header",
+        "1.. INVITE",
+        "Contact|Diversion|History-Info|To",
+        _ANY,
+        "what a caller is told meanwhile is up to the platform (RFC 3261 13.3.1.1, 12.1)",
+    ),
+    (
+        "start",
+        "486 INVITE",
+        "start line",
+        "status 603",
+        "somebody who declines may be called busy (RFC 4458 2)",
+    ),
+    (
+        "header",
+        _ANY,
+        "P-Asserted-Identity",
+        "removed|doubled",
+        "optional, and it may hold two addresses (RFC 3325 9.1)",
+    ),
+    (
+        "start",
+        "INVITE>.*",
+        "start line",
+        "other (user|host)",
+        "a call may be made to anybody (RFC 3261 8.1.1.1)",
+    ),
+    (
+        "start",
+        "1.. INVITE",
+        "start line",
+        "status 183",
+        "another provisional status changes nothing (RFC 3261 13.3.1.1)",
+    ),
+    (
+        "body",
+        _ANY,
+        "Message-Account|Voice-Message",
+        "removed|no urgent part|other|old ones more",
+        "optional, and only the mailbox knows better (RFC 3842 5.2)",
+    ),
+    (
+        "body",
+        _ANY,
+        "c=|m=",
+        "other (address|port)",
+        "a party may want its sound anywhere (RFC 3264 5.1)",
     ),
 )
 
