@@ -480,7 +480,7 @@ MESSAGE: dict[str, Pair] = {
             t.alive().wait(40).answer(Talk(branches=70).ask("OPTIONS")),
             t,
         )[1],
-        lambda t: (t.answer(Talk(branches=70).ask("OPTIONS")), t)[1],
+        lambda t: t.alive().wait(40).alive(),
     ),
     "hole-no-retransmission": (
         lambda t: (t.ask("OPTIONS"), t.wait(33).alive())[1],
