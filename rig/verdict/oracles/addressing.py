@@ -149,6 +149,9 @@ class Addressing(Oracle):
             )
 
     def _transport(self, view: SipView, target: Uri, sub: Subscription | None) -> None:
+        direct = view.destination == (target.address_host, target.port or 5060)
+        if "Route" in view.message.headers or not direct:
+            return  # by way of a proxy, which may be reached by another transport
         asked = (target.param("transport") or "").upper()
         if asked in {"UDP", "TCP"} and view.transport == "UDP" and asked == "TCP":
             self.scene.report(

@@ -85,8 +85,16 @@ class Bodies(Oracle):
             state = SubscriptionStateValue.of(view.request).state
         except ProtocolError:
             state = "active"
+        sub = self.scene.subscriptions.find(view.call_id, view.to_tag)
+        first = sub is not None and sub.begun and sub.notified_at is None
         if state == "active":
-            self.scene.report("summary-empty", [view.number], view.call_id, who=name)
+            self.scene.report(
+                "summary-empty",
+                [view.number],
+                f"{view.call_id} {first}",
+                who=name,
+                severity=Severity.NOTE if first else None,
+            )
 
 
 def _has_address(description: SessionDescription) -> bool:

@@ -185,6 +185,12 @@ class Dialogs(Oracle):
             want=" / ".join(sorted(targets)),
         )
 
+    def again(self, view: SipView, exchange: Exchange) -> None:
+        """An INVITE on a further hop has ACKs of its own there."""
+        call = self._calls.get(view.call_id)
+        if call is not None and view.method == "INVITE" and exchange.relayed:
+            call.attempts.add(view.transaction)
+
     # -- answers ---------------------------------------------------------------------------
 
     def progress(self, view: SipView, exchange: Exchange) -> None:

@@ -123,7 +123,8 @@ class Diversions(Oracle):
         caller = _user(view.message.from_.uri)
         if len(entries) == 1 and parties[0] and parties[0] == target:
             self._say(view, "div-party-target", got=parties[0])
-        if caller and parties == [caller]:
+        called = _user(view.message.to.uri)
+        if caller and parties == [caller] and called != caller:  # some call themselves
             self._say(view, "div-party-caller", got=caller)
 
     # -- History-Info ----------------------------------------------------------------------
@@ -172,7 +173,7 @@ class Diversions(Oracle):
             if parent is None:
                 continue
             told, known = _user(entry.name_addr.uri), _user(parent.uri)
-            if told and known and told != known and "anonymous" not in (told, known):
+            if told and known and not _same_party(told, known):
                 self._say(view, "agree-party", place=place, diversion=told, history=known)
 
     def _say(
@@ -190,6 +191,16 @@ class Diversions(Oracle):
 
 def _user(uri: Uri) -> str:
     return uri.number or uri.user_unescaped
+
+
+def _same_party(told: str, known: str) -> bool:
+    """Whether two spellings may mean one party: an extension is the end of its number."""
+    if "anonymous" in {told, known}:
+        return True
+    shorter, longer = sorted((told, known), key=len)
+    return told == known or (
+        shorter.isdecimal() and longer.removeprefix("+").isdecimal() and longer.endswith(shorter)
+    )
 
 
 def _params(text: str) -> dict[str, str]:

@@ -370,8 +370,8 @@ BODY: dict[str, Pair] = {
         lambda t: t.register().subscribe().notify(kind="Application/Simple-Message-Summary"),
     ),
     "summary-empty": (
-        lambda t: t.register().subscribe().notify(body=b""),
-        lambda t: t.register().subscribe().notify(body=b"", state="pending;expires=60").notify(),
+        lambda t: t.healthy().notify(body=b""),
+        lambda t: t.register().subscribe().notify(body=b"").notify(),
     ),
 }
 
