@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from recording import undisturbed  # found by the line above
 from rig.bench import Bench
 from rig.demo_bench import demo_config
 from rig.faults.catalogue import find_seed
+from rig.faults.seed import AlterSite
+from rig.faults.sites import by_tcp
 from rig.report.record import ScenarioRecord
 from rig.run import run_scenario
 from rig.scenarios import scenarios
@@ -50,10 +53,11 @@ async def seed_complaint(number: str, folder: Path) -> str:
     return "" if right else f"{number}: {record.outcome} {named} {record.sentence}"
 
 
-async def healthy_complaint(folder: Path) -> str:
-    """What a healthy bench is blamed for, or empty."""
-    async with Bench(demo_config(folder)) as bench:
-        records = [await run_scenario(bench, scenarios()[name]) for name in HEALTHY]
+async def healthy_complaint(folder: Path, names: tuple[str, ...], site: AlterSite) -> str:
+    """What a healthy bench with some inventory is blamed for, or empty."""
+    config = demo_config(folder)
+    async with Bench(replace(config, site=site(config.site))) as bench:
+        records = [await run_scenario(bench, scenarios()[name]) for name in names]
     return "; ".join(
         f"{r.name}: {r.outcome} {r.sentence}"
         for r in records
@@ -63,6 +67,8 @@ async def healthy_complaint(folder: Path) -> str:
 
 async def test_each_is_named_and_a_healthy_bench_is_not_blamed(tmp_path: Path) -> None:
     runs = [seed_complaint(number, tmp_path / number) for number in SEEDS]
-    found = await asyncio.gather(*runs, healthy_complaint(tmp_path / "healthy"))
+    runs.append(healthy_complaint(tmp_path / "healthy", HEALTHY, lambda site: site))
+    runs.append(healthy_complaint(tmp_path / "tcp", ("boots_then_message",), by_tcp))
+    found = await asyncio.gather(*runs)
     wrong = [complaint for complaint in found if complaint]
     assert not wrong, "\n".join(wrong)

@@ -260,11 +260,20 @@ class MwiService:
     def _drop_older(self, newest: ServerSubscription, user: User, watch: Watch) -> None:
         """A rebooted handset subscribes anew: its older subscription ends in silence.
 
-        Otherwise every reboot adds one NOTIFY per change.
+        Otherwise every reboot adds one NOTIFY per change. A handset on TCP comes back by another
+        connection: it is known by its Contact, if the older connection is gone.
         """
-        for watching in list(self._by_phone.get((user.number, _place(newest)), {}).values()):
-            if watching.watch == watch:
+        here = _place(newest)
+        for watching in list(self._by_mailbox.get(watch.mailbox, {}).values()):
+            before = self._phone_of[watching.subscription]
+            mine = before[0] == user.number and watching.watch == watch
+            if mine and (before[1] == here or self._came_back(before[1], here)):
                 watching.subscription.drop("replaced")
+
+    def _came_back(self, before: Place | None, now: Place | None) -> bool:
+        if before is None or now is None or before[1:] != now[1:]:
+            return False
+        return before[0].reliable and not self._stack.has_connection(before[0])
 
     def _has_subscription(self, user: User, binding: Binding) -> bool:
         """Whether this phone has subscribed with this account."""
