@@ -18,7 +18,7 @@ from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import absence, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
 
-REFUSED_BODY = frozenset({400, 406, 415, 422, 500})
+REFUSED_BODY = frozenset({400, 406, 413, 415, 422, 488, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
 
 
@@ -91,6 +91,21 @@ def subscription_ended(case: LampCase) -> Found | None:
     return None
 
 
+def told_after_end(case: LampCase) -> Found | None:
+    """The platform goes on in a dialog that it has ended itself."""
+    ended: dict[str, NotifyStory] = {}
+    for notify in case.story.notifies:
+        last = ended.get(notify.request.call_id)
+        if last is not None and case.in_window(notify):
+            return found(
+                packet(notify.first, f"NOTIFY answered {notify.answer_status or 'by nobody'}"),
+                packet(last.first, last.request.headers.get("Subscription-State") or ""),
+            )
+        if notify.solicited and notify.state == "terminated":
+            ended[notify.request.call_id] = notify
+    return None
+
+
 def _asked_to_end(case: LampCase, notify: NotifyStory) -> bool:
     return any(
         s.expires_s == 0 and request_of(s.seen).call_id == notify.request.call_id
@@ -156,7 +171,9 @@ def notify_lost(case: LampCase) -> Found | None:
 
 def answer_lost(case: LampCase) -> Found | None:
     """The phone answers again and again, and the platform never hears it."""
-    for notify in case.after:
+    for notify in case.story.notifies:
+        if not case.evidence.started_at <= notify.first.at <= case.expectation.until:
+            continue
         answers = [
             s
             for s in case.evidence.events(SipSeen)

@@ -207,6 +207,13 @@ def rewritten(body: bytes = b"") -> Stage:
     return stage
 
 
+def told_again(state: str = "terminated;reason=timeout") -> Stage:
+    stage = subscribed()
+    stage.notify(1.0, summary(0), headers=NOTIFY_HEAD.replace("active;expires=3600", state))
+    stage.notify(5.002, summary(1), status=481)
+    return stage
+
+
 def forwards(lit_at: float = 5.52) -> Stage:
     stage = registered()
     stage.events = [e for e in stage.events if e.at < 5]
@@ -232,6 +239,7 @@ MORE_STAGES: dict[str, Callable[[], Stage]] = {
     "count_negative": below_zero,
     "phone_crashed": crash,
     "untold_behind_port": other_port,
+    "told_after_end": told_again,
     "told_unknown_account": other_account,
     "first_notify_missing": silence_after_subscribe,
     "forgotten_after_loss": lost_then_silence,

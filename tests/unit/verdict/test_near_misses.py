@@ -156,6 +156,14 @@ def test_a_notify_of_a_dialog_that_nobody_opened_is_misaddressed() -> None:
     assert all(f.rule != "notify_misaddressed" for f in forked.judge().findings)
 
 
+def test_a_dialog_that_nobody_ended_was_lost_by_the_phone() -> None:
+    assert named(stages.told_again("active;expires=3")) == (
+        "subscription_forgotten",
+        "M8",
+        "handset",
+    )
+
+
 def both_boxes(*, told: int) -> Stage:
     """Account 1 shows a second mailbox too; one message lies in each."""
     stage = healthy()
