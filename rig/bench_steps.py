@@ -251,18 +251,10 @@ class BenchSteps:
         await desk.log_on()
         return at
 
-    async def forward_all(self, role: str, target: str) -> float:
-        """Have a role's handset forward every call itself; an empty target ends that."""
-        desk = self._desk(role)
-        what = f"forwards all calls to {target}" if target else "forwards no more"
-        at = self.note(desk.name, what, key="forward_on" if target else "forward_off")
-        await desk.forward_all(target)
-        return at
-
     def _desk(self, role: str) -> DeskHandset:
         handset = self.role(role)
         if not isinstance(handset, DeskHandset):
-            raise RigError(f"{handset.name}: its driver can neither log off nor forward")
+            raise RigError(f"{handset.name}: its driver cannot log off")
         return handset
 
     def put_message(self, role: str, account: int = 1) -> float:

@@ -182,14 +182,16 @@ async def _message_next_door(bench: Bench) -> list[Expectation]:
 
 async def _call_forward(bench: Bench) -> list[Expectation]:
     await bench.answer_mode("target", AnswerMode.ANSWER)
-    began = await bench.forward_all("callee", bench.number_of("target"))
+    began = bench.clock()
+    await bench.press_forwarding("callee", bench.number_of("target"))
     call = await bench.dial("caller", bench.number_of("callee"))
     with bench.product_may_fail("caller"):
         await call.wait_established(timeout_s=10)
     await bench.hang_up("caller", call)
     await bench.sleep(OBSERVE_S)
     on = lamp_on(bench, "callee", began, lit=False, new=0, notify=False, trigger="the forwarding")
-    ended = await bench.forward_all("callee", "")
+    ended = bench.clock()
+    await bench.press_forwarding("callee", "")
     await bench.sleep(OBSERVE_S)
     off = lamp_on(
         bench, "callee", ended, lit=False, new=0, notify=False, trigger="the end of forwarding"
@@ -269,7 +271,7 @@ def mwi_scenarios() -> tuple[Scenario, ...]:
             "call_forward", "Forwarding at the phone does not light the message lamp",
             {
                 "caller": CALLER,
-                "callee": LAMP | {Can.FORWARD_302},
+                "callee": LAMP | {Can.FORWARD_302, Can.FEATURE_KEYS},
                 "target": frozenset({Can.ANSWER}),
             },
             _call_forward,

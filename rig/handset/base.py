@@ -161,7 +161,7 @@ class Handset(Protocol):
 
 @runtime_checkable
 class DeskHandset(Handset, Protocol):
-    """A handset with ``log_off`` and ``forward_302`` among its capabilities."""
+    """A handset with ``log_off`` among its capabilities."""
 
     async def log_off(self) -> None:
         """End subscriptions and registrations; the handset stays on."""
@@ -169,10 +169,6 @@ class DeskHandset(Handset, Protocol):
 
     async def log_on(self) -> None:
         """Register and subscribe again."""
-        ...
-
-    async def forward_all(self, target: str, *, account: int = 1) -> None:
-        """Have the handset itself divert every call; an empty target ends that."""
         ...
 
 

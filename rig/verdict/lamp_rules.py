@@ -6,7 +6,7 @@ makes a phone forget it.
 
 from __future__ import annotations
 
-from rig.timeline import ActionDone, FetchSeen, LampSeen
+from rig.timeline import ActionDone, FeatureSeen, FetchSeen, LampSeen
 from rig.verdict.fault_class import Component
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
@@ -108,18 +108,18 @@ def lamp_by_missed_call(case: LampCase) -> Found | None:
 
 def lamp_by_forwarding(case: LampCase) -> Found | None:
     """The lamp was lit by the forwarding of calls at the phone itself."""
-    acts = [
-        a
-        for a in case.evidence.events(ActionDone, since=case.evidence.started_at)
-        if a.actor == case.handset.name and a.key == "forward_on"
+    shown = [
+        f
+        for f in case.evidence.events(FeatureSeen, since=case.evidence.started_at)
+        if f.handset == case.handset.name and f.active
     ]
     for edge in case.changes:
         if not edge.state.lit or says(case, case.expectation.lamp, edge.at + CLOCK_SLACK_S):
             continue
-        for act in acts:
-            if -CLOCK_SLACK_S <= edge.at - act.at <= FOLLOWS_S:
-                where = f"{act.actor} at {act.at:.3f} s"
-                switched = Proof(ProofKind.ACT, where, act.what, act.at)
+        for feature in shown:
+            if -CLOCK_SLACK_S <= edge.at - feature.at <= FOLLOWS_S:
+                where = f"key {feature.service} of {feature.handset}"
+                switched = Proof(ProofKind.ACT, where, f"shows {feature.target}", feature.at)
                 return found(lamp_edge(edge), switched, *_last_word(case, edge))
     return None
 

@@ -1,4 +1,4 @@
-"""What a person does at an emulated handset besides calling: log off, forward, look at the calls.
+"""What a person does at an emulated handset besides calling: log off, look at the calls.
 
 It must not know files or sockets: it works on the accounts, and the lamps follow.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from rig.errors import RigError
@@ -48,18 +47,6 @@ class DeskActions:
     async def set_dnd(self: _Handset, *, on: bool, account: int = 1) -> None:
         """Switch do-not-disturb of one account, or ask the platform to."""
         self._account(account).features.press(FeatureWord(DO_NOT_DISTURB, on))
-
-    async def forward_all(self: _Handset, target: str, *, account: int = 1) -> None:
-        """Have the handset itself divert every call of one account (302).
-
-        Args:
-            target: number; empty for no longer.
-            account: index, from 1.
-        """
-        one = self._account(account)
-        always = replace(one.diverts.always, enabled=bool(target), target=target)
-        one.diverts = replace(one.diverts, always=always)
-        self._show("forward_on" if target else "forward_off")
 
     async def log_off(self: _Handset) -> None:
         """End subscriptions and registrations; the handset stays on, its lamps as last told."""

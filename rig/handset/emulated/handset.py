@@ -306,6 +306,8 @@ class EmulatedHandset(DeskActions, ServiceKeys):
                     active=word.active, target=word.target,
                 )
             )  # fmt: skip
+        if word.service == "always":
+            self._show("forward_on" if word.active else "forward_off")
 
     # -- lamps --------------------------------------------------------------------------------
 

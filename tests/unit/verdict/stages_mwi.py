@@ -20,7 +20,7 @@ from staging import (
 )
 
 from provisioning.intent import MwiMode
-from rig.timeline import ActionDone, Address, FetchSeen, LampState
+from rig.timeline import Address, FeatureSeen, FetchSeen, LampState
 from rig.verdict.evidence import ConfigDifference
 
 RELAY: Address = ("127.1.1.3", 40000)
@@ -220,8 +220,11 @@ def forwards(lit_at: float = 5.52) -> Stage:
     stage.expectations.clear()
     stage.subscribe()
     stage.notify(0.15, summary(0))
-    what = "forwards all calls to 106"
-    stage.events.append(ActionDone(at=5.5, actor="anna", what=what, key="forward_on"))
+    stage.events.append(
+        FeatureSeen(
+            at=5.5, handset="anna", account=1, service="always", active=True, target="106",
+        )
+    )  # fmt: skip
     stage.lamp(lit_at, LampState.STEADY)
     stage.expect_lamp(lit=False, new=0, notify=False, trigger="the forwarding")
     return stage
