@@ -166,7 +166,7 @@ def _pair_rows(results: list[Result], total: Tally) -> list[Any]:
     from rig.fault_guide import rules
     from rig.fault_trial.score import score_pair
 
-    links = {rule.id: rule.link for rule, _ in rules()}
+    links = {rule.id: f"{table.name}.{rule.link}" for rule, table in rules()}
     alone = {score.seed.name: links.get(score.rule, "") for score in total.scores}
     seeds = {score.seed.name: score.seed for score in total.scores}
     rows = []

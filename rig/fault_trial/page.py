@@ -135,6 +135,7 @@ def _row(score: Score) -> tuple[str, ...]:
     wanted = f"{seed.fault_class} ({seed.component})"
     beside = f" beside {', '.join(score.beside)}" if score.beside else ""
     named = f"{score.named}{beside}" if score.detected else f"{NOTHING} ({score.outcome})"
+    named += f" in run {score.runs} of {seed.repeats}" if seed.repeats > 1 else ""
     proof = "right" if score.proven else "weak" if score.detected else ""
     return (f"`{seed.name}`", seed.id, wanted, named, score.component,
             f"`{score.rule}`" if score.rule else "", proof, str(score.points))  # fmt: skip

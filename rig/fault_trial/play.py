@@ -75,15 +75,24 @@ async def _once(shot: Shot, folder: Path) -> Result:
         seconds_per_ring=RING_S,
         token_seed=str(shot.number),
     )
+    most = repeats(shot)
     async with Bench(config) as bench:
         started_at = bench.clock()
-        record = await run_scenario(bench, scenarios()[shot.scenario])
+        records: list[ScenarioRecord] = []
+        while not records or (records[-1].outcome is Outcome.PASS and len(records) < most):
+            records.append(await run_scenario(bench, scenarios()[shot.scenario]))
         stalls = [
             event.blocked_s
             for event in bench.events
             if isinstance(event, LoopStalled) and event.at >= started_at
         ]
-    return result_of(shot, record) | {"stall_s": max(stalls, default=0.0)}
+    kept = {"stall_s": max(stalls, default=0.0), "runs": len(records)}
+    return result_of(shot, records[-1]) | kept
+
+
+def repeats(shot: Shot) -> int:
+    """How often the scenario runs until something shows: a fault may strike only now and then."""
+    return max((find_seed(name).repeats for name in shot.names), default=1)
 
 
 def _blank(shot: Shot) -> Result:
@@ -95,6 +104,7 @@ def _blank(shot: Shot) -> Result:
         "oddities": list(shot.oddities),
         "findings": [],
         "stall_s": 0.0,
+        "runs": 0,
         "seconds": 0.0,
     }
 

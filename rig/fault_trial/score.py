@@ -44,6 +44,7 @@ class Score:
         beside: classes named beside the right one.
         points: 2, 1 or 0.
         outcome: of the run.
+        runs: how often the scenario was run until the fault struck.
     """
 
     seed: Seed
@@ -54,6 +55,7 @@ class Score:
     beside: tuple[str, ...]
     points: int
     outcome: str
+    runs: int = 1
 
     @property
     def detected(self) -> bool:
@@ -75,7 +77,7 @@ def score_fault(seed: Seed, result: Result) -> Score:
     """
     findings = result["findings"] if result["outcome"] == "fail" else []
     if not findings:
-        return Score(seed, NOTHING, "", "", False, (), 0, result["outcome"])
+        return Score(seed, NOTHING, "", "", False, (), 0, result["outcome"], result["runs"])
     first = findings[0]
     right_class = first["class"] == seed.fault_class.value
     proven = right_class and points_at(first["proofs"], proof_pattern(seed))
@@ -89,6 +91,7 @@ def score_fault(seed: Seed, result: Result) -> Score:
         beside=tuple(f["class"] for f in findings if f["class"] != seed.fault_class.value),
         points=2 if whole else int(right_class),
         outcome=result["outcome"],
+        runs=result["runs"],
     )
 
 
@@ -108,7 +111,7 @@ def score_pair(seeds: tuple[Seed, Seed], result: Result, alone: Mapping[str, str
     Args:
         seeds: the faults.
         result: of the run.
-        alone: link of the chain on which each fault was named when it was alone, by name.
+        alone: link on which each fault was named when alone, as ``table.link``, by name.
 
     Returns:
         Both named; or one, and the verdict says that it hides the link of the other.

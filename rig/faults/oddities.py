@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from provisioning.intent import MwiMode, SipTransport
 from provisioning.inventory_site import Site
-from rig.faults.compose import NOTIFY, Rule, alter, on_network, on_platform
+from rig.faults.compose import NOTIFY, Rule, alter, on_platform
 from rig.faults.seed import Alteration
-from rig.faults.sip_rule import body, delay, drop, duplicate, octets, request, response, status
+from rig.faults.sip_rule import body, delay, duplicate, octets, request, response, status
 
 ANY = ""
 """An oddity that fits every scenario."""
@@ -45,6 +45,21 @@ def older_hop(data: bytes) -> bytes:
     return re.sub(rb"(?m)^(Diversion: [^\r]*)", older, data)
 
 
+class FirstLost:
+    """A network that loses the first transmission of a request; the second gets through."""
+
+    def __init__(self) -> None:
+        self._lost: set[bytes] = set()
+
+    def __call__(self, payload: bytes, towards_handset: bool) -> bytes | None:  # noqa: FBT001 - PassPacket
+        """Lose it once."""
+        del towards_handset
+        if not payload.startswith((b"NOTIFY ", b"REGISTER ")) or payload in self._lost:
+            return payload
+        self._lost.add(payload)
+        return None
+
+
 def _platform(name: str, title: str, *rules: Callable[[], Rule]) -> Alteration:
     hook = on_platform(*(rule() for rule in rules))
     return Alteration(name=name, title=title, scenario=ANY, platform=hook)
@@ -60,10 +75,6 @@ def _tcp(site: Site) -> Site:
 
 def oddities() -> dict[str, Alteration]:
     """All of them by name, freshly made."""
-    network = {"callee": on_network(
-        drop(NOTIFY.where(towards="handset"), times=1),
-        drop(request("REGISTER", towards="platform"), times=1),
-    )}  # fmt: skip
     listing = (
         _platform(
             "202-to-subscribe",
@@ -108,10 +119,10 @@ def oddities() -> dict[str, Alteration]:
             lambda: duplicate(NOTIFY),
         ),
         Alteration(
-            name="lossy-start",
-            title="the first NOTIFY to the callee and its first REGISTER are lost once",
+            name="lossy-network",
+            title="each NOTIFY to the callee and each of its REGISTERs is lost once",
             scenario=ANY,
-            network=network,
+            network={"callee": FirstLost()},
         ),
         Alteration(
             name="unsolicited",

@@ -171,7 +171,7 @@ def scenario_record(
                 "sentence": redact_text(f.sentence()),
                 "remedy": redact_text(f.remedy()),
                 "hides": f.hides(),
-                "hidden": list(f.table.hidden(f.row)),
+                "hidden": [f"{f.table.name}.{link}" for link in f.table.hidden(f.row)],
                 "de": {
                     "sentence": redact_text(f.sentence("de")),
                     "remedy": redact_text(f.remedy("de")),

@@ -33,7 +33,8 @@ def finding(**changes: object) -> dict[str, object]:
 
 def result(*findings: dict[str, object], **changes: object) -> dict[str, object]:
     return {"key": "fault:x:1", "kind": "fault", "names": [SEED.name], "outcome": "fail",
-            "sentence": "s", "oddities": [], "findings": list(findings)} | changes  # fmt: skip
+            "sentence": "s", "oddities": [], "runs": 1,
+            "findings": list(findings)} | changes  # fmt: skip
 
 
 @pytest.mark.parametrize(
