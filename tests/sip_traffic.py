@@ -13,8 +13,8 @@ from typing import BinaryIO
 PLATFORM = ("198.51.100.10", 5060)
 DOMAIN = "voice.example.net"
 BEGAN_AT = 1_795_345_729.0
-PER_ROUND = 27
-"""Messages of one phone in one round."""
+PER_ROUND, SHORTEST_ROUND = 27, 25
+"""Messages of one phone in its first round, and in a later one."""
 
 _ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, SUBSCRIBE, REFER, INFO, UPDATE"
 
@@ -149,7 +149,7 @@ def write_pcap(file: BinaryIO, count: int, phones: int = 500) -> int:
     file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1))
     phones = min(phones, max(1, count // PER_ROUND))
     written = 0
-    for at, outbound, nth, text in messages(phones, -(-count // (PER_ROUND * phones))):
+    for at, outbound, nth, text in messages(phones, 1 + count // (SHORTEST_ROUND * phones)):
         file.write(record(at, _frame(text, outbound=outbound, nth=nth)))
         written += 1
         if written == count:

@@ -172,3 +172,16 @@ async def test_a_store_in_a_folder_and_in_postgresql_take_messages_lasting_or_no
         assert figures[f"{store}_durable_vs_not_alone"].unit == "x"
     assert figures["count_of_10000_us"].value < 1000 * figures["list_of_10000_ms"].value
     assert figures["postgresql_vs_folder_durable_together"].value > 0
+
+
+async def test_captures_are_analysed_live_and_from_files():
+    require_root()
+    for program in ("tshark", "sngrep"):
+        require_peer(program)
+    figures = await figures_of("bench_capture.py", timeout_s=240)
+    assert figures["analyze_1k_per_s"].value > 0
+    assert figures["analyze_3k_vs_tshark"].value > 0
+    assert "target >= 1" in figures["analyze_3k_vs_sngrep"].told
+    assert 0 < figures["analyze_large_vs_small"].value < 5
+    assert figures["memory_mb"].value > 10
+    assert 0 <= figures["live_lost"].value <= 2000

@@ -18,6 +18,7 @@ from rig.capture.packet import CapturedPacket
 from rig.capture.recorder import PacketRecorder
 from rig.sip.message import Request
 from rig.timeline import Address, SipSeen, Tap
+from rig.verdict.oracles.finding import Severity
 
 pytestmark = pytest.mark.interop("tshark")
 
@@ -267,6 +268,99 @@ def test_fragments_and_streams_that_the_kernel_made(tmp_path: Path) -> None:
     assert set(analysis.statuses) == {200}
 
 
+def bodies_by_tshark(path: Path) -> list[tuple[int, bytes]]:
+    """Frame number and body of every NOTIFY of message waiting, as tshark has them."""
+    wanted = 'sip.Method == "NOTIFY" && sip.Event contains "message-summary"'
+    out = tshark(path, "-Y", wanted, "-T", "json", "-x", "--no-duplicate-keys")
+    found = []
+    for packet in json.loads(out):
+        layers = packet["_source"]["layers"]
+        number = int(layers["frame"]["frame.number"])
+        messages = layers["sip"] if isinstance(layers["sip"], list) else [layers["sip"]]
+        found += [
+            (number, bytes.fromhex(message["sip.msg_body_raw"][0]))
+            for message in messages
+            if "sip.msg_body_raw" in message
+        ]
+    return found
+
+
+def bodies_by_us(analysis: CaptureAnalysis) -> list[tuple[int, bytes]]:
+    return [
+        (sighting.number, event.message.body)
+        for event in analysis.events
+        if isinstance(event, SipSeen)
+        and isinstance(event.message, Request)
+        and event.message.method == "NOTIFY"
+        and event.message.body
+        for sighting in event.observations
+    ]
+
+
+def test_every_body_of_message_waiting_is_the_one_that_tshark_has(tmp_path: Path) -> None:
+    path = tmp_path / "run.pcapng"
+    export_packets(path, staged())
+    ours = bodies_by_us(analyse_capture(path))
+    assert len(ours) == 47
+    assert sorted(ours) == sorted(bodies_by_tshark(path))
+
+
+WORLDS = """
+import os, signal, subprocess, sys, time
+folder, tshark, sipp = sys.argv[1:4]
+os.chdir(folder)
+capture = subprocess.Popen([tshark, "-q", "-i", "lo", "-w", "sipp.pcapng"],
+                           stderr=subprocess.PIPE, text=True)
+while "Capturing" not in capture.stderr.readline():
+    pass
+time.sleep(0.5)
+quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+for transport, port in (("u1", 5080), ("t1", 5090)):
+    server = subprocess.Popen([sipp, "-sn", "uas", "-i", "127.0.0.1", "-p", str(port),
+                               "-t", transport, "-nostdin"], **quiet)
+    time.sleep(1)
+    subprocess.run([sipp, "-sn", "uac", "-i", "127.0.0.1", "-p", str(port + 1), "-t", transport,
+                    "-m", "10", "-r", "50", "-d", "20", "-nostdin", f"127.0.0.1:{port}"],
+                   timeout=40, check=False, **quiet)
+    server.terminate()
+    server.wait()
+time.sleep(0.5)
+capture.terminate()
+capture.wait()
+"""
+
+
+def test_calls_of_sipp_over_udp_and_tcp_are_read_as_tshark_reads_them(tmp_path: Path) -> None:
+    """In a network of its own whose MTU is so small that INVITEs come in pieces."""
+    require_root()
+    program, sipp, ip = require_peer("tshark"), require_peer("sipp"), require_peer("ip")
+    name, path = f"rig{secrets.token_hex(4)}", tmp_path / "sipp.pcapng"
+    made = subprocess.run([ip, "netns", "add", name], capture_output=True, check=False)
+    if made.returncode:
+        unavailable(f"no network namespace: {made.stderr.decode().strip()}")
+    inside = [ip, "netns", "exec", name]
+    try:
+        subprocess.run(
+            [*inside, ip, "link", "set", "lo", "mtu", "300", "up"], check=True, timeout=20
+        )
+        path.touch(mode=0o666)
+        tmp_path.chmod(0o777)
+        done = subprocess.run(
+            [*inside, sys.executable, "-c", WORLDS, str(tmp_path), program, sipp],
+            capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    finally:
+        subprocess.run([ip, "netns", "delete", name], check=True, timeout=20)
+    analysis = analyse_capture(path)
+    assert sorted(by_us(analysis)) == sorted(by_tshark(path))
+    assert analysis.methods["INVITE"] == analysis.methods["BYE"] == 20
+    assert {call.answer for call in analysis.calls} == {200}
+    assert "fragment" in tshark(path, "-Y", "ip.flags.mf == 1").lower()
+    assert not [f for f in analysis.findings if f.severity is Severity.FAULT]
+    assert not analysis.blind
+
+
 def pcap_folder() -> Path:
     folder = os.environ.get("PHONERIG_PCAP_DIR")
     if not folder:
@@ -290,6 +384,7 @@ def test_public_captures_are_read_as_tshark_read_them() -> None:
             for row in wanted
         ]
         assert by_us(analysis) == rows, path
+        assert bodies_by_us(analysis) == bodies_by_tshark(path)
         assert analysis.messages == len(wanted)
         found = [event for event in analysis.events if isinstance(event, SipSeen)]
         for event, row in zip(found, wanted, strict=True):

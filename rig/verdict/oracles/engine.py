@@ -5,7 +5,7 @@ Bounded: every oracle forgets its oldest, and findings are named once for each s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rig.errors import ProtocolError
@@ -16,6 +16,8 @@ from rig.verdict.oracles.finding import Lack, OracleFinding, Severity
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.view import SipView, view_of
+
+_Hook = Callable[[SipView, Exchange], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,23 @@ class OracleEngine:
         self.scene = Scene()
         self._exchanges = Exchanges()
         self._oracles = [kind(self.scene) for kind in (ALL if kinds is None else kinds)]
+        self._message = self._who_cares(lambda kind: kind.message)
+        self._answer = self._who_cares(lambda kind: kind.answer)
+        self._tick = self._who_cares(lambda kind: kind.tick)
+        again: list[_Hook] = [each.again for each in self._who_cares(lambda kind: kind.again)]
+        self._told: dict[Sort, list[_Hook]] = {
+            Sort.NEW: [each.request for each in self._who_cares(lambda kind: kind.request)],
+            Sort.AGAIN: again,
+            Sort.RELAYED: again,
+            Sort.PROVISIONAL: [
+                each.progress for each in self._who_cares(lambda kind: kind.progress)
+            ],
+            Sort.LATE: [each.late for each in self._who_cares(lambda kind: kind.late)],
+        }
+
+    def _who_cares(self, hook: Callable[[type[Oracle]], object]) -> list[Oracle]:
+        """Oracles that do something when they are told of this; most leave most to the others."""
+        return [each for each in self._oracles if hook(type(each)) is not hook(Oracle)]
 
     def feed(self, event: TimelineEvent) -> list[OracleFinding]:
         """Take one event.
@@ -101,7 +120,7 @@ class OracleEngine:
             for exchange in self._exchanges.overdue(at):
                 for oracle in self._oracles:
                     oracle.unanswered(exchange)
-            for oracle in self._oracles:
+            for oracle in self._tick:
                 oracle.tick(at)
         scene.passed(at)
 
@@ -116,7 +135,7 @@ class OracleEngine:
             )
             return
         if not view.retransmission:
-            for oracle in self._oracles:
+            for oracle in self._message:
                 oracle.message(view)
         sort, exchange = self._exchanges.take(view)
         if exchange is None:
@@ -138,20 +157,14 @@ class OracleEngine:
         )
 
     def _tell(self, sort: Sort, view: SipView, exchange: Exchange) -> None:
-        for oracle in self._oracles:
-            if sort is Sort.NEW:
-                oracle.request(view, exchange)
-            elif sort is Sort.AGAIN or sort is Sort.RELAYED:
-                oracle.again(view, exchange)
-            elif sort is Sort.PROVISIONAL:
-                if not exchange.relayed:
-                    oracle.progress(view, exchange)
-            elif sort is Sort.LATE:
-                oracle.late(view, exchange)
-            elif exchange.view is not None and not exchange.relayed:
-                oracle.answer(view, exchange, exchange.view)
         if sort is Sort.FINAL:
-            exchange.view = None
+            request, exchange.view = exchange.view, None
+            if request is not None and not exchange.relayed:
+                for oracle in self._answer:
+                    oracle.answer(view, exchange, request)
+        elif sort is not Sort.PROVISIONAL or not exchange.relayed:
+            for tell in self._told[sort]:
+                tell(view, exchange)
 
 
 def judge_capture(
