@@ -25,6 +25,7 @@ from provisioning.freepbx_import import (
     read_extension_form,
 )
 from provisioning.fusionpbx_import import load_fusionpbx_devices
+from provisioning.garbage import collector_rests
 from provisioning.inventory_calls import (
     check_feature_codes,
     check_hunt_groups,
@@ -91,11 +92,13 @@ def parse_site(
         InputErrors: all faults at once.
     """
     faults = FaultList()
-    root, yaml_faults = parse_yaml_collecting(data, str(path))
-    faults.extend(yaml_faults)
-    if root is None:
-        raise InputErrors(faults.as_list())
-    site = _read(root, path, models, faults)
+    with collector_rests():
+        root, yaml_faults = parse_yaml_collecting(data, str(path))
+        faults.extend(yaml_faults)
+        if root is None:
+            raise InputErrors(faults.as_list())
+        site = _read(root, path, models, faults)
+        del root  # not to be looked through when the collector is back
     if len(faults):
         raise InputErrors(faults.as_list())
     return site

@@ -214,6 +214,9 @@ def _with_forwards(draft: UserDraft, directory: Directory, faults: FaultList) ->
                 fix="Name another number or remove the forwarding.",
             )
 
+    if not draft.forwards_at:
+        return draft.user
+
     def resolved(forward: Forward | None) -> Forward | None:
         if forward is None:
             return None
@@ -276,6 +279,8 @@ def _with_aliases(
                 expected="another number",
                 fix="Name another number or remove it.",
             )
+    if not (draft.aliases_at or draft.also_at or draft.lists or transfer):
+        return user
     mailbox = dataclasses.replace(
         user.mailbox,
         aliases=tuple(aliases),

@@ -197,7 +197,7 @@ def _read_line_keys(
     usable = [reader for reader in readers if reader.usable]
     wanted = [reader.integer("position", 0, low=1, high=MAX_LINE_KEYS) for reader in usable]
     taken = set(wanted)
-    free = iter([n for n in range(1, MAX_LINE_KEYS + len(usable) + 1) if n not in taken])
+    free = (n for n in range(1, MAX_LINE_KEYS + len(usable) + 1) if n not in taken)
     keys = []
     places = []
     for reader, position in zip(usable, wanted, strict=True):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning.errors import InputErrors, UsageError
+from provisioning.garbage import collector_passes_by
 from provisioning.intent import HandsetIntent
 from provisioning.loss import Loss
 from provisioning.profile_model import Profile
@@ -76,12 +77,13 @@ def render_many(
     work = _Work(intent_of, profiles, templates)
     count = processes or min(len(os.sched_getaffinity(0)), len(names) // FEWEST_PER_PROCESS)
     if count < 2:
-        for name in names:
-            yield _render(work, name)
+        with collector_passes_by():
+            for name in names:
+                yield _render(work, name)
         return
     _work.append(work)
     try:
-        with multiprocessing.get_context("fork").Pool(count) as pool:
+        with collector_passes_by(), multiprocessing.get_context("fork").Pool(count) as pool:
             _work.clear()
             yield from pool.imap(_render_in_child, names, chunksize=_CHUNK)
     finally:

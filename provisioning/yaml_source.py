@@ -166,8 +166,7 @@ class _Open:
     position: Position
     is_map: bool
     anchor: str | None
-    items: list[YamlNode] = field(default_factory=list)
-    keys: list[YamlNode] = field(default_factory=list)
+    items: list[YamlNode] = field(default_factory=list)  # of a mapping: key, value, key, value ...
     nodes: int = 1
     height: int = 1
 
@@ -234,28 +233,38 @@ class _Composer:
 
     def _take(self, event: yaml.Event) -> None:
         position = self._position(event.start_mark)
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._start_document(position)
+        if isinstance(event, yaml.ScalarEvent):  # most of every file
+            self._take_scalar(event, position)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._open(event, position)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close()
         elif isinstance(event, yaml.AliasEvent):
             self._take_alias(event.anchor or "", position)
-        elif isinstance(event, yaml.ScalarEvent):
-            self._count(1, position)
-            tagged = self._refuse_tag(event.tag, position)
-            text = YamlText(event.value, position, plain=not event.style)
-            self._add(YamlBroken(position) if tagged else text, event.anchor, nodes=1, height=1)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._count(1, position)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._start_document(position)
+
+    def _take_scalar(self, event: yaml.ScalarEvent, position: Position) -> None:
+        self._count(1, position)
+        node: YamlNode = YamlText(event.value, position, not event.style)
+        if event.tag is not None:
             self._refuse_tag(event.tag, position)
-            if len(self._stack) >= MAX_DEPTH:
-                self._fatal(position, "too deep nesting", f"at most {MAX_DEPTH} levels")
-            is_map = isinstance(event, yaml.MappingStartEvent)
-            self._stack.append(_Open(position, is_map, event.anchor))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            done = self._stack.pop()
-            node: YamlNode = YamlList(tuple(done.items), done.position)
-            if done.is_map:
-                node = self._close_map(done)
-            self._add(node, done.anchor, nodes=done.nodes, height=done.height)
+            node = YamlBroken(position)
+        self._add(node, event.anchor, nodes=1, height=1)
+
+    def _open(self, event: yaml.CollectionStartEvent, position: Position) -> None:
+        self._count(1, position)
+        if event.tag is not None:
+            self._refuse_tag(event.tag, position)
+        if len(self._stack) >= MAX_DEPTH:
+            self._fatal(position, "too deep nesting", f"at most {MAX_DEPTH} levels")
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        self._stack.append(_Open(position, is_map, event.anchor))
+
+    def _close(self) -> None:
+        done = self._stack.pop()
+        node = self._close_map(done) if done.is_map else YamlList(tuple(done.items), done.position)
+        self._add(node, done.anchor, nodes=done.nodes, height=done.height)
 
     def _start_document(self, position: Position) -> None:
         self._documents += 1
@@ -299,16 +308,14 @@ class _Composer:
             return
         parent = self._stack[-1]
         parent.nodes += nodes
-        parent.height = max(parent.height, height + 1)
-        if parent.is_map and len(parent.keys) == len(parent.items):
-            parent.keys.append(node)
-        else:
-            parent.items.append(node)
+        if parent.height <= height:
+            parent.height = height + 1
+        parent.items.append(node)
 
     def _close_map(self, done: _Open) -> YamlMap:
         entries: list[tuple[YamlText, YamlNode]] = []
         first_at: dict[str, Position] = {}
-        for key, value in zip(done.keys, done.items, strict=True):
+        for key, value in zip(done.items[::2], done.items[1::2], strict=True):
             if isinstance(key, YamlBroken):
                 continue
             if not isinstance(key, YamlText):
@@ -334,9 +341,7 @@ class _Composer:
                 entries.append((key, value))
         return YamlMap(tuple(entries), done.position)
 
-    def _refuse_tag(self, tag: str | None, position: Position) -> bool:
-        if tag is None:
-            return False
+    def _refuse_tag(self, tag: str, position: Position) -> None:
         self._fault(
             position,
             "YAML tags are refused",
@@ -344,7 +349,6 @@ class _Composer:
             expected="plain values, lists and mappings",
             fix="Remove the tag; if the value begins with an exclamation mark, quote it.",
         )
-        return True
 
     def _syntax_fault(self, error: yaml.MarkedYAMLError) -> None:
         position = self._position(error.problem_mark or error.context_mark)
