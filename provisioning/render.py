@@ -207,7 +207,7 @@ def render_handset(
         _render_file(file, path, fitted, profile, dialect, context)
         for file, path in zip(profile.render.files, paths, strict=True)
     )
-    _prove(fitted, files, profile, dialect)
+    prove(fitted, files, profile, dialect)
     return RenderedSet(intent.name, files, losses, fitted)
 
 
@@ -282,13 +282,23 @@ def _content(
     return dialect.format.encode(text)
 
 
-def _prove(
+def prove(
     fitted: HandsetIntent, files: tuple[RenderedFile, ...], profile: Profile, dialect: Dialect
 ) -> None:
-    """Read the files back and stop at anything that is not as intended.
+    """Read files back and stop at anything that is not as intended.
 
     The quick scan says whether all is well; only if it is not, the full readers find out
     what is wrong and where.
+
+    Args:
+        fitted: what the files should say.
+        files: of the handset, in the order in which its profile names them.
+        profile: of its model.
+        dialect: of its vendor.
+
+    Raises:
+        RenderError: they do not read back as intended.
+        UsageError: a file cannot be read.
     """
     for file in files:
         if file.kind is FileKind.LIST:

@@ -270,12 +270,12 @@ def test_find_says_who_sets_a_key():
 
 def quick_and_full(profile, files, mac):
     """One set of files read both ways."""
+    full = read_back_places(files, profile, mac)
+    if full.unreadable:
+        raise full.unreadable[0]
     dialect = load_dialect(profile.render.dialect, profile.render.format)
-    read = [dialect.format.read(content, path).values for path, content in files.items()]
-    values = [quickly(one) for one in read]
-    if profile.boot.precedence == "first":
-        values.reverse()
-    return read_back_values(values, profile, mac, dialect), read_back(files, profile, mac)
+    values = [quickly(file.values) for file in full.files]
+    return read_back_values(values, profile, mac, dialect), full.intent
 
 
 @pytest.mark.parametrize("model", MODELS)
