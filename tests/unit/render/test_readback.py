@@ -175,7 +175,8 @@ def test_no_files_at_all_give_a_factory_fresh_handset():
     for model in MODELS:
         profile = PROFILES[model]
         read = read_back({}, profile, intent(profile).mac)
-        assert read.accounts == ()
+        # A port of a gateway may be on; without a user it registers nobody.
+        assert not any(one.user for one in read.accounts)
         assert read.line_keys == ()
         password = read.admin_password.reveal()
         if admin_password_of(profile, "x"):
