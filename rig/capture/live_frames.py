@@ -45,7 +45,7 @@ class LiveFrames:
         self.dropped = 0
         self.ended_badly = ""
         self._interface = interface
-        self._arguments = [interface, pcap_filter, str(buffer_bytes)]
+        self._arguments = [interface, pcap_filter, str(buffer_bytes), "ring"]
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes]
         self._spool: Spool

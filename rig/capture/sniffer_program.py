@@ -2,10 +2,11 @@
 
 A process of its own, so that only it needs CAP_NET_RAW, and so that scapy (GPL-2.0) is part of
 this program alone. Run as
-``python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]``, or with ``--unwrap``
+``python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES [ring]]]``; with ``ring``
+the kernel's buffer is memory that both share, for many packets a second. Or with ``--unwrap``
 alone: then it answers each question on standard input (link(4) length(4) frame) with the IP packet
-in the frame (length(4) packet; length 0 for none, all ones for a link layer that scapy does
-not know either).
+in the frame (length(4) packet; length 0 for none, all ones for a link layer that scapy does not
+know either).
 
 Output: a stream of records, ``kind(1) stamp(8, ns) link(4) length(4) kept(4) data``; kind ``P``
 is a frame, ``S`` a status whose data is ``packets dropped`` in ASCII, ``R`` says that capturing
@@ -25,6 +26,8 @@ import struct
 import sys
 import time
 from typing import BinaryIO
+
+from rig.capture.packet_ring import PacketRing
 
 RECORD = struct.Struct("!cQIII")
 QUESTION, ANSWER = struct.Struct("!II"), struct.Struct("!I")
@@ -47,9 +50,10 @@ def main() -> int:
     """
     if sys.argv[1:] == ["--unwrap"]:
         return unwrap(sys.stdin.buffer, sys.stdout.buffer)
-    if not 2 <= len(sys.argv) <= 4:
+    if not 2 <= len(sys.argv) <= 5:
         sys.stderr.write(
-            "usage: python -m rig.capture.sniffer_program INTERFACE [FILTER [BUFFER_BYTES]]\n"
+            "usage: python -m rig.capture.sniffer_program "
+            "INTERFACE [FILTER [BUFFER_BYTES [ring]]]\n"
         )
         return 2
     return _capture_as_asked()
@@ -77,7 +81,8 @@ def _capture_as_asked() -> int:
             return _refuse(interface, "libpcap is missing; install it (Debian: libpcap0.8)")
         return _refuse(interface, f"{error}; see pcap-filter(7) for the syntax of filters")
     try:
-        capture(sock, link, sys.stdout.buffer)
+        ring = _ring(sock, buffer_bytes) if sys.argv[4:] == ["ring"] else None
+        capture(sock, link, sys.stdout.buffer, ring)
     except (BrokenPipeError, KeyboardInterrupt):
         # Nobody reads any more; Python must not complain about that while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -128,7 +133,16 @@ def open_interface(
     return own, _LINK_ETHERNET if ethernet else _LINK_RAW
 
 
-def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
+def _ring(sock: socket.socket, buffer_bytes: int) -> PacketRing | None:
+    """The quick way to get frames, if this kernel has it and memory for it."""
+    try:
+        return PacketRing(sock, buffer_bytes)
+    except OSError as error:
+        sys.stderr.write(f"note: no ring of packets ({error.strerror}); frames one by one\n")
+        return None
+
+
+def capture(sock: socket.socket, link: int, out: BinaryIO, ring: PacketRing | None = None) -> None:
     """Copy frames to ``out`` until writing fails or SIGTERM comes; then what came before it."""
     sock.setblocking(False)
     loopback = sock.getsockname()[3] == _ARPHRD_LOOPBACK
@@ -147,8 +161,16 @@ def capture(sock: socket.socket, link: int, out: BinaryIO) -> None:
     next_status = time.monotonic() + STATUS_EVERY_S
     while True:
         last = bool(stopped)
-        ready, _, _ = select.select([sock], [], [], 0 if last else STATUS_EVERY_S)
-        taken = _drain(sock, link, out, skip_outgoing=loopback) if ready else 0
+        # What is left comes at once, but for a block of a ring that is not full yet.
+        wait_s = 0 if last and ring is None else STATUS_EVERY_S
+        ready, _, _ = select.select([sock], [], [], wait_s)
+        if not ready:
+            taken = 0
+        elif ring is None:
+            taken = _drain(sock, link, out, skip_outgoing=loopback)
+        else:
+            taken, records = ring.drain(RECORD.pack, link, skip_outgoing=loopback)
+            out.write(records)
         packets += taken
         ended = last and not taken
         if ended or time.monotonic() >= next_status:

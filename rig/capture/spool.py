@@ -12,18 +12,43 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from pathlib import Path
 
 MEMORY_OCTETS = 64 << 20
 SEGMENT_OCTETS = 64 << 20
 PIECE_OCTETS = 1 << 20
 
 
+class _Segment:
+    """An unnamed file that goes when no piece of it is wanted any more."""
+
+    def __init__(self) -> None:
+        self._descriptor, path = tempfile.mkstemp(prefix="phonerig-capture-")
+        Path(path).unlink()
+        self.octets = 0
+
+    def append(self, data: bytes) -> _Stored:
+        """Write a piece at the end."""
+        stored = _Stored(self, self.octets, len(data))
+        while data:
+            written = os.pwrite(self._descriptor, data, self.octets)
+            self.octets += written
+            data = data[written:]
+        return stored
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read a piece again."""
+        return os.pread(self._descriptor, length, offset)
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+
 @dataclass(slots=True)
 class _Stored:
-    """A piece that is on disk; the file closes itself when nobody refers to it any more."""
+    """A piece that is on disk."""
 
-    file: IO[bytes]
+    segment: _Segment
     offset: int
     length: int
 
@@ -47,8 +72,7 @@ class Spool:
         self._memory_octets = memory_octets
         self._pieces: deque[bytes | _Stored] = deque()
         self._in_memory = 0
-        self._segment: IO[bytes] | None = None
-        self._segment_octets = 0
+        self._segment: _Segment | None = None
         self._ended = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._pump, name="capture spool", daemon=True)
@@ -65,7 +89,7 @@ class Spool:
             if isinstance(piece, bytes):
                 self._in_memory -= len(piece)
                 return piece
-        return os.pread(piece.file.fileno(), piece.length, piece.offset)
+        return piece.segment.read(piece.offset, piece.length)
 
     def join(self, timeout_s: float) -> bool:
         """Wait until nothing more comes in; says whether that is so."""
@@ -94,13 +118,6 @@ class Spool:
             self._changed.notify()
 
     def _store(self, data: bytes) -> _Stored:
-        if self._segment is None or self._segment_octets >= SEGMENT_OCTETS:
-            self._segment = tempfile.TemporaryFile(  # noqa: SIM115 - it lives as long as its pieces
-                prefix="phonerig-capture-"
-            )
-            self._segment_octets = 0
-        offset = self._segment_octets
-        self._segment.write(data)
-        self._segment.flush()
-        self._segment_octets += len(data)
-        return _Stored(self._segment, offset, len(data))
+        if self._segment is None or self._segment.octets >= SEGMENT_OCTETS:
+            self._segment = _Segment()
+        return self._segment.append(data)

@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from peers import require_peer, require_root, unavailable
@@ -22,7 +24,9 @@ from provisioning.transport.tftp_client import fetch
 from rig import clock
 from rig.capture.correlate import Correlator
 from rig.capture.live import MARKER, WireCapture
+from rig.capture.live_frames import LiveFrames
 from rig.capture.recorder import PacketRecorder
+from rig.capture.spool import Spool
 from rig.errors import RigError
 from rig.timeline import CaptureHealth, SipSeen, Tap
 
@@ -317,3 +321,67 @@ def test_an_interface_that_goes_down_ends_the_capture_in_words() -> None:
         "True\nthe capture program ended by itself: capture on lo: ended: Network is down; "
         "'ip link' shows the interface's state\n"
     )
+
+
+@pytest.mark.parametrize("snap", [60, 1400, 60_000])
+def test_a_ring_gives_what_was_sent_in_order_and_whole(net: str, snap: int) -> None:
+    """Blocks of many packets, more than one round of them, each with its own instant."""
+    texts = [b"%08d" % nth + bytes(nth * 7919 % snap) for nth in range(600)]
+    with LiveFrames("lo", f"udp and net {net}.0/24", buffer_bytes=4 << 20) as capture:
+        with udp(f"{net}.2") as receiver, udp(f"{net}.3") as sender:
+            began = clock.now()
+            for nth, text in enumerate(texts):
+                sender.sendto(text, receiver.getsockname())
+                if nth % 10 == 9:
+                    time.sleep(0.002)
+        time.sleep(0.1)
+        capture.stop()
+        frames = list(capture.frames())
+        assert (capture.dropped, capture.ended_badly) == (0, "")
+    assert [f.data[-len(t) :] for f, t in zip(frames, texts, strict=True)] == texts
+    assert all(f.length == len(f.data) for f in frames)
+    instants = [f.at for f in frames]
+    assert instants == sorted(instants)
+    assert began - 0.05 < instants[0] < instants[-1] < clock.now()
+
+
+def test_a_ring_that_overflows_says_so(net: str) -> None:
+    with LiveFrames("lo", f"udp and net {net}.0/24", buffer_bytes=2 << 20) as capture:
+        os.kill(capture._process.pid, signal.SIGSTOP)
+        with udp(f"{net}.2") as receiver, udp(f"{net}.3") as sender:
+            for _ in range(200):
+                sender.sendto(bytes(50_000), receiver.getsockname())
+        os.kill(capture._process.pid, signal.SIGCONT)
+        time.sleep(0.2)
+        capture.stop()
+        frames = list(capture.frames())
+    assert 0 < len(frames) < 200
+    assert len(frames) + capture.dropped == 200
+
+
+def test_a_live_capture_whose_program_dies_says_so(net: str) -> None:
+    with LiveFrames("lo", f"udp and net {net}.0/24") as capture:
+        os.kill(capture._process.pid, signal.SIGKILL)
+        assert list(capture.frames()) == []
+        assert capture.ended_badly == "the capture on lo ended by itself"
+
+
+def test_a_slow_reader_loses_nothing(tmp_path: Path) -> None:
+    """What no longer fits into memory waits on disk, in order."""
+    pieces = [os.urandom(1 + nth * 997 % 60_000) for nth in range(200)]
+    give = iter(pieces)
+    spool = Spool(lambda _: next(give, b""), memory_octets=300_000)
+    assert spool.join(20)
+    got = list(iter(spool.read1, b""))
+    assert got == pieces
+    assert spool.read1() == b""
+    assert spool.failure is None
+
+
+def test_a_source_that_fails_ends_the_spool() -> None:
+    def fail(size: int) -> bytes:
+        raise OSError(size, "gone")
+
+    spool = Spool(fail)
+    assert spool.read1() == b""
+    assert spool.failure is not None
