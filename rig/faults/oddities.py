@@ -15,7 +15,16 @@ from provisioning.intent import MwiMode, SipTransport
 from provisioning.inventory_site import Site
 from rig.faults.compose import NOTIFY, Rule, alter, on_platform
 from rig.faults.seed import Alteration
-from rig.faults.sip_rule import body, delay, duplicate, octets, request, response, status
+from rig.faults.sip_rule import (
+    body,
+    delay,
+    duplicate,
+    header,
+    octets,
+    request,
+    response,
+    status,
+)
 
 ANY = ""
 """An oddity that fits every scenario."""
@@ -117,6 +126,27 @@ def oddities() -> dict[str, Alteration]:
             "retransmissions",
             "every NOTIFY is sent twice",
             lambda: duplicate(NOTIFY),
+        ),
+        _platform(
+            "quoted-reason",
+            "the reasons of Diversion stand in quotes",
+            lambda: alter(request("INVITE"), header("Diversion", r"=([a-z-]+)", r'="\1"')),
+        ),
+        _platform(
+            "comma-in-name",
+            "Diversion has a quoted display name with a comma, and no counter",
+            lambda: alter(
+                request("INVITE"),
+                header("Diversion", r"[^<]*<", '"Doe, Jane" <'),
+                header("Diversion", r";counter=1", ""),
+            ),
+        ),
+        _platform(
+            "tel-diversion",
+            "the parties of Diversion are tel URIs",
+            lambda: alter(
+                request("INVITE"), header("Diversion", r"<sip:(\+\d+)@[^>]*>", r"<tel:\1>")
+            ),
         ),
         Alteration(
             name="lossy-network",

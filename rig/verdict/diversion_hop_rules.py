@@ -169,22 +169,31 @@ def name_split(case: DiversionCase) -> Found | None:
 
 
 def hop_missing(case: DiversionCase) -> Found | None:
-    """A party that diverted the call is not among the entries, or not in its place."""
+    """A party that diverted the call is not among the entries, or not in its place.
+
+    Entries below those are of diversions that the call brought along.
+    """
     hops = case.expectation.hops
     entries = case_diversions(case)
     if len(hops) < 2 or not entries:
         return None
-    parties = [party_of(entry) for entry in entries]
-    if len(entries) == len(hops) and all(
-        _is_hop(entry, hop) for entry, hop in zip(entries, reversed(hops), strict=True)
+    known, older = entries[: len(hops)], entries[len(hops) :]
+    again = [hop for hop in hops if any(_is_hop(entry, hop) for entry in older)]
+    if (
+        len(known) == len(hops)
+        and not again
+        and all(_is_hop(entry, hop) for entry, hop in zip(known, reversed(hops), strict=True))
     ):
         return None
     absent = next((h for h in hops if not any(_is_hop(e, h) for e in entries)), None)
-    what = phrase("hop_order") if absent is None else phrase("hop_absent", name=absent.name)
-    if absent is None and len(entries) != len(hops):
-        what = phrase("hop_count", count=len(entries), wanted=len(hops))
+    what = phrase("hop_order")
+    if absent is not None:
+        what = phrase("hop_absent", name=absent.name)
+    elif again:
+        what = phrase("hop_twice", name=again[0].name)
+    got = ", ".join(party_of(entry) for entry in entries)
     wanted = ", ".join(hop.name for hop in reversed(hops))
-    return found(case_header(case, "Diversion"), what=what, got=", ".join(parties), wanted=wanted)
+    return found(case_header(case, "Diversion"), what=what, got=got, wanted=wanted)
 
 
 def counter_lost(case: DiversionCase) -> Found | None:
