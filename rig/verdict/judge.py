@@ -82,7 +82,10 @@ def _judge_diversion(
     case = diversion_facts.build_case(evidence, expectation)
     if _was_seen(case.caller_leg, expectation, verdict):
         verdict.measurements += diversion.measure(case)
-        _add(verdict, diversion_book().diagnose(case))
+        # Of several calls to one phone, none explains the other.
+        book = diversion_book()
+        others = [f for f in verdict.findings if f.table is not book.table]
+        _add(verdict, book.diagnose(case, others))
 
 
 def _judge_loop(evidence: Evidence, expectation: LoopExpectation, verdict: Verdict) -> None:

@@ -335,10 +335,22 @@ def test_a_key_that_is_pressed_again_is_no_echo() -> None:
     assert "went on and off" in finding(echoed()).sentence()
 
 
+def test_a_call_that_follows_a_key_gone_wrong_is_no_second_fault() -> None:
+    stage = echoed()
+    wanted = stage.expectations
+    call = busy_call()
+    stage.packets += [p for p in call.packets if b"leg-c" not in p.payload]
+    stage.expectations = [*call.expectations, *wanted]
+    assert {f.rule for f in stage.judge().findings} == {"not_diverted", "feature_echoed"}
+    stage.expectations = [*wanted, *call.expectations]
+    assert {f.rule for f in stage.judge().findings} == {"feature_echoed"}
+
+
 def test_a_challenged_request_is_one_request() -> None:
     stage = keys()
     press(stage, 1.1)
     ask(stage, 1.11, active=True, status=401)
+    assert firing(stage)[0] == "feature_not_asked"  # a challenge is no refusal
     ask(stage, 1.12, active=True)
     tell(stage, 1.13, active=True)
     show(stage, 1.14, active=True)
