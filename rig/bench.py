@@ -14,21 +14,20 @@ from types import TracebackType
 from typing import Self
 
 from provisioning.device_profile import shipped_profiles
-from provisioning.render import SiteFiles, render_site
-from provisioning.transport.content import SiteContent
-from provisioning.transport.fetch_log import FetchLog, FetchRecord
-from provisioning.transport.serve import ProvisioningServer
+from provisioning.render import SiteFiles
+from provisioning.transport.fetch_log import FetchRecord
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
-from rig.bench_steps import SETTLE_S, BenchSteps
+from rig.bench_provisioning import ProvisioningSteps
+from rig.bench_steps import SETTLE_S
 from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
 from rig.faults.fax import FaxHook
 from rig.faults.network import NetworkPath, SecondPort
-from rig.faults.seed import AlterFile
 from rig.handset.base import HandsetWithKeys
 from rig.handset.drivers import HandsetPlace, make_handset
+from rig.handset.emulated.provisioned import FetchManner
 from rig.loopback import (
     FIRST_HANDSET,
     OUTSIDE,
@@ -43,7 +42,8 @@ from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 from rig.outside_line import OutsideLine
-from rig.sip.tokens import SeededTokens
+from rig.sip.tokens import SeededTokens, TokenSource
+from rig.site_server import SiteServer, one_after_the_other
 from rig.timeline import (
     Address,
     FetchSeen,
@@ -54,6 +54,7 @@ from rig.timeline import (
     Timeline,
 )
 from rig.verdict.evidence import Addresses, Evidence, Expectation
+from rig.verdict.provisioning_facts import ProvisioningExpectation
 
 HEARTBEAT_S = 0.1
 STALL_S = 0.2
@@ -68,7 +69,7 @@ _NATURE = {
 Progress = Callable[[str], None]
 
 
-class Bench(BenchSteps):
+class Bench(ProvisioningSteps):
     """One bench; use it as an asynchronous context manager.
 
     Attributes:
@@ -85,12 +86,9 @@ class Bench(BenchSteps):
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
         super().__init__(config)
         self.recorder = PacketRecorder()
-        self.files: SiteFiles
         self._progress = progress or (lambda _: None)
         self._places: dict[str, HandsetPlace] = {}
         self._relays: dict[str, NetworkPath] = {}
-        self._log = FetchLog()
-        self._content = SiteContent({})
         self._correlator = Correlator()
         self._correlated = 0
         self.wire: WireCapture | None = None
@@ -198,21 +196,31 @@ class Bench(BenchSteps):
 
     async def _open_provisioning(self) -> None:
         self._progress("provisioning servers")
-        self._log.listen(self._fetched)
-        host = self._plan.host(SERVER)
-        server = ProvisioningServer(self._content, self._log, host=host, tftp_port=0, http_port=0)
-        await server.start()
-        self._stack.push_async_callback(server.stop)
-        by_http = self.config.fetch_by == "http"
-        address = server.http_address if by_http else server.tftp_address
-        self.site = self.site.with_endpoints(
-            registrar=self.platform.sip_address,
-            provisioning_url=f"{self.config.fetch_by}://{address[0]}:{address[1]}",
+        around = self.config.circumstances
+        alters = [around.file, *(seed.file for seed in self.config.seeds)]
+        hooks = [seed.server for seed in self.config.seeds if seed.server]
+        self.server = SiteServer(
+            self._plan.host(SERVER),
+            self._fetched,
+            fetch_by=around.fetch_by,
+            folder=around.folder,
+            hook=hooks[0] if hooks else None,
+            alter=one_after_the_other([alter for alter in alters if alter]),
+            extra_files=around.extra_files,
+            tap=self._tap(Tap.PLATFORM),
+            tokens=self._tokens("provisioning"),
         )
-        self.files = render_site(self.site, self._profiles)
-        alters = [seed.file for seed in self.config.seeds if seed.file]
-        self._content.replace(self.files)
-        self._content.alter = _one_after_the_other(alters) if alters else None
+        await self.server.start()
+        self._stack.push_async_callback(self.server.stop)
+        self.site = self.site.with_endpoints(
+            registrar=self.platform.sip_address, provisioning_url=self.server.url
+        )
+        self.server.publish(self.site, self._profiles)
+
+    @property
+    def files(self) -> SiteFiles:
+        """What was rendered."""
+        return self.server.files
 
     async def _open_handsets(self) -> None:
         for number, entry in enumerate(self.site.handsets):
@@ -227,6 +235,8 @@ class Bench(BenchSteps):
             if isinstance(handset, HandsetWithKeys):
                 handset.on_feature = self.events.append
             self._stack.push_async_callback(handset.shut_down)
+        if not self.config.boot_at_start:
+            return
         self._progress(f"{len(self._handsets)} handsets boot")
         await asyncio.gather(*(handset.boot() for handset in self._handsets.values()))
         await asyncio.gather(*(handset.wait_ready(20) for handset in self._handsets.values()))
@@ -247,14 +257,15 @@ class Bench(BenchSteps):
                     self._stack.push_async_callback(relay.close)
                     self._relays[name] = relay
                     registrar = relay.address
+        around = self.config.circumstances
+        given = (*(seed.handsets for seed in self.config.seeds), around.firmware)
         hooks = [
-            hook
-            for seed in self.config.seeds
-            for key, hook in seed.handsets.items()
-            if key in roles or key == name
+            hook for each in given for key, hook in each.items() if key in roles or key == name
         ]
+        offered = self.server.url
+        for seed in self.config.seeds:
+            offered = seed.option_66(offered) if seed.option_66 else offered
         entry = self.site.handset(name)
-        token_seed = self.config.token_seed
         return HandsetPlace(
             name=name,
             profile=self._profiles.get(entry.model),
@@ -265,9 +276,19 @@ class Bench(BenchSteps):
             tap=self._tap(Tap.HANDSET),
             registrar=registrar,
             hook=hooks[0] if hooks else None,
+            offered_url=offered,
+            manner=FetchManner(
+                tftp_options=around.tftp_options,
+                timeout_s=min(10.0, self.config.boot_limit_s / 2),
+                tap=self._datagram,
+            ),
             work_dir=self.config.out_dir / "handsets" / name,
-            tokens=SeededTokens(f"{token_seed}/{name}") if token_seed else None,
+            tokens=self._tokens(name),
         )
+
+    def _tokens(self, name: str) -> TokenSource | None:
+        seed = self.config.token_seed
+        return SeededTokens(f"{seed}/{name}") if seed else None
 
     def _tap(self, tap: Tap) -> Callable[..., None] | None:
         return self.recorder.tap(tap) if self.config.capture == TAP else None
@@ -307,6 +328,7 @@ class Bench(BenchSteps):
         self._correlated = len(self.recorder.packets)
         timeline = Timeline(list(self.events))
         timeline.merge(*self._correlator.events(), *self.recorder.health(self.taps, ended_at))
+        deep = {e.handset for e in expectations if isinstance(e, ProvisioningExpectation)}
         return Evidence(
             timeline=timeline,
             started_at=started_at,
@@ -315,10 +337,10 @@ class Bench(BenchSteps):
                 name: handset_facts(
                     handset,
                     self._places[name],
-                    self.files.of_handset(name).fitted,
                     self.site,
-                    self._content,
-                    self._fetches_of(name),
+                    self.server,
+                    self.events,
+                    in_depth=name in deep,
                 )
                 for name, handset in self._handsets.items()
             },
@@ -343,6 +365,7 @@ class Bench(BenchSteps):
         names |= {f"{h}:{p}": "mailbox" for h, p in evidence.voicemail_addresses}
         names |= {f"{r.address[0]}:{r.address[1]}": "network" for r in self._relays.values()}
         names |= {f"{h}:{p}": "outside" for h, p in evidence.outside}
+        names["{}:{}".format(*self.server.sip_address)] = "provisioning server"
         own_hosts = self._plan.prefix != "127.0.0"
         for name, facts in evidence.handsets.items():
             names |= {f"{h}:{p}": name for h, p in facts.sip_addresses}
@@ -412,14 +435,3 @@ class Bench(BenchSteps):
         """End the capture for good: the rig goes blind, and must say so."""
         for tap in self.taps:
             self.recorder.stop(tap, reason)
-
-
-def _one_after_the_other(alters: list[AlterFile]) -> AlterFile:
-    """Several seeded faults in files as one."""
-
-    def alter(name: str, content: bytes) -> bytes:
-        for step in alters:
-            content = step(name, content)
-        return content
-
-    return alter

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provisioning.inventory_site import Site
 from rig.errors import RigError
+from rig.faults.circumstances import NOTHING_SPECIAL, Circumstances
 from rig.faults.seed import Alteration
 
 TAP = "tap"
@@ -36,6 +37,8 @@ class BenchConfig:
         token_seed: makes branches, tags and Call-IDs repeatable; empty for random ones.
         mail_sink: take the platform's mail, for tests to look at; without it nothing is mailed.
         outside: a trunk, with a carrier at its far end that takes and places calls.
+        boot_at_start: handsets boot when the bench is opened; else a scenario boots them.
+        boot_limit_s: longest time that a scenario waits for a handset that it boots.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
     """
 
@@ -55,6 +58,8 @@ class BenchConfig:
     token_seed: str = ""
     mail_sink: bool = False
     outside: bool = False
+    boot_at_start: bool = True
+    boot_limit_s: float = 20.0
     handset_addresses: bool = True
 
     def __post_init__(self) -> None:
@@ -84,6 +89,13 @@ class BenchConfig:
         for seed in self.seeds:
             roles.update(seed.roles if seed.scenario == scenario else {})
         return roles
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What the seeded faults need around them, the first that says something."""
+        special = (s.circumstances for s in self.seeds if s.circumstances != NOTHING_SPECIAL)
+        found = next(special, NOTHING_SPECIAL)
+        return found if found.fetch_by else replace(found, fetch_by=self.fetch_by)
 
     @property
     def seeded_site(self) -> Site:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from provisioning.audit import audit
 from provisioning.intent import DivertIntent, HandsetIntent
 from provisioning.inventory_site import Site
 from provisioning.loss import with_default_keys
 from provisioning.profile_model import Profile
 from provisioning.readback import ReadBack, compare, read_back_places
-from provisioning.transport.content import SiteContent
 from rig.errors import PhonerigError
 from rig.handset.base import Handset, HandsetCapability, HandsetWithKeys
 from rig.handset.drivers import HandsetPlace
-from rig.timeline import FetchSeen
+from rig.handset.emulated.handset import EmulatedHandset
+from rig.site_server import SiteServer
+from rig.timeline import FetchSeen, TimelineEvent, UrlOffered
 from rig.verdict.evidence import Addresses, ConfigDifference, ConfigLine, HandsetFacts
+from rig.verdict.provisioning_facts import FileHit, ProvisioningFacts
 
 
 def firmware_said(profile: Profile, fetches: Iterable[FetchSeen]) -> str:
@@ -39,27 +42,25 @@ def firmware_said(profile: Profile, fetches: Iterable[FetchSeen]) -> str:
 def handset_facts(
     handset: Handset,
     place: HandsetPlace,
-    fitted: HandsetIntent,
     site: Site,
-    content: SiteContent,
-    fetches: Sequence[FetchSeen],
+    server: SiteServer,
+    events: Sequence[TimelineEvent],
+    *,
+    in_depth: bool = False,
 ) -> HandsetFacts:
     """Gather the facts of one handset.
 
     Args:
         handset: on the bench.
         place: where it stands.
-        fitted: what the inventory wants, as far as the model can express it.
         site: the inventory, with the addresses of this bench.
-        content: what the servers give out.
-        fetches: what this handset fetched.
+        server: what gives out its files.
+        events: of the run: what it fetched, what DHCP told it.
+        in_depth: how it was provisioned is under test.
     """
-    served = {
-        fetch.path.lstrip("/"): answer.content
-        for fetch in fetches
-        if fetch.status == 200
-        and (answer := content.find(fetch.path, fetch.client, fetch.user_agent)) is not None
-    }
+    known = server.knows(place.name)
+    fitted = server.files.of_handset(place.name).fitted if known else place.intent
+    served = _received(handset, server, [e for e in events if isinstance(e, FetchSeen)])
     told = read_served(served, place, fitted)
     return HandsetFacts(
         name=place.name,
@@ -68,14 +69,62 @@ def handset_facts(
         ),
         intent=fitted,
         applied=told.applied,
-        differences=told.differences,
+        differences=told.differences if known else (),
         settings=told.settings,
         files=tuple(served),
-        mailboxes=mailboxes_of(site, place.name),
-        also=also_shown(site, place.name),
+        mailboxes=mailboxes_of(site, place.name) if known else {},
+        also=also_shown(site, place.name) if known else {},
         sensor=handset.lamp.name,
         own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities,
         shows_features=isinstance(handset, HandsetWithKeys),
+        provisioning=_provisioning(handset, place, server, served, events) if in_depth else None,
+    )
+
+
+def _received(
+    handset: Handset, server: SiteServer, fetches: Sequence[FetchSeen]
+) -> dict[str, bytes]:
+    """What a handset got in its last boot: by its own word, else what the server gives now."""
+    if isinstance(handset, EmulatedHandset):
+        return dict(handset.files.received)
+    return {
+        fetch.path.lstrip("/"): answer.content
+        for fetch in fetches
+        if fetch.status == 200
+        and fetch.handset == handset.name
+        and (answer := server.content.find(fetch.path, fetch.client, fetch.user_agent)) is not None
+    }
+
+
+def _provisioning(
+    handset: Handset,
+    place: HandsetPlace,
+    server: SiteServer,
+    received: Mapping[str, bytes],
+    events: Sequence[TimelineEvent],
+) -> ProvisioningFacts:
+    """How a handset was provisioned; what it received is judged by the audit of foreign files."""
+    offered = [e.url for e in events if isinstance(e, UrlOffered) and e.handset == place.name]
+    found = audit(received, {place.profile.model: place.profile}, model=place.profile.model)
+    stale = [
+        name
+        for name, content in received.items()
+        if (answer := server.content.find(server.path_of(name), ("", 0), "")) is not None
+        and answer.content != content
+    ]
+    known = server.knows(place.name)
+    return ProvisioningFacts(
+        wanted_url=place.intent.provisioning.url,
+        offered_url=offered[-1] if offered else "",
+        stored=server.stored_names(place.name) if known else (),
+        received=tuple(received),
+        hits=tuple(
+            FileHit(f.rule.name, f.position.file, f.position.line or 0, f.found, f.expected)
+            for f in found.findings
+        ),
+        complaint=handset.files.complaint if isinstance(handset, EmulatedHandset) else "",
+        stale=tuple(stale),
+        reboot_event=place.profile.resync.reboot_event,
     )
 
 

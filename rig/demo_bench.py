@@ -9,6 +9,7 @@ from provisioning.inventory import load_site
 from provisioning.resources import demo_site_dir
 from rig.bench_config import TAP, BenchConfig
 from rig.faults.seed import Alteration
+from rig.scenarios import PROVISIONING_CASES
 from rig.scenarios_diversion import bench_for
 
 ROLES = {
@@ -73,6 +74,7 @@ def demo_config(
         capture=capture,
         fetch_by=fetch_by,
         seeds=seeds,
+        boot_at_start=not any(seed.scenario in PROVISIONING_CASES for seed in seeds),
     )
     for seed in seeds:
         config = bench_for(seed.scenario, config)

@@ -12,6 +12,7 @@ from rig.bench import Bench
 from rig.handset.base import AnswerMode
 from rig.handset.base import HandsetCapability as Can
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
+from rig.provisioning_scenarios import provisioning_scenarios
 from rig.scenario import Scenario
 from rig.scenario_parts import (
     BUSY,
@@ -34,6 +35,9 @@ MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes",
 
 DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
 """Scenarios that verify diversion."""
+
+PROVISIONING_CASES = tuple(provisioning_scenarios())
+"""Scenarios that verify provisioning; they switch their handsets on by themselves."""
 
 
 async def _busy(bench: Bench) -> list[Expectation]:
@@ -258,4 +262,5 @@ def demonstration() -> dict[str, Scenario]:
 def scenarios() -> dict[str, Scenario]:
     """Every built-in scenario by name: the demonstration, and where rarer faults show."""
     rarer = (*mwi_scenarios(), *diversion_scenarios())
-    return demonstration() | {scenario.name: scenario for scenario in rarer}
+    found = demonstration() | {scenario.name: scenario for scenario in rarer}
+    return found | provisioning_scenarios()

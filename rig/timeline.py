@@ -218,6 +218,34 @@ class FetchSeen(TimelineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TftpSeen(TimelineEvent):
+    """One TFTP datagram, taken at the handset's port.
+
+    Attributes:
+        source: sender.
+        destination: receiver.
+        payload: its octets.
+    """
+
+    source: Address
+    destination: Address
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlOffered(TimelineEvent):
+    """DHCP told a handset where to fetch (option 66, RFC 2132 section 9.4).
+
+    Attributes:
+        handset: its name.
+        url: value of the option.
+    """
+
+    handset: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxSeen(TimelineEvent):
     """The platform's own truth about a mailbox, after a change or when asked.
 

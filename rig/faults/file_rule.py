@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class FileRule:
-    """One change of served files; callable as :data:`rig.faults.seed.AlterFile`.
+    """One change of served files; callable as :data:`rig.faults.circumstances.AlterFile`.
 
     Args:
         change: gives the new content and how often it was changed.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rig.faults.config_faults import config_faults
+from rig.faults.file_server_faults import file_server_faults
 from rig.faults.seed import Seed
 from rig.verdict.fault_class import Component, FaultClass
 
@@ -35,4 +37,6 @@ def provisioning_seeds() -> tuple[Seed, ...]:
             scenario="busy",
             file=without_mwi_subscription,
         ),
+        *config_faults(),
+        *file_server_faults(),
     )

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from provisioning.inventory_site import Site
+from provisioning.transport.hook import ServerHook
+from rig.faults.circumstances import NOTHING_SPECIAL, AlterFile, Circumstances
 from rig.faults.network import PassPacket
 from rig.handset.emulated.hook import HandsetHook
 from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.verdict.fault_class import Component, FaultClass
-
-AlterFile = Callable[[str, bytes], bytes]
-"""``(name, content)`` to the content that is served."""
 
 AlterSite = Callable[[Site], Site]
 """The inventory, set so that a fault can show; nothing is wrong with it."""
@@ -38,6 +37,9 @@ class Alteration:
         handsets: hooks of handsets, by role or name.
         network: what a handset's path to the platform does, by role or name.
         file: what happens to files on their way to the handset.
+        server: hook of the provisioning server.
+        option_66: what the network makes of the URL that DHCP offers.
+        circumstances: what must be so for the fault to show; no fault by itself.
     """
 
     name: str
@@ -49,6 +51,21 @@ class Alteration:
     handsets: Mapping[str, HandsetHook] = field(default_factory=dict)
     network: Mapping[str, PassPacket] = field(default_factory=dict)
     file: AlterFile | None = None
+    server: ServerHook | None = None
+    option_66: Callable[[str], str] | None = None
+    circumstances: Circumstances = NOTHING_SPECIAL
+
+    def healed(self) -> Self:
+        """The same inventory, parts and circumstances without the fault."""
+        return replace(
+            self,
+            platform=None,
+            handsets={},
+            network={},
+            file=None,
+            server=None,
+            option_66=None,
+        )
 
     def healed(self) -> Self:
         """The same inventory, parts and circumstances without the fault."""

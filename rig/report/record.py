@@ -26,9 +26,14 @@ from rig.timeline import (
     SipSeen,
     TimelineEvent,
 )
-from rig.verdict.evidence import Evidence, FeatureExpectation, LampExpectation
+from rig.verdict.evidence import (
+    Evidence,
+    FeatureExpectation,
+    LampExpectation,
+)
 from rig.verdict.finding import Verdict
 from rig.verdict.outcome import Outcome, worst
+from rig.verdict.provisioning_facts import ProvisioningExpectation
 
 SCHEMA = 1
 _SECRET_FIELD = re.compile(r"password|secret|pin\b|credential", re.IGNORECASE)
@@ -236,7 +241,7 @@ def _under_test(evidence: Evidence) -> list[str]:
     """Handsets that something is expected of, in order."""
     names = [
         expectation.handset
-        if isinstance(expectation, LampExpectation | FeatureExpectation)
+        if isinstance(expectation, LampExpectation | FeatureExpectation | ProvisioningExpectation)
         else expectation.callee
         for expectation in evidence.expectations
     ]

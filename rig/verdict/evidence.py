@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from provisioning.intent import HandsetIntent
 from rig.timeline import Address, Tap, Timeline, TimelineEvent
+from rig.verdict.provisioning_facts import ProvisioningExpectation, ProvisioningFacts
 
 E = TypeVar("E", bound=TimelineEvent)
 
@@ -97,6 +98,7 @@ class HandsetFacts:
         sensor: name of the lamp sensor, or empty when there is none.
         own_tap: whether packets are taken at its own port (when there is no wire capture).
         shows_features: whether what its forwarding keys show is seen.
+        provisioning: how it was provisioned; None where that is not under test.
     """
 
     name: str
@@ -111,6 +113,7 @@ class HandsetFacts:
     sensor: str = "virtual"
     own_tap: bool = True
     shows_features: bool = False
+    provisioning: ProvisioningFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +298,7 @@ Expectation = (
     | LoopExpectation
     | PlainCallExpectation
     | FeatureExpectation
+    | ProvisioningExpectation
 )
 
 

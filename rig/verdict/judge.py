@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from rig.timeline import LampState
-from rig.verdict import diversion, diversion_facts, feature, loop, mwi, mwi_measure, plain_call
+from rig.verdict import (
+    diversion,
+    diversion_facts,
+    feature,
+    loop,
+    mwi,
+    mwi_measure,
+    plain_call,
+    provisioning,
+)
 from rig.verdict.diversion_facts import CallLeg
 from rig.verdict.diversion_rules import diversion_book
 from rig.verdict.evidence import (
@@ -17,6 +26,8 @@ from rig.verdict.evidence import (
 from rig.verdict.finding import Finding, RigFault, Verdict
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
+from rig.verdict.provisioning_facts import ProvisioningExpectation
+from rig.verdict.provisioning_rules import provisioning_book
 from rig.verdict.rig_health import STALL_LIMIT_S, capture_faults, stalled_s
 
 NO_LAMP = frozenset({"account_not_configured"})
@@ -36,6 +47,8 @@ def judge(evidence: Evidence) -> Verdict:
     for expectation in evidence.expectations:
         if isinstance(expectation, LampExpectation):
             _judge_lamp(evidence, expectation, verdict)
+        elif isinstance(expectation, ProvisioningExpectation):
+            _judge_provisioning(evidence, expectation, verdict)
         elif isinstance(expectation, DiversionExpectation):
             _judge_diversion(evidence, expectation, verdict)
         elif isinstance(expectation, LoopExpectation):
@@ -74,6 +87,14 @@ def _said(finding: Finding, verdict: Verdict) -> bool:
         f.rule == "wrong_mailbox" and f.facts["mailbox"] == finding.facts["mailbox"]
         for f in verdict.findings
     )
+
+
+def _judge_provisioning(
+    evidence: Evidence, expectation: ProvisioningExpectation, verdict: Verdict
+) -> None:
+    case = provisioning.build_case(evidence, expectation)
+    verdict.measurements += provisioning.measure(case)
+    _add(verdict, provisioning_book().diagnose(case))
 
 
 def _judge_diversion(

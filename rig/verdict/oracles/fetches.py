@@ -119,7 +119,7 @@ class FetchOracle:
     def _into_boot(self, fetch: Fetch, client: _Client) -> Iterator[FetchFinding]:
         key = (fetch.client[0], fetch.user_agent)
         boot = self._boots.get(key)
-        if boot is not None and fetch.path == boot.fetches[0].path and boot.fetches[0].done:
+        if boot is not None and _begins_again(boot, fetch):
             yield from self._over(self._boots.pop(key))
             boot = None
         if boot is None:
@@ -176,6 +176,12 @@ class FetchOracle:
             elif name.casefold() not in got and self._names.get(name.casefold(), name) != name:
                 other = self._names[name.casefold()]
                 yield finding("name-case", fetch, name=name, other=other)
+
+
+def _begins_again(boot: _Boot, fetch: Fetch) -> bool:
+    """Whether a client asks for its first file again, and not only once more for a lost one."""
+    first = boot.fetches[0]
+    return fetch.path == first.path and (first.done or len(boot.fetches) > 1)
 
 
 def _names_at_once(fetch: Fetch) -> Iterator[FetchFinding]:
