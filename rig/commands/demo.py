@@ -61,7 +61,7 @@ def demo(
 
 
 def verify(
-    what: Annotated[str, typer.Argument(help="mwi or diversion.")],
+    what: Annotated[str, typer.Argument(help="mwi, diversion or provisioning.")],
     site: Annotated[str, typer.Argument(help="Inventory file, or 'demo'.")] = DEMO,
     handset: Annotated[str, typer.Option(help="Handset under test.")] = "",
     caller: Annotated[str, typer.Option(help="Handset that calls.")] = "",
@@ -73,14 +73,19 @@ def verify(
     results: Results = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify message waiting or diversion of one handset of a site."""
+    """Verify message waiting, diversion or provisioning of one handset of a site."""
     from rig.demo_bench import CALLEES, ROLES
-    from rig.scenarios import DIVERSION_CASES, MWI_CASES
+    from rig.scenarios import DIVERSION_CASES, MWI_CASES, PROVISIONING_CASES
 
     with clear_errors(as_json=as_json):
-        cases = {"mwi": MWI_CASES, "diversion": DIVERSION_CASES}.get(what)
+        known = {
+            "mwi": MWI_CASES,
+            "diversion": DIVERSION_CASES,
+            "provisioning": PROVISIONING_CASES,
+        }
+        cases = known.get(what)
         if cases is None:
-            raise UsageError(f"verify what? got {what!r}, expected mwi or diversion")
+            raise UsageError(f"verify what? got {what!r}, expected one of {', '.join(known)}")
         inventory = read_site(site)
         roles, callees = _roles(inventory, handset, caller, target), {}
         if site == DEMO and not (handset or caller or target):
@@ -94,6 +99,7 @@ def verify(
             out_dir=out_dir,
             capture=capture,
             drivers={roles["callee"]: driver},
+            boot_at_start=what != "provisioning",
             results=results,
             as_json=as_json,
         )
@@ -143,11 +149,13 @@ def _run(
     fault: str = "",
     fetch_by: str = "http",
     drivers: dict[str, str] | None = None,
+    boot_at_start: bool = True,
     results: Path | None = None,
     as_json: bool,
 ) -> None:
     from rig.bench_config import BenchConfig
     from rig.capture.export import export_packets
+    from rig.demo_bench import starts_off
     from rig.faults.catalogue import find_seed
     from rig.report.console import print_record
     from rig.report.results_store import open_results
@@ -167,6 +175,7 @@ def _run(
             capture=capture,
             fetch_by=fetch_by,
             seeds=seeds,
+            boot_at_start=boot_at_start and not starts_off(seeds),
         )
         record, bench = asyncio.run(_on_bench(config, chosen, title, quiet=as_json))
     paths = write_reports(record, out_dir)

@@ -174,14 +174,13 @@ def _fetches(evidence: Evidence, handset: HandsetFacts, since: float) -> tuple[F
         if {seen.source[0], seen.destination[0]} & hosts:
             wire += exchange.feed(seen.at, seen.source, seen.destination, seen.payload)
     wire += exchange.close()
-    known = {(fetch.client, fetch.path): fetch for fetch in logged}
-    seen_there = [
-        replace(fetch, handset=log.handset, number=log.number)
-        if (log := known.pop((fetch.client, fetch.path), None))
-        else fetch
-        for fetch in wire
-    ]
-    return tuple(sorted((*seen_there, *known.values()), key=lambda fetch: fetch.at))
+    by_wire = {(fetch.client, fetch.path): fetch for fetch in wire}
+    for fetch in logged:
+        key = (fetch.client, fetch.path)
+        if key in by_wire:  # a transfer has a port of its own: this is the same one
+            by_wire[key] = replace(by_wire[key], handset=fetch.handset, number=fetch.number)
+    unseen = [fetch for fetch in logged if (fetch.client, fetch.path) not in by_wire]
+    return tuple(sorted((*by_wire.values(), *unseen), key=lambda fetch: fetch.at))
 
 
 def _is_client(seen: FetchSeen, handset: HandsetFacts) -> bool:

@@ -220,7 +220,8 @@ def _not_served(fetches: list[Fetch]) -> Iterator[FetchFinding]:
         yield finding("nothing-served", *missing[:4], names=names)
     elif got and (own := _own_missing(got, missing)):
         other = bare_name(got[0].path)
-        yield finding("own-file-missing", own, got[0], name=bare_name(own.path), other=other)
+        names = ", ".join(bare_name(fetch.path) for fetch in own[:4])
+        yield finding("own-file-missing", *own[:4], got[0], names=names, other=other)
     elif got and refused and not macs_of(refused[0].path):
         yield finding(
             "shared-refused",
@@ -242,8 +243,8 @@ def _locked_out(fetches: list[Fetch]) -> Fetch | None:
     )
 
 
-def _own_missing(got: list[Fetch], missing: list[Fetch]) -> Fetch | None:
-    """The first name with the phone's address that is not there, if none with it is."""
+def _own_missing(got: list[Fetch], missing: list[Fetch]) -> list[Fetch]:
+    """Names with the phone's address that are not there, if none with it is."""
     if any(macs_of(fetch.path) for fetch in got):
-        return None
-    return next((fetch for fetch in missing if macs_of(fetch.path)), None)
+        return []
+    return [fetch for fetch in missing if macs_of(fetch.path)]
