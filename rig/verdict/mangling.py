@@ -88,3 +88,6 @@ _KNOWN: dict[str, Callable[[str, str], bool]] = {
     "cut": _cut,
     "letter_case": _letter_case,
 }
+
+MANGLINGS = frozenset(_KNOWN)
+"""Every name that :func:`mangling` gives."""

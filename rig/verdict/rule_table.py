@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.phrase import Text, Wording
 
-TABLES = ("mwi", "diversion", "loop", "plain_call", "feature")
+TABLES = ("mwi", "diversion", "loop", "plain_call", "feature", "provisioning")
 """Names of the tables there are."""
 
 
