@@ -67,16 +67,6 @@ class Alteration:
             option_66=None,
         )
 
-    def healed(self) -> Self:
-        """The same inventory, parts and circumstances without the fault."""
-        return replace(
-            self,
-            platform=None,
-            handsets={},
-            network={},
-            file=None,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed(Alteration):
