@@ -191,7 +191,7 @@ def forgotten_after_loss(case: LampCase) -> Found | None:
 
 
 def _given_up(case: LampCase, notify: NotifyStory) -> bool:
-    """Whether a NOTIFY was lost, and the phone has had no reason to subscribe anew."""
+    """Whether a NOTIFY was lost, and its subscription still runs."""
     if notify.answer is not None or notify.transmissions < 2 or notify.arrived:
         return False
     granted = [
@@ -199,8 +199,7 @@ def _given_up(case: LampCase, notify: NotifyStory) -> bool:
         for s in case.story.subscribes
         if s.granted and request_of(s.seen).call_id == notify.request.call_id
     ]
-    later = [s for s in case.story.subscribes if s.seen.at > notify.first.at]
-    if not granted or later:
+    if not granted:
         return False
     ends_at = granted[-1].seen.at + (granted[-1].expires_s or 0)
     return ends_at > case.expectation.until
