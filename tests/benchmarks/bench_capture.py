@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--no-tshark", action="store_true", help="it takes minutes for 200k")
     options = parser.parse_args()
     peers = ["sngrep"] if options.no_tshark else ["tshark", "sngrep"]
-    small, large, pipe = (1000, 2000, 5000) if options.quick else (20_000, 200_000, 1_000_000)
+    small, large, pipe = (1000, 2000, 2000) if options.quick else (20_000, 200_000, 1_000_000)
     per_message = []
     with tempfile.TemporaryDirectory() as folder:
         for count in (small, large):

@@ -92,12 +92,9 @@ def test_json_and_standard_input(faulty: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ([], 2, "give one of FILE, --live IF and --ssh"),
-        (["x.pcap", "--live", "lo"], 2, "give one of"),
+        (["x.pcap", "--live", "lo"], 2, "give one of FILE, --live IF and --ssh"),
         (["-", "--redact", "x.zip"], 2, "--redact reads the capture twice"),
-        (["--ssh", "a b"], 2, "--ssh is 'a b'"),
         (["--live", "nosuch0"], 3, "there is no such interface; choose one of"),
-        (["/nonexistent.pcap"], 2, "No such file"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: list[str], code: int, says: str) -> None:
@@ -138,7 +135,7 @@ def test_an_interface_until_somebody_ends_it(tmp_path: Path, ends: str) -> None:
     net, kept = f"127.{190 + secrets.randbelow(20)}.{1 + secrets.randbelow(250)}", tmp_path / "k"
     arguments = ["capture", "analyze", "--live", "lo", "--filter", f"udp and net {net}.0/24"]
     arguments += ["--write", str(kept), "--json"]
-    arguments += ["--for", "8"] if ends == "by --for" else []
+    arguments += ["--for", "4"] if ends == "by --for" else []
     with subprocess.Popen(
         [*PROGRAM, *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

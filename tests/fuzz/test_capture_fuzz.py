@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rig.capture.analysis import analyse_capture
+from rig.capture.analysis import CaptureAnalyser, analyse_capture
 from rig.capture.capture_file import read_frames
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector
@@ -27,6 +27,9 @@ MESSAGE = (
     b'Authorization: Digest response="secret", cnonce="secret"\r\nContent-Length: 0\r\n\r\n'
 )
 IN_TMP = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FEW = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
 PORTS = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
 
 
@@ -67,6 +70,53 @@ def test_damaged_pcapng_files(tmp_path: Path, where: list[tuple[int, int]], keep
     data = spoil(path.read_bytes(), where)
     path.write_bytes(data[: 20 + keep % len(data)])
     assert str(path) in refusal(path)
+
+
+FETCHES = [
+    b"\0\x01a.cfg\0octet\0blksize\x001428\0", b"\0\3\0\1" + bytes(512), b"\0\5\0\1no\0",
+    b"GET /a?pin=1 HTTP/1.1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc",
+    b"\x16\x03\x01\0\1\1",
+]  # fmt: skip
+
+
+def every_kind() -> list[Frame]:
+    """SIP, fetches and tunnels in frames of several link layers."""
+    found = [frame for payload in (MESSAGE, *FETCHES) for frame in frames(payload)]
+    inner = found[0].data
+    outer = bytes([192, 0, 2, 1, 192, 0, 2, 2])
+    for protocol, front in ((4, b""), (47, b"\0\0\x08\0"), (47, b"\xb0\0\x65\x58" + bytes(12))):
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20, 1, 0, 64, protocol, 0)
+        data = head + outer + front + inner
+        found.append(Frame(1.0, 101, data, len(data)))
+    return found
+
+
+@FEW
+@given(where=SPOTS, keep=st.integers(0, 100_000), order=st.sampled_from("<>"))
+def test_damaged_pcap_files(
+    tmp_path: Path, where: list[tuple[int, int]], keep: int, order: str
+) -> None:
+    path = tmp_path / "file"
+    data = struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    for n, frame in enumerate(every_kind()):
+        size = len(frame.data)
+        data += struct.pack(order + "IIII", n, 0, size, size) + frame.data
+    path.write_bytes(spoil(data, where)[: 24 + keep % len(data)])
+    assert str(path) in refusal(path)
+
+
+@FEW
+@given(spots=SPOTS, which=st.integers(0, 16))
+def test_every_kind_of_frame_damaged(spots: list[tuple[int, int]], which: int) -> None:
+    found = every_kind()
+    frame = found[which % len(found)]
+    analyser = CaptureAnalyser(Path("x"))
+    for each in (*found, Frame(2.0, 101, spoil(frame.data, spots), frame.length), *found):
+        analyser.feed(each)
+    result = analyser.finish()
+    assert result.frames == 2 * len(found) + 1
+    assert result.messages >= 2
 
 
 STARTS = [

@@ -127,7 +127,7 @@ def test_lines_of_one_message_do_not_leak_into_another() -> None:
     assert by_both(sip(), reader)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(
     which=st.integers(0, len(PLAIN) - 1),
     edits=st.lists(

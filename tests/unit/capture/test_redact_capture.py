@@ -117,7 +117,7 @@ def test_words_in_other_bodies_are_replaced(kind: str) -> None:
     assert_nobody(clean)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=60), st.binary(min_size=1))
 def test_pseudonyms_keep_shape_and_endings(text: str, key: bytes) -> None:
     names = Pseudonyms(key)
