@@ -543,7 +543,8 @@ def greeting_mutations(r: Recording, wanted: DiversionExpectation) -> Iterator[M
         ("both greetings", (wanted.greeting, *other, "beep")),
     ):
         changed = [replace(e, prompts=prompts) for e in streams]
-        yield Mutation(f"{r.name}: {label}", lambda c=changed: r.judged(None, [*rest, *c]), "D7")
+        named = "D6" if label == "the owner's menu" else "D7"
+        yield Mutation(f"{r.name}: {label}", lambda c=changed: r.judged(None, [*rest, *c]), named)
     yield Mutation(f"{r.name}: no audio at all", lambda: r.judged(None, rest), "D7 ?")
     away = [replace(one, destination=("127.9.9.9", 9))]
     yield Mutation(
