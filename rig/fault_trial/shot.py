@@ -71,11 +71,22 @@ def pair_shots(seeds: Sequence[Seed], most: int, number: int) -> Iterator[Shot]:
         if one.scenario == two.scenario
         and one.component != two.component
         and one.fault_class != two.fault_class
-        and not (one.roles or two.roles or one.site or two.site)
+        and not _in_each_others_way(one, two)
     ]
     step = max(1, len(pairs) // most) if most else 1
     for one, two in pairs[::step][:most]:
         yield Shot(Kind.PAIR, (one.name, two.name), one.scenario, number=number)
+
+
+def _in_each_others_way(one: Seed, two: Seed) -> bool:
+    """Whether one fault would take the place of the other, or needs another inventory."""
+    return bool(
+        (one.platform and two.platform)
+        or one.handsets.keys() & two.handsets.keys()
+        or one.network.keys() & two.network.keys()
+        or (one.roles, one.site) != (two.roles, two.site)
+        or {one.repeats, two.repeats} != {1}
+    )
 
 
 def clean_shots(scenarios: Sequence[str], oddities: Sequence[str], most: int) -> Iterator[Shot]:

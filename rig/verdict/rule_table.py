@@ -50,10 +50,12 @@ class Link(_Row):
     Attributes:
         name: for people, in both languages.
         leaves: links further down that can still be judged when this one is broken.
+        blinds: links before it that show nothing when this one is broken.
     """
 
     name: Text
     leaves: tuple[str, ...] = ()
+    blinds: tuple[str, ...] = ()
 
 
 class Rule(_Row):
@@ -109,10 +111,10 @@ class RuleTable(_Row):
         return frozenset(self.links[rule.link].leaves if rule.leaves is None else rule.leaves)
 
     def hidden(self, rule: Rule) -> tuple[str, ...]:
-        """Links further down of which nothing can be said while the fault lasts."""
+        """Links of which nothing can be said while the fault lasts."""
         order = list(self.links)
-        later = order[order.index(rule.link) + 1 :]
-        return tuple(link for link in later if link not in self.left_open(rule))
+        later = {*order[order.index(rule.link) + 1 :], *self.links[rule.link].blinds}
+        return tuple(link for link in order if link in later - self.left_open(rule))
 
 
 class CommonWords(_Row):
@@ -167,7 +169,7 @@ def parse_rule_table(name: str, text: str) -> RuleTable:
         if unknown:
             raise ValueError(f"rules/{name}.yaml: {rule.id} names no link {', '.join(unknown)}")
     for key, link in table.links.items():
-        unknown = set(link.leaves) - table.links.keys()
+        unknown = {*link.leaves, *link.blinds} - table.links.keys()
         if unknown:
             raise ValueError(f"rules/{name}.yaml: link {key} leaves no link {', '.join(unknown)}")
     return table

@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 from diversion_stages import FEATURE_STAGES, LOOP_STAGES, PLAIN_STAGES
-from staging import Stage
-from test_every_rule import DIVERSION_STAGES, MWI_STAGES, firing
+from staging import Stage, summary
+from test_every_rule import DIVERSION_STAGES, MWI_STAGES, firing, told
 
 from rig import provisioning_scenarios, scenarios, scenarios_mwi
+from rig.timeline import LampState
 from rig.verdict import (
     diversion_hop_rules,
     diversion_rules,
@@ -206,3 +208,31 @@ def test_there_is_no_third_language() -> None:
     assert wording.say(Text(en="{a} {b}", de=""), {"a": phrase("lit"), "b": Word("x")}, "en")
     with pytest.raises(ValueError, match="no words in 'fr'; there are en and de"):
         wording.say(Text(en="", de=""), {}, "fr")
+
+
+def test_a_second_fault_that_the_first_does_not_explain_is_named_too() -> None:
+    stage = told(summary(2), lit=False)
+    findings = stage.judge().findings
+    assert [f.rule for f in findings] == ["count_wrong", "lamp_contradicts"]
+    assert "whether the lamp follows" not in findings[0].hides()
+
+
+def test_a_fault_hides_what_cannot_be_seen_while_it_lasts() -> None:
+    refused = MWI_STAGES["subscribe_refused"]().judge().findings
+    assert [f.rule for f in refused] == ["subscribe_refused"]
+    table = rule_table("mwi")
+    rows = {rule.id: rule for rule in table.rules}
+    assert {"network", "count", "lamp"} <= set(table.hidden(rows["subscribe_refused"]))
+    assert {"address", "network", "body", "lamp"} <= set(table.hidden(rows["notify_missing"]))
+    assert not {"config", "subscription", "source"} & set(table.hidden(rows["notify_missing"]))
+    assert "whether the lamp follows" in refused[0].hides()
+    assert "ob die Nachrichtenlampe folgt" in refused[0].hides("de")
+    assert rows["lamp_contradicts"].link in table.hidden(rows["notify_lost"])
+
+
+def test_what_a_fault_hides_on_a_phone_it_hides_for_its_other_lamps() -> None:
+    stage = told(summary(2), lit=False)
+    first = stage.expectations[0]
+    stage.expectations = [first, replace(first, lamp="account:1")]
+    stage.lamp(0.0, LampState.OFF, "account:1")
+    assert [f.rule for f in stage.judge().findings] == ["count_wrong", "lamp_contradicts"]
