@@ -180,6 +180,7 @@ async def _alias_phone(bench: Bench) -> list[Expectation]:
     await busy_with_mailbox(bench, "callee")
     ended = await deposit(bench)
     await bench.wait_lamp("alias", lit=True)
+    await bench.wait_lamp("callee", lit=True)
     mailbox = bench.mailbox_of("callee")
     lit = [
         lamp_on(bench, "callee", ended),

@@ -202,7 +202,10 @@ class LampCase:
     @property
     def last_arrived(self) -> NotifyStory | None:
         """The last NOTIFY that reached the phone and that it accepted."""
-        taken = [n for n in self.before_end if n.accepted]
+        until = self.expectation.until
+        taken = [
+            n for n in self.before_end if n.accepted and (n.answer is None or n.answer.at <= until)
+        ]
         return taken[-1] if taken else None
 
     def truthful(self, notify: NotifyStory) -> bool:

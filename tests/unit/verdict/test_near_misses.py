@@ -205,3 +205,12 @@ def test_a_lamp_follows_the_notify_that_the_phone_has_answered() -> None:
     flicker.lamp(5.6, LampState.OFF)
     flicker.lamp(5.7, LampState.SLOW)
     assert named(flicker)[0] == "lamp_went_out"
+
+
+def test_a_lamp_need_not_follow_what_the_phone_had_not_yet_accepted() -> None:
+    stage = healthy()
+    answered = [p.at for p in stage.packets if p.at > 5 and p.payload.startswith(b"SIP/2.0 200")]
+    stage.events = [e for e in stage.events if not (isinstance(e, LampSeen) and e.at > 5)]
+    assert named(stage) == ("lamp_contradicts", "M9", "handset")
+    stage.expectations = [replace(e, until=answered[-1] - 0.0005) for e in stage.expectations]
+    assert not [f.rule for f in stage.judge().findings if f.rule == "lamp_contradicts"]
