@@ -2,7 +2,8 @@
 
 2 points: right class and component, and the proof points at the right message, lamp or line. 1
 point: right class, but another component or a weak proof. 0: missed. -1: an alarm on a healthy
-system. Only the first finding counts, so naming many classes is no way to score.
+system. Only what is named first counts, so naming many classes is no way to score; a fault that
+strikes two phones is named on each, and each finding's proof may be the one.
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ def score_fault(seed: Seed, result: Result) -> Score:
         return Score(seed, NOTHING, "", "", False, (), 0, result["outcome"], result["runs"])
     first = findings[0]
     right_class = first["class"] == seed.fault_class.value
-    proven = right_class and points_at(first["proofs"], proof_pattern(seed))
+    alike = [
+        f for f in findings if (f["class"], f["component"]) == (first["class"], first["component"])
+    ]
+    proofs = [proof for finding in alike for proof in finding["proofs"]]
+    proven = right_class and points_at(proofs, proof_pattern(seed))
     whole = right_class and first["component"] == seed.component.value and proven
     return Score(
         seed=seed,

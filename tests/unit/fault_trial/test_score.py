@@ -48,6 +48,8 @@ def result(*findings: dict[str, object], **changes: object) -> dict[str, object]
         (result(finding(), outcome="inconclusive"), 0, "none"),
         (result(finding(**{"class": "M4"}), finding()), 0, "M4"),
         (result(finding(), finding(**{"class": "M9"})), 2, "M5"),
+        (result(finding(proofs=["lamp: off"]), finding()), 2, "M5"),
+        (result(finding(proofs=["lamp: off"]), finding(component="handset")), 1, "M5"),
     ],
 )
 def test_points(run: dict[str, object], points: int, named: str) -> None:
