@@ -80,8 +80,10 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
     trouble: RigFault | None = None
     try:
         expectations = await scenario.run(bench)
-    except PhonerigError as error:
-        trouble = RigFault(Outcome.ERROR, f"the scenario could not be carried out: {error}")
+    except (PhonerigError, TimeoutError, OSError) as error:
+        # A peer that died or a time that ran out is the rig's trouble, never a traceback.
+        why = str(error) or type(error).__name__
+        trouble = RigFault(Outcome.ERROR, f"the scenario could not be carried out: {why}")
     evidence = await bench.evidence(started_at, expectations)
     verdict = judged(evidence, trouble)
     return scenario_record(

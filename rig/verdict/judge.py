@@ -28,7 +28,7 @@ from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
 from rig.verdict.provisioning_facts import ProvisioningExpectation
 from rig.verdict.provisioning_rules import provisioning_book
-from rig.verdict.rig_health import STALL_LIMIT_S, capture_faults, stalled_s
+from rig.verdict.rig_health import STALL_LIMIT_S, capture_faults, sensor_faults, stalled_s
 
 NO_LAMP = frozenset({"account_not_configured"})
 """Rules that explain why there is no lamp to be seen: the phone lacks the account."""
@@ -43,7 +43,7 @@ def judge(evidence: Evidence) -> Verdict:
     Returns:
         Measurements, findings and rig faults; the outcome follows from them.
     """
-    verdict = Verdict(rig_faults=capture_faults(evidence))
+    verdict = Verdict(rig_faults=[*capture_faults(evidence), *sensor_faults(evidence)])
     for expectation in evidence.expectations:
         if isinstance(expectation, LampExpectation):
             _judge_lamp(evidence, expectation, verdict)

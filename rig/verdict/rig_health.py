@@ -13,11 +13,12 @@ from rig.timeline import (
     ActionDone,
     BadSipSeen,
     CaptureHealth,
+    LampSeen,
     LoopStalled,
     SipSeen,
     Tap,
 )
-from rig.verdict.evidence import Addresses, Evidence
+from rig.verdict.evidence import Addresses, Evidence, LampExpectation
 from rig.verdict.finding import RigFault
 from rig.verdict.outcome import Outcome
 
@@ -26,6 +27,9 @@ CLOCK_SLACK_S = 0.02
 
 FLIGHT_S = 0.25
 """What happened this shortly before the end may not have been seen everywhere yet."""
+
+REPEATED_S = 1.0
+"""Who misses an answer has asked again by then: T1 is half a second. Source: RFC 3261 17.1.2.2."""
 
 ACT_S = 2.0
 """The rig's own act must be on the wire within this time."""
@@ -36,6 +40,10 @@ ACTS = {
     "hang_up": frozenset({"BYE", "CANCEL"}),
 }
 """What an act of the rig puts on the wire, by its key."""
+
+NOISE_EDGES = 6
+NOISE_S = 1.0
+"""So many changes of a lamp within this time are no lamp: a blink is one state of the sensor."""
 
 STALL_LIMIT_S = 0.5
 """An event loop that stood still for longer cannot vouch for instants."""
@@ -112,6 +120,7 @@ def _blind_tap(evidence: Evidence, window: list[SipSeen]) -> str:
         return ""
     phones = {a for h in evidence.handsets.values() if h.own_tap for a in h.sip_addresses}
     answered = {s.transaction for s in window if isinstance(s.message, Response)}
+    got = _certainly_got(evidence, window)
     for seen in window:
         if evidence.ended_at - seen.at < FLIGHT_S:
             continue
@@ -120,21 +129,57 @@ def _blind_tap(evidence: Evidence, window: list[SipSeen]) -> str:
         if not {first.source, first.destination} & phones:
             continue
         if Tap.HANDSET not in ends:
-            missed = first.source in phones or (
-                isinstance(seen.message, Request)
-                and seen.transaction in answered
-                and first.destination in phones
-                and not seen.retransmission
-            )
-            if missed:
+            answers = isinstance(seen.message, Request) and seen.transaction in answered
+            arrived = answers or seen.number in got
+            received = first.destination in phones and arrived and not seen.retransmission
+            if first.source in phones or received:
                 return f"the handsets' tap did not see packet {seen.number}, which passed there"
         elif Tap.PLATFORM not in ends and first.destination in evidence.platform_addresses:
             answers = isinstance(seen.message, Request) and seen.transaction in answered
             if answers and not seen.retransmission:
                 return f"the platform's tap did not see packet {seen.number}, which it answered"
+            if seen.number in got and not seen.retransmission:
+                return f"the platform's tap did not see packet {seen.number}, which it waited for"
         elif Tap.PLATFORM not in ends and first.source in evidence.platform_addresses:
             return f"the platform's tap did not see packet {seen.number}, which it sent"
     return ""
+
+
+def _certainly_got(evidence: Evidence, window: list[SipSeen]) -> set[int]:
+    """Final answers and ACKs that must have arrived, because nobody asked or answered again.
+
+    Returns:
+        Their packet numbers.
+    """
+    repeated = {s.transaction for s in window if s.retransmission}
+    acknowledged = {
+        (s.message.call_id, s.message.cseq.number)
+        for s in window
+        if isinstance(s.message, Request) and s.message.method == "ACK"
+    }
+    answered_again = {
+        (s.message.call_id, s.message.cseq.number)
+        for s in window
+        if s.retransmission and isinstance(s.message, Response)
+    }
+    found = set()
+    for seen in window:
+        message = seen.message
+        if isinstance(message, Request):
+            again = (message.call_id, message.cseq.number) in answered_again
+            late = evidence.ended_at - seen.at <= REPEATED_S
+            if message.method == "ACK" and not again and not late:
+                found.add(seen.number)
+            continue
+        if message.status < 200 or seen.transaction in repeated:
+            continue
+        if message.cseq.method == "INVITE":
+            certain = (message.call_id, message.cseq.number) in acknowledged
+        else:
+            certain = evidence.ended_at - seen.at > REPEATED_S
+        if certain:
+            found.add(seen.number)
+    return found
 
 
 def _clocks(window: list[SipSeen]) -> str:
@@ -185,6 +230,29 @@ def _fits(seen: SipSeen, methods: frozenset[str], addresses: Addresses, key: str
         return message.method in methods
     # A call that was refused or has ended by itself needs no BYE.
     return key == "hang_up" and message.status >= 300 and message.status not in {401, 407}
+
+
+def sensor_faults(evidence: Evidence) -> list[RigFault]:
+    """Say which lamp sensors cannot be believed because they change faster than any lamp."""
+    faults = []
+    lamps = {(e.handset, e.lamp) for e in evidence.expectations if isinstance(e, LampExpectation)}
+    for handset, lamp in sorted(lamps):
+        edges = [
+            seen.at
+            for seen in evidence.events(LampSeen, since=evidence.started_at)
+            if (seen.handset, seen.lamp) == (handset, lamp)
+        ]
+        for first, last in zip(edges, edges[NOISE_EDGES - 1 :], strict=False):
+            if last - first < NOISE_S:
+                faults.append(
+                    RigFault(
+                        Outcome.INCONCLUSIVE,
+                        f"the lamp sensor of {handset} is noisy: {NOISE_EDGES} changes of lamp "
+                        f"{lamp} within {last - first:.2f} s; shield it or set its threshold anew",
+                    )
+                )
+                break
+    return faults
 
 
 def stalled_s(evidence: Evidence, since: float) -> float:

@@ -112,6 +112,11 @@ class OracleEngine:
         settled = [self.scene.settle(finding) for finding in findings]
         return sorted(settled, key=lambda f: (f.packet, f.oracle, f.subject))
 
+    @property
+    def waiting(self) -> int:
+        """Requests that are remembered because somebody may still wait for them."""
+        return len(self._exchanges)
+
     def _pass_time(self, at: float) -> None:
         scene = self.scene
         if at - scene.now >= 0.1:

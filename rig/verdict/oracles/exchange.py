@@ -84,6 +84,9 @@ class Exchanges:
         self._origins: Shelf[tuple[str, str, int, str], str] = Shelf()
         self._patience: Reminders[str] = Reminders()
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def take(self, view: SipView) -> tuple[Sort, Exchange | None]:
         """Sort one message in.
 

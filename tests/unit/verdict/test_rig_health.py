@@ -10,11 +10,11 @@ from staging import CALLER, PHONE, PLATFORM, VOICEMAIL, Stage, healthy, summary
 
 from rig.capture.correlate import Correlator
 from rig.capture.packet import CapturedPacket
-from rig.timeline import ActionDone, CaptureHealth, Tap, Timeline
+from rig.timeline import ActionDone, CaptureHealth, LampState, Tap, Timeline
 from rig.verdict.evidence import Evidence
 from rig.verdict.judge import judge
 from rig.verdict.outcome import Outcome
-from rig.verdict.rig_health import capture_faults
+from rig.verdict.rig_health import capture_faults, sensor_faults
 
 PLATFORMS = {PLATFORM, VOICEMAIL}
 BOTH = frozenset({Tap.PLATFORM, Tap.HANDSET})
@@ -195,3 +195,47 @@ def test_the_call_of_another_phone_or_a_later_one_sets_no_limit() -> None:
         stage.transaction(at, "INVITE", source, PLATFORM, call_id=call_id)
     stage.transaction(5.0, "BYE", PLATFORM, CALLER, user="emil", call_id="a")
     assert not capture_faults(stage.evidence())  # the other side had ended it
+
+
+def test_an_answer_that_ended_a_request_was_seen_by_who_asked() -> None:
+    stage = healthy()
+    stage.transaction(4.0, "OPTIONS", PHONE, PLATFORM, call_id="o")
+    kept = [
+        p
+        for p in both_ends(stage)
+        if p.tap is Tap.PLATFORM or b"OPTIONS" not in p.payload or p.payload.startswith(b"OPTIONS")
+    ]
+    assert "handsets' tap" in sentence(evidence(stage, kept))
+
+
+def test_an_answer_that_the_network_lost_is_asked_for_again() -> None:
+    stage = healthy()
+    stage.transaction(4.0, "OPTIONS", PHONE, PLATFORM, call_id="o", transmissions=2)
+    kept = [
+        p
+        for p in both_ends(stage)
+        if p.tap is Tap.PLATFORM or b"OPTIONS" not in p.payload or p.payload.startswith(b"OPTIONS")
+    ]
+    assert not capture_faults(evidence(stage, kept))
+
+
+def noisy(count: int, within_s: float) -> Stage:
+    stage = healthy()
+    stage.end = 12.0
+    for n in range(count):
+        state = LampState.SLOW if n % 2 else LampState.OFF
+        stage.lamp(9.0 + within_s * n / count, state)
+    stage.lamp(9.0 + within_s, LampState.SLOW)
+    return stage
+
+
+@pytest.mark.parametrize(("count", "within_s", "noise"), [(8, 0.8, True), (4, 2.5, False)])
+def test_a_lamp_that_changes_faster_than_any_lamp_is_noise(
+    count: int, within_s: float, noise: bool
+) -> None:
+    faults = sensor_faults(noisy(count, within_s).evidence())
+    assert bool(faults) is noise
+    assert not noise or (faults[0].outcome, "noisy" in faults[0].sentence) == (
+        Outcome.INCONCLUSIVE,
+        True,
+    )
