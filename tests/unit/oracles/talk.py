@@ -14,6 +14,7 @@ from rig.capture.packet import CapturedPacket
 from rig.timeline import Address, RtpStreamSeen, Tap, TimelineEvent
 from rig.verdict.oracles.engine import CaptureEnd, judge_capture
 from rig.verdict.oracles.finding import OracleFinding
+from rig.verdict.oracles.view import shown_address
 
 PHONE: Address = ("192.0.2.10", 5060)
 OTHER: Address = ("192.0.2.11", 5060)
@@ -105,7 +106,7 @@ class Talk:
         self.cseqs[(call, source)] = max(cseq, self.cseqs.get((call, source), 0))
         mark = f"z9hG4bK{branch or self.branches}"
         common = [
-            f"Via: SIP/2.0/{transport} {source[0]}:{source[1]};branch={mark}",
+            f"Via: SIP/2.0/{transport} {shown_address(source)};branch={mark}",
             f"From: <sip:{caller}@{DOMAIN}>;tag={from_tag}",
             f"To: <sip:{callee}@{DOMAIN}>" + (f";tag={to_tag}" if to_tag else ""),
             f"Call-ID: {call}",

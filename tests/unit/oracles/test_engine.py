@@ -1,0 +1,118 @@
+"""The engine around the oracles: certainty, repetition, bounds, streaming."""
+
+from __future__ import annotations
+
+from stories_mwi import MWI_STORIES
+from talk import PHONE, Talk
+
+from rig.timeline import CaptureHealth, Tap
+from rig.verdict.oracles.engine import OracleEngine
+from rig.verdict.oracles.finding import Lack, Severity
+from rig.verdict.oracles.scene import MAX_SUBJECTS
+from rig.verdict.oracles.shelf import Reminders, Shelf
+
+
+def silent(t: Talk) -> Talk:
+    """No NOTIFY follows the subscription."""
+    return MWI_STORIES["sub-no-notify"][0](t)
+
+
+def test_what_rests_on_absence_is_a_note_when_the_capture_lost_packets() -> None:
+    (whole,) = silent(Talk()).findings()
+    assert (whole.severity, whole.certain) == (Severity.FAULT, True)
+    (doubted,) = silent(Talk()).findings(dropped=1)
+    assert (doubted.severity, doubted.lacks) == (Severity.NOTE, (Lack.WHOLE,))
+
+
+def test_what_was_seen_stays_a_fault_when_the_capture_lost_packets() -> None:
+    (finding,) = MWI_STORIES["summary-flag"][0](Talk()).findings(dropped=5)
+    assert (finding.severity, finding.certain) == (Severity.FAULT, True)
+
+
+def test_a_capture_that_says_on_its_way_that_it_lost_packets_is_doubted() -> None:
+    engine = OracleEngine()
+    found = []
+    for event in silent(Talk()).events():
+        engine.feed(CaptureHealth(at=event.at, tap=Tap.WIRE, packets=1, dropped=3, running=True))
+        found += engine.feed(event)
+    found += engine.close()
+    assert [f.severity for f in engine.settle(found)] == [Severity.NOTE]
+
+
+def test_a_hole_close_by_casts_doubt_and_one_far_away_does_not() -> None:
+    stranger = Talk(branches=500).ask("OPTIONS", call="stranger")
+    t = Talk().alive().wait(50)
+    t.answer(stranger)
+    silent(t)
+    near = {f.oracle: f for f in t.findings()}
+    assert near["sub-no-notify"].lacks == (Lack.WHOLE,)
+    far = Talk().alive().wait(50)
+    far.answer(stranger)
+    silent(far.wait(600))
+    assert {f.oracle: f for f in far.findings()}["sub-no-notify"].certain
+
+
+def test_a_one_sided_capture_blames_nobody_for_silence() -> None:
+    t = Talk()
+    t.again(t.ask("OPTIONS"), 3).wait(40)
+    t.ask("OPTIONS", call="later")
+    (finding,) = [f for f in t.findings() if f.oracle == "request-unanswered"]
+    assert (finding.severity, finding.lacks) == (Severity.NOTE, (Lack.BOTH_WAYS,))
+
+
+def test_the_same_again_is_one_finding_with_its_number() -> None:
+    t = Talk().register().subscribe()
+    for _ in range(30):
+        t.notify(1, body=b"Messages-Waiting: maybe\r\n")
+    (finding,) = [f for f in t.findings() if f.oracle == "summary-flag"]
+    assert finding.times == 30
+
+
+def test_more_subjects_than_anybody_reads_are_counted() -> None:
+    t = Talk()
+    for n in range(MAX_SUBJECTS + 7):
+        t.register(caller=f"u{n}", callee=f"u{n}", call=f"r{n}", status=403)
+    findings = t.findings()
+    assert sum(f.oracle == "reg-refused" for f in findings) == MAX_SUBJECTS
+    (more,) = [f for f in findings if f.oracle == "oracle-more"]
+    assert more.sentence.startswith("7 more")
+
+
+def test_findings_come_while_the_capture_runs() -> None:
+    engine = OracleEngine()
+    at = {}
+    for event in silent(Talk()).events():
+        for finding in engine.feed(event):
+            at[finding.oracle] = event.at
+    assert 32 <= at["sub-no-notify"] <= 34
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    shelf: Shelf[int, int] = Shelf(3)
+    for n in range(5):
+        shelf.put(n, n)
+        shelf.get(1)
+    assert shelf.values() == [3, 4, 1]
+    reminders: Reminders[int] = Reminders(2)
+    for n in (3, 1, 2):
+        reminders.at(float(n), n)
+    assert reminders.due(9.0) == [(1.0, 1), (3.0, 3)]
+
+
+def test_answered_requests_are_forgotten() -> None:
+    engine = OracleEngine()
+    t = Talk()
+    for n in range(300):
+        t.register(call=f"r{n}", wish=60, granted=60).alive().wait(30)
+    for event in t.events():
+        engine.feed(event)
+    assert engine.waiting < 20
+
+
+def test_packets_are_numbered_as_in_the_capture() -> None:
+    t = Talk().healthy()
+    number = len(t.packets) + 1
+    t.notify(1, body=b"Messages-Waiting: maybe\r\n")
+    (finding,) = t.findings()
+    assert finding.packets == (number,)
+    assert t.packets[number - 1].destination == PHONE
