@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 from peers import require_root
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "verdict"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "oracles"))
 
-from composed import Composed, composed  # found by the line above
+import blindness  # found by the lines above, like the next ones
+import wire_mutations
+from composed import Composed, composed
 from mutations import generate
 from recording import Recording, record, undisturbed
 
@@ -24,8 +28,10 @@ from rig.fault_trial.legal import CHANGES, replay
 from rig.report.record import ScenarioRecord
 from rig.run import run_scenario
 from rig.scenarios import scenarios
+from rig.verdict.oracles.finding import Severity
 from rig.verdict.outcome import Outcome
 
+NOTE = Severity.NOTE
 pytestmark = pytest.mark.timeout(400)
 
 SCENARIOS = (
@@ -54,8 +60,37 @@ def test_no_single_mutation_of_a_clean_run_gets_a_wrong_verdict(
     assert sum(1 for m in mutations if m.legal) >= 200
     assert sum(1 for m in mutations if m.blind) >= 50
     wrong = [f"{m.label}: {c}" for m in mutations if (c := m.complaint())]
-    wrong += list(replayed(list(recordings.values())) if capture == "tap" else ())
+    if capture == "tap":
+        wrong += replayed(list(recordings.values()))
+        wrong += unseen(list(recordings.values()))
+    wrong += unexplained(list(recordings.values()))
     assert not wrong, "\n".join(wrong)
+
+
+def unseen(recordings: list[Recording]) -> Iterator[str]:
+    """What is wrong with verdicts of a rig that lost its sight; the tool tries far more."""
+    tried: Counter[str] = Counter()
+    for number, recording in enumerate(recordings):
+        cases = list(blindness.generate(recording, step=8))
+        for case in cases[number % 5 :: 5]:
+            tried[case.family] += 1
+            if complaint := case.complaint():
+                yield complaint
+    assert set(tried) == blindness.FAMILIES
+    assert sum(tried.values()) >= 150
+
+
+def unexplained(recordings: list[Recording]) -> Iterator[str]:
+    """Clean runs in which the passive oracles find something, and faults that they do not name."""
+    for recording in recordings:
+        clean = wire_mutations.judged(recording.packets)
+        yield from (f"{recording.name}, clean: {f}" for f in clean if f.severity is not NOTE)
+    tried = wire_mutations.generate(recordings[0].packets, of_each=1)[::24]
+    assert len(tried) >= 40
+    clean = wire_mutations.judged(recordings[0].packets)
+    for mutation in tried:
+        if not wire_mutations.judge_mutation(mutation, clean).explained:
+            yield f"{mutation.label}: neither named nor known to be legal"
 
 
 def replayed(recordings: list[Recording]) -> Iterator[str]:

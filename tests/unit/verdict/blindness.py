@@ -224,12 +224,12 @@ def clocks(r: Recording) -> Iterator[Blindness]:
         (f"drifts {rate:+.0%}", lambda at, n=rate: at + n * (at - r.started_at))
         for rate in (0.05, -0.05, 0.2, -0.2)
     ]
-    later = any(
-        p.tap is Tap.HANDSET and p.outbound and middle < p.at < r.ended_at - 1.5 for p in r.packets
-    )
+    after = {
+        p.outbound for p in r.packets if p.tap is Tap.HANDSET and middle < p.at < r.ended_at - 0.5
+    }
     for label, move in moves:
-        if "half-way" in label and label[0] == "+" and not later:
-            continue  # the phones sent nothing after it: a later clock cannot show
+        if "half-way" in label and after != {True, False}:
+            continue  # nothing went to and fro after it, so it cannot show
         yield Blindness(
             f"{r.name}: clock of the handsets' tap {label}",
             "clocks apart",
