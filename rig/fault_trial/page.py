@@ -79,7 +79,7 @@ def page(trial: Trial) -> Iterator[str]:
     yield ""
     yield f"Written by `{facts.command}` on {facts.date} ({facts.machine}; {facts.jobs} benches at"
     yield f"once). {facts.stalled} runs were run again because the rig itself was disturbed; among"
-    yield "those that count, its event loop stood still for "
+    yield "those that count, its event loop stood still for"
     yield f"{facts.slowest_s:.2f} s at most. Change nothing here by hand."
     yield ""
     yield HOW_IT_IS_SCORED
