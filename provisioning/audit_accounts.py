@@ -48,6 +48,8 @@ def no_voicemail_number(phone: AuditedPhone) -> Iterator[Hit]:
         return
     if ("accounts", "voicemail_number") not in phone.keymap.carried:
         return  # the handset has no message key that dials
+    if any(profile.mwi.voicemail_number_per == "none" for profile in phone.profiles):
+        return  # a model that it may be has none, though others that read the same files do
     per_handset = phone.profile.mwi.voicemail_number_per == "handset"
     if per_handset and not phone.complete:
         return

@@ -183,7 +183,8 @@ def test_the_same_fault_in_many_packets_is_one_finding(tmp_path: Path) -> None:
 
 def test_a_response_between_two_proxies_is_no_fault(tmp_path: Path) -> None:
     via = b"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nFrom"
-    assert not analysed(tmp_path, packet(answer().replace(b"From", via, 1))).findings
+    findings = analysed(tmp_path, packet(answer().replace(b"From", via, 1))).findings
+    assert {finding.severity for finding in findings} <= {Severity.NOTE}
 
 
 def test_tables_are_bounded_and_say_what_they_left_out(tmp_path: Path) -> None:
