@@ -12,7 +12,6 @@ from rig.bench import Bench
 from rig.handset.base import AnswerMode
 from rig.handset.base import HandsetCapability as Can
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
-from rig.provisioning_scenarios import provisioning_scenarios
 from rig.scenario import Scenario
 from rig.scenario_parts import (
     BUSY,
@@ -28,6 +27,7 @@ from rig.scenario_parts import (
 )
 from rig.scenarios_diversion import diversion_scenarios
 from rig.scenarios_mwi import mwi_scenarios
+from rig.scenarios_provisioning import scenarios_provisioning
 from rig.verdict.evidence import Expectation
 
 MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes", "missed_call")
@@ -36,7 +36,7 @@ MWI_CASES = ("busy", "unanswered", "heard_by_portal", "reboot", "two_mailboxes",
 DIVERSION_CASES = ("busy", "unanswered", "all_calls", "dnd", "forward_beats_mailbox")
 """Scenarios that verify diversion."""
 
-PROVISIONING_CASES = tuple(provisioning_scenarios())
+PROVISIONING_CASES = tuple(scenarios_provisioning())
 """Scenarios that verify provisioning; they switch their handsets on by themselves."""
 
 
@@ -264,4 +264,4 @@ def scenarios() -> dict[str, Scenario]:
     """Every built-in scenario by name: the demonstration, and where rarer faults show."""
     rarer = (*mwi_scenarios(), *diversion_scenarios())
     found = demonstration() | {scenario.name: scenario for scenario in rarer}
-    return found | provisioning_scenarios()
+    return found | scenarios_provisioning()

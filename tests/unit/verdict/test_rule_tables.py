@@ -13,7 +13,7 @@ from diversion_stages import FEATURE_STAGES, LOOP_STAGES, PLAIN_STAGES
 from staging import Stage, summary
 from test_every_rule import DIVERSION_STAGES, MWI_STAGES, firing, told
 
-from rig import provisioning_scenarios, scenarios, scenarios_mwi
+from rig import scenarios, scenarios_mwi, scenarios_provisioning
 from rig.timeline import LampState
 from rig.verdict import (
     diversion_hop_rules,
@@ -166,7 +166,7 @@ def test_a_decimal_mark_and_a_trigger_follow_the_language() -> None:
 
 
 def test_every_trigger_of_the_scenarios_has_a_translation() -> None:
-    modules = (scenarios, scenarios_mwi, provisioning_scenarios)
+    modules = (scenarios, scenarios_mwi, scenarios_provisioning)
     source = "".join(inspect.getsource(module) for module in modules)
     triggers = set(re.findall(r'trigger="([^"]+)"', source)) | {"the deposit"}
     triggers.add(scenarios_mwi.STORED)

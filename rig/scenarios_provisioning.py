@@ -73,7 +73,7 @@ def relabelled(site: Site, name: str) -> Site:
     )
 
 
-def provisioning_scenarios() -> dict[str, Scenario]:
+def scenarios_provisioning() -> dict[str, Scenario]:
     """Every scenario of provisioning by name."""
     callee = {"callee": FILES}
     listing = (
