@@ -7,6 +7,7 @@ Must not know what a right or wrong message is.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rig.sip.message import Request, Response
 from rig.timeline import (
@@ -237,11 +238,13 @@ def sensor_faults(evidence: Evidence) -> list[RigFault]:
     faults = []
     lamps = {(e.handset, e.lamp) for e in evidence.expectations if isinstance(e, LampExpectation)}
     for handset, lamp in sorted(lamps):
-        edges = [
-            seen.at
+        readings = [
+            seen
             for seen in evidence.events(LampSeen, since=evidence.started_at)
             if (seen.handset, seen.lamp) == (handset, lamp)
         ]
+        # A sensor may be asked again and say the same; that is no change.
+        edges = [new.at for old, new in pairwise(readings) if new.state is not old.state]
         for first, last in zip(edges, edges[NOISE_EDGES - 1 :], strict=False):
             if last - first < NOISE_S:
                 faults.append(

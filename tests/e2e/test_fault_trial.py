@@ -25,7 +25,7 @@ def test_a_trial_of_one_fault_is_scored_and_taken_up_again(
     assert (told["faults"], told["points"], told["healthy"]) == (1, 2, 1)
     assert told["matrix"] == [["M10", "M10", 1]]
     text = page.read_text(encoding="utf-8")
-    assert "Written by `phonerig " in text
+    assert "Written by `phonerig" in text
     assert "| `lamp-by-missed-call` | B52 | M10 (handset) | M10 | handset |" in text
     kept = (tmp_path / "trial.jsonl").read_text(encoding="utf-8")
     assert run(words) == 0

@@ -239,3 +239,11 @@ def test_a_lamp_that_changes_faster_than_any_lamp_is_noise(
         Outcome.INCONCLUSIVE,
         True,
     )
+
+
+def test_a_sensor_that_is_asked_again_and_says_the_same_is_no_noise() -> None:
+    stage = healthy()
+    stage.end = 12.0
+    for n in range(8):
+        stage.lamp(9.0 + n / 10, LampState.SLOW)
+    assert not sensor_faults(stage.evidence())
