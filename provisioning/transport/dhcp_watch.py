@@ -109,5 +109,5 @@ class _Ear(asyncio.DatagramProtocol):
     def __init__(self, watch: DhcpWatch) -> None:
         self._watch = watch
 
-    def datagram_received(self, data: bytes, addr: Address) -> None:  # noqa: ARG002
+    def datagram_received(self, data: bytes, addr: Address) -> None:  # noqa: ARG002 - named by asyncio
         self._watch.hear(data)

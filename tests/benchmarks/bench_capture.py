@@ -59,7 +59,7 @@ print(sent, sent / (time.monotonic() - began))
 def cpu_s(command: list[str], **more: object) -> tuple[float, bytes]:
     """Processor seconds of a command and its children, and its output."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(  # type: ignore[call-overload]
+    done = subprocess.run(  # type: ignore[call-overload]  # options are passed on
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, **more
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -43,7 +43,7 @@ def options(server: SshServer, net: str, **other: object) -> RemoteOptions:
         "known_hosts": server.known_hosts(),
         **other,
     }
-    return RemoteOptions(**wanted)  # type: ignore[arg-type]
+    return RemoteOptions(**wanted)  # type: ignore[arg-type]  # of several types
 
 
 def send(net: str, count: int) -> None:

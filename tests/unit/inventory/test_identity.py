@@ -36,7 +36,7 @@ def marks() -> ModelMarks:
 
 
 def ask(marks: ModelMarks, path: str, agent: str = "", **more: object) -> Identification:
-    return identify(Clues(path, agent, **more), SITE, marks)  # type: ignore[arg-type]
+    return identify(Clues(path, agent, **more), SITE, marks)  # type: ignore[arg-type]  # of several types
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_each_record_says_who_it_was_and_a_mismatch_is_a_warning(
 def test_who_cannot_be_identified_is_logged_all_the_same(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    log = FetchLog(identify=lambda *clues: 1 / 0)  # type: ignore[arg-type,return-value]
+    log = FetchLog(identify=lambda *clues: 1 / 0)  # type: ignore[arg-type,return-value]  # breaks on purpose
     log.add(record())
     assert log.records == (record(),)
     assert "nobody could say who fetched" in caplog.text
