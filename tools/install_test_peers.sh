@@ -30,6 +30,13 @@ command -v initdb >/dev/null 2>&1 || [ -n "$(ls -d /usr/lib/postgresql/*/bin/ini
     need="$need postgresql"
 want chromium chromium
 want npm npm
+want gcc gcc
+[ -e /usr/include/stdio.h ] || need="$need libc6-dev"
+want avr-gcc gcc-avr
+[ -e /usr/lib/avr/include/avr/io.h ] || need="$need avr-libc"
+[ -e /usr/include/simavr/sim_avr.h ] || need="$need libsimavr-dev"
+[ -e /usr/include/libelf.h ] || need="$need libelf-dev"
+want ser2net ser2net
 ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"
 
 install_programs() {
