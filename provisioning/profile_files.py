@@ -107,6 +107,8 @@ class Boot:
         precedence: which of two files wins when both hold a key: the ``last`` or the
             ``first`` one read.
         listing: how a file that a request expects to be a list names further ones.
+        uploads: names of files that the model puts on its server, with placeholders; each
+            holds the handset's MAC.
     """
 
     transports: tuple[Literal["tftp", "http", "https"], ...]
@@ -114,6 +116,7 @@ class Boot:
     requests: tuple[BootRequest, ...]
     precedence: Literal["last", "first"]
     listing: ListForm | None = None
+    uploads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

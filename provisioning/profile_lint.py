@@ -176,6 +176,10 @@ class _Lint:
                 yield self._fault(path, f"the model never asks for {served}")
             if file.scope is FileScope.MODEL and file.secret:
                 yield self._fault(path, "a shared file must not hold secrets")
+        for number, path in enumerate(self._profile.boot.uploads, 1):
+            if "{mac" not in path:
+                text = f"{path} holds no MAC: handsets would overwrite each other's file"
+                yield self._fault(f"boot.uploads[{number}]", text)
         for name in ("tables.yaml", "readback.yaml"):
             if not (self._folder / render.dialect / name).is_file():
                 yield self._fault("render.dialect", f"{render.dialect} has no {name}")

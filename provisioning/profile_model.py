@@ -434,6 +434,10 @@ class Profile:
             for request in self.boot.requests
         )
 
+    def uploads(self, mac: Mac) -> tuple[str, ...]:
+        """Names of the files that one handset puts on its server."""
+        return tuple(self.fill(path, mac) for path in self.boot.uploads)
+
     def file_path(self, file: RenderFile, mac: Mac) -> str:
         """Name of a rendered file for one handset."""
         return self.fill(file.path, mac)
