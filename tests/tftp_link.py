@@ -1,4 +1,7 @@
-"""Two TFTP cores on a simulated wire: delay, loss and duplication, no socket, no waiting."""
+"""Two TFTP cores on a simulated wire: delay, loss and duplication, no socket, no waiting.
+
+A read or a write, as the request says.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from dataclasses import dataclass, field
 from provisioning.transport.tftp_core import ClientSession, Refusal, ServerSession, read_request
 from provisioning.transport.tftp_packet import Opcode, Packet, Request, decode
 from provisioning.transport.tftp_retry import RetryPolicy
-from provisioning.transport.tftp_session import Address, TransferEnded
+from provisioning.transport.tftp_session import Address, Session, TransferEnded
+from provisioning.transport.tftp_write import PutSession, TakeSession
 
 CLIENT: Address = ("192.0.2.7", 40_000)
 LISTEN: Address = ("192.0.2.1", 69)
@@ -27,7 +31,13 @@ def rrq(filename: str = "a.cfg", mode: str = "octet", **options: object) -> Requ
     return Request(Opcode.RRQ, filename, mode, pairs)
 
 
-def packets(session: ServerSession | ClientSession) -> list[Packet]:
+def wrq(filename: str = "a.log", mode: str = "octet", **options: object) -> Request:
+    """A write request with options."""
+    pairs = tuple((name, str(value)) for name, value in options.items())
+    return Request(Opcode.WRQ, filename, mode, pairs)
+
+
+def packets(session: Session) -> list[Packet]:
     """What a session wants to send to its peer now."""
     return [decode(data) for data, _ in session.data_to_send()]
 
@@ -44,16 +54,43 @@ class Link:
     seen: list[tuple[float, str, Packet]] = field(default_factory=list)
     server_ended: TransferEnded | None = None
     client_ended: TransferEnded | None = None
+    max_octets: int = 10_000_000
 
     def run(self, limit_s: float = 600.0) -> ClientSession:
-        """Play until both ends are over or the limit has come."""
+        """Play a read until both ends are over or the limit has come; gives the reader."""
+        client = ClientSession(self.request, LISTEN, self.now, policy=self.policy)
+
+        def serve(request: Request) -> ServerSession:
+            return ServerSession(request, self.content, CLIENT, self.now, policy=self.policy)
+
+        self._play(client, serve, limit_s)
+        return client
+
+    def write(self, limit_s: float = 600.0) -> TakeSession | None:
+        """Play a write likewise; gives the server's end, if the request ever arrived."""
+        client = PutSession(self.request, self.content, LISTEN, self.now, policy=self.policy)
+
+        def serve(request: Request) -> TakeSession:
+            return TakeSession(
+                request, CLIENT, self.now, max_octets=self.max_octets, policy=self.policy
+            )
+
+        server = self._play(client, serve, limit_s)
+        assert server is None or isinstance(server, TakeSession)
+        return server
+
+    def _play(
+        self,
+        client: ClientSession | PutSession,
+        serve: Callable[[Request], ServerSession | TakeSession],
+        limit_s: float,
+    ) -> ServerSession | TakeSession | None:
         counter = itertools.count()
         numbers = {"up": itertools.count(), "down": itertools.count()}
         wire: list[tuple[float, int, str, bytes, Address]] = []
-        client = ClientSession(self.request, LISTEN, self.now, policy=self.policy)
-        server: ServerSession | None = None
+        server: ServerSession | TakeSession | None = None
 
-        def flush(direction: str, session: ServerSession | ClientSession, source: Address) -> None:
+        def flush(direction: str, session: Session, source: Address) -> None:
             for data, destination in session.data_to_send():
                 packet = decode(data)
                 self.seen.append((self.now, direction, packet))
@@ -81,11 +118,11 @@ class Link:
                     assert request is not None
                     assert not isinstance(request, Refusal)
                     if server is None:
-                        server = ServerSession(
-                            request, self.content, CLIENT, self.now, policy=self.policy
-                        )
+                        server = serve(request)
                 elif server is not None:
                     server.receive(data, CLIENT, self.now)
+                    if isinstance(server, TakeSession) and server.waits_for_disk:
+                        server.stored(self.now)
             client.handle_timer(self.now)
             flush("up", client, CLIENT)
             self.client_ended = client.next_event() or self.client_ended
@@ -93,7 +130,7 @@ class Link:
                 server.handle_timer(self.now)
                 flush("down", server, SERVER)
                 self.server_ended = server.next_event() or self.server_ended
-        return client
+        return server
 
     def sent(self, direction: str, kind: type[Packet]) -> list[Packet]:
         """Every packet of a kind that one side sent, lost ones too."""

@@ -13,6 +13,7 @@ want tshark tshark
 want tcpdump tcpdump
 want tftp tftp-hpa
 want atftp atftp
+want atftpd atftpd
 want busybox busybox
 want curl curl
 want twinkle-console twinkle-console
@@ -55,6 +56,15 @@ install_programs() {
     $run apt-get install -y -qq --no-install-recommends $need >/dev/null || exit 3
 }
 [ -z "$need" ] || install_programs
+
+# tftpd-hpa and atftpd exclude each other as packages, so one program is taken out of its package.
+if ! [ -x /usr/local/sbin/in.tftpd-hpa ] && [ "$(id -u)" -eq 0 ]; then
+    unpacked="$(mktemp -d)" && (
+        cd "$unpacked" && apt-get download -qq tftpd-hpa && dpkg-deb -x tftpd-hpa_*.deb . &&
+            install -m 755 usr/sbin/in.tftpd /usr/local/sbin/in.tftpd-hpa
+    ) >/dev/null || exit 3
+    rm -rf "$unpacked"
+fi
 
 # The checker of accessible pages is a JavaScript library; its version and hash are pinned.
 axe="$(dirname "$0")/../tests/axe"

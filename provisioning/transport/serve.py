@@ -8,6 +8,7 @@ from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.http_server import HttpServer
 from provisioning.transport.tftp_server import TftpServer
+from provisioning.transport.upload_area import UploadArea
 
 
 class ProvisioningServer:
@@ -20,6 +21,7 @@ class ProvisioningServer:
         tftp_port: UDP port; 69 is what real handsets expect, 0 means any free one.
         http_port: TCP port; 0 means any free one.
         hook: asked before an answer; None changes nothing.
+        uploads: takes what handsets put; None refuses it.
         clock: for records.
     """
 
@@ -32,9 +34,12 @@ class ProvisioningServer:
         http_port: int = 8080,
         *,
         hook: ServerHook | None = None,
+        uploads: UploadArea | None = None,
         clock: Clock = now,
     ) -> None:
-        self._tftp = TftpServer(source, log, host, tftp_port, hook=hook, clock=clock)
+        self._tftp = TftpServer(
+            source, log, host, tftp_port, uploads=uploads, hook=hook, clock=clock
+        )
         self._http = HttpServer(source, log, host, http_port, hook=hook, clock=clock)
 
     @property

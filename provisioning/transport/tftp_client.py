@@ -1,18 +1,20 @@
-"""Fetches a file over TFTP as a handset does: runs the sans-IO core on asyncio."""
+"""Fetches and puts files over TFTP as a handset does: runs the sans-IO core on asyncio."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from provisioning.clock import now
 from provisioning.errors import RigError
+from provisioning.transport.datagram_socket import bound_socket, family_of, plain, send_all
 from provisioning.transport.fetch_log import FINISHED, UNFINISHED, FetchLog, FetchRecord
 from provisioning.transport.tftp_core import ClientSession
 from provisioning.transport.tftp_packet import Opcode, Request
-from provisioning.transport.tftp_server import send_all
 from provisioning.transport.tftp_session import Address, TransferEnded
+from provisioning.transport.tftp_write import PutSession
 
 DatagramTap = Callable[[float, Address, Address, bytes], None]
 """Called with instant, source, destination and octets of a datagram."""
@@ -23,7 +25,7 @@ _RECEIVE_BUFFER_BYTES = 1024 * 1024
 
 
 class TftpFetchError(RigError):
-    """A file could not be fetched over TFTP.
+    """A file could not be fetched or put over TFTP.
 
     Attributes:
         code: ERROR code that ended it (1 is "file not found"), or None for a timeout.
@@ -53,7 +55,7 @@ async def fetch(  # noqa: PLR0913 - a request has this many sides
     that of an old handset; otherwise it also asks for ``tsize``.
 
     Args:
-        host: IPv4 address or name of the server.
+        host: address or name of the server; a name that has both is taken as IPv4.
         port: its UDP port.
         path: file name, sent as it is.
         blksize: block size to ask for, 8 to 65464 octets, or None.
@@ -72,60 +74,156 @@ async def fetch(  # noqa: PLR0913 - a request has this many sides
             says which, and ``code`` holds the ERROR code.
     """
     at = now()
-    options: list[tuple[str, str]] = []
-    if blksize is not None:
-        options.append(("blksize", str(blksize)))
-    if windowsize is not None:
-        options.append(("windowsize", str(windowsize)))
-    if options and not netascii:
-        options.append(("tsize", "0"))
-    request = Request(Opcode.RRQ, path, "netascii" if netascii else "octet", tuple(options))
-    url = f"tftp://{host}:{port}/{path.lstrip('/')}"
-    server = await _resolve(host, port, url)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    options = _options(blksize, windowsize, None if netascii else 0)
+    request = Request(Opcode.RRQ, path, "netascii" if netascii else "octet", options)
+    route = _Route(host, port, path, local_host)
+    session: ClientSession | None = None
+
+    def begin(server: Address) -> ClientSession:
+        nonlocal session
+        session = ClientSession(request, server, at)
+        return session
+
+    local, ended = await _run(route, begin, timeout_s, tap)
+    content = session.content if session else b""
+    if ended is None:
+        reason = f"not there after {timeout_s:g} s, {len(content)} octets came"
+        ended = TransferEnded(finished=False, octets=len(content), reason=reason)
+    if log is not None:
+        log.add(_record(at, local, path, ended))
+    if not ended.finished:
+        raise TftpFetchError(
+            f"{route}: {ended.reason}; check that the server runs and serves this name",
+            code=ended.code,
+        )
+    return content
+
+
+async def put(  # noqa: PLR0913 - a request has this many sides
+    host: str,
+    port: int,
+    path: str,
+    content: bytes,
+    *,
+    blksize: int | None = 1428,
+    windowsize: int | None = None,
+    timeout_s: float = 30.0,
+    netascii: bool = False,
+    local_host: str = "",
+    tap: DatagramTap | None = None,
+) -> None:
+    """Put one file on a server that takes writes (WRQ).
+
+    With neither ``blksize`` nor ``windowsize`` the request carries no options at all; otherwise
+    it also announces the size by ``tsize``, so that a server without room can refuse at once.
+
+    Args:
+        host: address or name of the server; a name that has both is taken as IPv4.
+        port: its UDP port.
+        path: file name, sent as it is. Many servers take a name only if the file is there
+            already and anybody may write it.
+        content: the file.
+        blksize: block size to ask for, 8 to 65464 octets, or None.
+        windowsize: blocks per ACK to ask for, 1 to 65535, or None.
+        timeout_s: seconds until the server must have acknowledged the last block.
+        netascii: send it as text, with line ends converted.
+        local_host: numeric address to send from; empty for the one that faces the server.
+        tap: told of every datagram that is sent or comes, as a capture at the client would be.
+
+    Raises:
+        TftpFetchError: the server refused, fell silent, or broke the protocol; the message
+            says which, and ``code`` holds the ERROR code. What the server then has under
+            this name is not known.
+    """
+    options = _options(blksize, windowsize, None if netascii else len(content))
+    request = Request(Opcode.WRQ, path, "netascii" if netascii else "octet", options)
+    route = _Route(host, port, path, local_host)
+
+    def begin(server: Address) -> PutSession:
+        return PutSession(request, content, server, now())
+
+    _, ended = await _run(route, begin, timeout_s, tap)
+    if ended is None:
+        reason = f"not acknowledged after {timeout_s:g} s"
+        ended = TransferEnded(finished=False, octets=0, reason=reason)
+    if not ended.finished:
+        raise TftpFetchError(
+            f"{route}: {ended.reason}; check that the server runs and takes this name",
+            code=ended.code,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """From where to where a file goes; as text the URL."""
+
+    host: str
+    port: int
+    path: str
+    local_host: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"tftp://{host}:{self.port}/{self.path.lstrip('/')}"
+
+    async def server(self) -> Address:
+        """The numeric address of the server."""
+        loop = asyncio.get_running_loop()
         try:
-            sock.bind((local_host or _local_host(server), 0))
+            found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise TftpFetchError(
+                f"{self}: no address for {self.host!r} ({reason}); check the name"
+            ) from error
+        found.sort(key=lambda one: one[0] != socket.AF_INET)
+        family, *_, address = found[0]
+        if family == socket.AF_INET6 and len(address) == 4:
+            return plain((str(address[0]), int(address[1]), 0, int(address[3])))
+        return (str(address[0]), int(address[1]))
+
+    def local_socket(self, server: Address) -> socket.socket:
+        """A socket at the address that faces the server, or at the one asked for."""
+        try:
+            sock = bound_socket(self.local_host or _local_host(server))
         except OSError as error:
-            raise TftpFetchError(f"{url}: {error.strerror}; check the route to it") from error
-        local: Address = sock.getsockname()
-        transfer = _Transfer(sock, ClientSession(request, server, at), tap)
+            raise TftpFetchError(f"{self}: {error.strerror}; check the route to it") from error
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+        return sock
+
+
+async def _run(
+    route: _Route,
+    begin: Callable[[Address], ClientSession | PutSession],
+    timeout_s: float,
+    tap: DatagramTap | None,
+) -> tuple[Address, TransferEnded | None]:
+    """Run a transfer; gives our address, and its end unless time was up before."""
+    server = await route.server()
+    with route.local_socket(server) as sock:
+        transfer = _Transfer(sock, begin(server), tap)
         try:
             async with asyncio.timeout(timeout_s):
                 await transfer.run()
         except TimeoutError:
             pass  # what came until now decides, also when it only lingered
-    octets = len(transfer.session.content)
-    ended = transfer.ended or TransferEnded(
-        finished=False,
-        octets=octets,
-        reason=f"not there after {timeout_s:g} s, {octets} octets came",
-    )
-    if log is not None:
-        log.add(_record(at, local, path, ended))
-    if not ended.finished:
-        raise TftpFetchError(
-            f"{url}: {ended.reason}; check that the server runs and serves this name",
-            code=ended.code,
-        )
-    return transfer.session.content
+        return plain(sock.getsockname()), transfer.ended
 
 
 class _Transfer:
     """One transfer: its socket, its session, its timer."""
 
     def __init__(
-        self, sock: socket.socket, session: ClientSession, tap: DatagramTap | None
+        self, sock: socket.socket, session: ClientSession | PutSession, tap: DatagramTap | None
     ) -> None:
         self._socket = sock
+        self._session = session
         self._tap = tap
-        self._local: Address = sock.getsockname()
+        self._local = plain(sock.getsockname())
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         self.ended: TransferEnded | None = None
-        self.session = session
 
     async def run(self) -> None:
         """Go on until the session needs its port no more."""
@@ -141,55 +239,56 @@ class _Transfer:
     def _readable(self) -> None:
         for _ in range(_DRAIN):
             try:
-                data, source = self._socket.recvfrom(_DATAGRAM_BYTES)
+                data, address = self._socket.recvfrom(_DATAGRAM_BYTES)
             except OSError:
                 break
+            source = plain(address)
             if self._tap is not None:
                 self._tap(now(), source, self._local, data)
-            self.session.receive(data, source, now())
+            self._session.receive(data, source, now())
         self._step()
 
     def _timer_due(self) -> None:
         self._timer = None
-        self.session.handle_timer(now())
+        self._session.handle_timer(now())
         self._step()
 
     def _step(self) -> None:
-        outgoing = self.session.data_to_send()
+        outgoing = self._session.data_to_send()
         if self._tap is not None:
             for data, destination in outgoing:
                 self._tap(now(), self._local, destination, data)
         send_all(self._socket, outgoing)
-        self.ended = self.session.next_event() or self.ended
-        if self.session.over:
+        self.ended = self._session.next_event() or self.ended
+        if self._session.over:
             if not self._over.done():
                 self._over.set_result(None)
             return
-        deadline = self.session.next_timer()
+        deadline = self._session.next_timer()
         if deadline is not None:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_later(max(0.0, deadline - now()), self._timer_due)
 
 
+def _options(
+    blksize: int | None, windowsize: int | None, tsize: int | None
+) -> tuple[tuple[str, str], ...]:
+    options = [
+        (name, str(value))
+        for name, value in (("blksize", blksize), ("windowsize", windowsize))
+        if value is not None
+    ]
+    if options and tsize is not None:
+        options.append(("tsize", str(tsize)))
+    return tuple(options)
+
+
 def _local_host(server: Address) -> str:
     """Which of our addresses faces the server; connecting UDP sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(family_of(server[0]), socket.SOCK_DGRAM) as probe:
         probe.connect(server)
-        host: str = probe.getsockname()[0]
-        return host
-
-
-async def _resolve(host: str, port: int, url: str) -> Address:
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise TftpFetchError(
-            f"{url}: no IPv4 address for {host!r} ({error.strerror}); check the name"
-        ) from error
-    address = found[0][4]
-    return (str(address[0]), int(address[1]))
+        return plain(probe.getsockname())[0]
 
 
 def _record(at: float, local: Address, path: str, ended: TransferEnded) -> FetchRecord:

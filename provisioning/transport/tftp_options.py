@@ -48,14 +48,14 @@ def grant(
     max_blksize: int = BLKSIZE_RANGE.stop - 1,
     max_windowsize: int = 64,
 ) -> Terms:
-    """Decide, as a server, which options of a read request are acknowledged.
+    """Decide, as a server, which options of a request are acknowledged.
 
     An unknown option, or a value out of its range, is left out of the OACK, which tells the
     client that it does not apply. A larger block or window may be lowered, never raised.
 
     Args:
         options: of the RRQ, by lower-case name.
-        octets: size to announce for ``tsize``, or None to leave it out (netascii).
+        octets: size to answer ``tsize`` with, or None to leave it out (a read in netascii).
         max_blksize: largest block to grant, octets.
         max_windowsize: largest window to grant, blocks.
     """
@@ -81,6 +81,15 @@ def grant(
         acknowledged["windowsize"] = str(windowsize)
     in_order = tuple((name, acknowledged[name]) for name in asked if name in acknowledged)
     return Terms(blksize, windowsize, timeout_s, tsize, in_order)
+
+
+def announced(options: tuple[tuple[str, str], ...]) -> int | None:
+    """How many octets a write request says it will bring, or None (RFC 2349, ``tsize``).
+
+    Args:
+        options: of the WRQ, by lower-case name.
+    """
+    return _number(dict(options).get("tsize"))
 
 
 def accept(asked: tuple[tuple[str, str], ...], acknowledged: tuple[tuple[str, str], ...]) -> Terms:

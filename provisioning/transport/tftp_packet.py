@@ -116,6 +116,10 @@ class Error:
         """Encode for the wire."""
         return b"\x00\x05" + self.code.to_bytes(2) + _string(self.message)
 
+    def __str__(self) -> str:
+        """The code and what the other end says about it."""
+        return f"ERROR {self.code} {self.message}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class OptionAck:

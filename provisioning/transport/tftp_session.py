@@ -1,4 +1,4 @@
-"""What both ends of a TFTP transfer share; the two ends are in ``tftp_core``.
+"""What every end of every TFTP transfer shares; see ``tftp_send`` and ``tftp_receive``.
 
 Sans-IO. Source: RFC 1350 section 4 (transfer IDs).
 """
@@ -40,11 +40,12 @@ class TransferEnded:
 class SessionState(StrEnum):
     """Where a transfer is."""
 
-    OFFERING = "offering"  # server: OACK is out, ACK 0 not yet in
-    SENDING = "sending"  # server: DATA is out
-    REQUESTING = "requesting"  # client: RRQ is out
-    RECEIVING = "receiving"  # client: DATA is awaited
-    LINGERING = "lingering"  # client: has everything, stays to repeat the last ACK
+    REQUESTING = "requesting"  # client: RRQ or WRQ is out
+    OFFERING = "offering"  # sending server: OACK is out, ACK 0 not yet in
+    SENDING = "sending"  # DATA is out, an ACK is awaited
+    RECEIVING = "receiving"  # DATA is awaited
+    STORING = "storing"  # receiving server: has everything, the last ACK waits for the disk
+    LINGERING = "lingering"  # receiver: has everything, stays to repeat the last ACK
     ENDED = "ended"
 
 
@@ -96,6 +97,11 @@ class Session:
         if data[:2] != Opcode.ERROR.to_bytes(2):
             error = Error(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer ID")
             self._output.append((error.to_bytes(), source))
+
+    def _abort(self, code: ErrorCode, reason: str, octets: int) -> None:
+        """Tell the peer by an ERROR that it is over, and end."""
+        self._send(Error(code, reason))
+        self._end(TransferEnded(finished=False, octets=octets, code=code, reason=reason))
 
     def _end(self, event: TransferEnded) -> None:
         self.state = SessionState.ENDED

@@ -25,7 +25,6 @@ CLAUSES = {
     "1350-4 unknown TID": "test_sec4_a_stranger_gets_error_5_and_the_transfer_goes_on",
     "1350-4 second answer to a doubled RRQ": "test_sec4_the_second_answer_to_a_doubled_request",
     "1350-5 unknown opcode": "test_sec5_not_a_whole_request",
-    "1350-5 WRQ refused": "test_sec5_write_request_is_refused_with_access_violation",
     "1350-6 dallying": "test_sec6_the_last_ack_is_repeated",
     "1350-7 premature termination": "test_sec7_error_ends_the_transfer",
     "1123-4.2.3.1 Sorcerer's Apprentice": "test_1123_a_repeated_ack_causes_no_data",
@@ -231,12 +230,6 @@ def test_sec5_not_a_whole_request(octets: bytes, code: int | None) -> None:
     verdict = read_request(octets)
     assert not isinstance(verdict, Request)
     assert (verdict.error.code if verdict else None) == code
-
-
-def test_sec5_write_request_is_refused_with_access_violation() -> None:
-    verdict = read_request(b"\0\x02a.cfg\0octet\0")
-    assert isinstance(verdict, Refusal)
-    assert (verdict.error.code, verdict.filename) == (ErrorCode.ACCESS_VIOLATION, "a.cfg")
 
 
 def test_sec6_the_last_ack_is_repeated() -> None:

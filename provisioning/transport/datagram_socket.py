@@ -1,0 +1,135 @@
+"""UDP sockets of both address families, and at which of our addresses a datagram was aimed.
+
+An address is a pair of host and port everywhere in phonerig; the scope that a link-local IPv6
+address needs stands in the host, as in ``fe80::1%2``.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+
+from provisioning.transport.content import Address
+
+_IP_PKTINFO = 8  # linux/in.h; the socket module names it only from Python 3.14 on
+_IN_PKTINFO = struct.Struct("=i4s4s")  # interface, address of ours, address in the packet
+_IN6_PKTINFO = struct.Struct("=16si")  # address in the packet, interface
+ANCILLARY_OCTETS = socket.CMSG_SPACE(max(_IN_PKTINFO.size, _IN6_PKTINFO.size))
+
+_EVERY_ADDRESS = "::"
+_PORT_TRIES = 16
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """IPv6 for what only an IPv6 address can be spelt like; IPv4 for the rest, names too."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def plain(address: tuple[str, int] | tuple[str, int, int, int]) -> Address:
+    """Host and port of what a socket says, whichever its family.
+
+    Args:
+        address: as ``recvfrom`` or ``getsockname`` give it.
+    """
+    if len(address) == 2:
+        return address
+    host, port, _flow, scope = address
+    return (f"{host}%{scope}" if scope else host, port)
+
+
+def bound_socket(host: str, port: int = 0) -> socket.socket:
+    """Open a non-blocking UDP socket at one address.
+
+    Args:
+        host: numeric address of ours.
+        port: UDP port; 0 for any free one.
+
+    Raises:
+        OSError: the address is not ours, the port is taken, or no descriptor is left.
+    """
+    sock = socket.socket(family_of(host), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def listening_sockets(host: str, port: int, receive_buffer_bytes: int) -> list[socket.socket]:
+    """Open the sockets that listen at a host; they tell which address a datagram was aimed at.
+
+    Args:
+        host: address or name; ``0.0.0.0`` for every IPv4 address, ``::`` for every address of
+            both families, which takes two sockets.
+        port: UDP port; 0 for any that is free in every family.
+        receive_buffer_bytes: how much of a rush the kernel keeps for each.
+
+    Raises:
+        OSError: as :func:`bound_socket`.
+    """
+    hosts = [_EVERY_ADDRESS, "0.0.0.0"] if host == _EVERY_ADDRESS else [host]  # noqa: S104 - asked for in words
+    for last in (*[False] * _PORT_TRIES, True):
+        opened: list[socket.socket] = []
+        try:
+            for each in hosts:
+                at = opened[0].getsockname()[1] if opened else port
+                opened.append(_listening_socket(each, at, receive_buffer_bytes))
+        except OSError:
+            for sock in opened:
+                sock.close()
+            if last or port or not opened:
+                raise  # a port that was free in one family only is tried again
+        else:
+            return opened
+    raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+
+def _listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.socket:
+    family = family_of(host)
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def asked_address(ancillary: Iterable[tuple[int, int, bytes]]) -> str | None:
+    """Which of our addresses a datagram was aimed at; None for broadcast and multicast.
+
+    For IPv4 the kernel tells the address in the packet and the local address it stands for; they
+    differ exactly when the packet was not for us alone.
+
+    Args:
+        ancillary: control messages of a datagram from a listening socket.
+    """
+    for level, kind, value in ancillary:
+        if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
+            _interface, local, asked = _IN_PKTINFO.unpack(value)
+            return socket.inet_ntoa(local) if local == asked else None
+        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+            asked, interface = _IN6_PKTINFO.unpack(value)
+            if asked[0] == 0xFF:
+                return None
+            host = socket.inet_ntop(socket.AF_INET6, asked)
+            link_local = asked[0] == 0xFE and asked[1] & 0xC0 == 0x80
+            return f"{host}%{interface}" if link_local else host
+    return None
+
+
+def send_all(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> None:
+    """Send datagrams; one that the system does not take is lost, as on a wire."""
+    try:
+        for data, destination in outgoing:
+            sock.sendto(data, destination)
+    except OSError:
+        return  # once the system takes no more, it takes none of the rest

@@ -1,0 +1,95 @@
+"""The end of a TFTP transfer that sends blocks: windows, acknowledgements, repetition.
+
+Sans-IO. Whoever answers an RRQ and whoever sent a WRQ send alike; how they come to terms with
+the other end is in ``tftp_core`` and ``tftp_write``.
+
+Source: RFC 1350 section 2; RFC 1123 section 4.2.3.1 (Sorcerer's Apprentice); RFC 7440
+section 4 (an ACK inside the window).
+"""
+
+from __future__ import annotations
+
+from provisioning.transport.tftp_packet import Error, Opcode, PacketError, data_packet, decode
+from provisioning.transport.tftp_retry import RetryPolicy
+from provisioning.transport.tftp_session import Address, Session, SessionState, TransferEnded
+
+ACK = Opcode.ACK.to_bytes(2)
+
+
+class Sender(Session):
+    """Sends the blocks of one file.
+
+    Args:
+        content: octets as they go over the wire.
+        peer: transfer ID of the receiver, or None while it is unknown.
+        policy: retransmission limits.
+    """
+
+    def __init__(self, content: bytes, peer: Address | None, policy: RetryPolicy) -> None:
+        super().__init__(peer, policy)
+        self._content = content
+        self._last_block = 0
+        self._acked = 0
+        self._sent = 0
+
+    def handle_timer(self, now: float) -> None:
+        """Send again, or give up, when the interval is over."""
+        deadline = self._timer.deadline
+        if deadline is None or now < deadline:
+            return
+        if self._timer.exhausted:
+            unheard = f"ACK for block {self._acked + 1}" if self._peer else "answer to the request"
+            self._lose(f"no {unheard}; gave up")
+        elif self.state is SessionState.SENDING:
+            self._send_window(now)
+        else:
+            self._offer(now)
+
+    def _offer(self, now: float) -> None:
+        """Send, for the first time or again, what comes before the first block."""
+        raise NotImplementedError
+
+    def _begin(self, now: float) -> None:
+        """Start with the first window; the terms are known."""
+        self.state = SessionState.SENDING
+        self._last_block = len(self._content) // self.terms.blksize + 1
+        self._send_window(now)
+
+    def _receive_other(self, data: bytes) -> None:
+        """Take a datagram of the peer that is no ACK: an ERROR ends, the rest is ignored."""
+        try:
+            packet = decode(data)
+        except PacketError:
+            return
+        if isinstance(packet, Error):
+            self._lose(f"client sent {packet}", packet.code)
+
+    def _receive_ack(self, block: int, now: float) -> None:
+        """Only an ACK that moves the transfer on causes DATA; a repeated one causes nothing.
+
+        Otherwise every delayed packet would double the traffic from there on.
+        """
+        progress = (block - self._acked) & 0xFFFF
+        if not 1 <= progress <= self._sent - self._acked:
+            return
+        self._acked += progress
+        self._timer.answered(now)
+        if self._acked == self._last_block:
+            self._end(TransferEnded(finished=True, octets=len(self._content)))
+        else:
+            self._send_window(now)
+
+    def _send_window(self, now: float) -> None:
+        peer = self._peer
+        if peer is None:
+            return
+        size = self.terms.blksize
+        self._sent = min(self._acked + self.terms.windowsize, self._last_block)
+        for block in range(self._acked + 1, self._sent + 1):
+            payload = self._content[(block - 1) * size : block * size]
+            self._output.append((data_packet(block & 0xFFFF, payload), peer))
+        self._timer.sent(now)
+
+    def _lose(self, reason: str, code: int | None = None) -> None:
+        octets = min(self._acked * self.terms.blksize, len(self._content))
+        self._end(TransferEnded(finished=False, octets=octets, code=code, reason=reason))

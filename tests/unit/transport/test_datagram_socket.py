@@ -1,0 +1,67 @@
+"""Addresses of both families, and who must not be answered."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+import pytest
+
+from provisioning.transport.datagram_socket import (
+    asked_address,
+    family_of,
+    listening_sockets,
+    plain,
+)
+
+
+def v4(local: str, asked: str) -> list[tuple[int, int, bytes]]:
+    value = struct.pack("=i4s4s", 2, socket.inet_aton(local), socket.inet_aton(asked))
+    return [(socket.IPPROTO_IP, 8, value)]
+
+
+def v6(asked: str, interface: int = 3) -> list[tuple[int, int, bytes]]:
+    value = struct.pack("=16si", socket.inet_pton(socket.AF_INET6, asked), interface)
+    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, value)]
+
+
+@pytest.mark.parametrize(
+    ("ancillary", "local"),
+    [
+        (v4("192.0.2.1", "192.0.2.1"), "192.0.2.1"),
+        (v4("192.0.2.1", "192.0.2.255"), None),
+        (v4("192.0.2.1", "255.255.255.255"), None),
+        (v4("192.0.2.1", "224.0.0.1"), None),
+        (v6("2001:db8::1"), "2001:db8::1"),
+        (v6("fe80::1"), "fe80::1%3"),
+        (v6("febf::1"), "febf::1%3"),
+        (v6("fec0::1"), "fec0::1"),
+        (v6("ff02::1"), None),
+        (v6("ff05::1:3"), None),
+        ([], None),
+    ],
+)
+def test_only_an_address_that_is_ours_alone_is_answered_from(
+    ancillary: list[tuple[int, int, bytes]], local: str | None
+) -> None:
+    assert asked_address(ancillary) == local
+
+
+def test_an_address_is_host_and_port_and_the_scope_stands_in_the_host() -> None:
+    assert plain(("192.0.2.1", 69)) == ("192.0.2.1", 69)
+    assert plain(("2001:db8::1", 69, 0, 0)) == ("2001:db8::1", 69)
+    assert plain(("fe80::1", 69, 0, 4)) == ("fe80::1%4", 69)
+    assert family_of("fe80::1%4") == socket.AF_INET6
+    assert family_of("localhost") == family_of("192.0.2.1") == socket.AF_INET
+
+
+def test_two_sockets_of_both_families_share_a_port() -> None:
+    opened = listening_sockets("::", 0, 65_536)
+    try:
+        assert [sock.family for sock in opened] == [socket.AF_INET6, socket.AF_INET]
+        assert len({sock.getsockname()[1] for sock in opened}) == 1
+        with pytest.raises(OSError, match="in use"):
+            listening_sockets("::", opened[0].getsockname()[1], 65_536)
+    finally:
+        for sock in opened:
+            sock.close()
