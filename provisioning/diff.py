@@ -13,11 +13,13 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Protocol
 
 from provisioning.dialect import load_dialect
-from provisioning.errors import RigError, UsageError
+from provisioning.errors import RigError
 from provisioning.profile_model import Profile
+from provisioning.push.target import parts_of
 from provisioning.render import RenderedFile
 
 _SECRET_MODE = 0o600
@@ -65,6 +67,31 @@ def _diff_file(file: RenderedFile, profile: Profile, folder: Path) -> FileDiff:
         old = None
     except OSError as error:
         raise RigError(f"{target}: cannot be read: {error.strerror}") from error
+    return diff_file(file, profile, old)
+
+
+class NewFile(Protocol):
+    """The part of a rendered file that comparing needs."""
+
+    @property
+    def path(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """Its octets."""
+        ...
+
+
+def diff_file(file: NewFile, profile: Profile, old: bytes | None) -> FileDiff:
+    """Say how one file would change.
+
+    Args:
+        file: as rendered.
+        profile: of the model; tells which settings are secret.
+        old: what lies there now; None for nothing.
+    """
     if old == file.content:
         return FileDiff(file.path, "same", "")
     before = mask_secrets(old, profile) if old is not None else ""
@@ -188,7 +215,4 @@ def _remove(prepared: Iterable[tuple[Path, Path]]) -> None:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
-        raise UsageError(f"file name {name!r} leads out of {folder}")
-    return folder.joinpath(*parts)
+    return folder.joinpath(*parts_of(name, folder))

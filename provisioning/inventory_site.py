@@ -99,6 +99,7 @@ class Site:
         feature_codes: what a telephone dials to set its user's services, by what it does.
         hunt_groups: by number in normal form.
         demo: nothing here is secret.
+        secrets_in_clear: files with secrets may go over TFTP and plain HTTP.
         path: the file read.
         warnings: what is accepted but worth a look.
     """
@@ -123,6 +124,7 @@ class Site:
     feature_codes: FeatureCodes = field(default_factory=dict)
     hunt_groups: Mapping[str, HuntGroup] = field(default_factory=dict)
     demo: bool = False
+    secrets_in_clear: bool = False
     path: Path | None = None
     warnings: tuple[InputFault, ...] = ()
 

@@ -39,6 +39,13 @@ class SitePart(NamedTuple):
     portal_given: bool
 
 
+class _Provisioning(NamedTuple):
+    """The provisioning part as read."""
+
+    intent: ProvisioningIntent
+    secrets_in_clear: bool = False
+
+
 def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
     """Read the ``site`` part into a site without users and handsets.
 
@@ -65,12 +72,14 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         numbering.finish()
     domain = reader.text("domain", required=True, pattern=HOST, form=HOST_FORM)
     mwi = reader.choice("mwi", MwiDelivery) or MwiDelivery.SUBSCRIBE
+    provisioning = _provisioning(reader, reading)
     site = Site(
         name=reader.text("name", required=True),
         domain=domain,
         registrar=_registrar(reader, domain),
         voice_portal_number=reader.parsed("voice_portal_number", reading.service_number) or "",
-        provisioning=_provisioning(reader, reading),
+        provisioning=provisioning.intent,
+        secrets_in_clear=provisioning.secrets_in_clear,
         admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
         users={},
         handsets=(),
@@ -117,11 +126,11 @@ def _registrar(site: FieldReader, domain: str) -> Registrar:
     return registrar
 
 
-def _provisioning(site: FieldReader, reading: Reading) -> ProvisioningIntent:
+def _provisioning(site: FieldReader, reading: Reading) -> _Provisioning:
     site.node("provisioning", required=True)
     reader = site.part("provisioning", "provisioning part")
     if reader is None:
-        return ProvisioningIntent("")
+        return _Provisioning(ProvisioningIntent(""))
     # A wrong URL is not shown: it may hold a user name and password.
     url = reader.parsed("url", _parse_url, required=True, secret=True) or ""
     interval_s = reader.integer("resync_interval_s", 86_400, low=0, high=31_536_000)
@@ -131,8 +140,12 @@ def _provisioning(site: FieldReader, reading: Reading) -> ProvisioningIntent:
     password = reading.secret(reader, "password", required=bool(user))
     if password and not user:
         reader.node("user", required=True)
+    found = _Provisioning(
+        ProvisioningIntent(url, interval_s, user, password or NO_SECRET),
+        secrets_in_clear=reader.flag("secrets_in_clear", default=False),
+    )
     reader.finish()
-    return ProvisioningIntent(url, interval_s, user, password or NO_SECRET)
+    return found
 
 
 def _parse_url(text: str) -> str:

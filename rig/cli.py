@@ -29,6 +29,7 @@ from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, sh
 from rig.commands.explain import explain
 from rig.commands.fetches import fetches
 from rig.commands.models import models
+from rig.commands.push import push
 from rig.commands.render import render
 from rig.commands.serve import serve
 
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(demo.verify)
 app.command()(render)
+app.command()(push)
 app.command()(audit)
 app.command()(models)
 app.command()(serve)

@@ -29,6 +29,7 @@ KbdInteractiveAuthentication no
 StrictModes no
 UsePAM no
 AllowTcpForwarding no
+Subsystem sftp internal-sftp
 """
 
 
@@ -52,10 +53,11 @@ class SshServer:
     def target(self) -> str:
         return f"root@127.0.0.1:{self.port}"
 
-    def known_hosts(self) -> Path:
+    def known_hosts(self, *more_ports: int) -> Path:
         kind, key, *_ = (self.folder / "host_key.pub").read_text().split()
         path = self.folder / "known_hosts"
-        path.write_text(f"[127.0.0.1]:{self.port} {kind} {key}\n")
+        lines = [f"[127.0.0.1]:{port} {kind} {key}\n" for port in (self.port, *more_ports)]
+        path.write_text("".join(lines))
         return path
 
     def children(self) -> list[int]:

@@ -27,6 +27,9 @@ want ip iproute2
 want sngrep sngrep
 want strace strace
 want sshd openssh-server
+want nginx nginx-light
+want lighttpd lighttpd
+[ -e /usr/lib/lighttpd/mod_webdav.so ] || need="$need lighttpd-mod-webdav"
 command -v initdb >/dev/null 2>&1 || [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] ||
     need="$need postgresql"
 want chromium chromium

@@ -9,9 +9,7 @@ Source: RFC 4251 section 4.1 (host keys), RFC 4254 section 6 (channels), pcap-fi
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import re
 import shlex
 import threading
@@ -22,17 +20,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from provisioning.secret import Secret
+from provisioning.ssh import CONNECT_LIMIT_S, SshHost, SshLogin, connect
 from rig import clock
 from rig.capture.byte_window import ByteWindow
 from rig.capture.capture_file import CaptureFile
 from rig.capture.frame import Frame
 from rig.capture.spool import Spool
-from rig.errors import RigError, UsageError
+from rig.errors import RigError
 
 if TYPE_CHECKING:
     import paramiko
 
-CONNECT_LIMIT_S = 20.0
 START_LIMIT_S = 20.0
 SILENCE_S = 15
 """Without a sign of life for so long either side takes the link for broken."""
@@ -43,9 +42,6 @@ CLOCK_OFF_S = 0.1
 _SIGN = b"."
 _SIGN_BACK = b"\x06"
 _STDERR_KEPT = 8192
-_TARGET = re.compile(
-    r"(?:(?P<user>[^@\s]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^:@\s]+)(?::(?P<port>\d+))?"
-)
 _DROPPED = re.compile(rb"([0-9]+) packets? dropped by kernel")
 _CLOCK = re.compile(rb"phonerig-clock ([0-9]+(?:\.[0-9]+)?)")
 
@@ -76,39 +72,6 @@ wait $dump
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteTarget:
-    """Where to capture.
-
-    Attributes:
-        host: name or address.
-        user: to log in as; None for the own name.
-        port: of the SSH server.
-    """
-
-    host: str
-    user: str | None = None
-    port: int = 22
-
-    @classmethod
-    def parse(cls, text: str) -> RemoteTarget:
-        """Read ``[USER@]HOST[:PORT]``; IPv6 addresses stand in brackets.
-
-        Raises:
-            UsageError: it is none.
-        """
-        found = _TARGET.fullmatch(text)
-        port = int((found and found["port"]) or 22)
-        if found is None or not 1 <= port <= 65535 or found["host"].startswith("-"):
-            raise UsageError(f"--ssh is {text!r}; expected USER@HOST or USER@HOST:PORT")
-        return cls(found["host"].strip("[]"), found["user"], port)
-
-    @property
-    def known_name(self) -> str:
-        """How known_hosts writes it."""
-        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class RemoteOptions:
     """How to log in and what to capture.
 
@@ -129,10 +92,12 @@ class RemoteOptions:
     password: Callable[[str], str] | None = None
     silence_s: int = SILENCE_S
 
-
-def fingerprint(key: bytes) -> str:
-    """``SHA256:...`` of a host key, as ssh-keygen writes it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+    @property
+    def login(self) -> SshLogin:
+        """The part of it that logs in."""
+        ask = self.password
+        asked = None if ask is None else lambda what: Secret(ask(what))
+        return SshLogin(self.identity, self.known_hosts, asked)
 
 
 class RemoteCapture:
@@ -144,7 +109,7 @@ class RemoteCapture:
         clock_offset_s: by how much the far clock is ahead of ours; None if it is not known.
     """
 
-    def __init__(self, target: RemoteTarget, options: RemoteOptions) -> None:
+    def __init__(self, target: SshHost, options: RemoteOptions) -> None:
         self.dropped = 0
         self.ended_badly = ""
         self.clock_offset_s: float | None = None
@@ -165,7 +130,7 @@ class RemoteCapture:
             RigError: the host key is unknown or another one, nobody answers, no key and no
                 password fits, tcpdump is missing or refuses: each with what to do.
         """
-        self._client = _connect(self._target, self._options)
+        self._client = connect(self._target, self._options.login)
         try:
             self._begin()
         except BaseException:
@@ -287,82 +252,3 @@ class RemoteCapture:
 def _in_double_quotes(text: str) -> str:
     """Text for between double quotes of a POSIX shell."""
     return re.sub(r"([\\$`\"])", r"\\\1", text.replace("\n", " "))
-
-
-def _connect(target: RemoteTarget, options: RemoteOptions) -> paramiko.SSHClient:
-    import paramiko  # noqa: PLC0415 - takes a third of a second, and few captures are remote
-
-    class _Refuse(paramiko.MissingHostKeyPolicy):
-        """Never takes a key on trust."""
-
-        def missing_host_key(
-            self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
-        ) -> None:
-            del client, hostname
-            raise RigError(
-                f"the host key of {target.known_name} is not known: {key.get_name()} "
-                f"{fingerprint(key.asbytes())}. Compare this fingerprint with what the host's "
-                "owner tells you (there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub). If it is "
-                f"the same, add this line to {options.known_hosts}: {target.known_name} "
-                f"{key.get_name()} {key.get_base64()}"
-            )
-
-    client = paramiko.SSHClient()
-    known = options.known_hosts.expanduser()
-    try:
-        if known.exists():
-            client.load_host_keys(str(known))
-    except (OSError, paramiko.SSHException) as error:
-        raise UsageError(f"{known}: cannot be read as known_hosts: {error}") from error
-    client.set_missing_host_key_policy(_Refuse())
-    password: str | None = None
-    for last in (options.password is None, True):
-        try:
-            _log_in(client, target, options, password)
-        except paramiko.BadHostKeyException as error:
-            raise RigError(
-                f"the host key of {target.known_name} is another one than {known} says: got "
-                f"{error.key.get_name()} {fingerprint(error.key.asbytes())}, expected "
-                f"{fingerprint(error.expected_key.asbytes())}. Somebody may be in between; if "
-                f"the host has a new key, remove the old line: ssh-keygen -R "
-                f"'{target.known_name}' -f {known}"
-            ) from error
-        except paramiko.AuthenticationException as error:
-            client.close()
-            if last or options.password is None:
-                raise RigError(
-                    f"{target.known_name} lets nobody in with these keys or this password: "
-                    f"{error}; name a key by --identity"
-                ) from error
-            password = options.password(f"password for {target.known_name}")
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            client.close()
-            if isinstance(error, RigError):
-                raise
-            raise RigError(
-                f"no SSH with {target.known_name}: {error}; is its server up?"
-            ) from error
-        else:
-            break
-    return client
-
-
-def _log_in(
-    client: paramiko.SSHClient,
-    target: RemoteTarget,
-    options: RemoteOptions,
-    password: str | None,
-) -> None:
-    by_key = options.identity is not None
-    client.connect(
-        target.host,
-        port=target.port,
-        username=target.user,
-        password=password,
-        key_filename=str(options.identity.expanduser()) if options.identity else None,
-        allow_agent=not by_key,
-        look_for_keys=not by_key,
-        timeout=CONNECT_LIMIT_S,
-        banner_timeout=CONNECT_LIMIT_S,
-        auth_timeout=CONNECT_LIMIT_S,
-    )

@@ -177,7 +177,8 @@ def _source(
         with LiveFrames(live, pcap_filter or _EVERYTHING) as capture:
             yield capture
         return
-    from rig.capture.remote import RemoteCapture, RemoteOptions, RemoteTarget
+    from provisioning.ssh import SshHost
+    from rig.capture.remote import RemoteCapture, RemoteOptions
 
     options = RemoteOptions(
         interface=interface,
@@ -186,7 +187,7 @@ def _source(
         known_hosts=known_hosts,
         password=_password(),
     )
-    with RemoteCapture(RemoteTarget.parse(ssh), options) as remote:
+    with RemoteCapture(SshHost.parse(ssh), options) as remote:
         yield remote
 
 

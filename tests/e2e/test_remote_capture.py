@@ -14,8 +14,9 @@ import pytest
 from peers import require_root
 from sshd_kit import SshServer, make_key, ssh_server
 
+from provisioning.ssh import SshHost
 from rig.capture.analysis import CaptureAnalyser
-from rig.capture.remote import RemoteCapture, RemoteOptions, RemoteTarget
+from rig.capture.remote import RemoteCapture, RemoteOptions
 from rig.errors import RigError, UsageError
 
 pytestmark = [pytest.mark.root, pytest.mark.interop("sshd")]
@@ -72,7 +73,7 @@ def wait_for(happened: Callable[[], bool], limit_s: float) -> bool:
 
 
 def test_what_happens_on_the_far_host_is_seen_here(server: SshServer, net: str) -> None:
-    target = RemoteTarget.parse(server.target)
+    target = SshHost.parse(server.target)
     analyser = CaptureAnalyser(Path("far"))
     with RemoteCapture(target, options(server, net)) as remote:
         assert len(server.tcpdumps()) == 1
@@ -90,14 +91,14 @@ def test_what_happens_on_the_far_host_is_seen_here(server: SshServer, net: str) 
 
 
 def test_leaving_early_ends_the_far_process(server: SshServer, net: str) -> None:
-    with RemoteCapture(RemoteTarget.parse(server.target), options(server, net)):
+    with RemoteCapture(SshHost.parse(server.target), options(server, net)):
         assert len(server.tcpdumps()) == 1
     assert wait_for(lambda: not server.tcpdumps(), 5)
 
 
 def test_a_link_that_breaks_ends_both_sides(server: SshServer, net: str) -> None:
     """The far side of the connection dies: what came is given, and the reason is told."""
-    with RemoteCapture(RemoteTarget.parse(server.target), options(server, net)) as remote:
+    with RemoteCapture(SshHost.parse(server.target), options(server, net)) as remote:
         send(net, 10)
         frames = remote.frames()
         assert len([next(frames) for _ in range(10)]) == 10
@@ -112,11 +113,11 @@ def test_a_link_that_breaks_ends_both_sides(server: SshServer, net: str) -> None
 def test_a_link_that_goes_silent_ends_both_sides(server: SshServer, net: str) -> None:
     """No octet passes any more and nobody says so: a cable was pulled."""
     wanted = options(server, net, silence_s=2)
-    with RemoteCapture(RemoteTarget.parse(server.target), wanted) as remote:
+    with RemoteCapture(SshHost.parse(server.target), wanted) as remote:
         assert len(server.tcpdumps()) == 1
         remote._over.set()  # our signs of life stop
         assert wait_for(lambda: not server.tcpdumps(), 8)
-    with RemoteCapture(RemoteTarget.parse(server.target), wanted) as remote:
+    with RemoteCapture(SshHost.parse(server.target), wanted) as remote:
         sessions = [
             pid for pid in server.children()
             if Path(f"/proc/{pid}/comm").read_text().strip() in {"sshd", "sshd-session"}
@@ -138,7 +139,7 @@ def test_an_unknown_host_key_is_refused_with_its_fingerprint(
     empty = tmp_path / "known_hosts"
     with (
         pytest.raises(RigError) as caught,
-        RemoteCapture(RemoteTarget.parse(server.target), options(server, net, known_hosts=empty)),
+        RemoteCapture(SshHost.parse(server.target), options(server, net, known_hosts=empty)),
     ):
         pass  # pragma: no cover
     line = server.known_hosts().read_text().strip()
@@ -154,7 +155,7 @@ def test_another_host_key_is_refused(server: SshServer, net: str, tmp_path: Path
     known.write_text(f"[127.0.0.1]:{server.port} {kind} {key}\n")
     with (
         pytest.raises(RigError, match=r"another one than .* Somebody may be in between"),
-        RemoteCapture(RemoteTarget.parse(server.target), options(server, net, known_hosts=known)),
+        RemoteCapture(SshHost.parse(server.target), options(server, net, known_hosts=known)),
     ):
         pass  # pragma: no cover
 
@@ -170,7 +171,7 @@ def test_a_key_that_does_not_open_is_refused(server: SshServer, net: str, tmp_pa
     wanted = options(server, net, identity=tmp_path / "wrong", password=password)
     with (
         pytest.raises(RigError, match="lets nobody in") as caught,
-        RemoteCapture(RemoteTarget.parse(server.target), wanted),
+        RemoteCapture(SshHost.parse(server.target), wanted),
     ):
         pass  # pragma: no cover
     assert asked == [f"password for [127.0.0.1]:{server.port}"]
@@ -190,7 +191,7 @@ def test_what_tcpdump_refuses_is_told(
 ) -> None:
     with (
         pytest.raises(RigError, match=f"tcpdump on .*({says})"),
-        RemoteCapture(RemoteTarget.parse(server.target), options(server, net, **wanted)),
+        RemoteCapture(SshHost.parse(server.target), options(server, net, **wanted)),
     ):
         pass  # pragma: no cover
     assert not Path("/x").exists()
@@ -200,16 +201,16 @@ def test_what_tcpdump_refuses_is_told(
 def test_nobody_answers(server: SshServer, net: str) -> None:
     with (
         pytest.raises(RigError, match=r"no SSH with .*is its server up"),
-        RemoteCapture(RemoteTarget("127.0.0.1", "root", 9), options(server, net)),
+        RemoteCapture(SshHost("127.0.0.1", "root", 9), options(server, net)),
     ):
         pass  # pragma: no cover
 
 
 def test_targets() -> None:
-    assert RemoteTarget.parse("root@pbx.example") == RemoteTarget("pbx.example", "root", 22)
-    assert RemoteTarget.parse("pbx:2222") == RemoteTarget("pbx", None, 2222)
-    assert RemoteTarget.parse("a@[2001:db8::1]:24") == RemoteTarget("2001:db8::1", "a", 24)
-    assert RemoteTarget("pbx", None, 2222).known_name == "[pbx]:2222"
+    assert SshHost.parse("root@pbx.example") == SshHost("pbx.example", "root", 22)
+    assert SshHost.parse("pbx:2222") == SshHost("pbx", None, 2222)
+    assert SshHost.parse("a@[2001:db8::1]:24") == SshHost("2001:db8::1", "a", 24)
+    assert SshHost("pbx", None, 2222).known_name == "[pbx]:2222"
     for wrong in ("", "a@", "a b@c", "host:0", "host:99999", "-oProxyCommand=x", "host:x"):
         with pytest.raises(UsageError, match="--ssh is"):
-            RemoteTarget.parse(wrong)
+            SshHost.parse(wrong)

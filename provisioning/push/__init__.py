@@ -1,0 +1,1 @@
+"""Delivers rendered files to where a site already serves from."""
