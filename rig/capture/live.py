@@ -23,6 +23,7 @@ from rig.errors import RigError
 from rig.timeline import Tap
 
 START_LIMIT_S = 30.0
+STOP_LIMIT_S = 3.0
 MARKER_LIMIT_S = 2.0
 """A marker may take this long while nothing else comes either."""
 CATCH_UP_LIMIT_S = 30.0
@@ -147,15 +148,8 @@ class WireCapture:
     async def stop(self) -> None:
         """End the capture program; safe to call twice."""
         self._stopping = True
-        process = self._process
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), 3)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        if self._process is not None:
+            await end_program(self._process)
         for task in (self._reader, self._listener):
             if task is not None:
                 with contextlib.suppress(asyncio.CancelledError):
@@ -217,3 +211,26 @@ class WireCapture:
             self.marker_delay_s = packet.at - sent_at
             self._marker_seen.set()
         return True
+
+
+async def end_program(
+    process: asyncio.subprocess.Process, patience_s: float = STOP_LIMIT_S
+) -> None:
+    """End a program, by force if need be; one that is gone by then is fine.
+
+    Its end may be known to the kernel and not yet to the event loop, at either signal.
+
+    Args:
+        process: the program.
+        patience_s: how long it may take to end by itself.
+    """
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), patience_s)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

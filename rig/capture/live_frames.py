@@ -10,13 +10,11 @@ import fcntl
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 from rig.capture.byte_window import ByteWindow
 from rig.capture.frame import Frame
+from rig.capture.frame_source import FrameSource
 from rig.capture.sniffer_program import BUFFER_BYTES, RECORD
 from rig.capture.spool import Spool
 from rig.errors import RigError
@@ -26,36 +24,29 @@ _PIPE_OCTETS = 1 << 20
 _PROGRAM = "rig.capture.sniffer_program"
 
 
-class LiveFrames:
-    """Captures on one interface; use it as a context manager.
+class LiveFrames(FrameSource):
+    """Captures on one interface.
 
     Args:
         interface: its name.
         pcap_filter: in the syntax of pcap-filter(7).
         buffer_bytes: what the kernel may hold for us.
-
-    Attributes:
-        dropped: frames that the kernel had no room for.
-        ended_badly: why the capture ended by itself; empty while it did not.
     """
 
     def __init__(
         self, interface: str, pcap_filter: str, *, buffer_bytes: int = BUFFER_BYTES
     ) -> None:
-        self.dropped = 0
-        self.ended_badly = ""
+        super().__init__()
         self._interface = interface
         self._arguments = [interface, pcap_filter, str(buffer_bytes), "ring"]
-        self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes]
-        self._spool: Spool
         self._window: ByteWindow
 
-    def __enter__(self) -> Self:
-        """Begin to capture.
+    def _begin(self) -> None:
+        """Start the program.
 
         Raises:
-            RigError: no such interface, no privilege, no libpcap: in one line with what to do.
+            RigError: no such interface, no privilege, no libpcap.
         """
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", _PROGRAM, *self._arguments],
@@ -64,27 +55,20 @@ class LiveFrames:
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us: we stop it when it has given all it has
         )
+        self._ends.callback(self._close_pipes)
+        self._ends.callback(self._end_program)
         if self._process.stdout is None:
             raise RigError("the capture program has no output")
         descriptor = self._process.stdout.fileno()
         with contextlib.suppress(OSError):
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_OCTETS)
-        self._spool = Spool(lambda size: os.read(descriptor, size))
-        self._window = ByteWindow(self._spool)
+        spool = Spool(lambda size: os.read(descriptor, size))
+        self._ends.callback(spool.join, STOP_S)
+        self._ends.callback(self._end_program)  # first of all, so that the spool comes to its end
+        self._window = ByteWindow(spool)
         if not self._window.need(RECORD.size):
             why = self._complaint()
-            self._end()
             raise RigError(why or f"capture on {self._interface} did not start; try again")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the capture program."""
-        self._end()
 
     def stop(self) -> None:
         """Capture no more; :meth:`frames` gives what has come until now and ends."""
@@ -118,7 +102,7 @@ class LiveFrames:
         lines = stderr.read().decode("utf-8", "replace").splitlines() if stderr else []
         return lines[-1] if lines and lines[-1].startswith("capture on") else ""
 
-    def _end(self) -> None:
+    def _end_program(self) -> None:
         process = self._process
         if process.poll() is None:
             process.terminate()
@@ -127,7 +111,8 @@ class LiveFrames:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._spool.join(STOP_S)
-        for pipe in (process.stdout, process.stderr):
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()

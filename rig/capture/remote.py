@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from provisioning.secret import Secret
 from provisioning.ssh import CONNECT_LIMIT_S, SshHost, SshLogin, connect
@@ -26,6 +25,7 @@ from rig import clock
 from rig.capture.byte_window import ByteWindow
 from rig.capture.capture_file import CaptureFile
 from rig.capture.frame import Frame
+from rig.capture.frame_source import FrameSource
 from rig.capture.spool import Spool
 from rig.errors import RigError
 
@@ -100,52 +100,18 @@ class RemoteOptions:
         return SshLogin(self.identity, self.known_hosts, asked)
 
 
-class RemoteCapture:
-    """tcpdump on another host; use it as a context manager.
-
-    Attributes:
-        dropped: frames that the far kernel had no room for, known at the end.
-        ended_badly: why the capture ended by itself; empty while it did not.
-        clock_offset_s: by how much the far clock is ahead of ours; None if it is not known.
-    """
+class RemoteCapture(FrameSource):
+    """tcpdump on another host; what its kernel dropped is known at the end."""
 
     def __init__(self, target: SshHost, options: RemoteOptions) -> None:
-        self.dropped = 0
-        self.ended_badly = ""
-        self.clock_offset_s: float | None = None
+        super().__init__()
         self._target = target
         self._options = options
-        self._stopping = threading.Event()
         self._over = threading.Event()
         self._heard_at = clock.now()
         self._said = b""
-        self._client: paramiko.SSHClient
         self._channel: paramiko.Channel
         self._window: ByteWindow
-
-    def __enter__(self) -> Self:
-        """Log in and begin to capture.
-
-        Raises:
-            RigError: the host key is unknown or another one, nobody answers, no key and no
-                password fits, tcpdump is missing or refuses: each with what to do.
-        """
-        self._client = connect(self._target, self._options.login)
-        try:
-            self._begin()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the far process and the session."""
-        self._end()
 
     def stop(self) -> None:
         """Capture no more; :meth:`frames` gives what has come until now and ends."""
@@ -165,10 +131,19 @@ class RemoteCapture:
         self.dropped = int(found[1]) if found else 0
 
     def _begin(self) -> None:
-        transport = self._client.get_transport()
+        """Log in and begin to capture.
+
+        Raises:
+            RigError: the host key is unknown or another one, nobody answers, no key and no
+                password fits, tcpdump is missing or refuses: each with what to do.
+        """
+        client = connect(self._target, self._options.login)
+        self._ends.callback(client.close)
+        transport = client.get_transport()
         if transport is None:
             raise RigError(f"the session with {self._target.known_name} has ended; try again")
         self._channel = transport.open_session(timeout=CONNECT_LIMIT_S)
+        self._ends.callback(self._end_far)
         guard = _GUARD.format(
             interface=shlex.quote(self._options.interface),
             filter=_in_double_quotes(self._options.pcap_filter or "udp or tcp"),
@@ -235,18 +210,16 @@ class RemoteCapture:
             return f"the capture on {name} ended: {complaint or 'nothing was said'}"
         return f"the link to {name} broke; what came until then was read"
 
-    def _end(self) -> None:
+    def _end_far(self) -> None:
         """End the session; its end ends the guard, and the guard ends tcpdump."""
         self._over.set()
-        with contextlib.suppress(AttributeError):
-            self.stop()
-            deadline = time.monotonic() + 3.0
-            while not self._channel.exit_status_ready() and time.monotonic() < deadline:
-                if self._channel.closed:
-                    break
-                time.sleep(0.02)
-            self._channel.close()
-        self._client.close()
+        self.stop()
+        deadline = time.monotonic() + 3.0
+        while not self._channel.exit_status_ready() and time.monotonic() < deadline:
+            if self._channel.closed:
+                break
+            time.sleep(0.02)
+        self._channel.close()
 
 
 def _in_double_quotes(text: str) -> str:

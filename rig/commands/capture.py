@@ -19,8 +19,7 @@ from rig.errors import UsageError
 if TYPE_CHECKING:
     from rig.capture.analysis import CaptureAnalysis, Limits
     from rig.capture.frame import Frame
-    from rig.capture.live_frames import LiveFrames
-    from rig.capture.remote import RemoteCapture
+    from rig.capture.frame_source import FrameSource
 
 PASSWORD_VARIABLE = "PHONERIG_SSH_PASSWORD"  # noqa: S105 - its name, not a password
 _EVERYTHING = "udp or tcp or (ip[6:2] & 0x3fff != 0) or (ip6 and ip6[6] == 44)"
@@ -170,7 +169,7 @@ def _source(
     pcap_filter: str,
     identity: Path | None,
     known_hosts: Path,
-) -> Iterator[LiveFrames | RemoteCapture]:
+) -> Iterator[FrameSource]:
     if live:
         from rig.capture.live_frames import LiveFrames
 
@@ -201,7 +200,7 @@ def _password() -> Callable[[str], str] | None:
 
 
 def _of_capture(
-    source: LiveFrames | RemoteCapture,
+    source: FrameSource,
     name: Path,
     limits: Limits,
     duration_s: float | None,
@@ -232,7 +231,7 @@ def _of_capture(
             if trouble:
                 result.notes.insert(0, trouble)
                 result.blind = True
-        offset_s = getattr(source, "clock_offset_s", None)
+        offset_s = source.clock_offset_s
         if offset_s is not None and abs(offset_s) > 0.1:
             result.notes.append(f"the clock of {name} is {offset_s:+.1f} s off ours")
         return result
