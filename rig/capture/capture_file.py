@@ -20,6 +20,7 @@ from pathlib import Path
 
 from rig.capture.byte_window import ByteWindow
 from rig.capture.frame import Frame
+from rig.capture.pcapng import EPB_FLAGS, INBOUND, OUTBOUND
 from rig.errors import UsageError
 
 STANDARD_INPUT = Path("-")
@@ -249,7 +250,11 @@ class _PcapngReader:
             if end - at < 20:
                 raise struct.error
             index, high, low, kept, length = self._packet_head(data, at)
-            return self._packet(index, high << 32 | low, data[at + 20 : end], kept, length)
+            packet = data[at + 20 : end]
+            frame = self._packet(index, high << 32 | low, packet, kept, length)
+            if len(packet) - kept >= 8:  # a direction, a comment, or another option
+                frame.outbound = self._direction(packet, kept)
+            return frame
         body = data[at:end]
         if kind == _IDB:
             self._interfaces.append(self._interface(body))
@@ -277,18 +282,30 @@ class _PcapngReader:
             at = interface.offset_s + whole + part / interface.units_per_s
         return Frame(at, interface.link_type, data[:kept], length, index, self._number)
 
-    def _interface(self, body: bytes) -> _Interface:
-        link, _, snap = struct.unpack_from(self._order + "HHI", body)
-        units_per_s, offset_s, at = 1_000_000, 0, 8
+    def _options(self, body: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+        """Options of a block from an octet on: code, size, and where the value begins."""
         while at + 4 <= len(body):
             code, size = struct.unpack_from(self._order + "HH", body, at)
             if code == 0:
                 break
-            if code == _IF_TSRESOL and size >= 1 and at + 4 < len(body):
-                units_per_s = self._units(body[at + 4])
-            elif code == _IF_TSOFFSET and size == 8:
-                offset_s = struct.unpack_from(self._order + "q", body, at + 4)[0]
+            yield code, size, at + 4
             at += 4 + (size + 3) // 4 * 4
+
+    def _direction(self, packet: bytes, kept: int) -> bool | None:
+        for code, size, at in self._options(packet, (kept + 3) // 4 * 4):
+            if code == EPB_FLAGS and size == 4 and at + 4 <= len(packet):
+                way = struct.unpack_from(self._order + "I", packet, at)[0] & 3
+                return way == OUTBOUND if way in {INBOUND, OUTBOUND} else None
+        return None
+
+    def _interface(self, body: bytes) -> _Interface:
+        link, _, snap = struct.unpack_from(self._order + "HHI", body)
+        units_per_s, offset_s = 1_000_000, 0
+        for code, size, at in self._options(body, 8):
+            if code == _IF_TSRESOL and size >= 1 and at < len(body):
+                units_per_s = self._units(body[at])
+            elif code == _IF_TSOFFSET and size == 8:
+                offset_s = struct.unpack_from(self._order + "q", body, at)[0]
         return _Interface(link, snap, units_per_s, offset_s)
 
     def _units(self, resolution: int) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rig.capture.content import Content, ContentSorter
-from rig.capture.packet import CapturedPacket, PacketPath
+from rig.capture.packet import CapturedPacket, OneEnd, PacketPath
 from rig.capture.quick_reader import QuickReader, quick_transaction
 from rig.errors import ProtocolError
 from rig.media.stream_analysis import StreamAnalyser
@@ -132,6 +132,7 @@ class Correlator:
         self._framers: dict[PacketPath, StreamFramer | None] = {}
         self._parse = parse_message if reader is None else reader.read
         self._streams = streams or StreamAnalyser()
+        self._one_end = OneEnd()
 
     def feed(self, packet: CapturedPacket) -> None:
         """Take one packet.
@@ -198,7 +199,7 @@ class Correlator:
             self._feed_bad(packet, packet.payload, "not a SIP message, on a port that speaks SIP")
         elif content is Content.MEDIA:
             # An endpoint's own tap sees what it sends before the network can lose it.
-            if packet.tap is Tap.WIRE or packet.outbound is False:
+            if self._one_end.takes(packet) if packet.tap is Tap.WIRE else packet.outbound is False:
                 self._streams.feed(packet.at, packet.source, packet.destination, packet.payload)
         else:
             self.ignored += 1

@@ -43,7 +43,9 @@ _SHORT = Struct("!H").unpack_from
 _TCP_HEAD = Struct("!HHII").unpack_from
 _FRAGMENT_HEAD = Struct("!HI").unpack_from
 
-_Direction = tuple[int, Address, Address]
+_Direction = tuple[int, Address, Address, bool | None]
+"""Interface, source, destination, and which end of the connection saw it."""
+
 Unwrap = Callable[[Frame], bytes | None]
 """Finds the IP packet in a frame of a link layer that is not known here."""
 
@@ -147,8 +149,8 @@ class Dissector:
 
     def rest(self) -> Iterator[CapturedPacket]:
         """TCP octets that wait behind a gap; for the end of a capture."""
-        for (interface, source, destination), order in self._orders.items():
-            yield from self._runs(order, order.rest(), source, destination, interface)
+        for direction, order in self._orders.items():
+            yield from self._runs(order, order.rest(), direction)
 
     def _quick_udp(self, frame: Frame, start: int, end: int, *, cut: bool) -> CapturedPacket:
         data = frame.data
@@ -166,7 +168,7 @@ class Dissector:
             known[1],
             data[begin:stop],
             frame.number,
-            None,
+            frame.outbound,
             cut or start + 20 + length > end,
             False,
             frame.interface,
@@ -224,6 +226,7 @@ class Dissector:
     ) -> _Datagram | None:
         key: FragmentKey = (
             frame.interface,
+            frame.outbound,
             datagram.source,
             datagram.destination,
             datagram.protocol,
@@ -256,6 +259,7 @@ class Dissector:
             destination=(datagram.destination, destination_port),
             payload=payload[8 : max(8, length)],
             number=frame.number,
+            outbound=frame.outbound,
             truncated=datagram.cut or length > len(payload),
             interface=frame.interface,
         )
@@ -268,11 +272,13 @@ class Dissector:
         destination = (datagram.destination, destination_port)
         found: list[CapturedPacket] = []
         if flags & _ACK:
-            answering = self._orders.get((frame.interface, destination, source))
+            other_way = None if frame.outbound is None else not frame.outbound
+            answered = (frame.interface, destination, source, other_way)
+            answering = self._orders.get(answered)
             if answering is not None and answering.waiting:
                 runs = answering.acknowledged(acknowledged, frame.at)
-                found += self._runs(answering, runs, destination, source, frame.interface)
-        direction = (frame.interface, source, destination)
+                found += self._runs(answering, runs, answered)
+        direction = (frame.interface, source, destination, frame.outbound)
         order = self._orders.get(direction)
         if order is None:
             if flags & _SYN == 0 and len(segment) <= max(20, head):
@@ -283,21 +289,18 @@ class Dissector:
             order.begin(sequence)
             sequence += 1  # a SYN takes one number; data may follow it at once (RFC 7413)
         runs = order.add(sequence & 0xFFFFFFFF, segment[max(20, head) :], (frame.number, frame.at))
-        found += self._runs(
-            order, runs, source, destination, frame.interface, truncated=datagram.cut
-        )
+        found += self._runs(order, runs, direction, truncated=datagram.cut)
         return found
 
     def _runs(
         self,
         order: SegmentOrder,
         runs: Iterator[bytes],
-        source: Address,
-        destination: Address,
-        interface: int,
+        direction: _Direction,
         *,
         truncated: bool = False,
     ) -> Iterator[CapturedPacket]:
+        interface, source, destination, outbound = direction
         for run in runs:
             number, at = order.mark
             if order.gaps:
@@ -311,6 +314,7 @@ class Dissector:
                 destination=destination,
                 payload=run,
                 number=number,
+                outbound=outbound,
                 truncated=truncated,
                 breaks=order.broken,
                 interface=interface,

@@ -1,7 +1,9 @@
 """Writes the packets of a run as pcapng, secrets left out, openable in Wireshark.
 
-Packets become raw IP frames; every tap is an interface of its own. Packet numbers are those of
-the verdicts. TCP runs get sequence numbers of their own, from 1 on in each direction.
+Packets become raw IP frames; every tap is an interface of its own, and each frame says whether it
+left there or arrived, so that what both ends in one process saw is told apart from what was sent
+twice. Packet numbers are those of the verdicts. TCP runs get sequence numbers of their own, from
+1 on in each direction.
 
 Source: RFC 791, RFC 8200 section 8.1, RFC 768, RFC 9293 section 3.1 (headers, checksums).
 """
@@ -47,7 +49,9 @@ def export_packets(
     for packet, payload in zip(listing, payloads, strict=True):
         data = raw.data(packet, payload)
         index = taps.index(packet.tap)
-        frames.append(Frame(packet.at, LINKTYPE_RAW, data, len(data), index, packet.number))
+        frames.append(
+            Frame(packet.at, LINKTYPE_RAW, data, len(data), index, packet.number, packet.outbound)
+        )
     return write_pcapng(path, [tap.value for tap in taps], frames)
 
 

@@ -16,8 +16,8 @@ LIFETIME_S = 30.0
 MAX_DATAGRAMS = 1024
 MAX_OCTETS = 65_535
 
-FragmentKey = tuple[int, str, str, int, int]
-"""interface, source, destination, protocol, identification."""
+FragmentKey = tuple[int, bool | None, str, str, int, int]
+"""interface, which end saw it, source, destination, protocol, identification."""
 
 
 @dataclass(slots=True)

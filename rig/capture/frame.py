@@ -23,6 +23,8 @@ class Frame:
         length: octets on the wire; more than ``data`` when it was cut.
         interface: index of the interface in the file.
         number: from 1.
+        outbound: whether it left its interface (True) or arrived there (False), where the capture
+            says so.
     """
 
     at: float
@@ -31,3 +33,4 @@ class Frame:
     length: int
     interface: int = 0
     number: int = 0
+    outbound: bool | None = None

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from rig.timeline import Address, Tap
 
 PacketPath = tuple[Tap, int, Address, Address, bool | None]
-"""Point of observation, interface, source, destination, direction of an endpoint's own tap."""
+"""Point of observation, interface, source, destination, whether it left there or arrived."""
+
+MAX_PATHS = 16_384
 
 
 @dataclass(slots=True)
@@ -22,7 +24,8 @@ class CapturedPacket:
         destination: receiver.
         payload: octets above UDP or TCP.
         number: packet number in its capture, from 1.
-        outbound: for an endpoint's own tap, whether it left (True) or arrived (False).
+        outbound: whether it left where it was taken (True) or arrived there (False); None where
+            nobody knows.
         truncated: the capture holds less than was on the wire.
         breaks: for TCP, the octets do not continue those before on the same path: a new
             connection, or the capture has lost some.
@@ -46,3 +49,27 @@ class CapturedPacket:
     def path(self) -> PacketPath:
         """Where it was seen, from whom to whom: the same octets again here are sent again."""
         return (self.tap, self.interface, self.source, self.destination, self.outbound)
+
+
+class OneEnd:
+    """Lets packets through as one end of a path saw them, where both ends lie on one interface.
+
+    A capture of two programs on one host, or of both ends in one process, holds each packet as it
+    leaves and as it arrives. Whoever counts octets or packets wants each once.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, int, Address, Address], bool] = {}
+
+    def takes(self, packet: CapturedPacket) -> bool:
+        """Whether it was seen by that end of its path that was the first to see any."""
+        outbound = packet.outbound
+        if outbound is None:
+            return True
+        path = (packet.transport, packet.interface, packet.source, packet.destination)
+        end = self._ends.get(path)
+        if end is None:
+            if len(self._ends) >= MAX_PATHS:
+                del self._ends[next(iter(self._ends))]
+            end = self._ends[path] = outbound
+        return end is outbound

@@ -3,7 +3,7 @@
 Frames keep their bytes. The writer makes one interface per tap, so that a file from the
 endpoints' own taps opens in Wireshark with each point of observation apart.
 
-Source: draft-ietf-opsawg-pcapng (block formats).
+Source: draft-ietf-opsawg-pcapng (block formats; section 4.3.1, direction of a packet).
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from rig.errors import UsageError
 _SHB, _IDB, _EPB = 0x0A0D0D0A, 1, 6
 _ORDER_MAGIC = 0x1A2B3C4D
 _IF_NAME, _IF_TSRESOL = 2, 9
+EPB_FLAGS = 2
+INBOUND, OUTBOUND = 1, 2
+"""Lowest two bits of the flags of a packet block; zero says nothing."""
+_DIRECTION = {False: INBOUND, True: OUTBOUND}
 
 
 def write_pcapng(path: Path, interfaces: Iterable[str], frames: Iterable[Frame]) -> int:
@@ -77,7 +81,10 @@ class PcapngWriter:
 def _enhanced(frame: Frame) -> bytes:
     stamp = max(0, round(frame.at * 1_000_000_000))
     head = (frame.interface, stamp >> 32, stamp & 0xFFFFFFFF, len(frame.data), frame.length)
-    return struct.pack("<IIIII", *head) + _padded(frame.data)
+    block = struct.pack("<IIIII", *head) + _padded(frame.data)
+    if frame.outbound is None:
+        return block
+    return block + _option(EPB_FLAGS, struct.pack("<I", _DIRECTION[frame.outbound])) + bytes(4)
 
 
 def _block(kind: int, body: bytes) -> bytes:

@@ -24,6 +24,7 @@ from rig.timeline import (
     MailboxSeen,
     RtpStreamSeen,
     SipSeen,
+    Tap,
     TimelineEvent,
 )
 from rig.verdict.evidence import (
@@ -330,7 +331,8 @@ def _sip(event: SipSeen) -> dict[str, Any]:
     message = event.message
     request = isinstance(message, Request)
     line = f"{message.method} {message.uri}" if isinstance(message, Request) else _status(message)
-    directions = {o.outbound for o in event.observations}
+    # A capture on the wire has no ends: what leaves one interface arrives somewhere else.
+    directions = {None if o.tap is Tap.WIRE else o.outbound for o in event.observations}
     return {
         "kind": "sip",
         "number": event.number,
