@@ -205,6 +205,7 @@ class FetchSeen(TimelineEvent):
         octets: how many were sent.
         duration_s: request to last octet acknowledged.
         user_agent: as sent; empty over TFTP.
+        number: of the packet that asked, in a capture; 0 where there is none.
     """
 
     transport: str
@@ -215,6 +216,7 @@ class FetchSeen(TimelineEvent):
     octets: int
     duration_s: float
     user_agent: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from rig.capture.packet import CapturedPacket, PacketPath
 from rig.sip.framing import is_keep_alive
-from rig.timeline import Address
+from rig.timeline import Address, Tap
 
 SIP_PORT = 5060
 
@@ -29,6 +29,7 @@ _START = re.compile(
 _MAY_BECOME_START = re.compile(_METHOD + rb"(?: [^\r\n]{0,8192})?|SIP/[^\r\n]{0,12}")
 _HTTP = re.compile(rb"[A-Z]{3,8} [^\r\n]{1,8192} HTTP/|HTTP/|PRI \* HTTP/2|\x16\x03")
 _MAX_PORTS, _MAX_STREAMS = 65_536, 8192
+_MAX_BLANKS = 64
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
 
@@ -109,6 +110,8 @@ class ContentSorter:
             return [(stream.content, packet)]
         stream.waiting.append(packet)
         began = b"".join(waiting.payload for waiting in stream.waiting).lstrip(b"\r\n\0")
+        if not began and len(stream.waiting) > _MAX_BLANKS:
+            stream.waiting.pop()  # a sign of life; a connection may be idle for days
         if not began or _MAY_BECOME_START.fullmatch(began):
             return []
         stray = False
@@ -118,7 +121,7 @@ class ContentSorter:
             stream.content = Content.FETCH
         else:
             stream.content = Content.OTHER
-            stray = packet.outbound is not None
+            stray = packet.tap is not Tap.WIRE  # an endpoint's own port, which is for SIP
         waiting, stream.waiting = stream.waiting, []
         return [(Content.STRAY if stray else stream.content, each) for each in waiting]
 

@@ -3,38 +3,37 @@
 Contents carry passwords and are never kept. Of encrypted connections only their number is known.
 A fetch whose end is not in the capture has status 0.
 
-Source: RFC 1350, 2347, 2348 (TFTP), RFC 9112 sections 6 and 7 (length of HTTP bodies).
+Source: RFC 1350, 2347, 2348 (TFTP); HTTP see :mod:`rig.capture.http_stream`.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rig.capture.packet import CapturedPacket
+from rig.capture.http_stream import HttpBody, HttpEnd, HttpRequest, HttpResponse, HttpStreams
+from rig.capture.packet import CapturedPacket, OneEnd, PacketPath
 from rig.timeline import Address, FetchSeen
 
 UNFINISHED = 0
 MAX_TRANSFERS = 4096
-_MAX_HEAD = 65_536
 _RRQ, _DATA, _ACK, _ERROR, _OACK = 1, 3, 4, 5, 6
 _BLOCK_OCTETS = 512
 _SECRET_QUERY = re.compile(
     r"([?&;](?:pass(?:word|wd)?|pwd?|pin|secret|token|auth\w*|key)=)[^&;\s]*", re.IGNORECASE
 )
-_REQUEST = re.compile(rb"([A-Z]{3,8}) (\S{1,8192}) HTTP/1")
-_RESPONSE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]{0,1000}\r?\n")
 
 Sink = Callable[[FetchSeen], None]
-_Pair = tuple[int, Address, Address]
-"""Interface, client, server."""
 
 
 def _shown(path: bytes) -> str:
     return _SECRET_QUERY.sub(r"\1***", path.decode("utf-8", "replace"))
+
+
+def is_encrypted(packet: CapturedPacket) -> bool:
+    """Whether octets of TCP begin a connection with TLS."""
+    return packet.breaks and packet.payload[:2] == b"\x16\x03"
 
 
 class FetchWatcher:
@@ -42,21 +41,28 @@ class FetchWatcher:
 
     Args:
         sink: takes the fetches.
+        datagrams: takes TFTP instead, for whoever wants to know more of it.
 
     Attributes:
         encrypted: connections that began with TLS.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(
+        self, sink: Sink, *, datagrams: Callable[[CapturedPacket], None] | None = None
+    ) -> None:
         self.encrypted = 0
         self._tftp = _TftpWatcher(sink)
+        self._datagram = datagrams or self._tftp.feed
         self._http = _HttpWatcher(sink)
+        self._one_end = OneEnd()
 
     def feed(self, packet: CapturedPacket) -> None:
         """Take one packet in order of time."""
+        if not self._one_end.takes(packet):
+            return
         if packet.transport == "UDP":
-            self._tftp.feed(packet)
-        elif packet.breaks and packet.payload[:2] == b"\x16\x03":
+            self._datagram(packet)
+        elif is_encrypted(packet):
             self.encrypted += packet.payload[5:6] == b"\1"  # the client's first message
         else:
             self._http.feed(packet)
@@ -74,6 +80,7 @@ class _Transfer:
     server: str
     path: str
     last_at: float
+    number: int
     block_octets: int = _BLOCK_OCTETS
     expected: int = 1
     octets: int = 0
@@ -128,7 +135,7 @@ class _TftpWatcher:
             oldest = next(iter(self._transfers.values()))
             self._end(oldest, 200 if oldest.whole else UNFINISHED)
         self._transfers[packet.source] = _Transfer(
-            packet.at, packet.source, packet.destination[0], name, packet.at
+            packet.at, packet.source, packet.destination[0], name, packet.at, packet.number
         )
 
     @staticmethod
@@ -152,6 +159,7 @@ class _TftpWatcher:
                 status=status,
                 octets=transfer.octets,
                 duration_s=transfer.last_at - transfer.at,
+                number=transfer.number,
             )
         )
 
@@ -165,150 +173,44 @@ def _block_size(oack: bytes) -> int:
 
 
 @dataclass(slots=True)
-class _Asked:
-    at: float
-    client: Address
-    method: bytes
-    path: str
-    user_agent: str
-
-
-@dataclass(slots=True)
 class _Answering:
-    asked: _Asked
+    asked: HttpRequest
     status: int
     last_at: float
     octets: int = 0
 
 
-@dataclass(slots=True)
-class _Direction:
-    """One direction of a connection: a head, then a body, then a head."""
-
-    head: bytearray = field(default_factory=bytearray)
-    left: int | None = 0
-    chunked: bool = False
-    lost: bool = False
-    answering: _Answering | None = None
-
-
 class _HttpWatcher:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._directions: dict[_Pair, _Direction] = {}
-        self._asked: dict[_Pair, deque[_Asked]] = {}
+        self._streams = HttpStreams()
+        self._answering: dict[PacketPath, _Answering] = {}
 
     def feed(self, packet: CapturedPacket) -> None:
-        key = (packet.interface, packet.source, packet.destination)
-        direction = self._directions.get(key)
-        if direction is None or packet.breaks:
-            if direction is not None:
-                self._end(direction)
-            self._make_room()
-            direction = self._directions[key] = _Direction()
-        data = packet.payload
-        while data and not direction.lost:
-            data = self._take(direction, data, packet)
+        path = packet.path
+        for piece in self._streams.feed(packet):
+            match piece:
+                case HttpResponse(asked=HttpRequest() as asked, status=status):
+                    while len(self._answering) >= MAX_TRANSFERS:
+                        self._end(next(iter(self._answering)))
+                    self._answering[path] = _Answering(asked, status, packet.at)
+                case HttpBody(raw=content):
+                    if (answering := self._answering.get(path)) is not None:
+                        answering.octets += len(content)
+                        answering.last_at = packet.at
+                case HttpEnd():
+                    self._end(path)
+                case _:
+                    pass
 
     def close(self) -> None:
-        for direction in self._directions.values():
-            self._end(direction)
-        for waiting in self._asked.values():
-            for asked in waiting:
-                self._tell(_Answering(asked, UNFINISHED, asked.at))
+        for path in list(self._answering):
+            self._end(path)
+        for asked in self._streams.unanswered():
+            self._tell(_Answering(asked, UNFINISHED, asked.at))
 
-    def _make_room(self) -> None:
-        while len(self._directions) >= MAX_TRANSFERS:
-            self._end(self._directions.pop(next(iter(self._directions))))
-        while len(self._asked) >= MAX_TRANSFERS:
-            del self._asked[next(iter(self._asked))]
-
-    def _take(self, direction: _Direction, data: bytes, packet: CapturedPacket) -> bytes:
-        """Use up some octets; gives those that are left."""
-        if direction.left is None:
-            self._body(direction, len(data), packet)
-            return b""
-        if direction.left:
-            size = min(direction.left, len(data))
-            direction.left -= size
-            self._body(direction, size, packet)
-            if not direction.left and not direction.chunked:
-                self._end(direction)
-            return data[size:]
-        if direction.chunked:
-            return self._chunk(direction, data)
-        direction.head += data
-        end, size = direction.head.find(b"\r\n\r\n"), 4
-        if end < 0:
-            end, size = direction.head.find(b"\n\n"), 2
-        if end < 0:
-            direction.lost = len(direction.head) > _MAX_HEAD
-            return b""
-        head, rest = bytes(direction.head[:end]), bytes(direction.head[end + size :])
-        direction.head.clear()
-        self._begin(direction, head.lstrip(b"\r\n"), packet)
-        return rest
-
-    def _chunk(self, direction: _Direction, data: bytes) -> bytes:
-        direction.head += data
-        text = bytes(direction.head).lstrip(b"\r\n")
-        found = _CHUNK.match(text)
-        if found is None:
-            direction.lost = len(text) > 1100
-            return b""
-        direction.head.clear()
-        direction.left = int(found[1], 16)
-        if not direction.left:
-            direction.chunked = False
-            self._end(direction)
-        return text[found.end() :]
-
-    def _body(self, direction: _Direction, size: int, packet: CapturedPacket) -> None:
-        if direction.answering is not None:
-            direction.answering.octets += size
-            direction.answering.last_at = packet.at
-
-    def _begin(self, direction: _Direction, head: bytes, packet: CapturedPacket) -> None:
-        rows = {}
-        for line in head.split(b"\n")[1:]:
-            name, _, value = line.partition(b":")
-            rows[name.strip().lower()] = value.strip()
-        request, response = _REQUEST.match(head), _RESPONSE.match(head)
-        direction.chunked = b"chunked" in rows.get(b"transfer-encoding", b"").lower()
-        length = rows.get(b"content-length", b"")
-        if request is not None:
-            agent = rows.get(b"user-agent", b"").decode("utf-8", "replace")
-            asked = _Asked(packet.at, packet.source, request[1], _shown(request[2]), agent)
-            pair = (packet.interface, packet.source, packet.destination)
-            self._asked.setdefault(pair, deque(maxlen=64)).append(asked)
-            direction.left = _number(length)
-        elif response is not None:
-            self._answer(direction, int(response[1]), length, packet)
-        else:
-            direction.lost = not direction.chunked and head != b""
-            direction.left = 0
-
-    def _answer(
-        self, direction: _Direction, status: int, length: bytes, packet: CapturedPacket
-    ) -> None:
-        waiting = self._asked.get((packet.interface, packet.destination, packet.source))
-        direction.left = 0
-        if status < 200:
-            direction.chunked = False
-            return
-        asked = waiting.popleft() if waiting else None
-        if asked is not None:
-            direction.answering = _Answering(asked, status, packet.at)
-        empty = status in {204, 304} or (asked is not None and asked.method == b"HEAD")
-        if empty:
-            direction.chunked = False
-        elif not direction.chunked:
-            direction.left = _number(length) if length else None
-        if not direction.chunked and direction.left == 0:
-            self._end(direction)
-
-    def _end(self, direction: _Direction) -> None:
-        answering, direction.answering = direction.answering, None
+    def _end(self, path: PacketPath) -> None:
+        answering = self._answering.pop(path, None)
         if answering is not None:
             self._tell(answering)
 
@@ -319,15 +221,12 @@ class _HttpWatcher:
                 at=asked.at,
                 transport="http",
                 client=asked.client,
-                path=asked.path,
+                path=_shown(asked.target),
                 handset="",
                 status=answering.status,
                 octets=answering.octets,
                 duration_s=answering.last_at - asked.at,
-                user_agent=asked.user_agent,
+                user_agent=asked.rows.get(b"user-agent", b"").decode("utf-8", "replace"),
+                number=asked.number,
             )
         )
-
-
-def _number(text: bytes) -> int:
-    return int(text) if text.isdigit() and len(text) < 16 else 0

@@ -1,8 +1,8 @@
 """Writes a capture again without people and secrets, frame by frame with the same numbers.
 
 SIP messages are redacted whole, however they were cut, and stand in the frame in which they were
-complete. Audio becomes silence, files that were fetched by TFTP become zeros. What else was on the
-wire, HTTP among it, leaves an empty frame.
+complete; heads of HTTP likewise. Audio becomes silence, files that were fetched become zeros. What
+else was on the wire, encrypted connections among it, leaves an empty frame.
 
 Source: RFC 3550 section 5.1 and 6.1 (what of RTP and RTCP is content), RFC 1350 section 5.
 """
@@ -17,10 +17,12 @@ from rig.capture.capture_file import read_frames
 from rig.capture.content import Content, ContentSorter
 from rig.capture.dissect import Dissector, Unwrap
 from rig.capture.export import RawFrames
+from rig.capture.fetches import is_encrypted
 from rig.capture.frame import LINKTYPE_RAW, Frame
 from rig.capture.packet import CapturedPacket, PacketPath
 from rig.capture.pcapng import PcapngWriter
 from rig.capture.pseudonyms import Pseudonyms
+from rig.capture.redact_http import HttpRedactor
 from rig.capture.redact_message import MessageRedactor
 from rig.errors import ProtocolError, UsageError
 from rig.redact import redact_event
@@ -73,6 +75,7 @@ def _write(
     interfaces: int,
 ) -> int:
     reader, raw, empty = _Contents(unwrap), RawFrames(), 0
+    web = HttpRedactor(redactor)
     try:
         with target.open("wb") as file:
             writer = PcapngWriter(file)
@@ -80,7 +83,7 @@ def _write(
                 writer.interface(f"interface {index}", LINKTYPE_RAW)
             try:
                 for frame in read_frames(source):
-                    kept = _kept(reader.of(frame), redactor)
+                    kept = _kept(reader.of(frame), redactor, web)
                     empty += not kept
                     writer.frame(_frame(frame, kept, raw))
             except UsageError:
@@ -91,7 +94,9 @@ def _write(
     return empty
 
 
-def _kept(found: _Found, redactor: MessageRedactor) -> list[tuple[CapturedPacket, bytes]]:
+def _kept(
+    found: _Found, redactor: MessageRedactor, web: HttpRedactor
+) -> list[tuple[CapturedPacket, bytes]]:
     kept: list[tuple[CapturedPacket, bytes]] = []
     for content, packet, data in found:
         if content is Content.SIP:
@@ -102,10 +107,14 @@ def _kept(found: _Found, redactor: MessageRedactor) -> list[tuple[CapturedPacket
             clean = _without_voice(data)
         elif content is Content.FETCH and packet.transport == "UDP":
             clean = _without_contents(data, redactor)
+        elif content is Content.FETCH and not is_encrypted(packet):
+            clean = web.redact(packet)
         elif content is Content.KEEP_ALIVE:
             clean = data
         else:
             continue
+        if packet.transport == "TCP" and not clean:
+            continue  # a part of a head, which stands where it ends
         if kept and packet.transport == "TCP" and kept[-1][0].path == packet.path:
             kept[-1] = (kept[-1][0], kept[-1][1] + clean)
         else:
@@ -116,10 +125,12 @@ def _kept(found: _Found, redactor: MessageRedactor) -> list[tuple[CapturedPacket
 def _frame(frame: Frame, kept: list[tuple[CapturedPacket, bytes]], raw: RawFrames) -> Frame:
     index = min(frame.interface, MAX_INTERFACES - 1)
     if not kept:
-        return Frame(frame.at, LINKTYPE_RAW, _NOTHING, len(_NOTHING), index, frame.number)
+        length = len(_NOTHING)
+        return Frame(frame.at, LINKTYPE_RAW, _NOTHING, length, index, frame.number, frame.outbound)
     packet, payload = kept[0]
     data = raw.data(packet, payload)
-    return Frame(frame.at, LINKTYPE_RAW, data, len(data) + packet.truncated, index, frame.number)
+    length = len(data) + packet.truncated
+    return Frame(frame.at, LINKTYPE_RAW, data, length, index, frame.number, frame.outbound)
 
 
 def _without_voice(packet: bytes) -> bytes:

@@ -183,7 +183,10 @@ class MessageRedactor:
 
     def _hardware(self, text: str) -> Iterator[Span]:
         for found in _MAC.finditer(text):
-            yield found.start(), found.end(), self._names.of_hex(found[0])
+            # The same address with and without separators stays the same.
+            digits = iter(self._names.of_hex(re.sub("[:-]", "", found[0])))
+            new = "".join(mark if mark in ":-" else next(digits) for mark in found[0])
+            yield found.start(), found.end(), new
         for found in _UUID.finditer(text):
             yield found.start("hex"), found.end("hex"), self._names.of_hex(found["hex"])
 

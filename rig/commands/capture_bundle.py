@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 README = """\
 capture.pcapng  the capture without people: numbers, names, domains, hardware addresses and
                 secrets are replaced, the same everywhere and each by one as long. Frames keep
-                their numbers and instants. Audio is silence. Files that were fetched are zeros;
-                HTTP and everything that is no SIP, RTP or TFTP is left out ({empty} empty frames).
+                their numbers and instants. Audio is silence. Files that were fetched are zeros.
+                Encrypted connections and everything that is no SIP, RTP, TFTP or HTTP is left out
+                ({empty} empty frames; a message that came in pieces stands in the last of them).
                 Addresses of hosts, tags, branches and Call-IDs are as they were.
 report.html     what phonerig finds in capture.pcapng
 analysis.json   the same as data
@@ -75,6 +76,7 @@ def _differences(before: CaptureAnalysis, after: CaptureAnalysis) -> list[str]:
         "statuses": (before.statuses, after.statuses),
         "NOTIFYs of message waiting": (_told(before), _told(after)),
         "calls": (len(before.calls), len(after.calls)),
+        "fetches": (_fetched(before), _fetched(after)),
         "findings": (_found(before), _found(after)),
     }
     return [
@@ -86,6 +88,10 @@ def _differences(before: CaptureAnalysis, after: CaptureAnalysis) -> list[str]:
 
 def _told(result: CaptureAnalysis) -> list[tuple[int, bool | None, str, int | None]]:
     return [(line.packet, line.waiting, line.counts, line.answer) for line in result.mwi]
+
+
+def _fetched(result: CaptureAnalysis) -> list[tuple[str, int, int]]:
+    return [(fetch.transport, fetch.status, fetch.octets) for fetch in result.fetches]
 
 
 def _found(result: CaptureAnalysis) -> Counter[tuple[str, str, int, int]]:

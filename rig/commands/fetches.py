@@ -1,10 +1,11 @@
-"""``phonerig fetches``: what is wrong in a saved log of what phones fetched."""
+"""``phonerig fetches``: what is wrong in a log, or a capture, of what phones fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,7 @@ from rig.commands.common import clear_errors, complain, print_json, say, several
 from rig.errors import UsageError
 
 if TYPE_CHECKING:
+    from rig.capture.capture_fetches import CaptureFetches
     from rig.verdict.oracles.fetch import Fetch
     from rig.verdict.oracles.fetch_finding import FetchFinding, Language
 
@@ -19,15 +21,19 @@ if TYPE_CHECKING:
 def fetches(
     file: Annotated[
         Path,
-        typer.Argument(help="Output of 'serve --json', or a web server's combined log."),
+        typer.Argument(
+            help="Output of 'serve --json', a web server's combined log, or a capture (pcap, "
+            "pcapng, also gzipped)."
+        ),
     ],
     language: Annotated[str, typer.Option("--language", "-l", help="en or de.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is wrong in a saved log of what phones fetched.
+    """Say what is wrong in a saved log, or a capture, of what phones fetched.
 
     Names and their letter case, addresses, boots that bring nothing, boot loops, files given to
-    the wrong phone. Only the log is read, no file of a phone. Exit code 1 if a fault is found.
+    the wrong phone; in a capture also how TFTP went. No file of a phone is read. Exit code 1 if a
+    fault is found, 4 if a capture holds no fetch or lacks a part.
     """
     from rig.verdict.oracles.fetches import FetchOracle
 
@@ -37,18 +43,60 @@ def fetches(
         words: Language = "de" if language == "de" else "en"
         oracle, count = FetchOracle(), 0
         found: list[FetchFinding] = []
-        for fetch in _read(file):
+        source = _source(file)
+        for fetch in source.fetches:
             count += 1
             found += oracle.feed(fetch)
         found += oracle.close()
+        notes = source.notes()
         if as_json:
             rows = [finding.to_json(words) for finding in found]
-            print_json({"file": str(file), "fetches": count, "findings": rows})
+            data: dict[str, Any] = {"file": str(file), "fetches": count, "findings": rows}
+            print_json(data | ({"notes": notes} if source.capture is not None else {}))
         else:
-            _show(found, words)
+            _show(found, words, "line" if source.capture is None else "packet")
+            for note in notes:
+                complain(f"{file}: {note}", style="yellow")
             say(f"{file}: {several(count, 'fetch', 'fetches')}, {several(len(found), 'finding')}")
         if any(finding.rule.severity == "fault" for finding in found):
             raise typer.Exit(1)
+        if source.capture is not None and (source.capture.holes or not count):
+            raise typer.Exit(4)
+
+
+@dataclass(slots=True)
+class _Source:
+    """Where fetches come from: a log, or a capture."""
+
+    fetches: Iterable[Fetch]
+    capture: CaptureFetches | None = None
+
+    def notes(self) -> list[str]:
+        """What a reader must know about a capture; to be asked when it has been read."""
+        capture = self.capture
+        if capture is None:
+            return []
+        notes = [capture.cut_off] if capture.cut_off else []
+        if capture.encrypted:
+            notes.append(f"{several(capture.encrypted, 'connection')} encrypted: nobody can look")
+        if capture.unfinished:
+            transfers = several(capture.unfinished, "TFTP transfer")
+            notes.append(f"{transfers} not judged: the capture ended before")
+        if capture.holes:
+            notes.append(f"{several(capture.holes, 'hole')} where packets were not captured")
+        return notes
+
+
+def _source(file: Path) -> _Source:
+    from rig.capture.capture_fetches import CaptureFetches, is_capture
+
+    try:
+        if is_capture(file):
+            capture = CaptureFetches(file)
+            return _Source(capture, capture)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    return _Source(_read(file))
 
 
 def _read(file: Path) -> Iterator[Fetch]:
@@ -61,7 +109,7 @@ def _read(file: Path) -> Iterator[Fetch]:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _show(found: list[FetchFinding], words: Language) -> None:
+def _show(found: list[FetchFinding], words: Language, unit: str) -> None:
     from provisioning.transport.fetch_log import printable
 
     for finding in found:
@@ -69,7 +117,7 @@ def _show(found: list[FetchFinding], words: Language) -> None:
         lines = ", ".join(str(fetch.number) for fetch in finding.fetches)
         clause = f" ({finding.rule.clause})" if finding.rule.clause else ""
         what = printable(finding.sentence(words))
-        text = f"line {lines}: {finding.rule.severity}: {code} {code.slug}: {what}{clause}"
+        text = f"{unit} {lines}: {finding.rule.severity}: {code} {code.slug}: {what}{clause}"
         if finding.rule.severity == "fault":
             complain(text)
         else:

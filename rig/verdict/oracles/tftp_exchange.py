@@ -83,6 +83,10 @@ class TftpExchange:
             over.append(transfer.fetch)
         return over
 
+    def passed(self, at: float) -> list[Fetch]:
+        """Transfers of which nothing was heard for so long, at an instant, that they are over."""
+        return self._given_up(at)
+
     def close(self) -> list[Fetch]:
         """No more datagrams: the transfers that never ended."""
         left = [transfer.fetch for transfer in self._running.values()]

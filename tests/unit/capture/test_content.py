@@ -132,3 +132,14 @@ def test_an_endpoints_own_tap_keeps_everything_it_is_given() -> None:
         (True, 1, Tap.HANDSET),
         (False, 2, Tap.HANDSET),
     ]
+
+
+def test_a_silent_connection_is_not_remembered_for_ever() -> None:
+    """Blanks before the first word say nothing; the word still counts."""
+    sorter = ContentSorter()
+    for nth in range(500):
+        assert sorter.sort(packet(b"\r\n\r\n", float(nth), transport="TCP", breaks=not nth)) == []
+    found = sorter.sort(packet(sip(transport="TCP"), 501.0, transport="TCP"))
+    assert {content for content, _ in found} == {Content.SIP}
+    assert len(found) < 100
+    assert found[0][1].breaks

@@ -182,7 +182,6 @@ def test_the_redacted_capture_shows_the_same(tmp_path: Path, transport: str) -> 
     assert_nobody(target.read_bytes())
     before, after = analyse_capture(source), analyse_capture(target)
     assert before.messages
-    before.fetches = [f for f in before.fetches if f.transport == "tftp"]
     assert shown(after) == shown(before)
     assert_nobody(repr(after).encode())
 
