@@ -110,6 +110,7 @@ class RemoteCapture(FrameSource):
         self._over = threading.Event()
         self._heard_at = clock.now()
         self._said = b""
+        self._client: paramiko.SSHClient
         self._channel: paramiko.Channel
         self._window: ByteWindow
 
@@ -137,9 +138,9 @@ class RemoteCapture(FrameSource):
             RigError: the host key is unknown or another one, nobody answers, no key and no
                 password fits, tcpdump is missing or refuses: each with what to do.
         """
-        client = connect(self._target, self._options.login)
-        self._ends.callback(client.close)
-        transport = client.get_transport()
+        self._client = connect(self._target, self._options.login)
+        self._ends.callback(self._client.close)
+        transport = self._client.get_transport()
         if transport is None:
             raise RigError(f"the session with {self._target.known_name} has ended; try again")
         self._channel = transport.open_session(timeout=CONNECT_LIMIT_S)
