@@ -138,15 +138,15 @@ def with_default_keys(intent: HandsetIntent, profile: Profile) -> HandsetIntent:
     """
     if intent.line_keys or LineKeyKind.LINE not in profile.line_keys:
         return intent
-    labelled = "label" in profile.line_keys[LineKeyKind.LINE]
     keys = tuple(
         LineKeyIntent(
             account.index,
             LineKeyKind.LINE,
             account.index,
-            label=account.label if labelled else "",
+            label=account.label if "label" in parts else "",
         )
         for account in intent.accounts[: profile.limits.line_keys]
+        if (parts := profile.kinds_at(account.index).get(LineKeyKind.LINE)) is not None
     )
     return replace(intent, line_keys=keys)
 
@@ -306,14 +306,15 @@ class _Fit:
         fitted = []
         accounts = {account.index: account for account in intent.accounts}
         for key in intent.line_keys:
-            parts = self._profile.line_keys.get(key.kind)
+            parts = self._profile.kinds_at(key.position).get(key.kind)
             if key.position > most:
                 reason = f"{self._profile.model} has {most} keys"
                 if modules:
                     reason += f", those of {modules} expansion modules counted"
                 self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif parts is None:
-                reason = f"{self._profile.model} has no such kind of key"
+                where = " at this place" if key.kind in self._profile.line_keys else ""
+                reason = f"{self._profile.model} has no such kind of key{where}"
                 self.lose(f"line_keys[{key.position}]", str(key.kind), "", reason)
             elif key.position > limits.line_keys and key.kind not in on_modules:
                 reason = "an expansion module has no such kind of key"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from provisioning.address import Mac
 from provisioning.device_profile import ProfileSet
-from provisioning.errors import Position
+from provisioning.errors import Position, UsageError
+from provisioning.key_pages import QUIRK, key_places
 from provisioning.lint_finding import LintFinding, LintLevel
 from provisioning.profile_model import FileKind, FileScope, Mark, Profile
 from provisioning.profile_source import MergedProfile, leaves, position_at
@@ -31,6 +32,7 @@ _FACTS = (
     "mwi",
     "diversion",
     "line_keys",
+    "page_kinds",
     "features",
     "quirks",
     "once",
@@ -95,6 +97,7 @@ class _Lint:
         yield from self._unverified()
         yield from self._identify()
         yield from self._limits()
+        yield from self._pages()
         yield from self._files()
         for leaf in self._merged.repeated():
             yield LintFinding(
@@ -161,6 +164,18 @@ class _Lint:
             yield self._fault("limits.line_keys", text)
         if "message" not in self._profile.lamps:
             yield self._fault("lamps", "there is no lamp named message")
+
+    def _pages(self) -> Iterator[LintFinding]:
+        profile = self._profile
+        try:
+            places = key_places(profile.quirks, profile.limits.line_keys)
+        except UsageError as error:
+            yield self._fault(f"quirks.{QUIRK}", str(error))
+            return
+        for page, kinds in profile.page_kinds.items() if places else ():
+            for kind in sorted(kinds.keys() - profile.line_keys.keys()):
+                text = f"line_keys has no {kind}, so no page can"
+                yield self._fault(f"page_kinds.{page}.{kind}", text)
 
     def _files(self) -> Iterator[LintFinding]:
         render = self._profile.render

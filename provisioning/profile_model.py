@@ -21,6 +21,7 @@ from pydantic.dataclasses import dataclass
 from provisioning.address import Mac
 from provisioning.feature import Feature, Reach
 from provisioning.intent import LineKeyKind
+from provisioning.key_pages import key_places
 from provisioning.profile_files import (
     Boot,
     BootRequest,
@@ -64,6 +65,7 @@ __all__ = [
 ]
 
 Unverified = Literal["unverified"]
+KeyKinds = Mapping[LineKeyKind, tuple[Literal["account", "value", "label"], ...]]
 _STRICT = ConfigDict(extra="forbid")
 _PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
 
@@ -334,6 +336,8 @@ class Profile:
         diversion: diversion by the handset.
         line_keys: kinds of keys, each with the parts that can be written besides the kind.
         module_kinds: which of them the keys of an expansion module take; empty for all.
+        page_kinds: the same as ``line_keys`` for pages of keys (quirk ``key_pages``) that take
+            other kinds or parts.
         intervals: granularity of durations.
         admin: its web page.
         identify: how a request tells the model.
@@ -357,7 +361,7 @@ class Profile:
     lamp_policy: LampPolicy
     mwi: MwiAbilities
     diversion: DiversionAbilities
-    line_keys: Mapping[LineKeyKind, tuple[Literal["account", "value", "label"], ...]]
+    line_keys: KeyKinds
     intervals: Intervals
     admin: Admin
     identify: Identify
@@ -369,6 +373,20 @@ class Profile:
     quirks: Mapping[str, str] = field(default_factory=dict)
     once: tuple[AccountField, ...] = ()
     module_kinds: tuple[LineKeyKind, ...] = ()
+    page_kinds: Mapping[str, KeyKinds] = field(default_factory=dict)
+
+    def kinds_at(self, position: int) -> KeyKinds:
+        """Kinds that the handset's own key takes, each with the parts that can be written.
+
+        Args:
+            position: of the key, from 1.
+        """
+        if not self.page_kinds:
+            return self.line_keys
+        places = key_places(self.quirks, self.limits.line_keys)
+        if not 1 <= position <= len(places):
+            return self.line_keys
+        return self.page_kinds.get(places[position - 1].page, self.line_keys)
 
     @property
     def message_lamp(self) -> Lamp | None:

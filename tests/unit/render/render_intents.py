@@ -89,18 +89,23 @@ def keys_for(profile: Profile) -> tuple[LineKeyIntent, ...]:
     return tuple(
         key
         for key in KEYS
-        if key.position <= profile.limits.line_keys and key.kind in profile.line_keys
+        if key.position <= profile.limits.line_keys and key.kind in profile.kinds_at(key.position)
     )
 
 
-def labelled_key(profile: Profile, label: str, position: int = 2) -> tuple[LineKeyIntent, ...]:
-    """One key with a label, of a kind that the model can label; none where there are no keys."""
-    kinds = (kind for kind, parts in profile.line_keys.items() if "label" in parts)
-    kind = next(kinds, None)
-    if kind is None or profile.limits.line_keys < position:
-        return ()
-    value = "103" if "value" in profile.line_keys[kind] else ""
-    return (LineKeyIntent(position, kind, 1, value, label),)
+def labelled_key(
+    profile: Profile, label: str, position: int | None = None
+) -> tuple[LineKeyIntent, ...]:
+    """One key with a label, of a kind that the model can label; none where there are no keys.
+
+    Without a position it is the second key, or the first one after that which takes a label.
+    """
+    most = profile.limits.line_keys
+    for place in (position,) if position else range(2, most + 1):
+        for kind, parts in profile.kinds_at(place).items() if place <= most else ():
+            if "label" in parts:
+                return (LineKeyIntent(place, kind, 1, "103" if "value" in parts else "", label),)
+    return ()
 
 
 def any_key(profile: Profile, label: str, position: int) -> tuple[LineKeyIntent, ...]:
@@ -108,7 +113,7 @@ def any_key(profile: Profile, label: str, position: int) -> tuple[LineKeyIntent,
     labelled = labelled_key(profile, label, position)
     if labelled or not profile.line_keys:
         return labelled
-    kind, parts = next(iter(profile.line_keys.items()))
+    kind, parts = next(iter(profile.kinds_at(position).items()))
     return (LineKeyIntent(position, kind, 1, "103" if "value" in parts else ""),)
 
 

@@ -20,7 +20,9 @@ from provisioning.intent import (
     ProvisioningIntent,
     SipTransport,
 )
-from provisioning.loss import Loss, fit_to_model, loss_json, loss_text
+from provisioning.key_pages import key_places
+from provisioning.loss import Loss, fit_to_model, loss_json, loss_text, with_default_keys
+from provisioning.readback import compare, read_back
 from provisioning.render import render_handset
 
 PROFILES = shipped_profiles()
@@ -115,6 +117,49 @@ def test_keys_beyond_the_model_and_of_kinds_it_lacks():
         ("line_keys[2]", "voicemail", ""),
         ("line_keys[99]", "blf", ""),
     ]
+
+
+def test_each_page_of_keys_takes_its_own_kinds_and_parts():
+    """Keys that are programmed, soft keys and keys of a module stand in one list."""
+    keys = tuple(
+        LineKeyIntent(position, LineKeyKind.BLF, 1, str(position), f"T{position}")
+        for position in (6, 7, 26, 27, 147)
+    )
+    profile = PROFILES["6755i"]
+    wanted = intent(profile, line_keys=keys, expansion_modules=3)
+    rendered = render_handset(wanted, profile)
+    named = [(x.field, x.wanted) for x in rendered.losses if x.field.startswith("line_keys")]
+    assert named == [("line_keys[6].label", "T6")]
+    text = rendered.contents[rendered.files[0].path].decode()
+    for line in (
+        "prgkey6 value: 6",
+        "softkey1 value: 7",
+        "softkey1 label: T7",
+        "softkey20 value: 26",
+        "expmod1 key1 label: T27",
+        "expmod3 key1 value: 147",
+    ):
+        assert f"\n{line}\n" in text
+    assert "prgkey6 label" not in text
+    settings = {f.path: f.content for f in rendered.files}
+    assert compare(rendered.fitted, read_back(settings, profile, rendered.fitted.mac)) == []
+
+
+def test_a_kind_that_only_other_pages_take_is_lost_there_and_given_no_default_key():
+    profile = PROFILES["GXP1760"]
+    page = key_places(profile.quirks, profile.limits.line_keys)[6].page
+    assert LineKeyKind.LINE in profile.kinds_at(6)
+    assert LineKeyKind.LINE not in profile.page_kinds[page]
+    keys = tuple(LineKeyIntent(position, LineKeyKind.LINE, 1) for position in (6, 7))
+    rendered = render_handset(intent(profile, line_keys=keys), profile)
+    (loss,) = [x for x in rendered.losses if x.field.startswith("line_keys")]
+    assert (loss.field, loss.reason) == (
+        "line_keys[7]",
+        "GXP1760 has no such kind of key at this place",
+    )
+    many = tuple(account(n) for n in range(1, 8))
+    given = with_default_keys(intent(profile, accounts=many, line_keys=()), profile)
+    assert [key.position for key in given.line_keys] == [1, 2, 3, 4, 5, 6]
 
 
 def test_missed_calls_that_never_light_the_lamp():

@@ -115,6 +115,25 @@ def test_keys_and_their_kinds_belong_together(folder):
     assert len(texts) == 2
 
 
+def test_pages_hold_exactly_the_models_keys_and_kinds_that_it_has(folder):
+    change(folder / "snom" / "D785.yaml", "limits:", 'quirks: {key_pages: "side: 3"}\nlimits:')
+    pages = 'quirks: {key_pages: "side: 15"}\npage_kinds: {side: {mailbox: [value]}}\nlimits:'
+    change(folder / "yealink" / "T42U.yaml", "limits:", pages)
+    assert sorted(fault for fault in found(folder) if "no source" not in fault) == [
+        f"device_profiles/{where}"
+        for where in (
+            (
+                "snom/D785.yaml:4:10 quirks.key_pages: "
+                "quirk key_pages: the pages hold 3 keys, limits.line_keys says 24"
+            ),
+            (
+                "yealink/T42U.yaml:6:21 page_kinds.side.mailbox: "
+                "line_keys has no mailbox, so no page can"
+            ),
+        )
+    ]
+
+
 def test_no_lamp_is_said_and_not_forgotten(folder):
     change(
         folder / "yealink" / "T30.yaml",

@@ -162,8 +162,8 @@ BROKEN = [
     (
         "GRP2614",
         "grandstream/_line_keys.xml.j2",
-        "{{ key.account - 1 }}",
-        "{{ key.account }}",
+        "else key.account - 1 }}",
+        "else key.account }}",
         "line_keys[1].account: wanted '1', got '2'",
     ),
 ]
