@@ -43,6 +43,7 @@ from provisioning.inventory_model import (
     UserForwarding,
 )
 from provisioning.phone_number import NumberError, normalise
+from provisioning.published import FileEncryption
 from provisioning.secret import Secret
 
 
@@ -100,6 +101,7 @@ class Site:
         hunt_groups: by number in normal form.
         demo: nothing here is secret.
         secrets_in_clear: files with secrets may go over TFTP and plain HTTP.
+        encryption: how its files are encrypted; None for not at all.
         path: the file read.
         warnings: what is accepted but worth a look.
     """
@@ -125,6 +127,7 @@ class Site:
     hunt_groups: Mapping[str, HuntGroup] = field(default_factory=dict)
     demo: bool = False
     secrets_in_clear: bool = False
+    encryption: FileEncryption | None = None
     path: Path | None = None
     warnings: tuple[InputFault, ...] = ()
 

@@ -21,6 +21,7 @@ from provisioning.inventory_model import (
 from provisioning.inventory_policy import read_policy
 from provisioning.inventory_reading import HOST, HOST_FORM, NO_SECRET, Reading
 from provisioning.inventory_site import Site
+from provisioning.published import FileEncryption
 from provisioning.secret import SecretResolver
 from provisioning.yaml_source import YamlNode
 
@@ -44,6 +45,7 @@ class _Provisioning(NamedTuple):
 
     intent: ProvisioningIntent
     secrets_in_clear: bool = False
+    encryption: FileEncryption | None = None
 
 
 def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
@@ -80,6 +82,7 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         voice_portal_number=reader.parsed("voice_portal_number", reading.service_number) or "",
         provisioning=provisioning.intent,
         secrets_in_clear=provisioning.secrets_in_clear,
+        encryption=provisioning.encryption,
         admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
         users={},
         handsets=(),
@@ -143,9 +146,23 @@ def _provisioning(site: FieldReader, reading: Reading) -> _Provisioning:
     found = _Provisioning(
         ProvisioningIntent(url, interval_s, user, password or NO_SECRET),
         secrets_in_clear=reader.flag("secrets_in_clear", default=False),
+        encryption=_encryption(reader, reading),
     )
     reader.finish()
     return found
+
+
+def _encryption(provisioning: FieldReader, reading: Reading) -> FileEncryption | None:
+    reader = provisioning.part("encryption", "encryption part")
+    if reader is None:
+        return None
+    wish = FileEncryption(
+        key=reading.secret(reader, "key", required=True) or NO_SECRET,
+        phones_have_key=reader.flag("phones_have_key", default=False),
+        position=reader.position,
+    )
+    reader.finish()
+    return wish
 
 
 def _parse_url(text: str) -> str:

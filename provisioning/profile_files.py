@@ -156,6 +156,36 @@ class Render:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class Encryption:
+    """How the handset decrypts the files that it fetches. None of it protects integrity.
+
+    Attributes:
+        mode: of AES.
+        key_bits: of AES, 128 or 256.
+        key_from: ``raw``: the characters of the key are the key; ``openssl_md5``: key and initial
+            vector are made of them as OpenSSL did before version 1.1.
+        padding: ``pkcs7``, or ``lines``: the content ends with line ends up to a whole block.
+        key_pattern: regular expression of the keys that it takes.
+        key_form: the same in words.
+        key_setting: where the phone keeps the key, in the vendor's words.
+        salted: the file begins with ``Salted__`` and eight octets of salt.
+        base64: the file is text in base 64.
+        lost_by: a setting in our files that takes the key away; empty for none.
+    """
+
+    mode: Literal["ecb", "cbc"]
+    key_bits: int
+    key_from: Literal["raw", "openssl_md5"]
+    padding: Literal["pkcs7", "lines"]
+    key_pattern: str
+    key_form: str
+    key_setting: str
+    salted: bool = False
+    base64: bool = False
+    lost_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Resync:
     """How to make the handset fetch again.
 

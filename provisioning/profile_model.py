@@ -25,6 +25,7 @@ from provisioning.key_pages import key_places
 from provisioning.profile_files import (
     Boot,
     BootRequest,
+    Encryption,
     FileKind,
     FileScope,
     Identify,
@@ -40,6 +41,7 @@ __all__ = [
     "Delay",
     "DelayUnit",
     "DiversionAbilities",
+    "Encryption",
     "Feature",
     "FileKind",
     "FileScope",
@@ -335,6 +337,7 @@ class Profile:
         mwi: message waiting.
         diversion: diversion by the handset.
         line_keys: kinds of keys, each with the parts that can be written besides the kind.
+        encryption: how it decrypts its files; None if it cannot, or nobody knows how.
         module_kinds: which of them the keys of an expansion module take; empty for all.
         page_kinds: the same as ``line_keys`` for pages of keys (quirk ``key_pages``) that take
             other kinds or parts.
@@ -374,6 +377,7 @@ class Profile:
     once: tuple[AccountField, ...] = ()
     module_kinds: tuple[LineKeyKind, ...] = ()
     page_kinds: Mapping[str, KeyKinds] = field(default_factory=dict)
+    encryption: Encryption | None = None
 
     def kinds_at(self, position: int) -> KeyKinds:
         """Kinds that the handset's own key takes, each with the parts that can be written.

@@ -10,11 +10,16 @@ from provisioning.errors import UsageError
 from provisioning.push.folder_target import FolderTarget
 from provisioning.push.sftp_target import SftpTarget
 from provisioning.push.target import PushTarget
+from provisioning.push.tftp_target import TftpTarget
 from provisioning.push.web_target import WebLogin, WebTarget
 from provisioning.secret import Secret
 from provisioning.ssh import SSH_PORT, SshHost, SshLogin
 
-_FORMS = "a folder, sftp://USER@HOST/FOLDER, https://HOST/FOLDER or http://HOST/FOLDER"
+TFTP_PORT = 69
+_FORMS = (
+    "a folder, sftp://USER@HOST/FOLDER, https://HOST/FOLDER, http://HOST/FOLDER or "
+    "tftp://HOST[:PORT][/FOLDER]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ def open_target(to: str, access: Access) -> PushTarget:
     parts = _split(to)
     if parts.scheme == "sftp":
         return _sftp(parts, access)
+    if parts.scheme == "tftp":
+        return TftpTarget(parts.hostname or "", parts.port or TFTP_PORT, unquote(parts.path))
     if parts.username is not None:
         raise UsageError("--to holds a user; name it by --user instead")
     password = access.password or Secret("")
@@ -75,7 +82,7 @@ def _split(to: str) -> SplitResult:
         )
     if not usable or parts.query or parts.fragment:
         raise UsageError(f"--to is {to!r}; expected {_FORMS}")
-    if parts.scheme not in {"sftp", "http", "https"}:
+    if parts.scheme not in {"sftp", "tftp", "http", "https"}:
         raise UsageError(f"--to names the unknown protocol {parts.scheme!r}; expected {_FORMS}")
     return parts
 

@@ -24,7 +24,7 @@ from rig.commands.common import (
     say,
     several,
 )
-from rig.commands.render import join, render_handsets
+from rig.commands.render import join, publish, render_handsets
 
 if TYPE_CHECKING:
     from provisioning.diff import FileDiff
@@ -43,7 +43,7 @@ def push(
         str,
         typer.Option(
             metavar="TARGET",
-            help="Folder, sftp://USER@HOST/FOLDER, https://... or http://...",
+            help="Folder, sftp://USER@HOST/FOLDER, https://..., http://... or tftp://HOST/FOLDER.",
         ),
     ],
     handset: Annotated[str, typer.Option(help="Only the files of this handset.")] = "",
@@ -120,7 +120,8 @@ def push(
             public=public,
         )
         target = open_target(to, access)
-        files = join(render_handsets(inventory, entries))
+        sets = render_handsets(inventory, entries)
+        files = publish(inventory, sets)
         _refuse_in_clear(inventory, files, target)
         wish = _Wish(
             deliver=not (dry_run or diff or check),
@@ -131,7 +132,7 @@ def push(
             record=record or record_path(_beside(inventory), target.where),
         )
         with _progress(shown=not as_json) as progress:
-            found = asyncio.run(_push(target, files, inventory, wish, progress))
+            found = asyncio.run(_push(target, files, join(sets), inventory, wish, progress))
         _tell(found, target, as_json=as_json)
         if found.outcome is not None and found.outcome.error is not None:
             raise typer.Exit(INCOMPLETE)
@@ -190,7 +191,12 @@ def _refuse_in_clear(site: Site, files: SiteFiles, target: PushTarget) -> None:
 
 
 async def _push(
-    target: PushTarget, files: SiteFiles, site: Site, wish: _Wish, progress: Progress
+    target: PushTarget,
+    files: SiteFiles,
+    readable: SiteFiles,
+    site: Site,
+    wish: _Wish,
+    progress: Progress,
 ) -> _Found:
     from provisioning.push.deliver import Delivery
     from provisioning.push.record import locked
@@ -201,14 +207,17 @@ async def _push(
             plan = await delivery.look(everywhere=wish.look)
             if not wish.whole_site:
                 plan = delivery.plan = replace(plan, stale=())
-            diffs = await _diffs(delivery, plan, site) if wish.diff else ()
+            diffs = await _diffs(delivery, plan, readable, site) if wish.diff else ()
             outcome = await delivery.run(prune=wish.prune) if wish.deliver else None
             return _Found(plan, diffs, outcome, target.caveat)
 
 
-async def _diffs(delivery: Delivery, plan: Plan, site: Site) -> tuple[FileDiff, ...]:
-    """How files would change, secrets masked."""
+async def _diffs(
+    delivery: Delivery, plan: Plan, readable: SiteFiles, site: Site
+) -> tuple[FileDiff, ...]:
+    """How files would change, in clear and with secrets masked."""
     from provisioning.diff import diff_file
+    from provisioning.published import opened
 
     known = profiles()
     # A file that handsets share is masked as its first one's: they have one dialect.
@@ -220,9 +229,11 @@ async def _diffs(delivery: Delivery, plan: Plan, site: Site) -> tuple[FileDiff, 
             models.setdefault(f"/{profile.file_path(file, entry.mac)}", entry.model)
     found = []
     for wanted in plan.wanted:
-        model = models[wanted.handset or f"/{wanted.path}"]
+        profile = known.get(models[wanted.handset or f"/{wanted.path}"])
         old = await delivery.old_content(wanted.path)
-        found.append(diff_file(wanted, known.get(model), old))
+        if site.encryption is not None:
+            old = opened(old, profile, site.encryption.key)
+        found.append(diff_file(readable[wanted.path], profile, old))
     return tuple(found)
 
 

@@ -166,6 +166,25 @@ def join(sets: Iterable[Outcome]) -> SiteFiles:
     return SiteFiles(sets)
 
 
+def publish(site: Site, sets: Iterable[Outcome]) -> SiteFiles:
+    """Join the files of handsets as phones may have them: encrypted where the site wants it.
+
+    Raises:
+        InputErrors: a phone could not decrypt its files.
+    """
+    from dataclasses import replace
+
+    from provisioning.published import encrypted
+
+    wish = site.encryption
+    if wish is None:
+        return join(sets)
+    known = profiles()
+    return join(
+        replace(item, files=encrypted(item.files, site.handsets, known, wish)) for item in sets
+    )
+
+
 def _loss_faults(
     entries: Iterable[InventoryHandset], losses: dict[str, tuple[Loss, ...]]
 ) -> list[InputFault]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rig.commands.common import clear_errors, profiles, read_site
-from rig.commands.render import join, render_handsets
+from rig.commands.render import publish, render_handsets
 from rig.commands.service import EventLines, forever, run_until_stopped
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def serve(
     """
     with clear_errors(as_json=as_json):
         inventory = read_site(site)
-        files = join(render_handsets(inventory, inventory.handsets))
+        files = publish(inventory, render_handsets(inventory, inventory.handsets))
         lines = EventLines(as_json=as_json)
         watch = _watch(dhcp_host, dhcp_port)
         log = _fetch_log(inventory, watch, lines)

@@ -53,7 +53,7 @@ def test_a_site_is_delivered_and_then_only_what_changed(tmp_path: Path, served: 
     assert not any(secret in record.read_text() for secret in SECRETS)
 
 
-@pytest.mark.parametrize("to", ["http://127.0.0.1:9/cfg"])
+@pytest.mark.parametrize("to", ["tftp://127.0.0.1:9", "http://127.0.0.1:9/cfg"])
 def test_secrets_do_not_travel_in_clear_unless_the_site_says_so(tmp_path: Path, to: str) -> None:
     site = write_site(tmp_path)
     text = site.read_text().replace("  demo: true\n", "")

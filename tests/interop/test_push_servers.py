@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from peers import require_root
-from push_kit import CuttingRelay, empty, lighttpd, nginx, push, small_disk, there
+from push_kit import CuttingRelay, empty, lighttpd, nginx, push, small_disk, tftpd, there
 from sshd_kit import SshServer, make_key, ssh_server
 
 from provisioning.errors import RigError, UsageError
@@ -16,6 +16,7 @@ from provisioning.profile_model import FileKind, FileScope
 from provisioning.push.folder_target import FolderTarget
 from provisioning.push.sftp_target import SftpTarget
 from provisioning.push.target import PushError, PushLost, PushTarget
+from provisioning.push.tftp_target import TftpTarget
 from provisioning.push.web_target import WebLogin, WebTarget
 from provisioning.secret import Secret
 from provisioning.ssh import SshHost, SshLogin
@@ -232,6 +233,29 @@ def test_digest_of_lighttpd(tmp_path: Path) -> None:
         )
         with pytest.raises(PushError, match="401"):
             push(WebTarget(url, WebLogin("anna", Secret("wrong"))), OLD, tmp_path / "record")
+
+
+def test_tftp(served: Path, tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    flat = [file for file in OLD if "/" not in file.path]
+    with tftpd(served, create=True) as port:
+        target = TftpTarget("127.0.0.1", port)
+        assert sorted(push(target, flat, record).delivered) == sorted(contents(flat))
+        assert there(served) == contents(flat)
+        assert push(target, flat, record).delivered == []
+        record.unlink()
+        wanted = [File(flat[0].path, b"changed"), *flat[1:]]
+        assert push(target, wanted, record).delivered == [flat[0].path]
+        refused = push(target, [*wanted, File("missing/x.cfg", b"1")], record)
+        assert isinstance(refused.error, PushError)
+        assert refused.in_doubt == ["missing/x.cfg"]
+    assert there(served) == contents(wanted)
+
+
+def test_nobody_answers_over_tftp(tmp_path: Path) -> None:
+    target = TftpTarget("127.0.0.1", 9, give_up_s=0.3)
+    with pytest.raises(PushLost):
+        push(target, OLD[:1], tmp_path / "record")
 
 
 @pytest.mark.parametrize("by", ["folder", "sftp", "web"])

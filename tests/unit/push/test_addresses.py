@@ -10,6 +10,7 @@ from provisioning.errors import UsageError
 from provisioning.push.address import Access, open_target
 from provisioning.push.folder_target import FolderTarget
 from provisioning.push.sftp_target import SftpTarget
+from provisioning.push.tftp_target import TftpTarget
 from provisioning.push.web_target import WebTarget
 from provisioning.secret import Secret
 
@@ -28,6 +29,8 @@ from provisioning.secret import Secret
         ("sftp://[2001:db8::1]/a%20b", SftpTarget, "sftp://[2001:db8::1]/a b", False),
         ("https://pbx.example/cfg/", WebTarget, "https://pbx.example/cfg", False),
         ("http://pbx.example:8080/cfg", WebTarget, "http://pbx.example:8080/cfg", True),
+        ("tftp://10.0.0.1", TftpTarget, "tftp://10.0.0.1:69", True),
+        ("tftp://10.0.0.1:6969/cfg/", TftpTarget, "tftp://10.0.0.1:6969/cfg", True),
     ],
 )
 def test_targets(to: str, kind: type, where: str, in_clear: bool) -> None:
