@@ -123,6 +123,7 @@ def _provisioning(
             for f in found.findings
         ),
         complaint=handset.files.complaint if isinstance(handset, EmulatedHandset) else "",
+        unfinished=isinstance(handset, EmulatedHandset) and handset.files.unfinished,
         stale=tuple(stale),
         reboot_event=place.profile.resync.reboot_event,
     )

@@ -23,6 +23,7 @@ from rig.verdict.evidence import (
     LoopExpectation,
     PlainCallExpectation,
 )
+from rig.verdict.fault_class import FaultClass
 from rig.verdict.finding import Finding, RigFault, Verdict
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
@@ -94,7 +95,19 @@ def _judge_provisioning(
 ) -> None:
     case = provisioning.build_case(evidence, expectation)
     verdict.measurements += provisioning.measure(case)
-    _add(verdict, provisioning_book().diagnose(case))
+    findings = provisioning_book().diagnose(case)
+    _add(verdict, findings)
+    if case.facts.unfinished and not case.loops and findings:
+        if any(finding.fault_class is FaultClass.P8 for finding in findings):
+            return  # a transfer that never ends keeps a handset for ever
+        verdict.rig_faults.append(
+            RigFault(
+                Outcome.INCONCLUSIVE,
+                f"{case.subject} was still fetching its files when it was judged: what it had "
+                "not yet asked for is no fault; give it longer (boot_limit_s), or look why the "
+                "server is slow",
+            )
+        )
 
 
 def _judge_diversion(

@@ -44,6 +44,7 @@ class ProvisioningFacts:
         received: names of the files that it got in its last boot, in order.
         hits: what is wrong in them.
         complaint: why its last boot failed, in its own words; empty if it did not.
+        unfinished: it was still fetching when it was judged.
         stale: received files that the server would answer otherwise by now.
         reboot_event: Event that makes this model reboot.
     """
@@ -54,6 +55,7 @@ class ProvisioningFacts:
     received: tuple[str, ...] = ()
     hits: tuple[FileHit, ...] = ()
     complaint: str = ""
+    unfinished: bool = False
     stale: tuple[str, ...] = ()
     reboot_event: str = ""
 

@@ -17,6 +17,7 @@ from rig.faults.compose import ComposedHandset as Rules
 from rig.faults.compose import alter, response, status
 from rig.faults.file_rule import in_files, setting
 from rig.faults.seed import Seed
+from rig.handset.emulated.fetcher import Fetcher
 from rig.handset.emulated.hook import HandsetHook
 from rig.run import run_scenario
 from rig.scenarios import PROVISIONING_CASES, scenarios
@@ -110,6 +111,27 @@ async def test_a_right_site_passes_every_scenario_one_after_the_other(capture, t
 
 
 # -- faults that nobody has listed ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scenario", "limit_s", "outcome"),
+    [("change", 20.0, Outcome.PASS), ("boot", 0.6, Outcome.INCONCLUSIVE)],
+)
+async def test_a_phone_that_is_still_fetching_is_waited_for_and_not_blamed(
+    scenario, limit_s, outcome, tmp_path, monkeypatch
+):
+    at_once = Fetcher.fetch
+
+    async def slowly(fetcher, path, user_agent):
+        await asyncio.sleep(0.35)  # longer than the bench takes to settle
+        return await at_once(fetcher, path, user_agent)
+
+    monkeypatch.setattr(Fetcher, "fetch", slowly)
+    config = replace(demo_config(tmp_path), boot_at_start=False, boot_limit_s=limit_s)
+    async with Bench(config) as bench:
+        record = await run_scenario(bench, scenarios()[scenario])
+    assert record.outcome is outcome, record.sentence
+    assert ("still fetching" in record.sentence) is (outcome is Outcome.INCONCLUSIVE)
 
 
 class Swapped(ServerHook):

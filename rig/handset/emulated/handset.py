@@ -111,6 +111,7 @@ class EmulatedHandset(DeskActions, ServiceKeys):
         self._calls: list[EmulatedCall] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._life = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
         self._address: Address = (host, sip_port)
         self.intent: HandsetIntent | None = None
         self.files = ProvisioningClient(
@@ -208,11 +209,11 @@ class EmulatedHandset(DeskActions, ServiceKeys):
         stack.outgoing_filter = self._hook.outgoing
         stack.incoming_filter = self._hook.incoming
         self._hook.send = stack.send_octets
-        self._hook.crash = lambda: self._begin(self.power_cycle())
+        self._hook.crash = self._crash
         stack.on_request = RequestDispatcher(
             self._accounts,
             on_call=self._invited,
-            on_resync=lambda reboot: self._begin(self.restart() if reboot else self.refresh()),
+            on_resync=self._resync,
             heeds=self._hook.heeds,
         ).take
         for intent in accounts:
@@ -220,7 +221,7 @@ class EmulatedHandset(DeskActions, ServiceKeys):
         self._show("boot")
         for account in self._accounts.values():
             account.start()
-        await self.wait_ready(_READY_S)
+        await self._wait_registered(_READY_S)
 
     async def _open_account(self, intent: AccountIntent, stack: SipStack) -> None:
         if intent.transport is SipTransport.TLS:
@@ -233,11 +234,17 @@ class EmulatedHandset(DeskActions, ServiceKeys):
         self._accounts[intent.index] = account
 
     async def wait_ready(self, timeout_s: float) -> None:
-        """Wait until every enabled account is registered.
+        """Wait until it has followed the last resync and every enabled account is registered.
 
         Raises:
             RigError: one is not in time; says which and why.
         """
+        deadline = self._clock() + timeout_s
+        if self._following is not None:
+            await asyncio.wait({self._following}, timeout=timeout_s)
+        await self._wait_registered(deadline - self._clock())
+
+    async def _wait_registered(self, timeout_s: float) -> None:
         deadline = self._clock() + timeout_s
         for index, account in self._accounts.items():
             try:
@@ -410,10 +417,17 @@ class EmulatedHandset(DeskActions, ServiceKeys):
             if call.ringing:
                 call.divert(decision)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _crash(self) -> None:
+        self._begin(self.power_cycle())
+
+    def _resync(self, reboot: bool) -> None:  # noqa: FBT001 - what the event says
+        self._following = self._begin(self.restart() if reboot else self.refresh())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

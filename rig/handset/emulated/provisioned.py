@@ -41,6 +41,7 @@ class ProvisioningClient:
         url: where it asks; what its files say replaces what it was told first.
         received: content by name of everything that came in the last boot, in order.
         complaint: why the last boot failed, in the handset's words; empty if it did not.
+        unfinished: whether a boot has begun and neither succeeded nor failed.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class ProvisioningClient:
         self.url = url
         self.received: dict[str, bytes] = {}
         self.complaint = ""
+        self.unfinished = False
 
     @property
     def fetched(self) -> tuple[str, ...]:
@@ -87,6 +89,7 @@ class ProvisioningClient:
                 cannot be understood; names the file.
         """
         self.complaint = ""
+        self.unfinished = True
         try:
             for _ in range(MOST_RESTARTS):
                 self.received = {}
@@ -96,7 +99,9 @@ class ProvisioningClient:
             intent = self._understand(self.received)
         except (RigError, UsageError) as error:
             self.complaint = str(error)
+            self.unfinished = False
             raise RigError(str(error)) from error
+        self.unfinished = False
         if "://" in intent.provisioning.url:
             self.url = intent.provisioning.url
         return intent

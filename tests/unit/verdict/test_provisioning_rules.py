@@ -331,6 +331,22 @@ def test_a_stranger_with_an_account_and_one_without():
         assert [f.rule for f in stage.judged().findings] == rules
 
 
+def test_a_phone_that_was_still_fetching_is_not_blamed_for_what_it_has_not_asked_for():
+    stage = Booted().unfetched()
+    stage.registers = False
+    stage.fetch(BOOT, 404)
+    assert stage.judged().outcome is Outcome.FAIL
+    verdict = stage.facts_are(unfinished=True).judged()
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "anna was still fetching" in verdict.sentence
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_transfer_or_a_loop_that_never_ends_is_a_fault_all_the_same(ends):
+    for stage in (tftp(ASK, ASK, ASK), loops(6)):
+        assert stage.facts_are(unfinished=not ends).judged().outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(("boots", "rules"), [(6, ["files_disagree"]), (4, [])])
 def test_a_vlan_that_flips_needs_the_loop_as_well(boots, rules):
     assert [f.rule for f in loops(boots).judged().findings] == rules
