@@ -83,7 +83,8 @@ class Subscriptions(Oracle):
         sub.requested_s, sub.transport, sub.flow = requested_s, view.transport, view.source
         if contact is not None:
             sub.contacts.add(place_of(contact))
-            sub.contacts.add(f"{contact.user_unescaped}@{view.source[0]}:{view.source[1]}")
+            if view.hops == 1:  # behind a proxy the source is the proxy's, and many share it
+                sub.contacts.add(f"{contact.user_unescaped}@{view.source[0]}:{view.source[1]}")
         if requested_s == 0:
             sub.leaving = True
             sub.fetch = sub.fetch or (not view.to_tag and sub.accepted_at is None)

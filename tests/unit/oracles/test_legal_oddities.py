@@ -50,6 +50,18 @@ def anew_after_481(t: Talk) -> Talk:
     return t.notify(1, status=481, state="active").notify(1, call="b").wait(70).alive()
 
 
+def behind_one_proxy(t: Talk) -> Talk:
+    """Two phones of one user: the same source, another Contact each."""
+    homes = {f"s{nth}": f"sip:anna@10.0.0.{nth}:5060" for nth in (1, 2)}
+    for call, uri in homes.items():
+        hop = b"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKproxy" + call.encode() + b"\r\nVia: "
+        t.subscribe(call=call, contact=uri, source=PROXY, edits=((rb"^Via: ", hop),))
+        t.notify(call=call, uri=uri, destination=PROXY)
+    for call in ("s2", "s1"):
+        t.notify(1, call=call, uri=homes[call], destination=PROXY)
+    return t.wait(40).alive()
+
+
 def lost_once(t: Talk) -> Talk:
     asked = t.ask("OPTIONS")
     t.answer(t.again(asked) and asked)
@@ -57,6 +69,7 @@ def lost_once(t: Talk) -> Talk:
 
 
 ODD: dict[str, Story] = {
+    "two phones behind one proxy": behind_one_proxy,
     "202": lambda t: t.register().subscribe(status=202).notify(),
     "compact forms": lambda t: (
         t.register(edits=COMPACT[:5]).subscribe(edits=COMPACT).notify(edits=COMPACT)
