@@ -312,7 +312,7 @@ class Trial:
             self.title,
             self.requirements,
             evidence,
-            judged(evidence, None),
+            judged(evidence, None, self.bench.rules_told),
             self.bench.participants(evidence),
         )
 

@@ -53,6 +53,14 @@ def print_record(record: RunRecord, console: Console) -> None:
             for proof in finding["proofs"]:
                 _line(console, f"    {proof['where']}: {proof['text']}")
             _line(console, f"  remedy: {finding['remedy']}")
+        for rule in scenario.told_rules:
+            by = f" ({rule['sender']})" if rule["sender"] else ""
+            console.print(
+                Text(f"{scenario.name}: ", style="bold")
+                + Text(f"{rule['severity']}, {rule['clause']}{clean(by)}", "yellow")
+            )
+            _line(console, f"  {rule['sentence']}")
+            _line(console, f"  remedy: {rule['remedy']}")
 
 
 def _in_words(scenario: ScenarioRecord) -> str:

@@ -51,6 +51,7 @@ def write_html(
         messages={s.name: _messages(s) for s in record.scenarios},
         latencies={s.name: latencies(s) for s in record.scenarios},
         proofs={s.name: proof_packets(s) for s in record.scenarios},
+        numbers={s.name: {e.get("number", 0) for e in s.events} for s in record.scenarios},
         counts={
             word: sum(s.outcome.value == word for s in record.scenarios)
             for word in ("pass", "fail", "error", "inconclusive", "skipped")

@@ -12,7 +12,9 @@ from typing import Any
 
 from rig.errors import ProtocolError
 from rig.redact import redact_text
+from rig.report.rule_rows import rule_rows
 from rig.sip.diversion import parse_diversions
+from rig.sip.matching import host_port
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import parse_summary
 from rig.timeline import (
@@ -33,6 +35,7 @@ from rig.verdict.evidence import (
     LampExpectation,
 )
 from rig.verdict.finding import Verdict
+from rig.verdict.oracles.finding import Severity
 from rig.verdict.outcome import Outcome, worst
 from rig.verdict.provisioning_facts import ProvisioningExpectation
 
@@ -61,6 +64,8 @@ class ScenarioRecord:
         settings: settings of the handsets under test that bear on message waiting and
             diversion, as dictionaries (handset, field, value, file, line, key).
         lamps_at_start: state by ``handset lamp`` when the scenario began.
+        broken_rules: what the passive oracles say of the capture, as dictionaries, the heaviest
+            first; each is told once in a run.
     """
 
     name: str
@@ -78,6 +83,12 @@ class ScenarioRecord:
     config_lines: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
     lamps_at_start: dict[str, str] = field(default_factory=dict)
+    broken_rules: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def told_rules(self) -> list[dict[str, Any]]:
+        """Broken rules that weigh more than a note."""
+        return [rule for rule in self.broken_rules if rule["severity"] != Severity.NOTE]
 
 
 @dataclass(slots=True)
@@ -230,6 +241,7 @@ def scenario_record(
             for d in facts.differences
         ],
         lamps_at_start=_lamps_at(evidence, evidence.started_at),
+        broken_rules=rule_rows(verdict.broken_rules, evidence, participants),
     )
 
 
@@ -270,15 +282,15 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "error": redact_text(event.error),
                 "text": redact_text(event.raw.decode("utf-8", "replace")),
                 "number": observation.number,
-                "source": _address(observation.source),
-                "destination": _address(observation.destination),
+                "source": host_port(observation.source),
+                "destination": host_port(observation.destination),
             }
         case RtpStreamSeen():
             return base | {
                 "kind": "rtp",
                 "ended_at": event.ended_at,
-                "source": _address(event.source),
-                "destination": _address(event.destination),
+                "source": host_port(event.source),
+                "destination": host_port(event.destination),
                 "packets": event.packets,
                 "lost": event.lost,
                 "prompts": list(event.prompts),
@@ -296,7 +308,7 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
             return base | {
                 "kind": "fetch",
                 "transport": event.transport,
-                "client": _address(event.client),
+                "client": host_port(event.client),
                 "path": event.path,
                 "handset": event.handset,
                 "status": event.status,
@@ -343,8 +355,8 @@ def _sip(event: SipSeen) -> dict[str, Any]:
         "request": request,
         "retransmission": event.retransmission,
         "transport": event.transport,
-        "source": _address(event.source),
-        "destination": _address(event.destination),
+        "source": host_port(event.source),
+        "destination": host_port(event.destination),
         "sent_seen": True in directions,
         "arrival_seen": False in directions or None in directions,
         "call_id": message.headers.get("Call-ID") or "",
@@ -371,7 +383,3 @@ def _detail(request: Request) -> str:
     if diversions:
         return f"↪ {diversions[0].reason}"
     return "MWI" if package == "message-summary" else package
-
-
-def _address(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"

@@ -29,6 +29,9 @@ _PATTERNS = {
 }
 """Sentences of :attr:`rig.verdict.finding.Verdict.sentence` that hold something, by their key."""
 
+RULE_BROKEN = "a rule is broken on the wire: "
+"""How the same begins where a passive oracle has the word."""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -77,6 +80,10 @@ class Words:
             first = scenario.findings[0]
             component = self.phrase(first["component"])
             return f"{first['class']} {first['title']} ({component}): {self.sentence(first)}"
+        if scenario.sentence.startswith(RULE_BROKEN):
+            first = scenario.broken_rules[0]
+            said = f"{self.sentence(first)} ({first['clause']})"
+            return self.texts["rule_is_broken"].format(what=said)
         for key, pattern in _PATTERNS.items():
             match = pattern.fullmatch(scenario.sentence)
             if match:

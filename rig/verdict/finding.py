@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.measurement import Measurement
+from rig.verdict.oracles.finding import OracleFinding, Severity
 from rig.verdict.outcome import Outcome, worst
 from rig.verdict.phrase import Fact
 from rig.verdict.rule_table import Rule, RuleTable, Source, common_words
@@ -134,11 +135,19 @@ class Verdict:
         measurements: values with their limits.
         findings: named faults; none on a healthy system.
         rig_faults: what the rig could not see.
+        broken_rules: what the passive oracles say of the capture, the heaviest first. A fault
+            among them fails the run; warnings and notes are told and change nothing.
     """
 
     measurements: list[Measurement] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     rig_faults: list[RigFault] = field(default_factory=list)
+    broken_rules: list[OracleFinding] = field(default_factory=list)
+
+    @property
+    def wire_faults(self) -> list[OracleFinding]:
+        """Broken rules that weigh as faults."""
+        return [rule for rule in self.broken_rules if rule.severity is Severity.FAULT]
 
     @property
     def outcome(self) -> Outcome:
@@ -146,7 +155,7 @@ class Verdict:
         if self.rig_faults:
             return worst(fault.outcome for fault in self.rig_faults)
         product = [measurement.outcome for measurement in self.measurements]
-        product += [Outcome.FAIL for finding in self.findings]
+        product += [Outcome.FAIL for _ in (*self.findings, *self.wire_faults)]
         return worst(product)
 
     @property
@@ -156,6 +165,8 @@ class Verdict:
             return self.rig_faults[0].sentence
         if self.findings:
             return str(self.findings[0])
+        if self.wire_faults:
+            return f"a rule is broken on the wire: {self.wire_faults[0]}"
         broken = [m for m in self.measurements if m.outcome is Outcome.FAIL]
         if broken:
             return f"no rule names this fault: {broken[0]}"
