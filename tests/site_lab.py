@@ -48,7 +48,7 @@ class SiteLab:
 
 
 @asynccontextmanager
-async def site_lab(store_dir, *, through=None, transport=SipTransport.UDP, **config):
+async def site_lab(store_dir, *, through=None, transport=SipTransport.UDP, tap=None, **config):
     """The demo site with a platform and a provisioning server of its own.
 
     Args:
@@ -56,6 +56,7 @@ async def site_lab(store_dir, *, through=None, transport=SipTransport.UDP, **con
         through: gives an async context manager from the platform's address: a proxy, whose
             address handsets are told instead.
         transport: that handsets are told to use.
+        tap: of the platform.
         config: of the platform.
     """
     async with AsyncExitStack() as stack:
@@ -64,6 +65,7 @@ async def site_lab(store_dir, *, through=None, transport=SipTransport.UDP, **con
         platform = EmbeddedPlatform(
             wanted,
             store_dir=store_dir,
+            tap=tap,
             config=PlatformConfig(seconds_per_ring=0.3, **config),
         )
         await platform.start()

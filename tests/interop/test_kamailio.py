@@ -13,6 +13,7 @@ from handset_lab import HandsetLab, account, intent
 from kamailio_peer import NOTIFIER, PROXY, Kamailio
 from peers import require_peer, require_root
 from platform_kit import ANNA, CARL, DOMAIN, DORA, Phone, leave_message, make_site, sdp
+from rule_watch import RuleWatch
 from site_lab import site_lab
 
 from rig.handset.base import AnswerMode
@@ -61,9 +62,11 @@ class Behind:
 
 @asynccontextmanager
 async def behind(folder: Path, *, path: bool) -> AsyncIterator[Behind]:
+    watch = RuleWatch()
     platform = EmbeddedPlatform(
         make_site(),
         store_dir=folder / "store",
+        tap=watch.tap,
         config=PlatformConfig(seconds_per_ring=0.3, warn_without_mail=False),
     )
     await platform.start()
@@ -74,6 +77,7 @@ async def behind(folder: Path, *, path: bool) -> AsyncIterator[Behind]:
             for phone in here.phones:
                 await phone.close()
         assert platform.internal_errors == 0
+        watch.check()
     finally:
         await platform.stop()
 

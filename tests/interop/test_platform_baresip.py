@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from peers import require_peer, require_root
 from platform_kit import ANNA, BERT, CARL, DOMAIN, Phone, make_site
+from rule_watch import RuleWatch
 from site_lab import site_lab
 
 from provisioning.intent import SipTransport
@@ -24,6 +25,7 @@ from rig.sip.message_summary import parse_summary
 from rig.sip_transport.client_subscription import SubscriptionState
 
 pytestmark = pytest.mark.interop("baresip")
+
 
 CONFIG = """\
 poll_method epoll
@@ -101,9 +103,14 @@ async def test_it_subscribes_leaves_a_message_and_uses_the_portal(
     """All its roles in a row: caller with sound from a file, subscriber, portal by its digits."""
     require_root()
     require_peer("baresip")
+    watch = RuleWatch()
     with own_network_namespace():
         async with site_lab(
-            tmp_path / "store", transport=transport, algorithms=("MD5",), warn_without_mail=False
+            tmp_path / "store",
+            tap=watch.tap,
+            transport=transport,
+            algorithms=("MD5",),
+            warn_without_mail=False,
         ) as lab:
             platform = lab.platform
             (anna,) = await lab.boot("anna")
@@ -143,6 +150,7 @@ async def test_it_subscribes_leaves_a_message_and_uses_the_portal(
             await _until(lambda: not platform.contacts(greta.number))
             await _until(lambda: platform.subscriptions == 2)
             assert platform.internal_errors == 0
+    watch.check()
 
 
 async def _until(reached: Callable[[], bool], timeout_s: float = 20) -> None:

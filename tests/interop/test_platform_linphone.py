@@ -16,6 +16,7 @@ import pytest
 from linphone_peer import Linphone, linphonec
 from peers import require_peer, require_root
 from platform_kit import ANNA, CARL, DOMAIN, DORA, Phone, make_site
+from rule_watch import RuleWatch
 from site_lab import site_lab
 
 from rig.handset.netns import own_network_namespace
@@ -28,6 +29,7 @@ from rig.sip.message import Request, Response
 from rig.sip.message_summary import Counts, parse_summary
 from rig.sip.parser import parse_message
 from rig.sip.sdp import SessionDescription
+from rig.timeline import Address
 
 pytestmark = [pytest.mark.interop(peer="linphonec"), pytest.mark.root]
 
@@ -66,7 +68,12 @@ class Lab:
 async def lab(folder: Path, transport: str = "udp", ring_s: float = 0.3) -> AsyncIterator[Lab]:
     received: list[Request | Response] = []
 
-    def tap(_: str, __: object, ___: object, data: bytes, leaves: bool, ____: float) -> None:
+    watch = RuleWatch()
+
+    def tap(
+        transport: str, source: Address, to: Address, data: bytes, leaves: bool, at: float
+    ) -> None:
+        watch.tap(transport, source, to, data, leaves, at)
         if not leaves and data.strip():
             received.append(parse_message(data))
 
@@ -92,6 +99,7 @@ async def lab(folder: Path, transport: str = "udp", ring_s: float = 0.3) -> Asyn
             await until(lambda: bool(platform.contacts(CARL)))
             yield Lab(platform, linphone, received)
         assert platform.internal_errors == 0
+        watch.check()
     finally:
         await platform.stop()
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from platform_kit import ANNA, BERT, CARL, DOMAIN, Phone, make_site
+from rule_watch import RuleWatch
 from sipp_run import SCENARIOS, SippResult, run_sipp
 
 from rig.mailbox_platform.embedded.config import PlatformConfig
@@ -26,6 +27,7 @@ from rig.sip.message import Request, Response
 from rig.sip.message_summary import parse_summary
 from rig.sip.parser import parse_message
 from rig.sip.timers import TimerValues
+from rig.timeline import Address
 
 pytestmark = pytest.mark.interop("sipp")
 
@@ -110,6 +112,7 @@ class Stage:
     platform: EmbeddedPlatform
     sent: list[bytes]
     received: list[bytes]
+    watch: RuleWatch
 
     async def play(self, name: str, transport: str = "u1", **more: Any) -> SippResult:
         """Run one scenario as Anna."""
@@ -143,7 +146,12 @@ async def stage(
     sent: list[bytes] = []
     received: list[bytes] = []
 
-    def tap(_: str, __: object, ___: object, data: bytes, leaves: bool, ____: float) -> None:
+    watch = RuleWatch()
+
+    def tap(
+        transport: str, source: Address, to: Address, data: bytes, leaves: bool, at: float
+    ) -> None:
+        watch.tap(transport, source, to, data, leaves, at)
         (sent if leaves else received).append(data)
 
     platform = EmbeddedPlatform(
@@ -156,7 +164,7 @@ async def stage(
             carl = await Phone(platform, platform.site.users[CARL]).open()
             stack.push_async_callback(carl.close)
             await carl.register()
-        yield Stage(platform, sent, received)
+        yield Stage(platform, sent, received, watch)
 
 
 def test_every_scenario_file_is_played() -> None:
@@ -185,6 +193,7 @@ async def test_scenario(name: str, transport: str, tmp_path: Path) -> None:
             seen = await here.platform.counts(mailbox)
             assert (seen.new, seen.saved) == (0, 0)
         assert here.platform.internal_errors == 0
+        here.watch.check_requests()
 
 
 async def _until(reached: Any, timeout_s: float = 10) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from peers import require_peer, require_root
 from platform_kit import ANNA, CARL, DORA, Phone, leave_message, make_site
+from rule_watch import RuleWatch
 from twinkle_peer import twinkle_console
 
 from rig.handset.netns import own_network_namespace
@@ -20,6 +21,7 @@ from rig.sip.event import Flow
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import Counts, parse_summary
 from rig.sip.parser import parse_message
+from rig.timeline import Address
 
 pytestmark = [
     pytest.mark.interop(peer="twinkle-console"),
@@ -48,6 +50,7 @@ class Judge(PlatformHook):
         self.sent: list[tuple[tuple[str, int], bytes]] = []
         self.answers: dict[tuple[str, int], int] = {}
         self.damage: Callable[[bytes], bytes] | None = None
+        self.watch = RuleWatch()
 
     def outgoing(
         self, message: Request | Response, flow: Flow
@@ -61,7 +64,10 @@ class Judge(PlatformHook):
                 self.sent.append((key, message.body))
         return message
 
-    def tap(self, _: str, __: object, ___: object, data: bytes, leaves: bool, ____: float) -> None:
+    def tap(
+        self, transport: str, source: Address, to: Address, data: bytes, leaves: bool, at: float
+    ) -> None:
+        self.watch.tap(transport, source, to, data, leaves, at)
         if not leaves and data.startswith(b"SIP/2.0"):
             answer = parse_message(data)
             if isinstance(answer, Response) and answer.cseq.method == "NOTIFY":
@@ -100,6 +106,8 @@ async def judged(
             await until(lambda: len(judge.verdicts) == 1)
             yield platform, judge
         assert platform.internal_errors == 0
+        if judge.damage is None:
+            judge.watch.check()
     finally:
         await platform.stop()
 
@@ -156,3 +164,5 @@ async def test_it_refuses_a_body_that_the_platform_was_made_to_damage(
         platform.store.add(ANNA if subscribes else CARL, DORA, bytes(16000))
         await until(lambda: len(judge.verdicts) == 2)
         assert judge.verdicts == [200, 400]
+    of_us, _ = judge.watch.findings()
+    assert {finding.group for finding in of_us} == {"body"}  # the oracles say so too

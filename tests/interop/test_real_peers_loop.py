@@ -61,6 +61,7 @@ def test_baresip_is_the_phone(name: str, tmp_path: Path) -> None:
         record = asyncio.run(run(tmp_path, name, {PHONE: "softphone"}))
     assert record.outcome is Outcome.PASS, record.sentence
     assert not record.findings
+    assert not record.told_rules
 
 
 @pytest.mark.parametrize("name", ["busy", "unanswered", "all_calls", "dnd"])
@@ -70,6 +71,7 @@ def test_sipp_is_the_caller(name: str, tmp_path: Path) -> None:
         record = asyncio.run(run(tmp_path, name, {CALLER: "sipp"}))
     assert record.outcome is Outcome.PASS, record.sentence
     assert not record.findings
+    assert not record.told_rules
 
 
 def test_sipp_calls_baresip(tmp_path: Path) -> None:
