@@ -1,7 +1,8 @@
 """Writes the reference pages from the program itself; --check only says whether they are right.
 
-Pages: the command line, the handset models, the fault classes, the requirements. They are kept
-in the repository so that they can be read without installing anything.
+Pages: the command line, the handset models, the fault classes, the passive oracles, the
+requirements. They are kept in the repository so that they can be read without installing
+anything.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import oracle_page
 import requirement_map
 import typer
 
@@ -345,6 +347,8 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "faults.md": partial(guide_page, "en"),
     "faults.de.md": partial(guide_page, "de"),
     "audit_rules.md": audit_page,
+    "oracles.md": partial(oracle_page.page, "en", NOTE),
+    "oracles.de.md": partial(oracle_page.page, "de", NOTE),
     "requirements.md": requirement_map.page,
 }
 
