@@ -7,7 +7,6 @@ the handset has and does what the inventory says.
 
 from __future__ import annotations
 
-import re
 import sys
 from functools import cache
 
@@ -19,7 +18,15 @@ from rig.verdict.oracles.fetch import Fetch
 from rig.verdict.oracles.fetch_finding import FetchFinding, fetch_rules
 from rig.verdict.phrase import Fact, Phrase, Text, Word, phrase
 from rig.verdict.proofs import absence, packet
-from rig.verdict.provisioning import BEYOND, ProvisioningCase
+from rig.verdict.provisioning import ProvisioningCase
+from rig.verdict.provisioning_differences import (
+    INDEX,
+    PLACE,
+    UNKNOWN,
+    is_field,
+    owner_of,
+    unexplained,
+)
 from rig.verdict.provisioning_facts import FileHit
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import rule_table
@@ -43,10 +50,6 @@ _FORM = (
 )
 _MANGLED = ("encoded-twice", "not-in-encoding", "control-character", "percent-twice")
 _UNFILLED = ("joined-lines", "placeholder-left", "line-end-in-value")
-_UNKNOWN = ("wrong-case", "blank-in-name", "address-for-number", "number-for-address")
-_INDEX = ("index-repeated", "account-not-enabled", BEYOND)
-_PLACE = re.compile(r"(accounts|line_keys)\[(\d+)\](\.(.+))?")
-_SECRET = "***"  # noqa: S105 - what is shown instead of one
 
 
 # -- the trigger ------------------------------------------------------------------------------
@@ -226,17 +229,17 @@ def files_disagree(case: ProvisioningCase) -> Found | None:
 
 def setting_not_known(case: ProvisioningCase) -> Found | None:
     """A name that the firmware does not know, or a value of another kind."""
-    return _by_hits(case, _UNKNOWN)
+    return _by_hits(case, UNKNOWN)
 
 
 def index_wrong(case: ProvisioningCase) -> Found | None:
     """A number in the name of a setting is not the one that is meant."""
-    return _by_hits(case, _INDEX)
+    return _by_hits(case, INDEX)
 
 
 def item_missing(case: ProvisioningCase) -> Found | None:
     """An account or a key is not there, or is there and should not be."""
-    whole = [d for d in case.differences if (m := _PLACE.fullmatch(d.field)) and not m[4]]
+    whole = [d for d in case.differences if (m := PLACE.fullmatch(d.field)) and not m[4]]
     if not whole:
         return None
     first = whole[0]
@@ -246,21 +249,14 @@ def item_missing(case: ProvisioningCase) -> Found | None:
 
 def index_shifted(case: ProvisioningCase) -> Found | None:
     """A value stands where that of another account or key belongs."""
-    for difference in case.differences:
-        match = _PLACE.fullmatch(difference.field)
-        if match is None or not match[4] or len(difference.got) < 2:
-            continue
-        owners = [
-            other.field
-            for other in _wanted_at(case, match[1], match[4])
-            if other.wanted == difference.got and other.field != difference.field
-        ]
-        if owners and difference.got != _SECRET:
+    for difference in unexplained(case):
+        owner = owner_of(case, difference)
+        if owner:
             return found(
                 _difference(difference),
                 where=_place(difference),
                 field=difference.field,
-                other=owners[0],
+                other=owner,
                 got=difference.got,
             )
     return None
@@ -268,7 +264,7 @@ def index_shifted(case: ProvisioningCase) -> Found | None:
 
 def value_changed(case: ProvisioningCase) -> Found | None:
     """A value is the wanted one after something was done to it."""
-    for difference in case.differences:
+    for difference in unexplained(case, shifted=True):
         how = mangling(difference.wanted, difference.got)
         if how:
             return found(
@@ -284,13 +280,15 @@ def value_changed(case: ProvisioningCase) -> Found | None:
 
 def setting_missing(case: ProvisioningCase) -> Found | None:
     """A setting is not there, so the firmware takes its own default."""
-    first = next((d for d in case.differences if not d.line and _is_field(d)), None)
+    gaps = (d for d in unexplained(case, shifted=True) if not d.line and is_field(d))
+    first = next((d for d in gaps if not mangling(d.wanted, d.got)), None)
     return None if first is None else _setting(first)
 
 
 def setting_wrong(case: ProvisioningCase) -> Found | None:
     """A setting is there with another value."""
-    first = next((d for d in case.differences if d.line and _is_field(d)), None)
+    wrong = (d for d in unexplained(case, shifted=True) if d.line and is_field(d))
+    first = next((d for d in wrong if not mangling(d.wanted, d.got)), None)
     return None if first is None else _setting(first)
 
 
@@ -353,24 +351,6 @@ def _setting(difference: ConfigDifference) -> Found:
         wanted=difference.wanted or "-",
         got=difference.got or "-",
     )
-
-
-def _is_field(difference: ConfigDifference) -> bool:
-    return difference.field != "file"
-
-
-def _wanted_at(case: ProvisioningCase, section: str, name: str) -> list[ConfigDifference]:
-    """What the inventory wants in the same field of every account or key."""
-    items = getattr(case.handset.intent, section)
-    rows = []
-    for item in items:
-        number = item.index if section == "accounts" else item.position
-        value: object = item
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        text = "" if value is None else str(value)
-        rows.append(ConfigDifference(f"{section}[{number}].{name}", text, "", ""))
-    return rows
 
 
 @cache

@@ -378,3 +378,55 @@ def test_a_vlan_that_flips_needs_the_loop_as_well(boots, rules):
 )
 def test_what_was_done_to_a_value_is_recognised(wanted, got, how):
     assert mangling(wanted, got) == how
+
+
+def rules_of(stage):
+    return [finding.rule for finding in stage.judged().findings]
+
+
+def hidden_by(stage):
+    return {link for f in stage.judged().findings for link in f.table.hidden(f.row)}
+
+
+def test_two_faults_of_the_settings_are_both_named():
+    stage = Booted().hit("wrong-case", line=7).hit("two-sources", f"x, also in {COMMON}:15, y", 9)
+    stage.differs("line_keys[1].label", "Anna", "Bert", 15, COMMON)
+    stage.differs("lamp.on_message", "yes", "no", 31)
+    assert rules_of(stage) == ["files_disagree", "setting_not_known", "setting_wrong"]
+    assert "gaps" in hidden_by(stage)
+
+
+def test_what_else_is_wrong_with_a_key_that_was_named_is_no_fault_of_its_own():
+    stage = Booted().hit("two-sources", f"x, also in {COMMON}:15, y", 9)
+    stage.differs("line_keys[1].label", "Anna", "Bert", 15, COMMON)
+    stage.differs("line_keys[1].value", "1", "2", 16, COMMON)
+    assert rules_of(stage) == ["files_disagree"]
+
+
+def test_a_missing_key_and_a_wrong_setting_elsewhere_are_both_named():
+    stage = Booted().differs("lamp.on_message", "yes", "no", 31)
+    stage.differs("line_keys[1]", "line", "")
+    assert rules_of(stage) == ["item_missing", "setting_wrong"]
+    assert not hidden_by(stage)
+
+
+def test_shifted_numbers_are_one_fault():
+    stage = Booted()
+    keys = tuple(LineKeyIntent(n, LineKeyKind.LINE, 1, label=f"Key {n}") for n in (1, 2, 3))
+    stage.wanted = replace(stage.wanted, line_keys=keys)
+    stage.differs("line_keys[1].label", "Key 1", "Key 2", 11)
+    stage.differs("line_keys[2].label", "Key 2", "Key 3", 12)
+    stage.differs("line_keys[3].label", "Key 3", "other", 13)
+    assert rules_of(stage) == ["index_shifted"]
+
+
+def test_a_file_that_was_not_asked_for_shows_nothing_of_its_way():
+    stage = Booted().unfetched().silent()
+    stage.fetch(BOOT)
+    assert rules_of(stage) == ["own_file_not_asked"]
+    assert {"way", "device", "name", "form", "settings", "gaps"} <= hidden_by(stage)
+
+
+def test_a_fault_of_the_form_hides_a_second_one():
+    stage = Booted().silent().hit("xml-malformed")
+    assert "form" in hidden_by(stage)
