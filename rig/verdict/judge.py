@@ -25,6 +25,7 @@ from rig.verdict.evidence import (
 )
 from rig.verdict.fault_class import FaultClass
 from rig.verdict.finding import Finding, RigFault, Verdict
+from rig.verdict.mwi_delivery_rules import undecided
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
 from rig.verdict.provisioning_facts import ProvisioningExpectation
@@ -80,6 +81,16 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
         )
         return
     _add(verdict, findings)
+    late = undecided(case)
+    if late is not None and case.ill and not verdict.findings:
+        verdict.rig_faults.append(
+            RigFault(
+                Outcome.INCONCLUSIVE,
+                f"the run ended {evidence.ended_at - late.first.at:.1f} s after a NOTIFY to "
+                f"{expectation.handset} (packet {late.first.number}), too soon to see what became "
+                "of it: run again, on an idle machine",
+            )
+        )
 
 
 def _said(finding: Finding, verdict: Verdict) -> bool:

@@ -28,6 +28,10 @@ REPEATED = 3
 UNANSWERED_S = 0.5
 """A request without an answer for so long (T1 of RFC 3261 section 17) is unanswered."""
 
+UNDECIDED_S = 2 * UNANSWERED_S
+"""A NOTIFY that was sent once and so shortly before the end may still be on its way, or be sent
+again: the first repetition comes after T1, on a busy machine later."""
+
 
 def subscribe_refused(case: LampCase) -> Found | None:
     """The platform refused the subscription, and nothing repaired it."""
@@ -154,9 +158,17 @@ def notify_late(case: LampCase) -> Found | None:
     )
 
 
+def undecided(case: LampCase) -> NotifyStory | None:
+    """The last NOTIFY, if the run ended before anybody can say what became of it."""
+    last = case.after[-1] if case.after else None
+    if last is None or last.answer is not None or last.transmissions > 1:
+        return None
+    return last if case.evidence.ended_at - last.first.at < UNDECIDED_S else None
+
+
 def notify_lost(case: LampCase) -> Found | None:
     """Sent by the platform, never seen at the phone."""
-    if not case.after:
+    if not case.after or undecided(case):
         return None
     last = case.after[-1]
     if last.arrived or last.answer is not None:
@@ -199,6 +211,8 @@ def notify_unanswered(case: LampCase) -> Found | None:
     """It arrived, perhaps again and again, and the phone says nothing."""
     last = case.after[-1] if case.after else None
     if last is None or last.answer is not None or any(n.accepted for n in case.after):
+        return None
+    if undecided(case):
         return None
     if not case.ill and last.transmissions < 2:
         return None
