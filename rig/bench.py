@@ -16,6 +16,7 @@ from typing import Self
 from provisioning.device_profile import shipped_profiles
 from provisioning.render import SiteFiles
 from provisioning.transport.fetch_log import FetchRecord
+from provisioning.transport.hook import ServerHook
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
 from rig.bench_provisioning import ProvisioningSteps
@@ -23,10 +24,12 @@ from rig.bench_steps import SETTLE_S
 from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
+from rig.faults.chain import chained, chained_paths
 from rig.faults.fax import FaxHook
 from rig.faults.network import NetworkPath, SecondPort
 from rig.handset.base import HandsetWithKeys
 from rig.handset.drivers import HandsetPlace, make_handset
+from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.provisioned import FetchManner
 from rig.loopback import (
     FIRST_HANDSET,
@@ -40,8 +43,10 @@ from rig.loopback import (
 from rig.mail_sink import MailSink
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
+from rig.mailbox_platform.embedded.hook import PlatformHook
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 from rig.outside_line import OutsideLine
+from rig.sip.matching import host_port
 from rig.sip.tokens import SeededTokens, TokenSource
 from rig.site_server import SiteServer, one_after_the_other
 from rig.timeline import (
@@ -55,8 +60,12 @@ from rig.timeline import (
 )
 from rig.verdict.evidence import Addresses, Evidence, Expectation
 from rig.verdict.provisioning_facts import ProvisioningExpectation
+from rig.verdict.wire_rules import Told
 
 HEARTBEAT_S = 0.1
+FILE_SERVER_V4 = "127.0.0.1"
+"""TFTP and HTTP are served over IPv4, also to phones that speak SIP over IPv6."""
+
 STALL_S = 0.2
 """An event loop that comes back this much late is noted: instants near it are the rig's doing."""
 
@@ -79,8 +88,9 @@ class Bench(ProvisioningSteps):
         recorder: the packets.
         platform: what the handsets register to.
         wire: the capture on an interface, if there is one.
-        fax: lets the platform tell of a waiting fax; None beside a fault seeded in the platform.
+        fax: lets the platform tell of a waiting fax.
         mail_sink: what the platform has mailed, or None without a sink.
+        rules_told: broken rules of the wire that a verdict has named already.
     """
 
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
@@ -92,10 +102,13 @@ class Bench(ProvisioningSteps):
         self._correlator = Correlator()
         self._correlated = 0
         self.wire: WireCapture | None = None
-        self.fax: FaxHook | None = None
+        self.fax = FaxHook()
         self.mail_sink: MailSink | None = None
+        self.rules_told: Told = set()
         self._stack = contextlib.AsyncExitStack()
-        self._plan = LoopbackPlan(own_addresses=config.handset_addresses)
+        self._plan = LoopbackPlan(
+            own_addresses=config.handset_addresses, ipv6=config.circumstances.ipv6
+        )
         self._profiles = shipped_profiles()
         self.stranger_host = self._plan.host(STRANGER)
 
@@ -129,7 +142,7 @@ class Bench(ProvisioningSteps):
         self._stack.callback(heart.cancel)
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
-            own = "" if self._plan.prefix == "127.0.0" else f"net {self._plan.prefix}.0/24"
+            own = "" if not self._plan.prefix else f"net {self._plan.prefix}.0/24"
             self.wire = WireCapture(
                 self.config.capture, self.recorder, host=self._plan.host(1), pcap_filter=own
             )
@@ -153,14 +166,13 @@ class Bench(ProvisioningSteps):
         await self._open_outside()
         trunk = None if self.outside is None else self.outside.address
         hooks = [seed.platform for seed in self.config.seeds if seed.platform]
-        self.fax = None if hooks else FaxHook()
         self.platform = EmbeddedPlatform(
             self.site,
             host=self._plan.host(PLATFORM),
-            port=0 if self._plan.prefix == "127.0.0" else self.site.registrar.port,
+            port=self.site.registrar.port if self._plan.prefix else 0,
             store_dir=self.config.out_dir / "store",
             tap=self._tap(Tap.PLATFORM),
-            hook=self.fax or hooks[0],
+            hook=chained(PlatformHook, [self.fax, *hooks]),
             config=PlatformConfig(
                 seconds_per_ring=self.config.seconds_per_ring,
                 algorithms=self.config.digest_algorithms,
@@ -182,7 +194,7 @@ class Bench(ProvisioningSteps):
         if self.config.outside:
             self.outside = OutsideLine()
             self._stack.push_async_callback(self.outside.close)
-            own_host = self._plan.prefix != "127.0.0"
+            own_host = bool(self._plan.prefix)
             await self.outside.open(self._plan.host(OUTSIDE), 5060 if own_host else 0)
 
     async def _open_mail_sink(self) -> MailConfig | None:
@@ -197,14 +209,16 @@ class Bench(ProvisioningSteps):
     async def _open_provisioning(self) -> None:
         self._progress("provisioning servers")
         around = self.config.circumstances
-        alters = [around.file, *(seed.file for seed in self.config.seeds)]
+        alters = [*(seed.file for seed in self.config.seeds), around.file]
         hooks = [seed.server for seed in self.config.seeds if seed.server]
+        host = self._plan.host(SERVER)
         self.server = SiteServer(
-            self._plan.host(SERVER),
+            FILE_SERVER_V4 if ":" in host else host,
             self._fetched,
+            sip_host=host,
             fetch_by=around.fetch_by,
             folder=around.folder,
-            hook=hooks[0] if hooks else None,
+            hook=chained(ServerHook, hooks),
             alter=one_after_the_other([alter for alter in alters if alter]),
             extra_files=around.extra_files,
             tap=self._tap(Tap.PLATFORM),
@@ -245,18 +259,7 @@ class Bench(ProvisioningSteps):
     async def _place(self, name: str, number: int) -> HandsetPlace:
         struck = self.config.roles_for(self.config.seeds[0].scenario if self.config.seeds else "")
         roles = {role for role, handset in struck.items() if handset == name}
-        registrar: Address | None = None
-        for seed in self.config.seeds:
-            for key, hook in seed.network.items():
-                if key in roles or key == name:
-                    place = PLATFORM if isinstance(hook, SecondPort) else RELAY
-                    relay = NetworkPath(
-                        self.platform.sip_address, host=self._plan.host(place), hook=hook
-                    )
-                    await relay.start()
-                    self._stack.push_async_callback(relay.close)
-                    self._relays[name] = relay
-                    registrar = relay.address
+        registrar = await self._open_path(name, roles)
         around = self.config.circumstances
         given = (*(seed.handsets for seed in self.config.seeds), around.firmware)
         hooks = [
@@ -271,11 +274,11 @@ class Bench(ProvisioningSteps):
             profile=self._profiles.get(entry.model),
             intent=self.site.intent(name),
             host=self._plan.host(number),
-            own_host=self._plan.prefix != "127.0.0",
-            sip_port=0 if self._plan.prefix == "127.0.0" else 5060,
+            own_host=bool(self._plan.prefix),
+            sip_port=5060 if self._plan.prefix else 0,
             tap=self._tap(Tap.HANDSET),
             registrar=registrar,
-            hook=hooks[0] if hooks else None,
+            hook=chained(HandsetHook, hooks),
             offered_url=offered,
             manner=FetchManner(
                 tftp_options=around.tftp_options,
@@ -285,6 +288,25 @@ class Bench(ProvisioningSteps):
             work_dir=self.config.out_dir / "handsets" / name,
             tokens=self._tokens(name),
         )
+
+    async def _open_path(self, name: str, roles: set[str]) -> Address | None:
+        """Where a handset sends to instead of the platform, if something stands between."""
+        paths = [
+            path
+            for seed in self.config.seeds
+            for key, path in seed.network.items()
+            if key in roles or key == name
+        ]
+        if not paths:
+            return None
+        place = PLATFORM if any(isinstance(path, SecondPort) for path in paths) else RELAY
+        relay = NetworkPath(
+            self.platform.sip_address, host=self._plan.host(place), hook=chained_paths(paths)
+        )
+        await relay.start()
+        self._stack.push_async_callback(relay.close)
+        self._relays[name] = relay
+        return relay.address
 
     def _tokens(self, name: str) -> TokenSource | None:
         seed = self.config.token_seed
@@ -356,19 +378,19 @@ class Bench(ProvisioningSteps):
     def _doors(self) -> set[Address]:
         """Further ports of the platform itself."""
         host = self.platform.sip_address[0]
-        own_hosts = self._plan.prefix != "127.0.0"
+        own_hosts = bool(self._plan.prefix)
         return {a for r in self._relays.values() for a in r.sides if own_hosts and a[0] == host}
 
     def participants(self, evidence: Evidence) -> dict[str, str]:
         """Names for addresses: of ``host:port``, and of hosts that have one participant."""
-        names = {f"{h}:{p}": "platform" for h, p in evidence.platform_addresses}
-        names |= {f"{h}:{p}": "mailbox" for h, p in evidence.voicemail_addresses}
-        names |= {f"{r.address[0]}:{r.address[1]}": "network" for r in self._relays.values()}
-        names |= {f"{h}:{p}": "outside" for h, p in evidence.outside}
-        names["{}:{}".format(*self.server.sip_address)] = "provisioning server"
-        own_hosts = self._plan.prefix != "127.0.0"
+        names = {host_port(a): "platform" for a in evidence.platform_addresses}
+        names |= {host_port(a): "mailbox" for a in evidence.voicemail_addresses}
+        names |= {host_port(r.address): "network" for r in self._relays.values()}
+        names |= {host_port(a): "outside" for a in evidence.outside}
+        names[host_port(self.server.sip_address)] = "provisioning server"
+        own_hosts = bool(self._plan.prefix)
         for name, facts in evidence.handsets.items():
-            names |= {f"{h}:{p}": name for h, p in facts.sip_addresses}
+            names |= {host_port(a): name for a in facts.sip_addresses}
             if own_hosts:
                 names |= {host: name for host, _ in facts.sip_addresses}
         if own_hosts:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provisioning.inventory_site import Site
 from rig.errors import RigError
-from rig.faults.circumstances import NOTHING_SPECIAL, Circumstances
+from rig.faults.circumstances import Circumstances, together
 from rig.faults.seed import Alteration
 
 TAP = "tap"
@@ -92,9 +92,8 @@ class BenchConfig:
 
     @property
     def circumstances(self) -> Circumstances:
-        """What the seeded faults need around them, the first that says something."""
-        special = (s.circumstances for s in self.seeds if s.circumstances != NOTHING_SPECIAL)
-        found = next(special, NOTHING_SPECIAL)
+        """What the seeded faults need around them."""
+        found = together(seed.circumstances for seed in self.seeds)
         return found if found.fetch_by else replace(found, fetch_by=self.fetch_by)
 
     @property

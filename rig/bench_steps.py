@@ -30,6 +30,7 @@ from rig.mailbox_platform.base import (
 )
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.outside_line import OutsideLine
+from rig.sip.matching import host_port
 from rig.sip_transport.call import Call
 from rig.sip_transport.client_registration import RegistrationClient
 from rig.sip_transport.stack import IncomingRequest, SipStack
@@ -298,14 +299,13 @@ class BenchSteps:
         user = self.site.users[self.number_of(role)]
         stack = SipStack(product="stranger")
         await stack.listen(self.stranger_host, tcp=False)
-        host, port = stack.address
         stack.on_request = _agree
         at = self.note("a stranger", f"tries to register as {user.sip_user}", key="stranger")
         client = RegistrationClient(
             stack,
             stack.flow_to(self.platform.sip_address),
             aor=f"sip:{user.sip_user}@{self.site.domain}",
-            contact=f"<sip:{user.sip_user}@{host}:{port}>",
+            contact=f"<sip:{user.sip_user}@{host_port(stack.address)}>",
             username=user.auth_user,
             password=Secret("not the password"),
         )

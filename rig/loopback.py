@@ -1,7 +1,8 @@
 """Loopback addresses for a bench: every participant gets one, so that captures read well.
 
 Linux answers on all of 127.0.0.0/8 without any set-up. Each bench takes a subnet of its own,
-so that two runs on one machine do not meet.
+so that two runs on one machine do not meet. IPv6 has one loopback address: there everybody is told
+apart by the port.
 """
 
 from __future__ import annotations
@@ -17,18 +18,25 @@ class LoopbackPlan:
     """Hands out addresses of one private part of the loopback range.
 
     Attributes:
-        prefix: first three octets, e.g. ``127.83.12``; ``127.0.0`` where the system has only
-            one loopback address.
+        prefix: first three octets, e.g. ``127.83.12``; empty where all share one address.
+        shared: the address of everybody without one of their own.
     """
 
-    def __init__(self, *, own_addresses: bool = True) -> None:
-        self.prefix = "127.0.0"
-        if own_addresses:
-            self.prefix = next(filter(_usable, _candidates()), "127.0.0")
+    def __init__(self, *, own_addresses: bool = True, ipv6: bool = False) -> None:
+        """Choose.
+
+        Args:
+            own_addresses: everybody gets an address, where the system has more than one.
+            ipv6: everybody is at ``::1``.
+        """
+        self.prefix = ""
+        self.shared = "::1" if ipv6 else "127.0.0.1"
+        if own_addresses and not ipv6:
+            self.prefix = next(filter(_usable, _candidates()), "")
 
     def host(self, number: int) -> str:
         """The address of a participant, 1 to 250."""
-        return f"{self.prefix}.{number}" if self.prefix != "127.0.0" else "127.0.0.1"
+        return f"{self.prefix}.{number}" if self.prefix else self.shared
 
 
 def _candidates() -> Iterator[str]:
@@ -47,8 +55,13 @@ def _usable(prefix: str) -> bool:
     return True
 
 
+def family_of(host: str) -> socket.AddressFamily:
+    """IPv4 or IPv6, by a numeric address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def free_port(host: str, kind: int = socket.SOCK_DGRAM) -> int:
     """A port that is free on a host at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
+    with socket.socket(family_of(host), kind) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

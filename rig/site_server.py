@@ -16,6 +16,7 @@ from provisioning.transport.hook import ServerHook
 from provisioning.transport.serve import ProvisioningServer
 from rig.errors import RigError
 from rig.sip.header import Headers
+from rig.sip.matching import host_port
 from rig.sip.message import Request
 from rig.sip.tokens import TokenSource
 from rig.sip.uri import Uri
@@ -59,6 +60,7 @@ class SiteServer:
         hook: ServerHook | None = None,
         alter: Alter | None = None,
         extra_files: Mapping[str, bytes] | None = None,
+        sip_host: str = "",
         tap: PacketTap | None = None,
         tokens: TokenSource | None = None,
     ) -> None:
@@ -72,10 +74,11 @@ class SiteServer:
             hook: makes it misbehave.
             alter: changes content just before it is served.
             extra_files: further files, content by name.
+            sip_host: numeric address that ``check-sync`` comes from, if another one.
             tap: told of the SIP packets of ``check-sync``.
             tokens: source of branches, tags and Call-IDs; random by default.
         """
-        self._host = host
+        self._sip_host = sip_host or host
         self._fetch_by = fetch_by
         self._folder = folder.strip("/")
         self._hook = hook or ServerHook()
@@ -98,7 +101,7 @@ class SiteServer:
         """
         await self._server.start()
         try:
-            await self._sip.listen(self._host, 0, tcp=False)
+            await self._sip.listen(self._sip_host, 0, tcp=False)
         except BaseException:
             await self._server.stop()
             raise
@@ -147,9 +150,14 @@ class SiteServer:
 
     async def ping(self, platform: Address) -> None:
         """Send an OPTIONS to the platform: a capture that does not see it is blind."""
-        target = "sip:{}:{}".format(*platform)
-        headers = Headers([("From", f"<sip:provisioning@{self._host}>"), ("To", f"<{target}>")])
+        target = f"sip:{host_port(platform)}"
+        headers = Headers([("From", self._from), ("To", f"<{target}>")])
         await self._exchange(Request("OPTIONS", target, headers, b""), platform)
+
+    @property
+    def _from(self) -> str:
+        host = self._sip_host
+        return f"<sip:provisioning@[{host}]>" if ":" in host else f"<sip:provisioning@{host}>"
 
     async def _exchange(self, request: Request, where: Address) -> None:
         outgoing = self._sip.request(request, self._sip.flow_to(where, "UDP"))
@@ -174,9 +182,9 @@ class SiteServer:
         uri = Uri.parse(contact)
         headers = Headers(
             [
-                ("From", f"<sip:provisioning@{self._host}>"),
+                ("From", self._from),
                 ("To", f"<{contact}>"),
-                ("Contact", "<sip:{}:{}>".format(*self._sip.address)),
+                ("Contact", f"<sip:{host_port(self._sip.address)}>"),
                 ("Event", said),
                 ("Subscription-State", "terminated"),
             ]

@@ -51,8 +51,9 @@ def trial(
 ) -> None:
     """Seed every fault in turn, with a healthy twin, and print a confusion matrix.
 
-    Results are kept in OUT/trial.jsonl; begun again, the trial goes on where it was ended. Exit
-    code 0 if every fault was named and no healthy run raised an alarm, 1 if not.
+    Results are kept in OUT/trial.jsonl; begun again with the same state of the program, the trial
+    goes on where it was ended; with another one it begins anew. Exit code 0 if every fault was
+    named and no healthy run raised an alarm, 1 if not.
     """
     from rig.fault_trial.campaign import default_jobs
     from rig.fault_trial.page import page
@@ -96,7 +97,9 @@ def _run(
     *,
     quiet: bool,
 ) -> Trial:
-    from rig.fault_trial.campaign import run_shots
+    from rig.clock import now
+    from rig.fault_trial.campaign import begin_log, run_shots, source_state
+    from rig.fault_trial.pace import Pace
     from rig.fault_trial.page import Facts, Trial
     from rig.fault_trial.score import tally
     from rig.fault_trial.shot import Kind, clean_shots, fault_shots, pair_shots
@@ -108,12 +111,18 @@ def _run(
         *pair_shots(seeds, pairs, number),
     ]
 
+    pace = Pace(now())
+
     def progress(done: int, of: int, result: Result) -> None:
+        left = pace.left(now(), of - done)
         if not quiet:
             named = ", ".join(f"{f['class']} {f['component']}" for f in result["findings"])
-            say(f"[{done}/{of}] {result['key']}: {result['outcome']} {named}")
+            say(f"[{done}/{of}, {left}] {result['key']}: {result['outcome']} {named}")
 
-    results = run_shots(shots, out_dir / "trial.jsonl", jobs=jobs, progress=progress)
+    log, state = out_dir / "trial.jsonl", source_state()
+    taken_up = begin_log(log, state)
+    results = run_shots(shots, log, jobs=jobs, progress=progress)
+    minutes = (now() - pace.began_at) / 60
     total = tally(results, {seed.name: seed for seed in seeds})
     replays = _replays(replay, quiet=quiet) if replay else []
     return Trial(
@@ -123,6 +132,8 @@ def _run(
             machine=f"{os.cpu_count()} cores, Python {platform.python_version()}, "
             f"{platform.system()} {platform.release()}",
             jobs=jobs,
+            state=state,
+            minutes=None if taken_up else minutes,
             stalled=sum(result["tries"] > 1 for result in results),
             slowest_s=max((result["stall_s"] for result in results), default=0.0),
         ),

@@ -1,11 +1,14 @@
-"""Runs a trial: several benches at once in processes of their own, resumable, with progress.
+"""Runs a trial: several benches at once in processes of their own, with progress.
 
 A bench mostly waits, so several fit on one core; each in a process of its own, so that none holds
 up another's event loop. A run in which the rig was disturbed all the same is run again by itself.
+A trial that was ended goes on where it was, as long as the program is the same: results of two
+states are never put together.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -15,6 +18,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any
 
+import provisioning
+import rig
 from rig.errors import RigError
 from rig.fault_trial.play import play_shot
 from rig.fault_trial.shot import Shot
@@ -29,12 +34,50 @@ def default_jobs() -> int:
     return 3 * (os.cpu_count() or 1)
 
 
+def source_state() -> str:
+    """Tells one state of the program from another: a digest of all that decides what it does."""
+    digest = hashlib.sha256()
+    for package in (rig, provisioning):
+        folder = Path(package.__path__[0])
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in {".py", ".yaml"}:
+                digest.update(path.relative_to(folder).as_posix().encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def begin_log(log: Path, state: str) -> bool:
+    """Make a log ready for results of one state of the program.
+
+    Args:
+        log: file of results; one that belongs to another state is begun anew.
+        state: of :func:`source_state`.
+
+    Returns:
+        Whether results stand in it that need not be run again.
+
+    Raises:
+        RigError: it cannot be written, or it is no log of a trial.
+    """
+    head = json.dumps({"state": state}) + "\n"
+    try:
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+        if lines and lines[0] == head:
+            return len(lines) > 1
+        if lines and not _is_result(lines[0]):
+            raise _no_log(log, 1)
+        log.write_text(head, encoding="utf-8")
+    except OSError as error:
+        raise RigError(f"{log}: cannot be written ({error.strerror}); choose --out") from error
+    return False
+
+
 def run_shots(shots: Sequence[Shot], log: Path, *, jobs: int, progress: Progress) -> list[Result]:
     """Run what has not been run yet.
 
     Args:
         shots: the trial.
-        log: file of results, one JSON object a line; what stands in it is not run again.
+        log: of :func:`begin_log`, one JSON object a line; what stands in it is not run again.
         jobs: how many benches at once.
         progress: called after each result.
 
@@ -69,17 +112,29 @@ def read_log(log: Path) -> Iterator[Result]:
         return
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
-        try:
-            result = json.loads(line)
-            result["key"], result["kind"], result["findings"]
-        except (ValueError, TypeError, KeyError) as error:
+        if not _is_result(line):
             if number == len(lines) and not line.endswith("\n"):
                 _cut(log, "".join(lines[:-1]))
                 return
-            raise RigError(
-                f"{log}:{number}: no result of a trial; delete the file to begin anew"
-            ) from error
-        yield result
+            raise _no_log(log, number)
+        result = json.loads(line)
+        if "state" not in result:
+            yield result
+
+
+def _is_result(line: str) -> bool:
+    """Whether a line is the head of a log, or a result."""
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(data, dict) and (
+        "state" in data or {"key", "kind", "findings"} <= data.keys()
+    )
+
+
+def _no_log(log: Path, number: int) -> RigError:
+    return RigError(f"{log}:{number}: no result of a trial; delete the file to begin anew")
 
 
 def _cut(log: Path, whole: str) -> None:

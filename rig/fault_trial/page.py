@@ -36,6 +36,8 @@ class Facts:
         date: day of the run.
         machine: cores, Python, kernel.
         jobs: benches at once.
+        state: digest of the program that ran; all results are of this one.
+        minutes: how long the runs on benches took; None when they were ended in between.
         stalled: how many runs had to be run again because the rig was disturbed.
         slowest_s: longest stall of the rig's event loop among the runs that count, in seconds.
     """
@@ -44,6 +46,8 @@ class Facts:
     date: str
     machine: str
     jobs: int
+    state: str
+    minutes: float | None
     stalled: int
     slowest_s: float
 
@@ -77,9 +81,11 @@ def page(trial: Trial) -> Iterator[str]:
     facts, total = trial.facts, trial.total
     yield "# Trial of the verdicts"
     yield ""
+    took = facts.minutes and f"; the runs on benches took {facts.minutes:.0f} minutes"
     yield f"Written by `{facts.command}` on {facts.date} ({facts.machine}; {facts.jobs} benches at"
-    yield f"once). {facts.stalled} runs were run again because the rig itself was disturbed; among"
-    yield "those that count, its event loop stood still for"
+    yield f"once{took or ''}). All of it is of one state of the program, `{facts.state}`."
+    yield f"{facts.stalled} runs were run again because the rig itself was disturbed; among those"
+    yield "that count, its event loop stood still for"
     yield f"{facts.slowest_s:.2f} s at most. Change nothing here by hand."
     yield ""
     yield HOW_IT_IS_SCORED

@@ -103,6 +103,7 @@ def _blank(shot: Shot) -> Result:
         "scenario": shot.scenario,
         "oddities": list(shot.oddities),
         "findings": [],
+        "rules": [],
         "stall_s": 0.0,
         "runs": 0,
         "seconds": 0.0,
@@ -116,6 +117,7 @@ def result_of(shot: Shot, record: ScenarioRecord) -> Result:
         "sentence": record.sentence,
         "seconds": round(record.duration_s, 2),
         "findings": [_finding(finding, record) for finding in record.findings],
+        "rules": [f"{rule['severity']} {rule['oracle']}" for rule in record.told_rules],
     }
 
 

@@ -138,7 +138,7 @@ class Tally:
 
     Attributes:
         scores: of every seeded fault.
-        alarms: healthy runs with a finding, or that failed.
+        alarms: healthy runs with a finding, with a broken rule above a note, or that failed.
         undecided: healthy runs in which the rig could not tell.
         healthy: how many healthy runs there were.
     """
@@ -173,7 +173,7 @@ def tally(results: Iterable[Result], seeds: Mapping[str, Seed]) -> Tally:
                 total.scores.append(score_fault(seeds[result["names"][0]], result))
         elif result["kind"] in {"healthy", "clean"}:
             total.healthy += 1
-            if result["findings"] or result["outcome"] == "fail":
+            if result["findings"] or result["rules"] or result["outcome"] == "fail":
                 total.alarms.append(result)
             elif result["outcome"] != "pass":
                 total.undecided.append(result)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rig.faults.circumstances import conflict
 from rig.faults.seed import Seed
 
 
@@ -79,12 +80,10 @@ def pair_shots(seeds: Sequence[Seed], most: int, number: int) -> Iterator[Shot]:
 
 
 def _in_each_others_way(one: Seed, two: Seed) -> bool:
-    """Whether one fault would take the place of the other, or needs another inventory."""
-    return bool(
-        (one.platform and two.platform)
-        or one.handsets.keys() & two.handsets.keys()
-        or one.network.keys() & two.network.keys()
-        or (one.roles, one.site) != (two.roles, two.site)
+    """Whether one fault needs another inventory than the other, or shows only now and then."""
+    return (
+        (one.roles, one.site) != (two.roles, two.site)
+        or conflict(one.circumstances, two.circumstances)
         or {one.repeats, two.repeats} != {1}
     )
 

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from rig.errors import RigError
+from rig.loopback import family_of
 from rig.timeline import Address
 
 Passed = bytes | None | Sequence[tuple[float, bytes]]
@@ -87,7 +88,7 @@ class NetworkPath:
         self._near = self._far = None
 
     def _bind(self) -> socket.socket:
-        side = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        side = socket.socket(family_of(self._host), socket.SOCK_DGRAM)
         side.setblocking(False)
         side.bind((self._host, 0))
         return side

@@ -13,6 +13,7 @@ from rig.errors import ProtocolError, RigError
 from rig.handset.emulated.feature_keys import FeatureKeys
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.lamp_rule import voice_waiting
+from rig.sip.matching import host_port
 from rig.sip.message import Request
 from rig.sip.message_summary import MEDIA_TYPE, MessageSummary, parse_summary
 from rig.sip_transport.client_registration import (
@@ -67,12 +68,11 @@ class EmulatedAccount:
             hook: asked before a NOTIFY is taken.
             feature_key_sync: its keys for forwarding and do-not-disturb tell the platform.
         """
-        host, port = stack.address
         transport = "TCP" if intent.transport is SipTransport.TCP else "UDP"
         suffix = ";transport=tcp" if transport == "TCP" else ""
         self.intent = intent
         self.flow: Flow = stack.flow_to(registrar, transport)
-        self.contact = f"<sip:{intent.user}@{host}:{port}{suffix}>"
+        self.contact = f"<sip:{intent.user}@{host_port(stack.address)}{suffix}>"
         self.diverts = intent.diverts
         self.dnd = False
         self.waiting: bool | None = None

@@ -33,7 +33,7 @@ def finding(**changes: object) -> dict[str, object]:
 
 def result(*findings: dict[str, object], **changes: object) -> dict[str, object]:
     return {"key": "fault:x:1", "kind": "fault", "names": [SEED.name], "outcome": "fail",
-            "sentence": "s", "oddities": [], "runs": 1,
+            "sentence": "s", "oddities": [], "runs": 1, "rules": [],
             "findings": list(findings)} | changes  # fmt: skip
 
 
@@ -95,11 +95,12 @@ def test_alarms_cost_a_point_and_a_blind_rig_is_counted_apart() -> None:
         result(kind="healthy", outcome="pass"),
         result(finding(), kind="healthy"),
         result(kind="clean", outcome="inconclusive"),
+        result(kind="clean", outcome="pass", rules=["warning sub-too-soon"]),
         result(kind="pair"),
     ]
     total = tally(runs, {SEED.name: SEED})
-    assert (total.points, total.healthy) == (2 - 1, 3)
-    assert [len(total.alarms), len(total.undecided)] == [1, 1]
+    assert (total.points, total.healthy) == (2 - 2, 4)
+    assert [len(total.alarms), len(total.undecided)] == [2, 1]
     assert total.matrix == {("M5", "M5"): 1}
     assert total.share("right") == 1.0
 
@@ -107,7 +108,7 @@ def test_alarms_cost_a_point_and_a_blind_rig_is_counted_apart() -> None:
 def test_the_page_shows_matrix_alarms_pairs_and_replays() -> None:
     runs = [result(finding()), result(finding(), kind="healthy", key="healthy:x:1")]
     done = Trial(
-        facts=Facts("phonerig faults trial", "2026-01-01", "2 cores", 6, 1, 0.25),
+        facts=Facts("phonerig faults trial", "2026-01-01", "2 cores", 6, "c0ffee", 21.4, 1, 0.25),
         total=tally(runs, {SEED.name: SEED}),
         clean=[result(kind="clean", outcome="pass", oddities=["tcp"])],
         replays=[("busy", ("IPv6",), ()), ("busy", ("folded",), ("M3 alarm",))],
@@ -124,6 +125,8 @@ def test_the_page_shows_matrix_alarms_pairs_and_replays() -> None:
         "| IPv6 | 1 | 1 |",
         "| `a` and `b` | both named | M5, M9 |",
         "1 both named, 0 one named",
+        "took 21 minutes",
+        "one state of the program, `c0ffee`",
     ):
         assert said in text, said
 

@@ -27,6 +27,7 @@ from rig.mailbox_platform.embedded.calls.ringing import RingEnd, Ringing, RingRe
 from rig.mailbox_platform.embedded.calls.routing_context import RoutingContext
 from rig.mailbox_platform.embedded.calls.transfer import AnyCallerLeg
 from rig.sip.event import Flow
+from rig.sip.matching import host_port
 from rig.sip.message import Request, Response
 from rig.sip.name_addr import NameAddr
 
@@ -159,7 +160,7 @@ class CallDelivery:
             self.reject(404)
             return
         to = number_addr(number, "", self._domain)
-        uri = f"sip:{number}@{trunk[0]}:{trunk[1]}"
+        uri = f"sip:{number}@{host_port(trunk)}"
         leg = self._leg(uri, self._context.stack.flow_to(trunk), to)
         answered = Answered(identity_of_number(number, "", self._domain, None))
         await self._ring_elsewhere(leg, self._context.config.default_ring_s, answered)

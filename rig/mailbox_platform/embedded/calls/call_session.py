@@ -52,6 +52,7 @@ from rig.mailbox_platform.embedded.directory import (
     UserTarget,
     number_of,
 )
+from rig.sip.matching import host_port
 from rig.sip.message import Request
 from rig.sip.uri import Uri
 
@@ -395,11 +396,10 @@ class CallSession:
         if not isinstance(user, User) or user.mailbox is None:
             self._delivery.reject(480, f"{user.number} has no mailbox")
             return
-        host, port = self._context.voicemail
         name = self._context.directory.site.voice_portal_number or "voicemail"
         target = f"sip:{user.number}@{self._domain}"
         uri = (
-            Uri.parse(f"sip:{name}@{host}:{port}")
+            Uri.parse(f"sip:{name}@{host_port(self._context.voicemail)}")
             .with_param("target", target.replace("@", "%40"))
             .with_param("cause", str(cause))
         )
@@ -410,8 +410,7 @@ class CallSession:
 
     async def _portal(self, target: PortalTarget) -> None:
         """A call to the portal's own number: the caller wants to hear messages."""
-        host, port = self._context.voicemail
-        uri = f"sip:{target.number}@{host}:{port}"
+        uri = f"sip:{target.number}@{host_port(self._context.voicemail)}"
         await self._delivery.visit(MailboxVisit(uri, number_addr(target.number, "", self._domain)))
 
     async def _outside(self, target: OutsideTarget) -> None:
