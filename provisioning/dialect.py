@@ -188,7 +188,7 @@ class Dialect:
                 plan
                 for m in range(1, limits.modules + 1)
                 for k in range(1, limits.module_keys + 1)
-                if (plan := bound.module_key(m, k))
+                if (plan := bound.module_key(m, k, line_keys + (m - 1) * limits.module_keys + k))
             ]
             self._plans[size] = ReadbackPlans(
                 handset=bound.handset,
@@ -240,7 +240,10 @@ class _Bound:
         variables = _numbers("p", number) | {"page": page, "place": str(place)}
         return self._plan(("line_key", number, 0), self._line_keys, variables)
 
-    def module_key(self, module: int, key: int) -> Plan:
+    def module_key(self, module: int, key: int, position: int) -> Plan:
+        """Without rules of its own a module goes on with the numbers of the line keys."""
+        if not self._module_keys:
+            return self.line_key(position)
         variables = _numbers("m", module) | _numbers("k", key)
         return self._plan(("module_key", module, key), self._module_keys, variables)
 

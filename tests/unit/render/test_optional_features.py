@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from render_intents import account, diverting, intent, representatives
 
+from provisioning.audit import audit
 from provisioning.device_profile import shipped_profiles
 from provisioning.errors import UsageError
 from provisioning.feature import Feature, Reach
@@ -212,6 +213,31 @@ def test_keys_go_on_where_the_handsets_own_end():
     assert rendered.losses == ()
     settings = {f.path: f.content for f in rendered.files}
     assert compare(rendered.fitted, read_back(settings, profile, rendered.fitted.mac)) == []
+
+
+def test_a_dialect_without_names_for_modules_counts_their_keys_on():
+    profile = PROFILES["D785"]
+    keys = tuple(
+        LineKeyIntent(position, LineKeyKind.BLF, 1, str(position), f"M{position}")
+        for position in (24, 25, 60)
+    )
+    rendered = render_handset(intent(profile, line_keys=keys, expansion_modules=2), profile)
+    settings = {f.path: f.content for f in rendered.files if f.kind is FileKind.SETTINGS}
+    (text,) = (content.decode() for content in settings.values())
+    for line in (
+        'idx="23" context="1" label="M24" perm="R">blf sip:24@probe.example<',
+        'idx="24" context="1" label="M25" perm="R">blf sip:25@probe.example<',
+        'idx="58" context="active" label="" perm="R">none<',
+        'idx="59" context="1" label="M60" perm="R">blf sip:60@probe.example<',
+    ):
+        assert f"<fkey {line}" in text
+    assert 'idx="60"' not in text
+    assert rendered.losses == ()
+    assert compare(rendered.fitted, read_back(settings, profile, rendered.fitted.mac)) == []
+    fits = {**settings, "snomD785-000413123456.htm": b"<setting-files/>"}
+    assert "too-many" not in {finding.rule.name for finding in audit(fits, PROFILES).findings}
+    beyond = {p: c.replace(b'idx="59"', b'idx="78"') for p, c in fits.items()}
+    assert "too-many" in {finding.rule.name for finding in audit(beyond, PROFILES).findings}
 
 
 def test_a_key_beyond_the_modules_and_a_module_too_many_are_losses():
