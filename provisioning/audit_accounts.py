@@ -35,9 +35,12 @@ def subscription_off(phone: AuditedPhone) -> Iterator[Hit]:
 
 
 def waiting_switched_off(phone: AuditedPhone) -> Iterator[Hit]:
-    """Message waiting is off for an account that has a voicemail number."""
+    """Message waiting is off for an account with a voicemail number, or on a model without one."""
+    dials = phone.profile is None or phone.profile.mwi.voicemail_number_per != "none"
     for account in phone.active:
-        if account.fields.get("mwi_mode") == "off" and account.fields.get("voicemail_number"):
+        if account.fields.get("mwi_mode") == "off" and (
+            account.fields.get("voicemail_number") or not dials
+        ):
             position = account.position("mwi_mode", "_display")
             yield Hit(position, _state(phone, account, "mwi_mode"), "on")
 

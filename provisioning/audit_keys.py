@@ -55,6 +55,7 @@ class KeyMap:
         self._by_case: dict[str, list[_Pattern]] = {}
         self.carried: set[tuple[str, str]] = set()
         self.secret: set[tuple[str, str]] = set()
+        self.modules_go_on = not written.module_keys
         self._aliases = dict(written.aliases)
         for section in ("handset", "accounts", "line_keys", "module_keys"):
             for name, text in getattr(written, section).items():

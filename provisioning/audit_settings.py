@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from provisioning.audit_facts import facts
 from provisioning.audit_keys import Known
 from provisioning.audit_model import AuditedPhone, Hit
-from provisioning.audit_read import path_match
+from provisioning.audit_read import PathMatch, path_match
 from provisioning.errors import Position
 from provisioning.formats.settings import Setting
 from provisioning.identity import macs_in
@@ -17,6 +18,8 @@ _KEY_BEFORE_SIGN = re.compile(r"[A-Za-z0-9_][\w.\-/]{2,120}(?=[ \t]{0,8}[=:])")
 _SECRET_NAME = re.compile(r"pass|pwd|secret|(?:^|[._])pin(?:$|[._0-9])|key_?16", re.IGNORECASE)
 _URL_USER = re.compile(r"\b(http|tftp|ftp)://[^/\s:@]{1,80}:[^/\s@]{1,120}@", re.IGNORECASE)
 _PERCENT_TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
+_SPREAD_MAC = re.compile(r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}")
+_SIGNS = re.compile(r"[:-]")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _LONGEST = 2048
 _KEY_SECTIONS = {"accounts", "line_keys", "module_keys"}
@@ -143,9 +146,12 @@ def too_many(phone: AuditedPhone) -> Iterator[Hit]:
     limits = phone.limits
     if limits is None:
         return
+    line_keys = limits.line_keys
+    if phone.keymap is not None and phone.keymap.modules_go_on:
+        line_keys += limits.modules * limits.module_keys
     most = {
         "accounts": (limits.accounts, "enabled", "accounts"),
-        "line_keys": (limits.line_keys, "kind", "line keys"),
+        "line_keys": (line_keys, "kind", "line keys"),
         "module_keys": (limits.module_keys, "kind", "keys on a module"),
     }
     seen: set[Known] = set()
@@ -214,9 +220,33 @@ def boot_file_hides(phone: AuditedPhone) -> Iterator[Hit]:
 
 
 def file_name_case(phone: AuditedPhone) -> Iterator[Hit]:
-    """A file whose name the handset asks for in other letter case."""
+    """A file whose name the handset asks for in other letter case, or without signs in the MAC."""
     for file in (*phone.files, *phone.lists):
-        name = file.path.replace("\\", "/").rsplit("/", 1)[-1]
-        matches = [m for p in phone.profiles if (m := path_match(p, name)) is not None]
+        name = _name(file.path)
+        matches = _matches(phone, name)
+        if not matches:
+            matches = _matches(phone, _SPREAD_MAC.sub(lambda mac: _SIGNS.sub("", mac[0]), name))
+            matches = [replace(match, exact=False) for match in matches]
         if matches and not any(match.exact for match in matches):
             yield Hit(Position(file.path), name, matches[0].expected)
+
+
+def account_for_all(phone: AuditedPhone) -> Iterator[Hit]:
+    """User and password in a file that every handset of a model is given."""
+    for account in phone.active:
+        secret = account.settings.get("password")
+        if secret is None or not secret.value or not account.fields.get("user"):
+            continue
+        name = _name(secret.position.file)
+        matches = _matches(phone, name)
+        if matches and not any(match.mac.strip("0") for match in matches):
+            found = f"{secret.key} in {name}"
+            yield Hit(secret.position, found, "the account in the handset's own file")
+
+
+def _name(path: str) -> str:
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _matches(phone: AuditedPhone, name: str) -> list[PathMatch]:
+    return [match for p in phone.profiles if (match := path_match(p, name)) is not None]
