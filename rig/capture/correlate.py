@@ -32,6 +32,7 @@ from rig.timeline import (
     Tap,
     TimelineEvent,
 )
+from rig.verdict.oracles.shelf import Shelf
 
 SAME_TRANSMISSION_S = 5.0
 """A sighting on another path this soon after the first is the same transmission."""
@@ -109,6 +110,7 @@ class Correlator:
         packets: how many were fed.
         ignored: packets that are neither SIP nor RTP.
         cut: messages that cannot be read because the capture holds only a part of them.
+        now: instant of the last packet.
     """
 
     def __init__(
@@ -127,7 +129,10 @@ class Correlator:
         self._sorter = ContentSorter()
         self._pending: deque[_Transmission | _Bad] = deque()
         self._alike: dict[bytes, list[_Transmission]] = {}
-        self._sent: dict[tuple[int, PacketPath], float] = {}
+        self.now = 0.0
+        self._sent: Shelf[tuple[int, PacketPath], float] = Shelf(
+            MAX_REMEMBERED // 2, idle_s=RETRANSMISSION_S, clock=self
+        )
         self._bad: list[_Bad] = []
         self._framers: dict[PacketPath, StreamFramer | None] = {}
         self._parse = parse_message if reader is None else reader.read
@@ -141,6 +146,7 @@ class Correlator:
             packet: in order of time; retransmissions and sightings at several taps welcome.
         """
         self.packets += 1
+        self.now = packet.at
         for content, decided in self._sorter.sort(packet):
             self._take(content, decided)
         if self._sink is not None:
@@ -184,10 +190,7 @@ class Correlator:
             alike.remove(item)
         sent, mark = self._sent, hash(item.raw)
         for path in item.paths:
-            sent.pop((mark, path), None)  # the newest stands last
-            sent[mark, path] = item.at
-        if len(sent) > MAX_REMEMBERED:
-            del sent[next(iter(sent))]
+            sent.put((mark, path), item.at)
 
     def _take(self, content: Content, packet: CapturedPacket) -> None:
         if content is Content.SIP:

@@ -85,10 +85,20 @@ _TWO_OR_MORE = sum(
 _VIA_COUNT = _BIT["via"] * ((1 << _DIGIT) - 1)
 
 
-_Line = tuple[tuple[str, str], int, str, list[str]]
+class _Values(list[str]):
+    """The value of a header that stands once, with what was made of it; shared, never changed."""
+
+    __slots__ = ("views",)
+
+    def __init__(self, value: str) -> None:
+        super().__init__((value,))
+        self.views: dict[str, object] = {}
+
+
+_Line = tuple[tuple[str, str], int, str, _Values]
 """A header line that is known: its row, its mark, its key, its value as the index holds it."""
 
-_NO_LINE: _Line = ("", ""), 0, "", []
+_NO_LINE: _Line = ("", ""), 0, "", _Values("")
 
 
 class _Start(NamedTuple):
@@ -104,15 +114,23 @@ class _Start(NamedTuple):
 _row, _mark, _key, _values = (itemgetter(i) for i in range(4))
 
 
-_VIEWED = {
+class _HeaderOfView(dict[str, str]):
+    """Which header a typed view depends on; empty for several or none."""
+
+    def __missing__(self, key: str) -> str:
+        name, dot, _ = key.partition(".")
+        header = self[key] = name.lower() if dot else ""
+        return header
+
+
+_header_of = _HeaderOfView({
     "From": "from",
     "To": "to",
     "cseq": "cseq",
     "via": "via",
     "vias": "via",
     "contacts": "contact",
-}
-"""Typed views of :class:`rig.sip.message.Message` that depend on the value of one header."""
+})  # fmt: skip
 
 
 class QuickHeaders(Headers):
@@ -123,12 +141,11 @@ class QuickHeaders(Headers):
         transaction: see :func:`rig.capture.correlate.transaction_key`; empty if not known.
     """
 
-    __slots__ = ("_memo", "clean", "transaction")
+    __slots__ = ("clean", "transaction")
 
-    def __init__(self, lines: list[_Line], memo: dict[tuple[str, str], object]) -> None:
-        self._memo = memo
+    def __init__(self, lines: list[_Line]) -> None:
         self._rows = list(map(_row, lines))
-        index = dict(zip(map(_key, lines), map(_values, lines), strict=True))
+        index: dict[str, list[str]] = dict(zip(map(_key, lines), map(_values, lines), strict=True))
         # A header that stands there twice: the usual way gathers its values.
         self._index = index if len(index) == len(lines) else None
         self._lowered = None
@@ -144,16 +161,13 @@ class QuickHeaders(Headers):
     def cached(self, key: str, build: Callable[[], _View]) -> _View:
         """Share a typed view with all messages that carry the same value; views never change."""
         index = self._index
-        values = None if index is None else index.get(_VIEWED.get(key, ""))
-        if values is None or len(values) != 1:
+        values = None if index is None else index.get(_header_of[key])
+        if type(values) is not _Values:
             return super().cached(key, build)
-        memo, mark = self._memo, (key, values[0])
-        if mark in memo:
-            return cast("_View", memo[mark])
-        view = build()
-        if len(memo) >= MAX_LINES:
-            memo.clear()
-        memo[mark] = view
+        views = values.views
+        if key in views:
+            return cast("_View", views[key])
+        view = views[key] = build()
         return view
 
 
@@ -164,7 +178,6 @@ class QuickReader:
         self._lines: dict[str, _Line] = {}
         self._starts: dict[str, _Start] = {}
         self._branches: dict[str, str] = {}
-        self._views: dict[tuple[str, str], object] = {}
 
     def read(self, data: bytes, *, datagram: bool) -> Request | Response:
         """Read one message.
@@ -194,7 +207,7 @@ class QuickReader:
         lines = [known(text) or self._new_line(text) for text in texts]
         if _NO_LINE in lines:
             return None
-        headers = QuickHeaders(lines, self._views)
+        headers = QuickHeaders(lines)
         marks = sum(map(_mark, lines))
         lengths = headers.content_lengths()
         body = data[end + 4 :]
@@ -257,7 +270,7 @@ class QuickReader:
             mark = _BIT[key] + (0 if fits(value) else _DOUBTFUL)
         if len(self._lines) >= MAX_LINES:
             self._lines.clear()
-        line = self._lines[text] = (name, value), mark, key, [value]
+        line = self._lines[text] = (name, value), mark, key, _Values(value)
         return line
 
     def _new_start(self, text: str) -> _Start | None:

@@ -124,7 +124,11 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Give the value of the first row of that name, or ``default``."""
-        values = self._lookup().get(canonical_name(name))
+        # Asked for dozens of times a message: no call more than needed.
+        index = self._index
+        if index is None:
+            index = self._lookup()
+        values = index.get(_CANONICAL.get(name) or canonical_name(name))
         return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
@@ -144,7 +148,12 @@ class Headers:
 
     def get_list_raw(self, name: str) -> list[str]:
         """Like :meth:`get_list`, but keep empty elements, for readers that object to them."""
-        rows = self._lookup().get(canonical_name(name), ())
+        index = self._index
+        if index is None:
+            index = self._lookup()
+        rows = index.get(_CANONICAL.get(name) or canonical_name(name), ())
+        if len(rows) == 1 and "," not in rows[0]:
+            return [rows[0].strip()]
         return [piece for row in rows for piece in split_top_level(row, ",")]
 
     def add(self, name: str, value: str) -> None:
@@ -192,7 +201,8 @@ class Headers:
         """Compute a typed view once, until a row changes.
 
         Args:
-            key: name of the view.
+            key: name of the view. One that begins with the name of a header and a dot depends on
+                the values of that header alone.
             build: computes it; its exceptions pass through and are not kept.
         """
         views = self._views
@@ -204,7 +214,10 @@ class Headers:
         return view
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and canonical_name(name) in self._lookup()
+        index = self._index
+        if index is None:
+            index = self._lookup()
+        return isinstance(name, str) and (_CANONICAL.get(name) or canonical_name(name)) in index
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -6,13 +6,17 @@ Covers RFC 3261 13.2.2.4 (ACK of a 2xx), 13.3.1.4, 17.1.1.3 (ACK of a refusal).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rig.timeline import Address
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
-from rig.verdict.oracles.shelf import Reminders, Shelf
-from rig.verdict.oracles.view import SipView, aor_of
+from rig.verdict.oracles.shelf import DEFAULT_LIMIT, Reminders, Shelf
+from rig.verdict.oracles.view import SipView
+
+FORGOTTEN_S = 600.0
+"""So long after an INVITE its ACK may still be judged."""
 
 
 @dataclass(slots=True)
@@ -43,12 +47,20 @@ class _Waiting:
 class Acks(Oracle):
     """Waits for ACKs."""
 
+    cares: ClassVar = {
+        "request": frozenset({"INVITE", "ACK"}),
+        "again": frozenset({"INVITE"}),
+        "answer": frozenset({"INVITE"}),
+    }
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._asked: Shelf[str, int] = Shelf()
-        self._hops: Shelf[str, bool] = Shelf()
+        # What was asked is forgotten first: an ACK of which nothing is known is no fault.
+        self._asked: Shelf[str, int] = Shelf(idle_s=FORGOTTEN_S, clock=scene)
+        longer_s, more = 2 * FORGOTTEN_S, 2 * DEFAULT_LIMIT
+        self._hops: Shelf[str, bool] = Shelf(more, idle_s=longer_s, clock=scene)
         self._waiting: Shelf[str, _Waiting] = Shelf()
-        self._answered: Shelf[str, bool] = Shelf()
+        self._answered: Shelf[str, bool] = Shelf(more, idle_s=longer_s, clock=scene)
         self._reminders: Reminders[str] = Reminders()
 
     def request(self, view: SipView, exchange: Exchange) -> None:
@@ -155,6 +167,5 @@ class Acks(Oracle):
 
 
 def _same(view: SipView) -> tuple[str, str, str, str]:
-    message = view.message
-    sender = f"{aor_of(message.from_)};{view.from_tag}"
-    return view.request.uri, view.call_id, sender, aor_of(message.to)
+    sender = f"{view.sender.aor};{view.from_tag}"
+    return view.request.uri, view.call_id, sender, view.receiver.aor

@@ -7,6 +7,8 @@ RFC 3261 18.1.1 (transport), RFC 3581 and RFC 5626 (the flow that a phone regist
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
+from typing import ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.message_summary import parse_summary
@@ -16,10 +18,10 @@ from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.view import (
     SipView,
-    aor_of,
     contact_uri,
     place_of,
     shown_address,
+    uri_of,
     who,
 )
 
@@ -43,13 +45,15 @@ PRIVATE = tuple(
 class Addressing(Oracle):
     """Judges each NOTIFY by the subscription or the bindings that it belongs to."""
 
+    cares: ClassVar = {"request": frozenset({"NOTIFY"})}
+
     def request(self, view: SipView, exchange: Exchange) -> None:
         """A NOTIFY leaves."""
         del exchange
         if view.method != "NOTIFY":
             return
         try:
-            target = Uri.parse(view.request.uri)
+            target = uri_of(view.request.uri)
         except ProtocolError:
             return  # named by the syntax
         book = self.scene.subscriptions
@@ -75,13 +79,13 @@ class Addressing(Oracle):
                 got=view.request.uri,
                 want=" / ".join(sorted(sub.contacts)[:2]),
             )
-        if aor_of(view.message.to) != sub.subscriber:
+        if view.receiver.aor != sub.subscriber:
             scene.report(
                 "notify-to-other",
                 packets,
                 sub.call_id,
                 who=sub.user,
-                got=aor_of(view.message.to),
+                got=view.receiver.aor,
                 want=sub.subscriber,
             )
         self._destination(view, target, sub.flow)
@@ -103,7 +107,7 @@ class Addressing(Oracle):
                 "notify-to-nobody",
                 [view.number, bindings[0].number],
                 f"{to_user} {spot}",
-                got=aor_of(view.message.to),
+                got=view.receiver.aor,
                 want=", ".join(sorted(aors)),
                 place=spot,
             )
@@ -170,7 +174,7 @@ class Addressing(Oracle):
         else:
             bindings = [
                 b
-                for b in self.scene.registrations.of_aor(aor_of(view.message.to))
+                for b in self.scene.registrations.of_aor(view.receiver.aor)
                 if b.flow[0] == view.destination[0] and b.valid(view.at)
             ]
             if not bindings or any(b.transport == "UDP" for b in bindings):
@@ -191,8 +195,8 @@ class Addressing(Oracle):
         if b"essage-" not in view.message.body:
             return
         try:
-            text = parse_summary(view.message.body).account
-            uri = None if text is None else Uri.parse(text)
+            text = _account_of(view.message.body)
+            uri = None if text is None else uri_of(text)
         except ProtocolError:
             return  # named by the body
         if text is None or uri is None:
@@ -227,6 +231,13 @@ def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return any(address in net for net in PRIVATE if net.version == address.version)
 
 
+@lru_cache(maxsize=1024)
+def _account_of(body: bytes) -> str | None:
+    """Message-Account of a body; platforms tell many the same, and each often."""
+    return parse_summary(body).account
+
+
+@lru_cache(maxsize=1024)
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)

@@ -5,14 +5,15 @@ Covers RFC 3842 3.4, 3.5 and 5.2, RFC 8866 5, RFC 3261 20.15.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rig.errors import ProtocolError
 from rig.sip.message_summary import MEDIA_TYPE, lint_summary
 from rig.sip.sdp import SessionDescription
-from rig.sip.subscription_state import SubscriptionStateValue
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
-from rig.verdict.oracles.view import SipView, event_of, who
+from rig.verdict.oracles.view import SipView, content_type_of, event_of, subscription_state_of, who
 
 SDP_TYPE = "application/sdp"
 
@@ -20,9 +21,14 @@ SDP_TYPE = "application/sdp"
 class Bodies(Oracle):
     """What stands below the empty line."""
 
+    cares: ClassVar = {"request": frozenset({"NOTIFY"})}
+
     def message(self, view: SipView) -> None:
         """Session descriptions come in answers too."""
-        kind = view.message.content_type
+        message = view.message
+        if not message.body and "Content-Type" not in message.headers:
+            return
+        kind = content_type_of(message)
         if kind != SDP_TYPE:
             if view.message.body.startswith(b"v=0") and not kind.startswith("multipart/"):
                 wrong = f"its Content-Type is {kind or 'missing'}"
@@ -55,7 +61,7 @@ class Bodies(Oracle):
         if not message.body:
             self._judge_empty(view, name)
             return
-        kind = message.content_type
+        kind = content_type_of(message)
         if kind != MEDIA_TYPE:
             parts = kind.startswith("multipart/")
             self.scene.report(
@@ -82,7 +88,7 @@ class Bodies(Oracle):
 
     def _judge_empty(self, view: SipView, name: str) -> None:
         try:
-            state = SubscriptionStateValue.of(view.request).state
+            state = subscription_state_of(view.request).state
         except ProtocolError:
             state = "active"
         sub = self.scene.subscriptions.find(view.call_id, view.to_tag)

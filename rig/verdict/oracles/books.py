@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rig.timeline import Address
-from rig.verdict.oracles.shelf import Shelf
+from rig.verdict.oracles.shelf import Clock, Shelf
 
 MOST_AT_ONE_PLACE = 64
+FORGOTTEN_S = 48 * 3600.0
+"""What nobody has renewed or spoken of for so long is over, however long it was granted."""
 
 Owner = tuple[str, str, str]
 """Address of record, event package, host of the subscriber."""
@@ -119,12 +121,16 @@ class Subscription:
 
 
 class SubscriptionBook:
-    """Subscriptions by dialog and by owner."""
+    """Subscriptions by dialog and by owner.
 
-    def __init__(self) -> None:
-        self._by_key: Shelf[tuple[str, str], Subscription] = Shelf()
-        self._by_call_id: Shelf[str, Subscription] = Shelf()
-        self._by_owner: Shelf[Owner, list[Subscription]] = Shelf()
+    Args:
+        clock: of the capture.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._by_key: Shelf[tuple[str, str], Subscription] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
+        self._by_call_id: Shelf[str, Subscription] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
+        self._by_owner: Shelf[Owner, list[Subscription]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
 
     def find(self, call_id: str, tag: str) -> Subscription | None:
         """Give the subscription of a dialog."""
@@ -192,12 +198,16 @@ class Binding:
 
 
 class RegistrationBook:
-    """Bindings by address of record, and by where their contact leads."""
+    """Bindings by address of record, and by where their contact leads.
 
-    def __init__(self) -> None:
-        self._by_aor: Shelf[str, dict[str, Binding]] = Shelf()
-        self._by_spot: Shelf[str, dict[str, Binding]] = Shelf()
-        self._by_user: Shelf[str, dict[str, Binding]] = Shelf()
+    Args:
+        clock: of the capture.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._by_aor: Shelf[str, dict[str, Binding]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
+        self._by_spot: Shelf[str, dict[str, Binding]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
+        self._by_user: Shelf[str, dict[str, Binding]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
 
     def of_aor(self, aor: str) -> list[Binding]:
         """Bindings of an address of record, lapsed and removed ones too."""

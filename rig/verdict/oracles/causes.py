@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.diversion import DiversionEntry, parse_diversions
 from rig.sip.diversion_cause import reason_of
 from rig.sip.history_info import parse_history
-from rig.sip.uri import Uri
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.shelf import Shelf
-from rig.verdict.oracles.view import SipView, who
+from rig.verdict.oracles.view import SipView, uri_of, who
 
 SOON_S = 1.5
 """A leg that ended this shortly before is why the call was diverted."""
 
 TRIED_S = 200.0
+TRY_S = 1800.0
+"""An attempt that goes on for longer is forgotten."""
 SHORT_RING_S = 1.0
 
 BUSY = frozenset({486, 600})
@@ -96,10 +98,16 @@ class _Leg:
 class Causes(Oracle):
     """Compares the newest reason of a diverted INVITE with the leg that failed before it."""
 
+    cares: ClassVar = {
+        "request": frozenset({"INVITE", "CANCEL"}),
+        "progress": frozenset({"INVITE"}),
+        "answer": frozenset({"INVITE"}),
+    }
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._legs: Shelf[tuple[str, str], deque[_Leg]] = Shelf()
-        self._by_call: Shelf[tuple[str, int], _Leg] = Shelf()
+        self._legs: Shelf[tuple[str, str], deque[_Leg]] = Shelf(idle_s=2 * TRIED_S, clock=scene)
+        self._by_call: Shelf[tuple[str, int], _Leg] = Shelf(idle_s=TRY_S, clock=scene)
 
     def request(self, view: SipView, exchange: Exchange) -> None:
         """An INVITE tries somebody; a CANCEL gives up."""
@@ -116,7 +124,7 @@ class Causes(Oracle):
             legs = self._legs.put(key, deque(maxlen=12))
         self._compare(view, [leg for leg in legs if view.at - leg.at < TRIED_S])
         try:
-            target = Uri.parse(view.request.uri).user_unescaped
+            target = uri_of(view.request.uri).user_unescaped
         except ProtocolError:
             target = ""
         leg = _Leg(view.number, key[0], key[1], who(view), target, view.at)

@@ -6,14 +6,17 @@ Covers RFC 3261 8.2.6.2 (answers), 9.1 (CANCEL), 12.2 (requests in a dialog).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rig.errors import ProtocolError
-from rig.sip.uri import Uri
 from rig.verdict.oracles.exchange import Exchange
-from rig.verdict.oracles.oracle import Oracle
-from rig.verdict.oracles.scene import Scene
+from rig.verdict.oracles.oracle import METHODS, Oracle
+from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Shelf
-from rig.verdict.oracles.view import SipView, aor_of, contact_uri, place_of, who
+from rig.verdict.oracles.view import SipView, contact_uri, place_of, uri_of, who
+
+IDLE_S = 8 * 3600.0
+"""A call in which nothing is said for so long is forgotten."""
 
 _OUTSIDE = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "OPTIONS", "MESSAGE", "PUBLISH"})
 _ONE_CONTACT = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "UPDATE"})
@@ -49,9 +52,19 @@ class _Call:
 class Dialogs(Oracle):
     """Calls, and the plain duties of answers."""
 
+    cares: ClassVar = {
+        "message": _ONE_CONTACT,
+        "request": METHODS - _OUTSIDE,
+        "again": frozenset({"INVITE"}),
+    }
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._calls: Shelf[str, _Call] = Shelf()
+        self._calls: Shelf[str, _Call] = Shelf(idle_s=IDLE_S, clock=scene)
+        self._over: Shelf[str, _Call] = Shelf(idle_s=GIVE_UP_S, clock=scene)
+
+    def _call(self, call_id: str) -> _Call | None:
+        return self._calls.get(call_id) or self._over.get(call_id)
 
     def message(self, view: SipView) -> None:
         """A dialog has one remote target, not several."""
@@ -78,7 +91,7 @@ class Dialogs(Oracle):
             self._judge_callee(view)
         if view.method in _OUTSIDE:
             return
-        call = self._calls.get(view.call_id)
+        call = self._call(view.call_id)
         if view.method == "INVITE" and not view.to_tag:
             if call is None or view.from_tag != call.caller or view.cseq > call.cseq:
                 self._begin(view)
@@ -90,7 +103,7 @@ class Dialogs(Oracle):
     def _judge_callee(self, view: SipView) -> None:
         """A call to the address of a phone, for a user that it never registered."""
         try:
-            target = Uri.parse(view.request.uri)
+            target = uri_of(view.request.uri)
         except ProtocolError:
             return
         spot = f"{target.host.lower()}:{target.port or 5060}"
@@ -169,7 +182,7 @@ class Dialogs(Oracle):
         if not targets or call.routed or "Route" in view.message.headers:
             return
         try:
-            place = place_of(Uri.parse(view.request.uri))
+            place = place_of(uri_of(view.request.uri))
         except ProtocolError:
             return
         user, _, spot = place.partition("@")
@@ -187,7 +200,7 @@ class Dialogs(Oracle):
 
     def again(self, view: SipView, exchange: Exchange) -> None:
         """An INVITE on a further hop has ACKs of its own there."""
-        call = self._calls.get(view.call_id)
+        call = self._call(view.call_id)
         if call is not None and view.method == "INVITE" and exchange.relayed:
             call.attempts.add(view.transaction)
 
@@ -197,8 +210,10 @@ class Dialogs(Oracle):
         """Early dialogs have tags as well."""
         if exchange.view is not None:
             self._judge_answer(view, exchange.view)
-        call = self._calls.get(view.call_id)
-        if call is not None and view.method == "INVITE" and view.to_tag and view.status > 100:
+        if view.method != "INVITE" or not view.to_tag or view.status <= 100:
+            return
+        call = self._call(view.call_id)
+        if call is not None:
             self._note_tag(view, call)
 
     def answer(self, view: SipView, exchange: Exchange, request: SipView) -> None:
@@ -206,8 +221,12 @@ class Dialogs(Oracle):
         del exchange
         self._judge_answer(view, request)
         self._judge_refusal(view, request)
-        call = self._calls.get(view.call_id)
-        if call is None or view.method != "INVITE" or view.status >= 300:
+        if request.method == "BYE" or (view.status >= 300 and not request.to_tag):
+            self._end(request)
+        if view.method != "INVITE" or view.status >= 300:
+            return
+        call = self._call(view.call_id)
+        if call is None:
             return
         self._note_tag(view, call)
         if contact_uri(view.message) is None:
@@ -219,7 +238,16 @@ class Dialogs(Oracle):
                 who=who(view),
             )
 
+    def _end(self, request: SipView) -> None:
+        """A BYE was answered, or an INVITE refused: what still comes, comes soon."""
+        if request.method in {"BYE", "INVITE"}:
+            call = self._calls.pop(request.call_id)
+            if call is not None:
+                self._over.put(request.call_id, call)
+
     def _judge_refusal(self, view: SipView, request: SipView) -> None:
+        if view.status < 300:
+            return
         packets = [view.number, request.number]
         phrase = view.message.start_line.split(" ", 1)[-1]
         if request.method == "BYE" and view.status >= 300 and view.status not in {401, 407}:
@@ -237,24 +265,29 @@ class Dialogs(Oracle):
 
     def _judge_answer(self, view: SipView, request: SipView) -> None:
         """An answer copies From, To, Call-ID and CSeq."""
+        sender, receiver = view.sender, view.receiver
+        asking, asked = request.sender, request.receiver
         wrong = []
         if view.call_id != request.call_id:
             wrong.append("Call-ID")
         if view.cseq != request.cseq:
             wrong.append("CSeq")
-        if view.from_tag != request.from_tag or _differs(view, request, "from"):
+        if sender.tag != asking.tag or sender.aor != asking.aor:
             wrong.append("From")
-        if (request.to_tag and view.to_tag != request.to_tag) or _differs(view, request, "to"):
+        if (asked.tag and receiver.tag != asked.tag) or receiver.aor != asked.aor:
             wrong.append("To")
-        packets = [view.number, request.number]
-        subject = f"{request.call_id} {request.method} {view.status}"
         if wrong:
-            names = ", ".join(wrong)
-            self.scene.report("answer-differs", packets, subject, status=view.status, what=names)
+            self.scene.report(
+                "answer-differs",
+                [view.number, request.number],
+                f"{request.call_id} {request.method} {view.status}",
+                status=view.status,
+                what=", ".join(wrong),
+            )
         if view.status > 100 and not view.to_tag:
             self.scene.report(
                 "answer-no-tag",
-                packets,
+                [view.number, request.number],
                 f"{view.source[0]} {request.method} {view.status}",
                 status=view.status,
                 method=request.method,
@@ -262,10 +295,4 @@ class Dialogs(Oracle):
 
 
 def _ends(view: SipView) -> tuple[str, str, str]:
-    return view.request.uri, f"{aor_of(view.message.from_)};{view.from_tag}", view.to_tag
-
-
-def _differs(view: SipView, request: SipView, end: str) -> bool:
-    if end == "to":
-        return aor_of(view.message.to) != aor_of(request.message.to)
-    return aor_of(view.message.from_) != aor_of(request.message.from_)
+    return view.request.uri, f"{view.sender.aor};{view.from_tag}", view.to_tag

@@ -7,6 +7,7 @@ secrets.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.digest_credentials import (
@@ -15,16 +16,18 @@ from rig.sip.digest_credentials import (
     canonical_algorithm,
     choose_challenge,
 )
-from rig.sip.uri import Uri
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
-from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.oracle import METHODS, Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Reminders, Shelf
-from rig.verdict.oracles.view import SipView, who
+from rig.verdict.oracles.view import SipView, uri_of, who
 
 LOOP = 3
 """So many challenges in a row, each answered, are a loop."""
+
+FORGOTTEN_S = 2 * 3600.0
+"""So long after the last word of a talk nobody expects its answer."""
 
 _ROWS = {
     401: ("WWW-Authenticate", "Authorization"),
@@ -75,11 +78,13 @@ class _Count:
 class DigestUse(Oracle):
     """Challenges and answers of each Call-ID and method."""
 
+    cares: ClassVar = {"request": METHODS - _WITHOUT}
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._talks: Shelf[tuple[str, str], _Talk] = Shelf()
+        self._talks: Shelf[tuple[str, str], _Talk] = Shelf(idle_s=FORGOTTEN_S, clock=scene)
         self._counts: Shelf[tuple[str, str, str], _Count] = Shelf()
-        self._bare: Shelf[tuple[str, str], int] = Shelf()
+        self._bare: Shelf[tuple[str, str], int] = Shelf(5000, idle_s=FORGOTTEN_S, clock=scene)
         self._offered: Shelf[str, int] = Shelf()
         self._realms: Shelf[tuple[str, str], tuple[str, int]] = Shelf()
         self._waiting: Reminders[tuple[str, str]] = Reminders()
@@ -318,7 +323,7 @@ class DigestUse(Oracle):
 
     def _judge_uri(self, view: SipView, sent: Credentials) -> None:
         try:
-            named, asked = Uri.parse(sent.uri), Uri.parse(view.request.uri)
+            named, asked = uri_of(sent.uri), uri_of(view.request.uri)
         except ProtocolError:
             same = sent.uri == view.request.uri
         else:
@@ -357,7 +362,13 @@ def _challenges(view: SipView, row: str) -> list[Challenge]:
 
 def _credentials(view: SipView, row: str) -> Credentials | None:
     value = view.message.headers.get(row)
+    if value is None:
+        return None
+    return view.message.headers.cached(f"{row}.credentials", lambda: _parsed(value))
+
+
+def _parsed(value: str) -> Credentials | None:
     try:
-        return None if value is None else Credentials.parse(value)
+        return Credentials.parse(value)
     except ProtocolError:
         return None

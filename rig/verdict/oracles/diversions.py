@@ -6,7 +6,7 @@ Covers RFC 5806 3 and 4, RFC 7044 5 and 10, RFC 4458 2, RFC 7544.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.diversion import DiversionEntry, parse_diversions
@@ -18,7 +18,7 @@ from rig.sip.uri import Uri
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
-from rig.verdict.oracles.view import SipView, who
+from rig.verdict.oracles.view import SipView, uri_of, who
 
 PRIVACY_WORDS = frozenset({"full", "name", "uri", "off"})
 SCREEN_WORDS = frozenset({"yes", "no"})
@@ -41,6 +41,8 @@ _HISTORY = {
 
 class Diversions(Oracle):
     """What a call says of its way."""
+
+    cares: ClassVar = {"message": frozenset({"INVITE"}), "request": frozenset({"INVITE"})}
 
     def message(self, view: SipView) -> None:
         """Responses carry the headers too (181, 302)."""
@@ -117,7 +119,7 @@ class Diversions(Oracle):
     def _judge_parties(self, view: SipView, entries: list[DiversionEntry]) -> None:
         parties = [_user(entry.name_addr.uri) for entry in entries]
         try:
-            target = _user(Uri.parse(view.request.uri))
+            target = _user(uri_of(view.request.uri))
         except ProtocolError:
             target = ""
         caller = _user(view.message.from_.uri)

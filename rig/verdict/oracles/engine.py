@@ -5,19 +5,21 @@ Bounded: every oracle forgets its oldest, and findings are named once for each s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rig.errors import ProtocolError
 from rig.timeline import BadSipSeen, CaptureHealth, RtpStreamSeen, SipSeen, TimelineEvent
 from rig.verdict.oracles.all_oracles import ALL
 from rig.verdict.oracles.exchange import Exchange, Exchanges, Sort
 from rig.verdict.oracles.finding import Lack, OracleFinding, Severity
-from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.oracle import METHODS, OTHER, Oracle
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.view import SipView, view_of
 
 _Hook = Callable[[SipView, Exchange], None]
+_Told = TypeVar("_Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +46,33 @@ class OracleEngine:
 
     def __init__(self, kinds: Sequence[type[Oracle]] | None = None) -> None:
         self.scene = Scene()
-        self._exchanges = Exchanges()
+        self._exchanges = Exchanges(self.scene)
         self._oracles = [kind(self.scene) for kind in (ALL if kinds is None else kinds)]
-        self._message = self._who_cares(lambda kind: kind.message)
-        self._answer = self._who_cares(lambda kind: kind.answer)
         self._tick = self._who_cares(lambda kind: kind.tick)
-        again: list[_Hook] = [each.again for each in self._who_cares(lambda kind: kind.again)]
-        self._told: dict[Sort, list[_Hook]] = {
-            Sort.NEW: [each.request for each in self._who_cares(lambda kind: kind.request)],
+        self._message = self._by_method("message", lambda each: each.message)
+        self._answer = self._by_method("answer", lambda each: each.answer)
+        again = self._by_method("again", lambda each: each.again)
+        self._told: dict[Sort, Mapping[str, Sequence[_Hook]]] = {
+            Sort.NEW: self._by_method("request", lambda each: each.request),
             Sort.AGAIN: again,
             Sort.RELAYED: again,
-            Sort.PROVISIONAL: [
-                each.progress for each in self._who_cares(lambda kind: kind.progress)
-            ],
-            Sort.LATE: [each.late for each in self._who_cares(lambda kind: kind.late)],
+            Sort.PROVISIONAL: self._by_method("progress", lambda each: each.progress),
+            Sort.LATE: self._by_method("late", lambda each: each.late),
         }
 
     def _who_cares(self, hook: Callable[[type[Oracle]], object]) -> list[Oracle]:
         """Oracles that do something when they are told of this; most leave most to the others."""
         return [each for each in self._oracles if hook(type(each)) is not hook(Oracle)]
+
+    def _by_method(
+        self, name: str, hook: Callable[[Oracle], _Told]
+    ) -> Mapping[str, Sequence[_Told]]:
+        """Hooks of those who care, by the method of the message."""
+        caring = [o for o in self._oracles if getattr(type(o), name) is not getattr(Oracle, name)]
+        return {
+            method: [hook(o) for o in caring if method in o.cares.get(name, METHODS)]
+            for method in METHODS
+        }
 
     def feed(self, event: TimelineEvent) -> list[OracleFinding]:
         """Take one event.
@@ -140,8 +150,9 @@ class OracleEngine:
             )
             return
         if not view.retransmission:
-            for oracle in self._message:
-                oracle.message(view)
+            told = self._message
+            for message in told.get(view.method) or told[OTHER]:
+                message(view)
         sort, exchange = self._exchanges.take(view)
         if exchange is None:
             self._orphan(view)
@@ -162,13 +173,15 @@ class OracleEngine:
         )
 
     def _tell(self, sort: Sort, view: SipView, exchange: Exchange) -> None:
+        method = exchange.method
         if sort is Sort.FINAL:
             request, exchange.view = exchange.view, None
             if request is not None and not exchange.relayed:
-                for oracle in self._answer:
-                    oracle.answer(view, exchange, request)
+                for answer in self._answer.get(method) or self._answer[OTHER]:
+                    answer(view, exchange, request)
         elif sort is not Sort.PROVISIONAL or not exchange.relayed:
-            for tell in self._told[sort]:
+            told = self._told[sort]
+            for tell in told.get(method) or told[OTHER]:
                 tell(view, exchange)
 
 

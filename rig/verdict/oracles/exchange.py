@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from rig.timeline import Address
 from rig.verdict.oracles.scene import GIVE_UP_S
-from rig.verdict.oracles.shelf import Reminders, Shelf
+from rig.verdict.oracles.shelf import Clock, Reminders, Shelf
 from rig.verdict.oracles.view import SipView
 
 INVITE_PATIENCE_S = 200.0
@@ -77,11 +77,17 @@ class Sort(Enum):
 
 
 class Exchanges:
-    """Pairs messages; remembers a request for as long as somebody may wait for it."""
+    """Pairs messages; remembers a request for as long as somebody may wait for it.
 
-    def __init__(self) -> None:
+    Args:
+        clock: of the capture.
+    """
+
+    def __init__(self, clock: Clock) -> None:
         self._open: Shelf[str, Exchange] = Shelf()
-        self._origins: Shelf[tuple[str, str, int, str], str] = Shelf()
+        self._origins: Shelf[tuple[str, str, int, str], str] = Shelf(
+            idle_s=INVITE_PATIENCE_S + GIVE_UP_S, clock=clock
+        )
         self._patience: Reminders[str] = Reminders()
 
     def __len__(self) -> int:

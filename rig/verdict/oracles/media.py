@@ -6,6 +6,7 @@ Covers RFC 3264 5.1 and 6.1 (direction), RFC 3550 5.1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.sdp import SessionDescription
@@ -14,7 +15,7 @@ from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.shelf import Shelf
-from rig.verdict.oracles.view import SipView, shown_address
+from rig.verdict.oracles.view import SipView, content_type_of, shown_address
 
 ENOUGH_PACKETS = 100
 """Two seconds of sound that cannot be a mere key press."""
@@ -45,6 +46,11 @@ class _Talk:
 class Media(Oracle):
     """Joins streams to calls by address, at the end."""
 
+    cares: ClassVar = {
+        "message": frozenset({"INVITE", "ACK", "UPDATE", "PRACK", "BYE"}),
+        "answer": frozenset({"INVITE"}),
+    }
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._talks: Shelf[str, _Talk] = Shelf(5000)
@@ -67,7 +73,7 @@ class Media(Oracle):
         self._note(view, talk)
 
     def _note(self, view: SipView, talk: _Talk) -> None:
-        if not view.message.body or view.message.content_type != "application/sdp":
+        if not view.message.body or content_type_of(view.message) != "application/sdp":
             return
         try:
             audio = SessionDescription.parse(view.message.body).audio

@@ -6,14 +6,16 @@ Covers RFC 6665 4.1.3, 4.2.2, 8.2.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rig.errors import ProtocolError
-from rig.sip.subscription_state import SUBSCRIPTION_ENDING_STATUSES, SubscriptionStateValue
+from rig.sip.subscription_state import SUBSCRIPTION_ENDING_STATUSES
 from rig.verdict.oracles.books import Ended, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S
-from rig.verdict.oracles.view import SipView, event_of, who
+from rig.verdict.oracles.view import SipView, event_of, subscription_state_of, who
 
 MWI = "message-summary"
 STATES = frozenset({"active", "pending", "terminated"})
@@ -28,6 +30,8 @@ _BUSINESS_OF_PHONES = frozenset({"check-sync", "resync", "talk", "hold", "refer"
 
 class Notifies(Oracle):
     """The notifier's half of the machine."""
+
+    cares: ClassVar = {"request": frozenset({"NOTIFY"}), "answer": frozenset({"NOTIFY"})}
 
     def request(self, view: SipView, exchange: Exchange) -> None:
         """A NOTIFY against what is known of its dialog."""
@@ -59,7 +63,7 @@ class Notifies(Oracle):
             )
             return
         try:
-            state = SubscriptionStateValue.of(view.request)
+            state = subscription_state_of(view.request)
         except ProtocolError as error:
             self.scene.report(
                 "notify-state-malformed", [view.number], view.call_id, who=who(view), error=error
@@ -215,6 +219,6 @@ class Notifies(Oracle):
 
 def _terminated(view: SipView) -> bool:
     try:
-        return SubscriptionStateValue.of(view.request).terminated
+        return subscription_state_of(view.request).terminated
     except ProtocolError:
         return False

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from rig.timeline import RtpStreamSeen
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.view import SipView
+
+OTHER = ""
+"""Stands for every method that is not in :data:`METHODS`."""
+
+METHODS = frozenset({
+    "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH",
+    "INFO", "REFER", "MESSAGE", "UPDATE", "PRACK", OTHER,
+})  # fmt: skip
+"""Source: the IANA registry of SIP methods."""
 
 
 class Oracle:
@@ -15,7 +27,13 @@ class Oracle:
 
     Args:
         scene: where it reports.
+
+    Attributes:
+        cares: methods of the messages that a hook is told of, by its name; all where it does not
+            stand. Most messages are no business of most oracles, and a capture has millions.
     """
+
+    cares: ClassVar[Mapping[str, frozenset[str]]] = {}
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rig.errors import ProtocolError
 from rig.sip.name_addr import NameAddr
 from rig.verdict.oracles.books import Binding
@@ -10,7 +12,7 @@ from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Reminders, Shelf
-from rig.verdict.oracles.view import SipView, aor_of, expires_of, place_of
+from rig.verdict.oracles.view import SipView, expires_of, place_of
 
 MIN_REFUSABLE_S = 3600
 """423 is for less than an hour. Source: RFC 3261 10.3 step 7."""
@@ -26,6 +28,8 @@ _CHALLENGES = frozenset({401, 407})
 class Registrations(Oracle):
     """Keeps the bindings and judges how they are kept up."""
 
+    cares: ClassVar = {"request": frozenset({"REGISTER"}), "answer": frozenset({"REGISTER"})}
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._reminders: Reminders[tuple[str, str]] = Reminders()
@@ -38,7 +42,7 @@ class Registrations(Oracle):
         del exchange
         if view.method != "REGISTER":
             return
-        aor = aor_of(view.message.to)
+        aor = view.receiver.aor
         self._check_order(view, aor)
         expires_s = expires_of(view.message)
         if view.message.is_wildcard_contact and expires_s != 0:
@@ -66,7 +70,7 @@ class Registrations(Oracle):
         del exchange
         if request.method != "REGISTER" or view.status in _CHALLENGES:
             return
-        aor = aor_of(request.message.to)
+        aor = request.receiver.aor
         if view.status < 300:
             self._refused.pop(aor)
             self._least.pop(aor)

@@ -6,20 +6,20 @@ Covers RFC 3261 16.3, 16.6 (loops, Max-Forwards), 17.1 (retransmission), RFC 539
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import parse_history
 from rig.sip.timers import DEFAULT_TIMERS
-from rig.sip.uri import Uri
-from rig.verdict.oracles.exchange import Exchange
-from rig.verdict.oracles.oracle import Oracle
+from rig.timeline import Address
+from rig.verdict.oracles.exchange import INVITE_PATIENCE_S, Exchange
+from rig.verdict.oracles.oracle import METHODS, Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Shelf
-from rig.verdict.oracles.view import SipView, aor_of, shown_address, who
+from rig.verdict.oracles.view import SipView, hops_left_of, shown_address, uri_of, who
 
 MOST_SENDS = {"INVITE": 7}
 """How often a request is sent at most. Source: RFC 3261 17.1.1.2."""
@@ -40,24 +40,29 @@ RING_S = 5.0
 class Repetition(Oracle):
     """Who sends what how often."""
 
+    cares: ClassVar = {"request": _STORMY}
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._pace: Shelf[tuple[str, str, str], deque[tuple[float, int]]] = Shelf()
+        self._pace: Shelf[tuple[Address | str, str, str], deque[tuple[float, int]]] = Shelf(
+            idle_s=64 * STORM_S, clock=scene
+        )
 
     def request(self, view: SipView, exchange: Exchange) -> None:
         """A new request: is it one of too many?"""
         del exchange
         if view.method not in _STORMY:
             return
+        key: tuple[Address | str, str, str] = (view.source, view.method, view.receiver.aor)
         if view.method == "NOTIFY":
             key = (view.call_id, view.method, view.to_tag)
-        else:
-            key = (f"{view.source} {aor_of(view.message.to)}", view.method, "")
         pace = self._pace.get(key)
         if pace is None:
             pace = self._pace.put(key, deque(maxlen=STORM))
         pace.append((view.at, view.number))
         if len(pace) == STORM and view.at - pace[0][0] < STORM_S:
+            if view.method != "NOTIFY":
+                key = (f"{view.source} {view.receiver.aor}", view.method, "")
             self.scene.report(
                 "request-storm",
                 [number for _, number in pace],
@@ -144,29 +149,55 @@ class Repetition(Oracle):
         )
 
 
+_Step = tuple[Address, str]
+"""Sender and Request-URI."""
+
+
 @dataclass(slots=True)
 class _Way:
-    """Where one request has been: senders with Request-URI, and hops left."""
+    """Where one request has been.
+
+    Attributes:
+        number: packet of its first hop.
+        first: sender and Request-URI there.
+        hops_left: there, or less.
+        more: those of further hops.
+    """
 
     number: int
-    seen: set[tuple[str, str]] = field(default_factory=set)
-    hops_left: int | None = None
+    first: _Step
+    hops_left: int | None
+    more: set[_Step] | None = None
+
+    def passes(self, step: _Step) -> bool:
+        """Note a further hop; says whether it had been there before."""
+        if self.more is None:
+            self.more = {self.first}
+        again = step in self.more
+        self.more.add(step)
+        return again
 
 
 class Loops(Oracle):
     """Requests that come by again, and calls that go round."""
 
+    cares: ClassVar = {"request": METHODS - {"ACK"}, "again": METHODS - {"ACK"}}
+
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._ways: Shelf[tuple[str, str, int], _Way] = Shelf()
-        self._rings: Shelf[tuple[str, str], deque[tuple[float, str, int]]] = Shelf()
+        self._ways: Shelf[tuple[str, str, int], _Way] = Shelf(
+            idle_s=INVITE_PATIENCE_S + GIVE_UP_S, clock=scene
+        )
+        self._rings: Shelf[tuple[str, str], deque[tuple[float, str, int]]] = Shelf(
+            idle_s=64 * RING_S, clock=scene
+        )
 
     def request(self, view: SipView, exchange: Exchange) -> None:
         """The first hop of a request."""
         del exchange
         if view.method == "ACK":
             return
-        left = _hops_left(view)
+        left = hops_left_of(view.message)
         if view.hops == 1 and left is not None and left < LOW_HOPS:
             self.scene.report(
                 "hops-low",
@@ -176,8 +207,7 @@ class Loops(Oracle):
                 method=view.method,
                 got=left,
             )
-        step = (f"{view.source[0]}:{view.source[1]}", view.request.uri)
-        way = _Way(view.number, {step}, left)
+        way = _Way(view.number, (view.source, view.request.uri), left)
         self._ways.put((view.origin, view.method, view.cseq), way)
         if view.method == "INVITE" and not view.to_tag:
             self._judge_parties(view)
@@ -201,14 +231,12 @@ class Loops(Oracle):
         way = self._ways.get((view.origin, view.method, view.cseq))
         if way is None:
             return
-        step = (f"{view.source[0]}:{view.source[1]}", view.request.uri)
         packets = [view.number, way.number]
-        if step in way.seen:
+        if way.passes((view.source, view.request.uri)):
             self.scene.report(
                 "loop-same-uri", packets, view.call_id, method=view.method, uri=view.request.uri
             )
-        way.seen.add(step)
-        left = _hops_left(view)
+        left = hops_left_of(view.message)
         if left is not None and way.hops_left is not None and left >= way.hops_left:
             self.scene.report(
                 "hops-not-counted",
@@ -257,7 +285,7 @@ class Loops(Oracle):
     def _judge_ring(self, view: SipView) -> None:
         """The same call sent to and fro between a few, ever anew."""
         try:
-            target = Uri.parse(view.request.uri).user_unescaped
+            target = uri_of(view.request.uri).user_unescaped
         except ProtocolError:
             return
         key = (view.source[0], view.message.from_.uri.user_unescaped)
@@ -280,10 +308,3 @@ class Loops(Oracle):
                     count=RING,
                     seconds=f"{view.at - ring[0][0]:.1f}",
                 )
-
-
-def _hops_left(view: SipView) -> int | None:
-    try:
-        return view.message.max_forwards
-    except ProtocolError:
-        return None

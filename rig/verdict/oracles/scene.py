@@ -41,8 +41,8 @@ class Scene:
     def __init__(self) -> None:
         self.began_at: float | None = None
         self.now = 0.0
-        self.subscriptions = SubscriptionBook()
-        self.registrations = RegistrationBook()
+        self.subscriptions = SubscriptionBook(self)
+        self.registrations = RegistrationBook(self)
         self._heard: Shelf[Address | str, float] = Shelf()
         self._fresh: list[OracleFinding] = []
         self._times: Counter[tuple[str, str]] = Counter()

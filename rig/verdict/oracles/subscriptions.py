@@ -5,13 +5,14 @@ Covers RFC 6665 4.1 (subscriber), 4.2.1 (answers to SUBSCRIBE), 4.4.1 (ends).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rig.errors import ProtocolError
 from rig.sip.subscription_state import (
     SUBSCRIPTION_ENDING_STATUSES,
     AfterEnd,
     SubscriptionStateValue,
 )
-from rig.sip.uri import Uri
 from rig.verdict.oracles.books import Ended, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Lack, Severity
@@ -21,11 +22,12 @@ from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Reminders
 from rig.verdict.oracles.view import (
     SipView,
-    aor_of,
     contact_uri,
     event_of,
     expires_of,
     place_of,
+    subscription_state_of,
+    uri_of,
     who,
 )
 
@@ -39,6 +41,11 @@ _CHALLENGES = frozenset({401, 407})
 
 class Subscriptions(Oracle):
     """The subscriber's half of the machine, and who ends it."""
+
+    cares: ClassVar = {
+        "request": frozenset({"NOTIFY", "SUBSCRIBE"}),
+        "answer": frozenset({"SUBSCRIBE"}),
+    }
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
@@ -93,7 +100,7 @@ class Subscriptions(Oracle):
     def _judge_target(self, view: SipView) -> None:
         """A phone that asks for the voicemail number instead of its own mailbox."""
         try:
-            target = Uri.parse(view.request.uri)
+            target = uri_of(view.request.uri)
         except ProtocolError:
             return
         if not view.to_tag and target.user and target.user_unescaped != who(view):
@@ -106,7 +113,7 @@ class Subscriptions(Oracle):
             )
 
     def _begin(self, view: SipView, package: str, event_id: str) -> Subscription:
-        owner = (aor_of(view.message.to), package, view.source[0])
+        owner = (view.receiver.aor, package, view.source[0])
         sub = Subscription(
             call_id=view.call_id,
             tag=view.from_tag,
@@ -116,7 +123,7 @@ class Subscriptions(Oracle):
             flow=view.source,
             transport=view.transport,
             user=who(view),
-            subscriber=aor_of(view.message.from_),
+            subscriber=view.sender.aor,
             number=view.number,
             begun=not view.to_tag,
             asked_at=view.at,
@@ -219,7 +226,7 @@ class Subscriptions(Oracle):
         sub.notifier_tags.add(view.from_tag)
         sub.notify_tags.add(view.from_tag)
         try:
-            state = SubscriptionStateValue.of(view.request)
+            state = subscription_state_of(view.request)
         except ProtocolError:
             return
         if not state.terminated:
@@ -260,13 +267,13 @@ class Subscriptions(Oracle):
         sub = Subscription(
             call_id=view.call_id,
             tag=view.to_tag,
-            owner=(aor_of(view.message.to), package, view.destination[0]),
+            owner=(view.receiver.aor, package, view.destination[0]),
             event_id=event_id,
             host=view.destination[0],
             flow=view.destination,
             transport=view.transport,
             user=who(view),
-            subscriber=aor_of(view.message.to),
+            subscriber=view.receiver.aor,
             number=view.number,
             begun=False,
         )

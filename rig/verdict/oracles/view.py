@@ -6,12 +6,29 @@ Must not know: what is right or wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from rig.errors import ProtocolError
 from rig.sip.message import Request, Response
 from rig.sip.name_addr import NameAddr, Via
+from rig.sip.subscription_state import SubscriptionStateValue
 from rig.sip.uri import Uri
 from rig.timeline import Address, SipSeen
+
+
+class Party(NamedTuple):
+    """One end of a message, by its From or To.
+
+    Attributes:
+        tag: empty when absent.
+        aor: address of record, without scheme.
+        name: a short name for sentences: the user, or the host.
+    """
+
+    tag: str
+    aor: str
+    name: str
 
 
 @dataclass(slots=True)
@@ -23,27 +40,31 @@ class SipView:
         number: packet number.
         message: the message.
         method: of the request, or of the request that a response answers.
+        status: of a response; 0 for a request.
         call_id: as written.
         cseq: number of the CSeq header.
-        from_tag: empty when absent.
-        to_tag: empty when absent.
-        source: sender.
-        destination: receiver.
+        sender: who From names.
+        receiver: who To names.
+        source: sender's address.
+        destination: receiver's address.
         transport: ``UDP`` or ``TCP``.
         retransmission: the same bytes went the same way before.
         transaction: shared by a request and its responses on one hop.
         origin: shared by a request at every hop: branch of the lowest Via.
         hops: how many Via values it carries.
+        from_tag: empty when absent.
+        to_tag: empty when absent.
     """
 
     at: float
     number: int
     message: Request | Response
     method: str
+    status: int
     call_id: str
     cseq: int
-    from_tag: str
-    to_tag: str
+    sender: Party
+    receiver: Party
     source: Address
     destination: Address
     transport: str
@@ -51,17 +72,14 @@ class SipView:
     transaction: str
     origin: str
     hops: int
+    from_tag: str
+    to_tag: str
 
     @property
     def request(self) -> Request:
         """The message of a view that is known to be a request."""
         assert isinstance(self.message, Request)  # noqa: S101 - oracles get requests apart
         return self.message
-
-    @property
-    def status(self) -> int:
-        """Status of a response; 0 for a request."""
-        return self.message.status if isinstance(self.message, Response) else 0
 
 
 def view_of(seen: SipSeen) -> SipView:
@@ -71,26 +89,57 @@ def view_of(seen: SipSeen) -> SipView:
         ProtocolError: a header without which a message belongs nowhere cannot be read.
     """
     message = seen.message
+    cached = message.headers.cached
+    origin, hops = cached("Via.origin", lambda: _origin(message))
+    cseq = message.cseq
+    call_id = message.call_id
+    sender = cached("From.party", lambda: _party(message.from_))
+    receiver = cached("To.party", lambda: _party(message.to))
+    sightings = seen.observations
+    method, status = (
+        (message.method, 0) if isinstance(message, Request) else (cseq.method, message.status)
+    )
+    return SipView(
+        seen.at,
+        sightings[0].number,
+        message,
+        method,
+        status,
+        call_id,
+        cseq.number,
+        sender,
+        receiver,
+        sightings[0].source,
+        sightings[-1].destination,
+        seen.transport,
+        seen.retransmission,
+        seen.transaction,
+        origin,
+        hops,
+        sender.tag,
+        receiver.tag,
+    )
+
+
+def _origin(message: Request | Response) -> tuple[str, int]:
     rows = message.headers.get_list_raw("Via")
     lowest = message.via if len(rows) == 1 else Via.parse(rows[-1])
-    cseq = message.cseq
-    return SipView(
-        at=seen.at,
-        number=seen.number,
-        message=message,
-        method=message.method if isinstance(message, Request) else cseq.method,
-        call_id=message.call_id,
-        cseq=cseq.number,
-        from_tag=message.from_.tag or "",
-        to_tag=message.to.tag or "",
-        source=seen.source,
-        destination=seen.destination,
-        transport=seen.transport,
-        retransmission=seen.retransmission,
-        transaction=seen.transaction,
-        origin=f"{lowest.branch}|{lowest.host}:{lowest.port}",
-        hops=len(rows),
-    )
+    return f"{lowest.branch}|{lowest.host}:{lowest.port}", len(rows)
+
+
+def _party(address: NameAddr) -> Party:
+    uri = address.uri
+    return Party(address.tag or "", aor_of(address), uri.user_unescaped or uri.host or str(uri))
+
+
+@lru_cache(maxsize=8192)
+def uri_of(text: str) -> Uri:
+    """A URI by its text; the same few come again and again.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    return Uri.parse(text)
 
 
 def aor_of(address: NameAddr) -> str:
@@ -100,12 +149,17 @@ def aor_of(address: NameAddr) -> str:
 
 def who(view: SipView, *, by: str = "to") -> str:
     """A short name for sentences: user of To or From, or the host."""
-    address = view.message.to if by == "to" else view.message.from_
-    return address.uri.user_unescaped or address.uri.host or str(address.uri)
+    return view.receiver.name if by == "to" else view.sender.name
 
 
 def contact_uri(message: Request | Response) -> Uri | None:
     """URI of the first Contact; None when absent or unreadable."""
+    if "Contact" not in message.headers:
+        return None
+    return message.headers.cached("Contact.uri", lambda: _contact_uri(message))
+
+
+def _contact_uri(message: Request | Response) -> Uri | None:
     try:
         contacts = message.contacts
     except ProtocolError:
@@ -120,19 +174,63 @@ def place_of(uri: Uri) -> str:
 
 def expires_of(message: Request | Response) -> int | None:
     """Expires in seconds; None when absent or unreadable."""
+    if "Expires" not in message.headers:
+        return None
+    return message.headers.cached("Expires.seconds", lambda: _expires(message))
+
+
+def _expires(message: Request | Response) -> int | None:
     try:
         return message.expires
     except ProtocolError:
         return None
 
 
+def hops_left_of(message: Request | Response) -> int | None:
+    """Max-Forwards; None when absent or unreadable."""
+    if "Max-Forwards" not in message.headers:
+        return None
+    return message.headers.cached("Max-Forwards.number", lambda: _hops_left(message))
+
+
+def _hops_left(message: Request | Response) -> int | None:
+    try:
+        return message.max_forwards
+    except ProtocolError:
+        return None
+
+
 def event_of(message: Request | Response) -> tuple[str, str]:
     """Event package in lower case and its id; empty when absent or unreadable."""
+    if "Event" not in message.headers:
+        return "", ""
+    return message.headers.cached("Event.package", lambda: _event(message))
+
+
+def _event(message: Request | Response) -> tuple[str, str]:
     try:
         event = message.event
     except ProtocolError:
         return "", ""
     return (event[0].lower(), event[1].get("id", "")) if event else ("", "")
+
+
+def content_type_of(message: Request | Response) -> str:
+    """The media type in lower case without parameters; empty when absent."""
+    if "Content-Type" not in message.headers:
+        return ""
+    return message.headers.cached("Content-Type.kind", lambda: message.content_type)
+
+
+def subscription_state_of(notify: Request) -> SubscriptionStateValue:
+    """Subscription-State of a NOTIFY.
+
+    Raises:
+        ProtocolError: absent or malformed.
+    """
+    return notify.headers.cached(
+        "Subscription-State.value", lambda: SubscriptionStateValue.of(notify)
+    )
 
 
 def shown_address(address: Address) -> str:

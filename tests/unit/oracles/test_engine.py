@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from stories_mwi import MWI_STORIES
 from talk import PHONE, Talk
 
@@ -87,16 +89,47 @@ def test_findings_come_while_the_capture_runs() -> None:
     assert 32 <= at["sub-no-notify"] <= 34
 
 
-def test_what_is_remembered_is_bounded() -> None:
+class Clock:
+    now = 0.0
+
+
+def test_those_used_last_are_remembered_and_no_more_than_twice_as_many() -> None:
     shelf: Shelf[int, int] = Shelf(3)
-    for n in range(5):
+    for n in range(100):
         shelf.put(n, n)
-        shelf.get(1)
-    assert shelf.values() == [3, 4, 1]
-    reminders: Reminders[int] = Reminders(2)
+        assert shelf.get(0) == 0
+        assert {n - 1, n} <= set(shelf.values()) | {-1}
+        assert len(shelf) <= 6
+    assert 50 not in shelf
+    assert shelf.pop(0) == 0
+    assert shelf.get(0) is shelf.pop(0) is None
+
+
+def test_what_nobody_asked_for_is_forgotten_in_time_and_not_before() -> None:
+    clock = Clock()
+    shelf: Shelf[str, float] = Shelf(idle_s=60, clock=clock)
+    shelf.put("idle", 0.0)
+    for nth in range(1, 60):
+        clock.now = 10.0 * nth
+        shelf.put("busy", clock.now)
+        assert shelf.get("busy") == clock.now
+        assert ("idle" in shelf) or clock.now >= 60
+        assert ("idle" not in shelf) or clock.now < 130
+        assert len(shelf) <= 2
+
+
+def test_reminders_come_in_order_of_time_and_then_of_asking() -> None:
+    reminders: Reminders[str] = Reminders(2)
     for n in (3, 1, 2):
-        reminders.at(float(n), n)
-    assert reminders.due(9.0) == [(1.0, 1), (3.0, 3)]
+        reminders.at(float(n), str(n))
+    assert reminders.due(9.0) == [(1.0, "1"), (3.0, "3")]
+    many: Reminders[int] = Reminders()
+    wanted = [(random.Random(n).randrange(20) / 2, n) for n in range(200)]
+    for at, n in wanted:
+        many.at(at, n)
+    assert many.due(4.0) == sorted(w for w in wanted if w[0] <= 4.0)
+    many.at(0.0, 1000)
+    assert many.due(99.0) == [(0.0, 1000), *sorted(w for w in wanted if w[0] > 4.0)]
 
 
 def test_answered_requests_are_forgotten() -> None:
