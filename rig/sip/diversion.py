@@ -46,10 +46,9 @@ class DiversionEntry:
         """
         address = NameAddr.parse(text)
         values = {name: (address.param(name) or "").lower() for name in _OWN_PARAMS}
-        for name in _OWN_PARAMS:
-            address = address.without_param(name)
+        others = tuple(param for param in address.params if param[0].lower() not in _OWN_PARAMS)
         return cls(
-            address,
+            NameAddr(address.display_name, address.uri, others),
             values["reason"],
             _count(values["counter"]),
             _count(values["limit"]),

@@ -6,12 +6,11 @@ it blames, and its proof. What a class means stands in ``rules/classes.yaml``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-
-import yaml
-from pydantic import BaseModel, ConfigDict
+from typing import ClassVar
 
 from rig.verdict.phrase import Text
 
@@ -70,7 +69,8 @@ class FaultClass(StrEnum):
         return class_texts()[self].meaning.en
 
 
-class ClassText(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassText:
     """What is known of one class.
 
     Attributes:
@@ -82,7 +82,7 @@ class ClassText(BaseModel):
         proof: pattern of evidence that proves it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     name: str
     meaning: Text
@@ -99,8 +99,12 @@ def class_texts() -> dict[FaultClass, ClassText]:
     Raises:
         ValueError: a class is missing or not as it must be.
     """
+    # Analysing a capture loads no reader of words before it has something to say.
+    import yaml  # noqa: PLC0415 - as above
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
     text = (resources.files("rig.verdict") / "rules" / "classes.yaml").read_text("utf-8")
     entries = yaml.safe_load(text)
     if list(entries) != [fault.value for fault in FaultClass]:
         raise ValueError("rules/classes.yaml: other classes than FaultClass, or another order")
-    return {FaultClass(key): ClassText(**entry) for key, entry in entries.items()}
+    return TypeAdapter(dict[FaultClass, ClassText]).validate_python(entries)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, ClassVar
 
 LANGUAGES = ("en", "de")
 
 
-class Text(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Text:
     """The same words in every language.
 
     Attributes:
@@ -24,7 +23,7 @@ class Text(BaseModel):
         de: German.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     en: str
     de: str

@@ -7,18 +7,18 @@ comes about.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar
 
 from rig.verdict.fault_class import FaultClass
 from rig.verdict.oracles.finding import Lack, Severity
 from rig.verdict.phrase import Text
 
 
-class OracleText(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OracleText:
     """One oracle in words.
 
     Attributes:
@@ -32,13 +32,13 @@ class OracleText(BaseModel):
         remedy: what to do, likewise.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     oracle: str
     group: str
     clause: str
     severity: Severity
-    fault_class: FaultClass | None = Field(default=None, alias="class")
+    fault_class: FaultClass | None = None
     needs: frozenset[Lack] = frozenset()
     says: Text
     remedy: Text
@@ -52,12 +52,20 @@ def oracle_texts() -> Mapping[str, OracleText]:
         pydantic.ValidationError: a row is incomplete; names the field.
         ValueError: an identifier stands in two files.
     """
+    # A capture in which nothing is wrong needs neither the words nor who reads them.
+    import yaml  # noqa: PLC0415 - as above
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    row_of = TypeAdapter(OracleText).validate_python
     texts: dict[str, OracleText] = {}
     folder = resources.files("rig.verdict.oracles") / "texts"
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         group = file.name.removesuffix(".yaml")
-        for oracle, row in yaml.safe_load(file.read_text("utf-8")).items():
+        rows = yaml.load(file.read_bytes(), loader)  # noqa: S506 - a safe one, quick if there is
+        for oracle, row in rows.items():
             if oracle in texts:
                 raise ValueError(f"texts/{file.name}: {oracle} stands there twice")
-            texts[oracle] = OracleText(oracle=oracle, group=group, **row)
+            known = {"oracle": oracle, "group": group, "fault_class": row.pop("class", None)}
+            texts[oracle] = row_of(known | row)
     return texts
