@@ -9,7 +9,33 @@ from __future__ import annotations
 
 import re
 
+from provisioning.header_text import (
+    match_quoted,
+    quote,
+    shown,
+    split_top_level,
+    unquote,
+)
 from rig.sip.errors import MessageError
+
+__all__ = [
+    "HOST_PATTERN",
+    "MAX_CSEQ",
+    "MAX_UINT32",
+    "TOKEN",
+    "Params",
+    "find_param",
+    "format_params",
+    "match_quoted",
+    "parse_number",
+    "parse_params",
+    "quote",
+    "set_param",
+    "shown",
+    "split_top_level",
+    "unescape",
+    "unquote",
+]
 
 Params = tuple[tuple[str, str | None], ...]
 """Parameters as written: name and value (quotes kept), None for a parameter without '='."""
@@ -18,93 +44,8 @@ TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 HOST_PATTERN = r"\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*)"
 MAX_UINT32 = 2**32 - 1
 MAX_CSEQ = 2**31 - 1
-_QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
 _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
-_SPECIAL = {
-    ",": re.compile(r'[,"<]'),
-    ";": re.compile(r'[;"<]'),
-}
-_SHOWN_CHARS = 80
-
-
-def shown(text: str) -> str:
-    """Quote a peer's text for an error message: printable, and never longer than a line.
-
-    Args:
-        text: anything, of any length.
-    """
-    short = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
-    return ascii(short)
-
-
-def split_top_level(text: str, separator: str) -> list[str]:
-    """Split a header value where its grammar does: outside quotes and angle brackets.
-
-    Args:
-        text: the value; an unbalanced quote or bracket keeps the rest in one piece.
-        separator: ``","`` or ``";"``.
-
-    Returns:
-        The pieces, stripped; empty pieces are kept so that a caller can object.
-    """
-    if separator not in text:
-        return [text.strip()]
-    if '"' not in text and "<" not in text:
-        return [piece.strip() for piece in text.split(separator)]
-    search = _SPECIAL[separator].search
-    pieces: list[str] = []
-    start = at = 0
-    while found := search(text, at):
-        mark = found.group()
-        if mark == separator:
-            pieces.append(text[start : found.start()].strip())
-            start = at = found.end()
-        elif mark == '"':
-            quoted = _QUOTED.match(text, found.start())
-            if quoted is None:
-                break
-            at = quoted.end()
-        else:
-            close = text.find(">", found.end())
-            if close < 0:
-                break
-            at = close + 1
-    pieces.append(text[start:].strip())
-    return pieces
-
-
-def match_quoted(text: str, at: int = 0) -> int:
-    """Find where a quoted string that opens at ``at`` ends.
-
-    Args:
-        text: text with a double quote at ``at``.
-        at: index of the opening quote.
-
-    Returns:
-        The index after the closing quote, or -1 when it never closes.
-    """
-    found = _QUOTED.match(text, at)
-    return found.end() if found else -1
-
-
-def unquote(text: str) -> str:
-    """Take the quotes and backslash escapes off a quoted string; other text is unchanged.
-
-    Args:
-        text: for example ``"Alice"`` with its outer quotes.
-    """
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        return text
-    inner = text[1:-1]
-    return _QUOTED_PAIR.sub(r"\1", inner) if "\\" in inner else inner
-
-
-def quote(text: str) -> str:
-    """Write text as a quoted string, with backslash and double quote escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def unescape(text: str) -> str:

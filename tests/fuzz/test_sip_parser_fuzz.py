@@ -12,7 +12,7 @@ from conformance.rfc4475_points import POINTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.sip.digest import Challenge, Credentials
+from rig.sip.digest import Challenge, Credentials, DigestError
 from rig.sip.diversion import parse_diversions
 from rig.sip.errors import MessageError
 from rig.sip.framing import StreamFramer
@@ -108,7 +108,7 @@ def test_arbitrary_octets(data: bytes) -> None:
 def test_single_readers(text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
     for reader in READERS:
-        with contextlib.suppress(MessageError):
+        with contextlib.suppress(MessageError, DigestError):
             reader(text)
     assert "".join(split_top_level(text, ",")).count(" ") <= text.count(" ")
 
@@ -148,7 +148,7 @@ def test_huge_repetitions_take_linear_time(unit: bytes) -> None:
     _use_up(filler)
     for reader in READERS:
         for prefix in ("", "sip:", "<sip:a@h>", "Digest a=", "1/1 (", "Messages-Waiting: "):
-            with contextlib.suppress(MessageError):
+            with contextlib.suppress(MessageError, DigestError):
                 reader(prefix + text)
     framer = StreamFramer()
     framer.feed(filler)

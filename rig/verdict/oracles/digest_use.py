@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from rig.errors import ProtocolError
-from rig.sip.digest_credentials import (
+from provisioning.digest_credentials import (
     Challenge,
     Credentials,
     canonical_algorithm,

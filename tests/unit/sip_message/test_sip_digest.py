@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioning.errors import LocalProtocolError
+from provisioning.nonce import NonceBook
 from provisioning.secret import Secret
 from rig.sip.digest import (
     Challenge,
     Credentials,
+    DigestError,
     DigestVerifier,
     choose_challenge,
     compute_response,
     make_credentials,
 )
-from rig.sip.errors import MessageError
 from rig.sip.message import Request
-from rig.sip.nonce import NonceBook
 
 PASSWORD = Secret("Circle of Life")
 RFC_7616 = {
@@ -81,9 +81,9 @@ def test_session_algorithm_and_body_enter_the_hash() -> None:
 
 
 def test_unknown_algorithm_or_qop_is_refused() -> None:
-    with pytest.raises(MessageError, match="algorithm"):
+    with pytest.raises(DigestError, match="algorithm"):
         compute_response(password=PASSWORD, algorithm="SHA-1", **RFC_7616)
-    with pytest.raises(MessageError, match="qop"):
+    with pytest.raises(DigestError, match="qop"):
         compute_response(password=PASSWORD, **{**RFC_7616, "qop": "x"})
 
 
@@ -105,7 +105,7 @@ def test_challenge_text() -> None:
     ["", "Basic realm=x", 'Digest realm="x"', "Digest nonce=x", "Digest x", 'Digest realm="x'],
 )
 def test_malformed_challenges_are_refused(text: str) -> None:
-    with pytest.raises(MessageError):
+    with pytest.raises(DigestError):
         Challenge.parse(text)
 
 
@@ -133,7 +133,7 @@ def test_credentials_text() -> None:
     assert "qop=auth," in str(credentials)
     assert "nc=00000011" in str(credentials)
     assert "Circle" not in str(credentials)
-    with pytest.raises(MessageError, match="response"):
+    with pytest.raises(DigestError, match="response"):
         Credentials.parse('Digest username="u", realm="r", nonce="n", uri="sip:h"')
 
 
@@ -147,7 +147,7 @@ def test_answer_without_qop_has_no_count() -> None:
 
 
 def test_challenge_that_cannot_be_answered() -> None:
-    with pytest.raises(MessageError, match="known are"):
+    with pytest.raises(DigestError, match="known are"):
         make_credentials(Challenge("r", "n", "X"), "u", PASSWORD, "A", "sip:h", cnonce="c")
 
 

@@ -1,8 +1,8 @@
 """Digest challenges and credentials as values, and the formula between them.
 
 Must not know: time, randomness (nonces and cnonces are given in), where passwords live.
-The server side stands in :mod:`rig.sip.digest`. Covers RFC 7616 (MD5, SHA-256, -sess, qop),
-RFC 3261 22, RFC 8760.
+The server side stands in :mod:`provisioning.digest_judge`; SIP and HTTP share both. Covers
+RFC 7616 (MD5, SHA-256, -sess, qop), RFC 3261 22, RFC 8760.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from provisioning.errors import RemoteProtocolError
+from provisioning.header_text import quote, shown, split_top_level, unquote
 from provisioning.secret import Secret
-from rig.sip.errors import MessageError
-from rig.sip.grammar import quote, shown, split_top_level, unquote
 
 ALGORITHMS = ("SHA-256", "MD5", "SHA-256-sess", "MD5-sess")
 """Algorithms that can be computed here, in the spelling of RFC 7616."""
@@ -21,6 +21,10 @@ ALGORITHMS = ("SHA-256", "MD5", "SHA-256-sess", "MD5-sess")
 _SPELLING = {name.lower(): name for name in ALGORITHMS}
 _KNOWN_QOPS = ("auth", "auth-int")
 _MAX_NC = 0xFFFFFFFF
+
+
+class DigestError(RemoteProtocolError):
+    """A challenge or credentials that break the grammar, or ask for what is not known here."""
 
 
 def _hash(algorithm: str, data: bytes) -> str:
@@ -72,15 +76,15 @@ def compute_response(  # noqa: PLR0913 - the RFC's formula has this many inputs
         body: needed with ``auth-int``.
 
     Raises:
-        MessageError: algorithm or qop is unknown.
+        DigestError: algorithm or qop is unknown.
 
     Source: RFC 7616 3.4.1-3.4.3.
     """
     known = canonical_algorithm(algorithm)
     if known is None:
-        raise MessageError(f"digest: algorithm {shown(algorithm)}; known are {ALGORITHMS}")
+        raise DigestError(f"digest: algorithm {shown(algorithm)}; known are {ALGORITHMS}")
     if qop not in ("", *_KNOWN_QOPS):
-        raise MessageError(f"digest: qop {shown(qop)}; known are auth and auth-int")
+        raise DigestError(f"digest: qop {shown(qop)}; known are auth and auth-int")
     a1 = _hash(known, _octets(f"{username}:{realm}:{password.reveal()}"))
     if known.endswith("-sess"):
         a1 = _hash(known, _octets(f"{a1}:{nonce}:{cnonce}"))
@@ -101,18 +105,18 @@ def parse_auth_params(text: str) -> tuple[str, dict[str, str]]:
         doubled names counts.
 
     Raises:
-        MessageError: no scheme, or a piece without ``=``.
+        DigestError: no scheme, or a piece without ``=``.
     """
     scheme, _, rest = text.strip().partition(" ")
     if not scheme:
-        raise MessageError("authentication header is empty; expected a scheme such as Digest")
+        raise DigestError("authentication header is empty; expected a scheme such as Digest")
     params: dict[str, str] = {}
     for piece in split_top_level(rest, ","):
         if not piece:
             continue
         name, equals, value = piece.partition("=")
         if not equals or (value.strip()[:1] == '"') != (value.strip()[-1:] == '"'):
-            raise MessageError(f"{shown(scheme)}: got {shown(piece)}; expected name=value")
+            raise DigestError(f"{shown(scheme)}: got {shown(piece)}; expected name=value")
         params.setdefault(name.strip().lower(), unquote(value.strip()))
     return scheme, params
 
@@ -120,7 +124,7 @@ def parse_auth_params(text: str) -> tuple[str, dict[str, str]]:
 def _digest_params(text: str) -> dict[str, str]:
     scheme, params = parse_auth_params(text)
     if scheme.lower() != "digest":
-        raise MessageError(f"authentication scheme is {shown(scheme)}; only Digest is known")
+        raise DigestError(f"authentication scheme is {shown(scheme)}; only Digest is known")
     return params
 
 
@@ -151,12 +155,12 @@ class Challenge:
         """Read the value of WWW-Authenticate or Proxy-Authenticate.
 
         Raises:
-            MessageError: another scheme, or no realm or nonce.
+            DigestError: another scheme, or no realm or nonce.
         """
         params = _digest_params(text)
         for name in ("realm", "nonce"):
             if name not in params:
-                raise MessageError(f"digest challenge without {name}: {shown(text)}")
+                raise DigestError(f"digest challenge without {name}: {shown(text)}")
         qop = tuple(q.strip().lower() for q in params.get("qop", "").split(",") if q.strip())
         return cls(
             params["realm"],
@@ -201,7 +205,7 @@ def choose_challenge(values: Iterable[str]) -> Challenge | None:
     for value in values:
         try:
             challenge = Challenge.parse(value)
-        except MessageError:
+        except DigestError:
             continue
         if challenge.is_supported:
             return challenge
@@ -241,12 +245,12 @@ class Credentials:
         """Read the value of Authorization or Proxy-Authorization.
 
         Raises:
-            MessageError: another scheme, or a parameter is missing.
+            DigestError: another scheme, or a parameter is missing.
         """
         params = _digest_params(text)
         for name in ("username", "realm", "nonce", "uri", "response"):
             if name not in params:
-                raise MessageError(f"digest credentials without {name}")
+                raise DigestError(f"digest credentials without {name}")
         return cls(
             params["username"],
             params["realm"],
@@ -306,12 +310,12 @@ def make_credentials(
         nc: how often this nonce has been used by this client, counting from 1.
 
     Raises:
-        MessageError: algorithm or every offered qop is unknown.
+        DigestError: algorithm or every offered qop is unknown.
 
     Source: RFC 7616 3.4; qop ``auth`` is preferred, it survives body rewriting on the way.
     """
     if not challenge.is_supported:
-        raise MessageError(
+        raise DigestError(
             f"digest challenge asks for algorithm {shown(challenge.algorithm)} and qop "
             f"{challenge.qop}; known are {ALGORITHMS} and {_KNOWN_QOPS}"
         )
