@@ -63,6 +63,9 @@ HANDSET_COLUMNS = (
     "expansion_modules",
     "vlan.id",
     "vlan.priority",
+    "provisioning.user",
+    "provisioning.password",
+    "provisioning.revoked",
 )
 _LIST_COLUMNS = {"mailbox.aliases", "accounts"}
 _MAX_ROWS = 50_000

@@ -141,7 +141,9 @@ def _read(
         tables.finish()
     reader.finish()
     user_drafts = [read_user(node, reading) for node in user_nodes]
-    handset_drafts = [read_handset(node, faults, models, site.policy) for node in handset_nodes]
+    handset_drafts = [
+        read_handset(node, faults, models, site.policy, reading) for node in handset_nodes
+    ]
     users_read = [draft for draft in user_drafts if draft is not None]
     handsets_read = [draft for draft in handset_drafts if draft is not None]
     users = check_users(users_read, part, faults)

@@ -171,6 +171,8 @@ def _handset(draft: HandsetDraft, accounts: list[AccountRef]) -> InventoryHandse
         line_keys=draft.line_keys,
         policy=draft.policy,
         expansion_modules=draft.expansion_modules,
+        credentials=draft.credentials,
+        revoked=draft.revoked,
         position=draft.position,
     )
 

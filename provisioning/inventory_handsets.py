@@ -11,13 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from provisioning.access_model import HandsetCredentials
 from provisioning.address import Mac
 from provisioning.errors import Position
 from provisioning.intent import LineKeyKind, SipTransport
+from provisioning.inventory_access import read_handset_access
 from provisioning.inventory_fields import FaultList, FieldReader, show_value
 from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, MwiDelivery, Policy
 from provisioning.inventory_policy import read_policy
-from provisioning.inventory_reading import SIP_USER
+from provisioning.inventory_reading import SIP_USER, Reading
 from provisioning.phone_number import NumberError, parse_dial_string
 from provisioning.yaml_source import YamlMap, YamlNode, YamlText
 
@@ -65,6 +67,8 @@ class HandsetDraft:
         policy: lamp, media, calls, VLAN.
         expansion_modules: how many are plugged in.
         modules_at: where that stands.
+        credentials: of its own for fetching, or None.
+        revoked: it gets nothing from the file server.
         position: where the handset stands.
     """
 
@@ -81,6 +85,8 @@ class HandsetDraft:
     policy: Policy
     expansion_modules: int
     modules_at: Position
+    credentials: HandsetCredentials | None
+    revoked: bool
     position: Position
 
 
@@ -89,6 +95,7 @@ def read_handset(
     faults: FaultList,
     models: Mapping[str, ModelLimits] | None,
     policy: Policy,
+    reading: Reading,
 ) -> HandsetDraft | None:
     """Read one handset.
 
@@ -97,6 +104,7 @@ def read_handset(
         faults: where faults go.
         models: known models; None accepts any.
         policy: of the site.
+        reading: resolves secrets.
 
     Returns:
         The draft, or None when the node is no mapping.
@@ -115,6 +123,7 @@ def read_handset(
         if (account := _read_account(item, faults)) is not None
     )
     line_keys, line_keys_at = _read_line_keys(reader, faults)
+    credentials, revoked = read_handset_access(reader, reading)
     draft = HandsetDraft(
         name=reader.text("name", required=True, pattern=_NAME, form=_NAME_FORM),
         name_at=reader.position_of("name"),
@@ -129,6 +138,8 @@ def read_handset(
         policy=read_policy(reader, policy),
         expansion_modules=reader.integer("expansion_modules", 0, low=0, high=MAX_MODULES),
         modules_at=reader.position_of("expansion_modules"),
+        credentials=credentials,
+        revoked=revoked,
         position=node.position,
     )
     reader.finish()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from provisioning.access_model import HandsetCredentials
 from provisioning.address import Mac
 from provisioning.distribution_list import DistributionList
 from provisioning.errors import Position
@@ -289,6 +290,8 @@ class InventoryHandset:
         line_keys: by position; empty means one line key per account.
         policy: lamp, media, calls, VLAN; the site's where the handset says nothing.
         expansion_modules: how many are plugged in.
+        credentials: of its own for fetching; None for those that the site makes.
+        revoked: it gets nothing from the file server.
         position: where the inventory says so.
     """
 
@@ -300,4 +303,6 @@ class InventoryHandset:
     line_keys: tuple[LineKey, ...] = ()
     policy: Policy = field(default_factory=Policy)
     expansion_modules: int = 0
+    credentials: HandsetCredentials | None = None
+    revoked: bool = False
     position: Position = field(default=Position(""), compare=False)

@@ -14,6 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from provisioning.access_model import (
+    OPEN,
+    AccessSettings,
+    HttpsSettings,
+    ProofKind,
+    credentials_of,
+    steady_token,
+)
 from provisioning.errors import InputFault, UsageError
 from provisioning.feature_code import FeatureCodes
 from provisioning.hunt_group import HuntGroup
@@ -99,8 +107,10 @@ class Site:
         trunk_prefix: of national numbers.
         feature_codes: what a telephone dials to set its user's services, by what it does.
         hunt_groups: by number in normal form.
+        secrets_in_clear: files with secrets may leave by TFTP and plain HTTP.
+        access: who may fetch which files.
+        https: certificates of an HTTPS listener; None for none.
         demo: nothing here is secret.
-        secrets_in_clear: files with secrets may go over TFTP and plain HTTP.
         encryption: how its files are encrypted; None for not at all.
         path: the file read.
         warnings: what is accepted but worth a look.
@@ -125,9 +135,11 @@ class Site:
     trunk_prefix: str = "0"
     feature_codes: FeatureCodes = field(default_factory=dict)
     hunt_groups: Mapping[str, HuntGroup] = field(default_factory=dict)
-    demo: bool = False
     secrets_in_clear: bool = False
     encryption: FileEncryption | None = None
+    access: AccessSettings = OPEN
+    https: HttpsSettings | None = None
+    demo: bool = False
     path: Path | None = None
     warnings: tuple[InputFault, ...] = ()
 
@@ -210,16 +222,19 @@ class Site:
     ) -> Site:
         """The same site at other addresses, as a demo or test on loopback needs it.
 
+        Where the files come from another server, that server's access holds: none.
+
         Args:
             registrar: host and port that handsets register at; None for no change.
             provisioning_url: where they fetch; None for no change.
         """
-        where, fetch = self.registrar, self.provisioning
+        where, fetch, access = self.registrar, self.provisioning, self.access
         if registrar is not None:
             where = dataclasses.replace(where, host=registrar[0], port=registrar[1])
         if provisioning_url is not None:
             fetch = dataclasses.replace(fetch, url=provisioning_url.rstrip("/"))
-        return dataclasses.replace(self, registrar=where, provisioning=fetch)
+            access = OPEN
+        return dataclasses.replace(self, registrar=where, provisioning=fetch, access=access)
 
     def intent(self, handset_name: str) -> HandsetIntent:
         """Say what one handset must be told.
@@ -242,12 +257,23 @@ class Site:
             line_keys=self._line_keys(handset),
             lamp=handset.policy.lamp,
             locale=self.locale,
-            provisioning=self.provisioning,
+            provisioning=self._fetching(handset),
             admin_password=self.admin_password,
             calls=handset.policy.calls,
             vlan=handset.policy.vlan,
             expansion_modules=handset.expansion_modules,
         )
+
+    def _fetching(self, handset: InventoryHandset) -> ProvisioningIntent:
+        """Where and as whom one handset fetches."""
+        fetch = self.provisioning
+        own = credentials_of(self.access, handset.mac, handset.credentials)
+        if own is not None:
+            fetch = dataclasses.replace(fetch, user=own.user, password=own.password)
+        if ProofKind.TOKEN in self.access.proofs:
+            token = steady_token(self.access.key, handset.mac).reveal()
+            fetch = dataclasses.replace(fetch, url=f"{fetch.url}/{token}")
+        return fetch
 
     def _account(self, index: int, ref: AccountRef, policy: Policy) -> AccountIntent:
         user = self.users[ref.user]

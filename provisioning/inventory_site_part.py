@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from provisioning.access_model import OPEN, AccessSettings, HttpsSettings
 from provisioning.errors import Position
 from provisioning.intent import LocaleIntent, ProvisioningIntent, SipTransport
+from provisioning.inventory_access import read_access, read_credentials, read_https
 from provisioning.inventory_calls import read_feature_codes
 from provisioning.inventory_fields import FaultList, FieldReader
 from provisioning.inventory_model import (
@@ -46,6 +48,8 @@ class _Provisioning(NamedTuple):
     intent: ProvisioningIntent
     secrets_in_clear: bool = False
     encryption: FileEncryption | None = None
+    access: AccessSettings = OPEN
+    https: HttpsSettings | None = None
 
 
 def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
@@ -74,7 +78,7 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         numbering.finish()
     domain = reader.text("domain", required=True, pattern=HOST, form=HOST_FORM)
     mwi = reader.choice("mwi", MwiDelivery) or MwiDelivery.SUBSCRIBE
-    provisioning = _provisioning(reader, reading)
+    provisioning = _provisioning(reader, reading, path.parent)
     site = Site(
         name=reader.text("name", required=True),
         domain=domain,
@@ -83,6 +87,8 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         provisioning=provisioning.intent,
         secrets_in_clear=provisioning.secrets_in_clear,
         encryption=provisioning.encryption,
+        access=provisioning.access,
+        https=provisioning.https,
         admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
         users={},
         handsets=(),
@@ -129,7 +135,7 @@ def _registrar(site: FieldReader, domain: str) -> Registrar:
     return registrar
 
 
-def _provisioning(site: FieldReader, reading: Reading) -> _Provisioning:
+def _provisioning(site: FieldReader, reading: Reading, folder: Path) -> _Provisioning:
     site.node("provisioning", required=True)
     reader = site.part("provisioning", "provisioning part")
     if reader is None:
@@ -137,16 +143,16 @@ def _provisioning(site: FieldReader, reading: Reading) -> _Provisioning:
     # A wrong URL is not shown: it may hold a user name and password.
     url = reader.parsed("url", _parse_url, required=True, secret=True) or ""
     interval_s = reader.integer("resync_interval_s", 86_400, low=0, high=31_536_000)
-    user = reader.text(
-        "user", pattern="[!-9;-~]{1,64}", form="up to 64 ASCII characters, no colon"
-    )
-    password = reading.secret(reader, "password", required=bool(user))
-    if password and not user:
-        reader.node("user", required=True)
+    user, credentials = read_credentials(reader, reading)
+    https = read_https(reader, folder)
     found = _Provisioning(
-        ProvisioningIntent(url, interval_s, user, password or NO_SECRET),
+        ProvisioningIntent(
+            url, interval_s, user, credentials.password if credentials else NO_SECRET
+        ),
         secrets_in_clear=reader.flag("secrets_in_clear", default=False),
         encryption=_encryption(reader, reading),
+        access=read_access(reader, reading, folder, https),
+        https=https,
     )
     reader.finish()
     return found

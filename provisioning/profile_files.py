@@ -40,6 +40,22 @@ class VendorClass:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class CertificateForm:
+    """Where a model's own client certificate names its MAC.
+
+    Attributes:
+        fields: which parts of the certificate count, as OpenSSL spells them in full
+            (``commonName``), and ``DNS`` for a subject alternative name.
+        pattern: regular expression that a whole such part must match, with a group ``mac``.
+        samples: parts that must match.
+    """
+
+    fields: tuple[str, ...] = ("commonName", "DNS")
+    pattern: str = r"(?P<mac>[0-9A-Fa-f]{12}|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5})(?:\..*)?"
+    samples: tuple[str, ...] = ("001565ABCDEF",)
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Identify:
     """How a request tells the model.
 
@@ -49,12 +65,14 @@ class Identify:
         mac_oui: vendor parts of MAC addresses.
         samples: User-Agents that must match.
         vendor_class: what it sends to DHCP as option 60.
+        certificate: where its client certificate names its MAC.
     """
 
     user_agent: str
     mac_oui: tuple[str, ...]
     samples: tuple[str, ...]
     vendor_class: VendorClass = VendorClass()
+    certificate: CertificateForm = CertificateForm()
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

@@ -1,4 +1,4 @@
-"""Conditional and range requests as pure functions on header text.
+"""Conditional and range requests, and what of a request may be logged: pure functions on text.
 
 Knows no server. Source: RFC 9110 section 13 (conditions), section 14 (ranges),
 section 8.8 (validators).
@@ -9,7 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
+from provisioning.access_model import mask_tokens
+
+_MAX_LOGGED = 2048
+_USERINFO = re.compile(r"(?i)\b([a-z]+://)[^/?#@\s]*@")
+_SECRET_PARAMETER = re.compile(
+    r"(?i)([?&;](?:[^=&;\s]*(?:pass|pwd|secret|token|auth|key|pin)[^=&;\s]*)=)[^&;\s]*"
+)
 _SINGLE_RANGE = re.compile(r"\s*bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.IGNORECASE)
 _MAX_DIGITS = 18
 
@@ -18,6 +26,7 @@ class RangeNotSatisfiableError(ValueError):
     """A range that lies outside of the file: status 416."""
 
 
+@lru_cache(2048)
 def entity_tag(content: bytes) -> str:
     """Make a strong entity tag that changes with the content and with nothing else.
 
@@ -30,6 +39,7 @@ def entity_tag(content: bytes) -> str:
     return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
+@lru_cache(1024)
 def http_date(at: float) -> str:
     """Write an instant as ``Last-Modified`` does.
 
@@ -101,3 +111,17 @@ def select_range(
     if start >= size:
         raise RangeNotSatisfiableError(range_header)
     return range(start, stop)
+
+
+def loggable_target(target: str) -> str:
+    """What of a request's target may stand in a log: no token, no password.
+
+    Args:
+        target: as requested, or a whole request line.
+
+    Returns:
+        The same of bounded length, with ``***`` for path tokens, for user and password before
+        a host, and for the values of parameters that are called like secrets.
+    """
+    text = _USERINFO.sub(r"\1***@", mask_tokens(target[:_MAX_LOGGED]))
+    return _SECRET_PARAMETER.sub(r"\1***", text)

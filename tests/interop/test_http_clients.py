@@ -14,6 +14,7 @@ from peers import require_peer
 from provisioning.errors import RigError
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog
+from provisioning.transport.http_port import PortLimits
 from provisioning.transport.http_server import HttpServer
 from provisioning.transport.serve import ProvisioningServer
 
@@ -245,7 +246,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 async def test_a_connection_that_brings_no_request_is_closed() -> None:
     log = FetchLog()
-    server = HttpServer(SiteContent(FILES), log, port=0, header_deadline_s=0.2)
+    server = HttpServer(SiteContent(FILES), log, port=0, limits=PortLimits(0.2))
     await server.start()
     try:
         port = server.address[1]

@@ -15,6 +15,7 @@ from provisioning.digest_credentials import (
     canonical_algorithm,
     choose_challenge,
 )
+from rig.errors import ProtocolError
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import METHODS, Oracle

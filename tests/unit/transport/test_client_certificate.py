@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.http_server import HttpServer
+from provisioning.transport.http_tls import Tls
 
 NOW = dt.datetime.now(dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -46,7 +47,7 @@ async def test_a_verified_certificate_tells_its_name(tmp_path: Path) -> None:
     tls.load_cert_chain(certificate(tmp_path, "server"))
     tls.verify_mode = ssl.CERT_OPTIONAL
     log = FetchLog()
-    server = HttpServer(SiteContent({}), log, port=0, tls=tls)
+    server = HttpServer(SiteContent({}), log, port=0, tls=Tls(tls, {}))
     await server.start()
     url = "https://{}:{}/805ec01a2b01.cfg".format(*server.address)
     try:
@@ -63,4 +64,7 @@ async def test_a_verified_certificate_tells_its_name(tmp_path: Path) -> None:
                     (await session.get(url, ssl=client)).close()
     finally:
         await server.close()
-    assert [record.certificate_name for record in log.records] == ["805EC01A2B01", ""]
+    asked = [record for record in log.records if record.status]
+    assert [record.certificate_name for record in asked] == ["805EC01A2B01", ""]
+    refused = {record.path for record in log.records if not record.status}
+    assert refused == {"(TLS handshake: certificate verify failed)"}

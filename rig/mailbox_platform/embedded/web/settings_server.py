@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
-from rig.mailbox_platform.embedded.http_listener import HttpListener
+from provisioning.transport.http_port import HttpPort, PortLimits
 from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.web.browser_rules import HEADERS, from_own_page, host_allowed
 from rig.mailbox_platform.embedded.web.form import Form, read_form
@@ -80,7 +80,9 @@ class SettingsServer:
         self._lamps = Lamps(backend, config.heartbeat_s, self._alive)
         self._writer = PageWriter(backend.directory.site.name)
         self._key = secrets.token_bytes(32)
-        self._listener = HttpListener(self._handle, host, port, deadline_s=request_deadline_s)
+        self._listener = HttpPort(
+            self._handle, host, port, limits=PortLimits.small(request_deadline_s)
+        )
         self.routes: tuple[Route, ...] = (
             *service_pages(),
             *number_pages(),

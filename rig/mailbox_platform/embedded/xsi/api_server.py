@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
-from rig.mailbox_platform.embedded.http_listener import HttpListener
+from provisioning.transport.http_port import HttpPort, PortLimits
 from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.comet import Comet
@@ -68,7 +68,9 @@ class ApiServer:
             *management_routes(),
         )
         self.internal_errors = 0
-        self._listener = HttpListener(self._handle, host, port, deadline_s=request_deadline_s)
+        self._listener = HttpPort(
+            self._handle, host, port, limits=PortLimits.small(request_deadline_s)
+        )
 
     @property
     def address(self) -> Address:

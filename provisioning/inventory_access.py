@@ -1,0 +1,144 @@
+"""Reads who may fetch: the ``access`` and ``https`` parts, and a handset's own credentials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from provisioning.access_model import (
+    DIGEST_ALGORITHMS,
+    KNOWN_ALGORITHMS,
+    NO_SECRET,
+    OPEN,
+    AccessSettings,
+    ClientRoot,
+    HandsetCredentials,
+    HttpsSettings,
+    ProofKind,
+)
+from provisioning.inventory_fields import FieldReader, parse_text
+from provisioning.inventory_reading import Reading
+
+USER = r"[!-9;-~]{1,64}"
+USER_FORM = "up to 64 ASCII characters, no colon"
+_FILE = r"[^\x00-\x1f\x7f]{1,255}"
+_FILE_FORM = "a file's name"
+_VENDOR = r"[a-z][a-z0-9_]{0,30}"
+
+
+def read_credentials(
+    owner: FieldReader, reading: Reading
+) -> tuple[str, HandsetCredentials | None]:
+    """Read ``user`` and ``password`` of a provisioning part.
+
+    Args:
+        owner: the part, of the site or of a handset.
+        reading: resolves the secret.
+
+    Returns:
+        The name, and both together when both are there.
+    """
+    user = owner.text("user", pattern=USER, form=USER_FORM)
+    password = reading.secret(owner, "password", required=bool(user))
+    if password and not user:
+        owner.node("user", required=True)
+    return user, HandsetCredentials(user, password) if user and password else None
+
+
+def read_handset_access(
+    handset: FieldReader, reading: Reading
+) -> tuple[HandsetCredentials | None, bool]:
+    """Read what a handset says about its own access.
+
+    Args:
+        handset: the mapping.
+        reading: resolves secrets.
+
+    Returns:
+        Its own credentials or None, and whether it is revoked.
+    """
+    part = handset.part("provisioning", "provisioning part")
+    if part is None:
+        return None, False
+    _, credentials = read_credentials(part, reading)
+    revoked = part.flag("revoked", default=False)
+    part.finish()
+    return credentials, revoked
+
+
+def read_https(owner: FieldReader, folder: Path) -> HttpsSettings | None:
+    """Read the ``https`` part.
+
+    Args:
+        owner: the provisioning part of the site.
+        folder: that file names are relative to.
+    """
+    part = owner.part("https", "https part")
+    if part is None:
+        return None
+    names = {
+        key: part.text(key, required=True, pattern=_FILE, form=_FILE_FORM)
+        for key in ("certificate", "key")
+    }
+    roots = []
+    for node in part.items("client_roots"):
+        root = FieldReader(node, "client root", part.faults)
+        if root.usable:
+            file = root.text("file", required=True, pattern=_FILE, form=_FILE_FORM)
+            vendor = root.text("vendor", pattern=_VENDOR, form="a vendor as profiles spell it")
+            root.finish()
+            roots.append(ClientRoot(folder / file, vendor))
+    part.finish()
+    return HttpsSettings(folder / names["certificate"], folder / names["key"], tuple(roots))
+
+
+def read_access(
+    owner: FieldReader, reading: Reading, folder: Path, https: HttpsSettings | None
+) -> AccessSettings:
+    """Read the ``access`` part.
+
+    Args:
+        owner: the provisioning part of the site.
+        reading: resolves secrets.
+        folder: that file names are relative to.
+        https: of the same site; a proof by certificate needs it.
+    """
+    part = owner.part("access", "access part")
+    if part is None:
+        return OPEN
+    proofs = tuple(dict.fromkeys(_words(part, "proofs", [kind.value for kind in ProofKind])))
+    kinds = tuple(ProofKind(word) for word in proofs)
+    wants_key = any(kind is not ProofKind.CERTIFICATE for kind in kinds)
+    algorithms = tuple(_words(part, "digest_algorithms", KNOWN_ALGORITHMS))
+    revoked = part.text("revoked", pattern=_FILE, form=_FILE_FORM)
+    state = part.text("state", required="token" in proofs, pattern=_FILE, form=_FILE_FORM)
+    settings = AccessSettings(
+        proofs=kinds,
+        key=reading.secret(part, "key", required=wants_key) or NO_SECRET,
+        digest_algorithms=algorithms or DIGEST_ALGORITHMS,
+        revoked_file=folder / revoked if revoked else None,
+        state_file=folder / state if state else None,
+    )
+    if ProofKind.CERTIFICATE in kinds and not (https and https.client_roots):
+        part.faults.add(
+            part.position_of("proofs"),
+            "a certificate is accepted as a proof, but nobody vouches for one",
+            expected="'client_roots' in the https part",
+            fix="Name the PEM files of the vendors, or leave certificate away.",
+        )
+    part.finish()
+    return settings
+
+
+def _words(part: FieldReader, key: str, known: tuple[str, ...] | list[str]) -> list[str]:
+    """A list of known words, spelled in any case."""
+    spelling = {word.lower(): word for word in known}
+
+    def check(text: str) -> str:
+        if text.lower() not in spelling:
+            raise ValueError(f"one of {', '.join(known)}")
+        return spelling[text.lower()]
+
+    found = [
+        parse_text(node, f"an entry of {key!r}", check, part.faults) for node in part.items(key)
+    ]
+    return [word for word in found if word is not None]
