@@ -90,6 +90,8 @@ class AccessSettings:
         revoked_file: names or MACs of handsets that get nothing, one a line; read again
             whenever it changes. None for no such file.
         state_file: where it is kept which first tokens have died; None without tokens.
+        walk_limit: how many MACs one address may ask for without proof before it counts as
+            walking through them.
     """
 
     proofs: tuple[ProofKind, ...] = ()
@@ -97,6 +99,7 @@ class AccessSettings:
     digest_algorithms: tuple[str, ...] = DIGEST_ALGORITHMS
     revoked_file: Path | None = None
     state_file: Path | None = None
+    walk_limit: int = 20
 
     @property
     def asks_for_password(self) -> bool:

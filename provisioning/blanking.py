@@ -17,6 +17,7 @@ from provisioning.dialect import Dialect, load_dialect
 from provisioning.errors import UsageError
 from provisioning.formats.settings import Key
 from provisioning.intent import HandsetIntent, ProvisioningIntent
+from provisioning.inventory_site import Site
 from provisioning.profile_model import FileKind, Profile
 from provisioning.render import RenderedFile, render_handset
 from provisioning.secret import Secret
@@ -63,8 +64,36 @@ def clear_files(
         if content is None or _holds(content, file.path, secrets, dialect):
             withheld.append(file.path)
         else:
-            clear.append(replace(file, content=content, secret=False))
+            clear.append(replace(file, content=content))
     return ClearFiles(tuple(clear), tuple(withheld))
+
+
+def clear_site_files(
+    site: Site, profiles: Mapping[str, Profile], published: Mapping[str, RenderedFile]
+) -> tuple[dict[str, RenderedFile], tuple[str, ...]]:
+    """Render the files of a site without its secrets.
+
+    Args:
+        site: its inventory, whose files have been rendered before without a fault.
+        profiles: by model.
+        published: the same files as phones get them whole; an encrypted one may be read along.
+
+    Returns:
+        Files by name, and names of those that could not be freed of their secrets.
+    """
+    files: dict[str, RenderedFile] = {}
+    withheld: list[str] = []
+    for handset in site.handsets:
+        intent = site.intent(handset.name)
+        clear = clear_files(intent, profiles[handset.model], site.provisioning)
+        files |= {file.path: file for file in clear.files}
+        withheld += clear.withheld
+    if site.encryption is not None:
+        names = [*(path for path, file in files.items() if file.secret), *withheld]
+        encrypted = {path: published[path] for path in names if not published[path].secret}
+        files |= encrypted
+        withheld = [path for path in withheld if path not in encrypted]
+    return files, tuple(dict.fromkeys(withheld))
 
 
 def _blanked(file: RenderedFile, dialect: Dialect, keys: frozenset[str]) -> bytes | None:

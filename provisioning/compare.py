@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 
+from provisioning.access_model import mask_tokens
 from provisioning.address import Mac
 from provisioning.intent import (
     AccountIntent,
@@ -46,7 +47,8 @@ class Difference:
         """One line for people."""
         where = f"{self.file}:{self.line}" if self.file else "not set"
         key = f" {self.key}" if self.key else ""
-        return f"{self.field}: wanted {self.wanted!r}, got {self.got!r} ({where}{key})"
+        wanted, got = mask_tokens(repr(self.wanted)), mask_tokens(repr(self.got))
+        return f"{self.field}: wanted {wanted}, got {got} ({where}{key})"
 
 
 def compare(

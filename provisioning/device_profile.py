@@ -310,6 +310,7 @@ def _check(profile: Profile, merged: MergedProfile) -> Iterator[InputFault]:
     patterns = [
         (("identify", "user_agent"), profile.identify.user_agent),
         (("identify", "vendor_class", "pattern"), profile.identify.vendor_class.pattern),
+        (("identify", "certificate", "pattern"), profile.identify.certificate.pattern),
     ]
     if profile.boot.listing is not None:
         patterns += [

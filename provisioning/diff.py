@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from provisioning.access_model import mask_tokens
 from provisioning.dialect import load_dialect
 from provisioning.errors import RigError
 from provisioning.profile_model import Profile
@@ -123,7 +124,7 @@ def mask_secrets(content: bytes, profile: Profile) -> str:
     dialect = load_dialect(profile.render.dialect, profile.render.format)
     plans = dialect.plans(profile)
     text = content.decode(dialect.format.encoding, "backslashreplace")
-    return dialect.format.mask(text, plans.secret_keys())
+    return mask_tokens(dialect.format.mask(text, plans.secret_keys()))
 
 
 def write_files(files: Mapping[str, RenderedFile] | Iterable[RenderedFile], folder: Path) -> int:

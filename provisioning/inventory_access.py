@@ -117,6 +117,7 @@ def read_access(
         digest_algorithms=algorithms or DIGEST_ALGORITHMS,
         revoked_file=folder / revoked if revoked else None,
         state_file=folder / state if state else None,
+        walk_limit=part.integer("walk_limit", OPEN.walk_limit, low=1, high=10_000),
     )
     if ProofKind.CERTIFICATE in kinds and not (https and https.client_roots):
         part.faults.add(

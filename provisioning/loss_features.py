@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from provisioning.access_model import mask_tokens
 from provisioning.feature import Feature, Reach
 from provisioning.intent import (
     NO_CALL_POLICY,
@@ -117,7 +118,7 @@ class FeatureFit:
         """Fit where and with which credentials files are fetched."""
         if self._without(Feature.PROVISIONING_URL):
             reason = "no file of this model holds it; it comes by DHCP or by hand"
-            self._lose("provisioning.url", wanted.url, "", reason)
+            self._lose("provisioning.url", mask_tokens(wanted.url), "", reason)
             wanted = replace(wanted, url="")
         if not wanted.user or self._able(Feature.PROVISIONING_AUTH):
             return wanted

@@ -16,6 +16,7 @@ from provisioning.device_profile import ProfileSet
 from provisioning.errors import Position, UsageError
 from provisioning.key_pages import QUIRK, key_places
 from provisioning.lint_finding import LintFinding, LintLevel
+from provisioning.profile_files import CertificateForm
 from provisioning.profile_model import FileKind, FileScope, Mark, Profile
 from provisioning.profile_source import MergedProfile, leaves, position_at
 from provisioning.resources import templates_dir
@@ -129,6 +130,13 @@ class _Lint:
                 position = position_at(self._merged.tree, location)
                 yield self._note(path, source.evidence, position)
 
+    def _certificate(self, form: CertificateForm) -> Iterator[LintFinding]:
+        pattern = re.compile(form.pattern)
+        for sample in form.samples:
+            named = pattern.fullmatch(sample)
+            if named is None or not named.groupdict().get("mac"):
+                yield self._fault("identify.certificate.samples", f"shows no MAC: {sample}")
+
     def _identify(self) -> Iterator[LintFinding]:
         identify = self._profile.identify
         pattern = re.compile(identify.user_agent)
@@ -139,6 +147,7 @@ class _Lint:
         for sample in identify.vendor_class.samples:
             if vendor_class.search(sample) is None:
                 yield self._fault("identify.vendor_class.samples", f"does not match: {sample}")
+        yield from self._certificate(identify.certificate)
         if bool(identify.vendor_class.samples) is not bool(identify.vendor_class.pattern):
             yield self._fault("identify.vendor_class", "needs both a pattern and a sample")
         own = pattern.search(self._profile.user_agent(_TRY_MAC))

@@ -20,6 +20,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from provisioning.access_model import AccessSettings, HandsetCredentials, ProofKind
 from provisioning.address import Mac
@@ -102,6 +103,11 @@ class GateHandset:
 class AccessRule(Protocol):
     """What a server asks about every request; see :class:`Gate`."""
 
+    @property
+    def asks_for_proof(self) -> bool:
+        """Whether nobody gets a handset's own file without proof."""
+        ...
+
     def admit(self, visit: Visit) -> Admission:
         """Say what a request proves."""
         ...
@@ -110,6 +116,10 @@ class AccessRule(Protocol):
         self, visit: Visit, admission: Admission, answer: Answer | None
     ) -> Answer | None:
         """Say what of a file leaves."""
+        ...
+
+    def may_put(self, admission: Admission, owner: str, at: float) -> bool:
+        """Say whether a handset's file may be put."""
         ...
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
@@ -168,6 +178,11 @@ class Gate:
         )
         self.counts: Counter[str] = Counter()
 
+    @property
+    def asks_for_proof(self) -> bool:
+        """Whether nobody gets a handset's own file without proof."""
+        return bool(self._proofs)
+
     def _password_of(self, user: str) -> Secret | None:
         found = self._by_user.get(user)
         return found.credentials.password if found and found.credentials else None
@@ -221,6 +236,18 @@ class Gate:
         if free and owner in self._by_name:
             self._guard.proven(visit.host, self._by_name[owner].mac.plain, visit.at)
         return answer
+
+    def may_put(self, admission: Admission, owner: str, at: float) -> bool:
+        """Say whether a handset's file may be put.
+
+        Args:
+            admission: what a request has proven.
+            owner: whose file the name stands for; empty for nobody's.
+            at: instant, seconds.
+        """
+        revoked = self._revocations.is_revoked(owner, at)
+        who = admission.handset == owner or admission.open_to_all
+        return bool(owner) and who and not revoked
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
         """Values of WWW-Authenticate for who has proven nothing.
@@ -293,7 +320,8 @@ class Gate:
             self.counts["wrong"] += 1
             return ""
         known = self._password_of(user)
-        matches = _same(password, (known or self._nobody).reveal())
+        asked = known if known is not None else self._nobody
+        matches = _same(password, asked.reveal())
         if not colon or self._guessing(visit, user):
             return ""
         if not matches or known is None:
@@ -310,8 +338,10 @@ class Gate:
         by trying.
         """
         known = self._password_of(user)
-        strong = known is not None and len(known.reveal()) >= _UNGUESSABLE_CHARS
-        if strong or self._guesses.may_try(visit.host, user, visit.at):
+        asked = known if known is not None else self._nobody
+        strong = len(asked.reveal()) >= _UNGUESSABLE_CHARS and known is not None
+        may_try = self._guesses.may_try(visit.host, user, visit.at)
+        if strong or may_try:
             return False
         self.counts["guessing"] += 1
         return True

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
@@ -39,19 +40,41 @@ from provisioning.transport.http_rules import (
     select_range,
 )
 from provisioning.transport.http_tls import Tls
+from provisioning.transport.http_upload import take
+from provisioning.transport.upload_area import UploadArea
 
 logger = logging.getLogger(__name__)
 
 _READ = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
+_PUT = frozenset({hdrs.METH_PUT, hdrs.METH_POST})
 _ALLOWED = "GET, HEAD"
+_ALLOWED_WITH_PUT = "GET, HEAD, POST, PUT"
+_CREATED = 201
 _SEND_S = 60.0
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _REQUEST_LINE = re.compile(rb"[^\r\n]{0,400}")
 _ANYBODY = Admission("", open_to_all=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a request is answered, and what the log says of it.
+
+    Attributes:
+        response: the answer.
+        handset: whose file it was about; empty when refused or shared.
+        octets: of content that were taken.
+        sends: its body is content that is sent.
+    """
+
+    response: web.Response
+    handset: str = ""
+    octets: int = 0
+    sends: bool = False
+
+
 class HttpServer:
-    """Answers GET and HEAD from a content source and records every request.
+    """Answers GET and HEAD from a content source, takes uploads, and records every request.
 
     Args:
         source: decides what a request is answered with.
@@ -59,6 +82,7 @@ class HttpServer:
         host: address to listen on.
         port: TCP port; 0 for any free one.
         access: who gets what; None for everybody everything.
+        uploads: takes what handsets put; None refuses it.
         limits: what the port bears.
         hook: asked before an answer; None changes nothing.
         tls: for HTTPS; when it asks for client certificates, their names go to the log.
@@ -73,6 +97,7 @@ class HttpServer:
         port: int = 8080,
         *,
         access: AccessRule | None = None,
+        uploads: UploadArea | None = None,
         limits: PortLimits | None = None,
         hook: ServerHook | None = None,
         tls: Tls | None = None,
@@ -82,6 +107,7 @@ class HttpServer:
         self._hook = hook or ServerHook()
         self._log = log
         self._access = access
+        self._uploads = uploads
         self._tls = tls
         self._transport = "https" if tls else "http"
         self._clock = clock
@@ -118,68 +144,82 @@ class HttpServer:
         await self._port.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        at = self._clock()
-        client, certificate = client_of(request), self._certificate(request)
-        answer: Answer | None = None
-        octets = 0
-        if request.method in _READ:
-            answer, response = self._answer(request, client, certificate, at)
-        else:
-            response = plain(405, "method not allowed\n")
-            response.headers[hdrs.ALLOW] = _ALLOWED
+        visit = Visit(
+            request.method,
+            _ABSOLUTE_FORM.sub("", request.raw_path, count=1),
+            client_of(request)[0],
+            self._clock(),
+            request.headers.get(hdrs.AUTHORIZATION, ""),
+            self._certificate(request),
+        )
+        outcome = await self._outcome(request, visit, client_of(request))
+        response, octets = outcome.response, outcome.octets
         try:
             async with asyncio.timeout(_SEND_S):
                 await response.prepare(request)
                 await response.write_eof()
-            if request.method == hdrs.METH_GET and isinstance(response.body, bytes):
+            if outcome.sends and isinstance(response.body, bytes):
                 octets = len(response.body)
         except TimeoutError:
             raise ConnectionError("the client takes no octets") from None
         finally:
+            name = visit.certificate.text if visit.certificate else ""
             self._log.add(
                 FetchRecord(
-                    at=at,
+                    at=visit.at,
                     transport=self._transport,
-                    client=client,
+                    client=client_of(request) if request.transport else (visit.host, 0),
                     path=loggable_target(request.raw_path),
-                    handset=answer.handset if answer else "",
+                    handset=outcome.handset,
                     status=response.status,
-                    octets=octets if answer else 0,
-                    duration_s=self._clock() - at,
+                    octets=octets,
+                    duration_s=self._clock() - visit.at,
                     user_agent=mask_tokens(request.headers.get(hdrs.USER_AGENT, "")),
-                    certificate_name=certificate.text if certificate else "",
+                    certificate_name=name,
                 )
             )
         return response
 
-    def _answer(
-        self,
-        request: web.BaseRequest,
-        client: Address,
-        certificate: ClientCertificate | None,
-        at: float,
-    ) -> tuple[Answer | None, web.Response]:
-        path = _ABSOLUTE_FORM.sub("", request.raw_path, count=1)
-        refusal = self._hook.refusal(path)
+    async def _outcome(self, request: web.BaseRequest, visit: Visit, client: Address) -> _Outcome:
+        refusal = self._hook.refusal(visit.target)
         if refusal is not None:
-            return None, plain(refusal, "refused\n")
-        visit = Visit(
-            request.method,
-            path,
-            client[0],
-            at,
-            request.headers.get(hdrs.AUTHORIZATION, ""),
-            certificate,
-        )
+            return _Outcome(plain(refusal, "refused\n"))
         try:
-            admission = self._access.admit(visit) if self._access else _ANYBODY
-            answer = self._look_up(visit, admission, client, request)
+            if visit.method in _READ:
+                return self._read(request, visit, client)
+            if visit.method in _PUT and self._uploads is not None:
+                return await self._put(request, visit, self._uploads)
+        except ConnectionError:
+            raise
         except Exception:
             logger.exception("content source failed on an HTTP request")
-            return None, plain(500, "internal error\n")
+            return _Outcome(plain(500, "internal error\n"))
+        response = plain(405, "method not allowed\n")
+        response.headers[hdrs.ALLOW] = _ALLOWED if self._uploads is None else _ALLOWED_WITH_PUT
+        return _Outcome(response)
+
+    def _read(self, request: web.BaseRequest, visit: Visit, client: Address) -> _Outcome:
+        admission = self._access.admit(visit) if self._access else _ANYBODY
+        answer = self._look_up(visit, admission, client, request)
         if answer is None:
-            return None, self._refuse(admission, at)
-        return answer, _serve(answer, request)
+            return _Outcome(self._refuse(admission, visit.at))
+        response = _serve(answer, request)
+        return _Outcome(response, answer.handset, sends=visit.method == hdrs.METH_GET)
+
+    async def _put(self, request: web.BaseRequest, visit: Visit, uploads: UploadArea) -> _Outcome:
+        admission = self._access.admit(visit) if self._access else _ANYBODY
+        target = admission.target or visit.target
+        owner = uploads.owner(target)
+        may = self._access.may_put(admission, owner, visit.at) if self._access else bool(owner)
+        if not may:
+            response = self._refuse(admission, visit.at)
+            response.force_close()  # its body is not read
+            return _Outcome(response)
+        status, octets = await take(request, uploads, target, visit.host)
+        response = plain(status, "taken\n" if status == _CREATED else "not taken\n")
+        if status != _CREATED:
+            response.force_close()
+        return _Outcome(response, owner, octets)
 
     def _look_up(
         self, visit: Visit, admission: Admission, client: Address, request: web.BaseRequest

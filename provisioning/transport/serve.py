@@ -1,18 +1,36 @@
-"""Serves one content source over TFTP and HTTP at the same time."""
+"""Serves the files of a site over TFTP, HTTP and HTTPS at the same time."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from provisioning.clock import Clock, now
 from provisioning.transport.content import Address, ContentSource
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.hook import ServerHook
+from provisioning.transport.http_access import AccessRule
 from provisioning.transport.http_server import HttpServer
+from provisioning.transport.http_tls import Tls
 from provisioning.transport.tftp_server import TftpServer
+from provisioning.transport.unproven_source import UnprovenSource
 from provisioning.transport.upload_area import UploadArea
 
 
+class HttpsPort(NamedTuple):
+    """An HTTPS listener.
+
+    Attributes:
+        port: TCP port; 0 for any free one.
+        tls: what it works with.
+    """
+
+    port: int
+    tls: Tls
+
+
 class ProvisioningServer:
-    """What handsets of a site fetch from: TFTP and HTTP with the same names.
+    """What handsets of a site fetch from: TFTP, HTTP and HTTPS with the same names.
 
     Args:
         source: decides what a request is answered with.
@@ -20,12 +38,16 @@ class ProvisioningServer:
         host: address to listen on; loopback unless asked otherwise.
         tftp_port: UDP port; 69 is what real handsets expect, 0 means any free one.
         http_port: TCP port; 0 means any free one.
-        hook: asked before an answer; None changes nothing.
+        clear: what is served where others can read along, over TFTP and HTTP; None for the
+            same as over HTTPS.
+        access: who gets what; None for everybody everything.
+        https: listeners for HTTPS.
         uploads: takes what handsets put; None refuses it.
+        hook: asked before an answer; None changes nothing.
         clock: for records.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one place with all its sides
         self,
         source: ContentSource,
         log: FetchLog,
@@ -33,14 +55,50 @@ class ProvisioningServer:
         tftp_port: int = 69,
         http_port: int = 8080,
         *,
-        hook: ServerHook | None = None,
+        clear: ContentSource | None = None,
+        access: AccessRule | None = None,
+        https: Sequence[HttpsPort] = (),
         uploads: UploadArea | None = None,
+        hook: ServerHook | None = None,
         clock: Clock = now,
     ) -> None:
+        readable = clear or source
+        unproven = UnprovenSource(readable, access, clock) if access else readable
+        # Who puts by TFTP proves nothing; where a site asks for proof, it takes nothing.
+        free = access is None or not access.asks_for_proof
         self._tftp = TftpServer(
-            source, log, host, tftp_port, uploads=uploads, hook=hook, clock=clock
+            unproven,
+            log,
+            host,
+            tftp_port,
+            uploads=uploads if free else None,
+            hook=hook,
+            clock=clock,
         )
-        self._http = HttpServer(source, log, host, http_port, hook=hook, clock=clock)
+        self._http = HttpServer(
+            readable,
+            log,
+            host,
+            http_port,
+            access=access,
+            uploads=uploads,
+            hook=hook,
+            clock=clock,
+        )
+        self._https = [
+            HttpServer(
+                source,
+                log,
+                host,
+                place.port,
+                access=access,
+                uploads=uploads,
+                hook=hook,
+                tls=place.tls,
+                clock=clock,
+            )
+            for place in https
+        ]
 
     @property
     def tftp_address(self) -> Address:
@@ -52,20 +110,27 @@ class ProvisioningServer:
         """Where HTTP listens; the real port after :meth:`start`."""
         return self._http.address
 
+    @property
+    def https_addresses(self) -> tuple[Address, ...]:
+        """Where HTTPS listens, in the order given; the real ports after :meth:`start`."""
+        return tuple(server.address for server in self._https)
+
     async def start(self) -> None:
-        """Listen on both, or on none.
+        """Listen on all, or on none.
 
         Raises:
             RigError: a port is in use or needs privilege; one line that says what to do.
         """
-        await self._tftp.start()
         try:
-            await self._http.start()
+            await self._tftp.start()
+            for server in (self._http, *self._https):
+                await server.start()
         except BaseException:
-            await self._tftp.close()
+            await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Stop both; safe to call twice."""
+        """Stop all; safe to call twice."""
         await self._tftp.close()
-        await self._http.close()
+        for server in (self._http, *self._https):
+            await server.close()

@@ -153,6 +153,14 @@ class UploadArea:
         in_folder = self.quota.folder_bytes - self._used.get(own, 0)
         return min(in_folder, self.quota.area_bytes - self.used_bytes)
 
+    def owner(self, path: str) -> str:
+        """Whose file a name stands for; empty when nobody may put it.
+
+        Args:
+            path: as requested, percent-encoded.
+        """
+        return self._names.get(normalise_path(path) or "", "")
+
     def open(self, path: str, host: str) -> Upload:
         """Begin to take one file.
 

@@ -98,8 +98,9 @@ class WalkGuard:
         address, net = places_of(host)
         fresh = [mac for mac in macs if (address, mac) not in self._proven]
         limits = self._limits
+        # Who is stopped counts no further for his network, or one walk would stop his neighbours.
         stopped = self._note(address, fresh, limits.most_macs, now)
-        stopped |= self._note(net, fresh, limits.most_macs_of_net, now)
+        stopped = stopped or self._note(net, fresh, limits.most_macs_of_net, now)
         return not (stopped and fresh)
 
     def proven(self, host: str, mac: str, now: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from provisioning.errors import UsageError
 from rig.commands.common import (
     clear_errors,
     complain,
@@ -48,6 +49,34 @@ def check(
             f"{several(len(found.handsets), 'handset')} ({models or 'none'})"
         )
         say(f"no fault, {several(len(found.warnings), 'warning')}")
+
+
+@app.command("first-urls")
+def first_urls(
+    site: Annotated[str, typer.Argument(help="Inventory file or its folder.")],
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Print the URLs, which are secrets.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which URL each handset is given to begin with, where a site has path tokens.
+
+    A first URL dies as soon as its handset has fetched by the one that it found there.
+    """
+    with clear_errors(as_json=as_json):
+        from provisioning.site_gate import first_urls as urls_of
+
+        urls = urls_of(read_site(site))
+        if not urls:
+            raise UsageError(
+                "this site has no path tokens; write 'token' among the proofs of its access part"
+            )
+        shown = {name: url.reveal() if show_secrets else str(url) for name, url in urls.items()}
+        if as_json:
+            print_json(shown)
+            return
+        for name, url in shown.items():
+            say(f"{name}: {url}")
 
 
 def _summary(site: Site) -> dict[str, Any]:
