@@ -138,6 +138,12 @@ def check_handsets(
     _unique(
         ((str(draft.mac or ""), draft.mac_at) for draft in drafts), "the MAC", "handsets", faults
     )
+    _unique(
+        ((draft.credentials.user, draft.position) for draft in drafts if draft.credentials),
+        "the provisioning user",
+        "handsets",
+        faults,
+    )
     first_use: dict[str, tuple[AccountDraft, str]] = {}
     handsets = []
     for draft in drafts:

@@ -16,6 +16,9 @@ want atftp atftp
 want atftpd atftpd
 want busybox busybox
 want curl curl
+want wget wget
+want openssl openssl
+want nginx nginx-light
 want twinkle-console twinkle-console
 want linphonec linphone-cli
 want kamailio kamailio
@@ -27,7 +30,6 @@ want ip iproute2
 want sngrep sngrep
 want strace strace
 want sshd openssh-server
-want nginx nginx-light
 want lighttpd lighttpd
 [ -e /usr/lib/lighttpd/mod_webdav.so ] || need="$need lighttpd-mod-webdav"
 command -v initdb >/dev/null 2>&1 || [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] ||

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from provisioning.identity import NOBODY, Certainty, Identification
 from provisioning.transport.content import Address
+from provisioning.transport.http_rules import loggable_target
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class FetchRecord:
 
     Attributes:
         at: instant of the request, seconds of :mod:`provisioning.clock`.
-        transport: ``tftp`` or ``http``.
+        transport: ``tftp``, ``http`` or ``https``.
         client: who asked.
         path: as requested, unescaped text of whatever the client sent.
         handset: name of the handset it was answered for; empty when refused or shared.
@@ -92,7 +93,16 @@ class FetchLog:
         self.forgotten = 0
 
     def add(self, record: FetchRecord) -> None:
-        """Keep a record and tell the listeners; a listener that fails harms nobody else."""
+        """Keep a record and tell the listeners; a listener that fails harms nobody else.
+
+        Tokens and passwords in a path are masked before anybody sees it.
+
+        Args:
+            record: of a request that has ended.
+        """
+        path = loggable_target(record.path)
+        if path != record.path:
+            record = replace(record, path=path)
         if self.identify is not None:
             record = replace(record, identity=self._identity(record, self.identify))
         if len(self._records) == self._records.maxlen:

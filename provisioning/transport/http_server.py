@@ -36,7 +36,6 @@ from provisioning.transport.http_rules import (
     entity_tag,
     http_date,
     is_unmodified,
-    loggable_target,
     select_range,
 )
 from provisioning.transport.http_tls import Tls
@@ -144,15 +143,16 @@ class HttpServer:
         await self._port.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        client = client_of(request)
         visit = Visit(
             request.method,
             _ABSOLUTE_FORM.sub("", request.raw_path, count=1),
-            client_of(request)[0],
+            client[0],
             self._clock(),
             request.headers.get(hdrs.AUTHORIZATION, ""),
             self._certificate(request),
         )
-        outcome = await self._outcome(request, visit, client_of(request))
+        outcome = await self._outcome(request, visit, client)
         response, octets = outcome.response, outcome.octets
         try:
             async with asyncio.timeout(_SEND_S):
@@ -168,8 +168,8 @@ class HttpServer:
                 FetchRecord(
                     at=visit.at,
                     transport=self._transport,
-                    client=client_of(request) if request.transport else (visit.host, 0),
-                    path=loggable_target(request.raw_path),
+                    client=client,
+                    path=request.raw_path,
                     handset=outcome.handset,
                     status=response.status,
                     octets=octets,
@@ -256,7 +256,7 @@ class HttpServer:
     def _record_unreadable(self, client: Address, first: bytes, status: int) -> None:
         line = _REQUEST_LINE.match(first)
         text = line.group().decode("latin-1") if line else ""
-        self._record(client, loggable_target(text), status)
+        self._record(client, text, status)
 
     def _record_handshake(self, client: Address, why: str) -> None:
         logger.warning("a TLS handshake with %s came to nothing: %s", client[0], why)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from provisioning.transport.dhcp_watch import DhcpWatch
     from provisioning.transport.fetch_log import FetchLog, FetchRecord
     from provisioning.transport.serve import HttpsPort, ProvisioningServer
+    from provisioning.transport.upload_area import UploadArea
     from provisioning.transport.walk_guard import WalkAlarm
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 for any free one.")]
@@ -61,6 +62,10 @@ def serve(
             help="Serve TLS 1.0 and 1.1 with weak ciphers, at this TCP port, for old handsets.",
         ),
     ] = None,
+    uploads: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the logs and override files that handsets may put."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
     """Serve the files of a site over HTTP, HTTPS and TFTP; show every fetch and whose it was.
@@ -76,7 +81,9 @@ def serve(
         lines = EventLines(as_json=as_json)
         watch = _watch(dhcp_host, dhcp_port)
         log = _fetch_log(inventory, watch, lines)
-        server = _server(inventory, files, log, lines, (host, http_port, tftp_port), https)
+        server = _server(
+            inventory, files, log, lines, (host, http_port, tftp_port), https, uploads
+        )
         run_until_stopped(_serve(server, files, watch, lines))
 
 
@@ -163,6 +170,7 @@ def _server(
     lines: EventLines,
     at: tuple[str, int, int],
     https: list[HttpsPort],
+    uploads: Path | None,
 ) -> ProvisioningServer:
     """The servers of a site, with its access rule and what may be read along."""
     from provisioning.blanking import clear_site_files
@@ -197,6 +205,19 @@ def _server(
         clear=clear,
         access=site_gate(site, profiles(), alarm),
         https=https,
+        uploads=_upload_area(site, uploads),
+    )
+
+
+def _upload_area(site: Site, folder: Path | None) -> UploadArea | None:
+    from provisioning.transport.upload_area import UploadArea, upload_names
+
+    if folder is None:
+        return None
+    known = profiles()
+    return UploadArea(
+        folder,
+        upload_names((entry.name, entry.mac, known[entry.model]) for entry in site.handsets),
     )
 
 

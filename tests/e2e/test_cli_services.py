@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import re
 import signal
 import socket
+import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
+from certificate_kit import issue
 from cli_runner import Service, error_lines, run_cli, write_site
 from scapy.layers.dhcp import BOOTP, DHCP
+
+from provisioning.transport.tftp_client import fetch
 
 
 @pytest.fixture
@@ -54,8 +62,8 @@ def test_serve_as_json_is_one_object_per_line(tmp_path):
     with Service("serve", site, "--http-port", "0", "--tftp-port", "0", "--json") as service:
         base = json.loads(service.wait_for('"serving"').string)["http"]
         urllib.request.urlopen(f"{base}/805ec01a2b02.cfg", timeout=10).close()
-        fetch = json.loads(service.wait_for('"fetch"').string)
-        assert (fetch["handset"], fetch["status"]) == ("hall", 200)
+        told = json.loads(service.wait_for('"fetch"').string)
+        assert (told["handset"], told["status"]) == ("hall", 200)
         assert service.stop()[0] == 0
         assert [json.loads(line)["event"] for line in service.lines][-1] == "stopped"
 
@@ -160,3 +168,106 @@ def test_a_boot_that_hangs_can_be_interrupted(tmp_path, taken_tcp):
         handset.wait_for("boots")
         code, complaints = handset.stop()
     assert (code, complaints) == (0, "")
+
+
+PROVING = """\
+    https: {certificate: server.pem, key: server.pem}
+    access: {proofs: [basic, token], key: env:PROVISIONING_KEY, state: dead.txt}
+"""
+
+
+def secret_site(folder, more=""):
+    """A site whose secrets are secrets, with more in its provisioning part."""
+    site = write_site(folder)
+    text = site.read_text("utf-8").replace("  demo: true\n", "")
+    text = re.sub(r"demo:(\S+?)([},\n])", lambda m: f"env:SECRET_{len(m[1])}{m[2]}", text)
+    head = '  provisioning: {url: "http://127.0.0.1"}\n'
+    assert head in text
+    site.write_text(text.replace(head, f"  provisioning:\n    url: http://127.0.0.1\n{more}"))
+    return site
+
+
+@pytest.fixture
+def secrets_given(monkeypatch):
+    """What the references of a secret site name; PINs must keep their rules."""
+    for length in range(1, 40):
+        monkeypatch.setenv(
+            f"SECRET_{length}", "748159" if length == 6 else f"Geheim-{length:02d}x"
+        )
+    monkeypatch.setenv("PROVISIONING_KEY", "a key that is long enough")
+    return [b"Geheim", b"748159"]
+
+
+def fetched(url, **headers):
+    """Status and body, whatever the server's certificate is."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@pytest.mark.parametrize("in_words", [False, True])
+def test_secrets_leave_in_clear_only_where_the_site_says_so(tmp_path, secrets_given, in_words):
+    site = secret_site(tmp_path, "    secrets_in_clear: true\n" if in_words else "")
+    issue(tmp_path, "localhost", file="server")
+    pem = str(tmp_path / "server.pem")
+    ports = ("--http-port", "0", "--tftp-port", "0", "--https", "0")
+    with Service("serve", site, *ports, "--cert", pem, "--key", pem) as service:
+        line = service.wait_for(r"(http://\S+), (https://\S+) and tftp://([\d.]+):(\d+)")
+        http, https, host, port = line.groups()
+        status, plain = fetched(f"{http}/805ec01a2b01.cfg")
+        whole = fetched(f"{https}/805ec01a2b01.cfg")[1]
+        by_tftp = asyncio.run(fetch(host, int(port), "805ec01a2b01.cfg"))
+        said = "\n".join(service.lines)
+    assert status == 200
+    assert by_tftp == plain
+    assert b"sip_server" in plain
+    assert b"sip_server" in whole
+    assert secrets_given[0] in whole
+    assert (secrets_given[0] in plain) is in_words
+    assert ("without their secrets" in said) is not in_words
+
+
+def test_a_site_with_proofs_gives_each_handset_its_own_files(tmp_path, secrets_given):
+    site = secret_site(tmp_path, PROVING)
+    issue(tmp_path, "localhost", file="server")
+    listed = run_cli("inventory", "first-urls", site, "--show-secrets", "--json")
+    first = urllib.parse.urlsplit(json.loads(listed.stdout)["desk"]).path
+    assert "***" in run_cli("inventory", "first-urls", site).stdout
+    ports = ("--http-port", "0", "--tftp-port", "0", "--https", "0", "--old-tls", "0")
+    with Service("serve", site, *ports) as service:
+        line = service.wait_for(r"(http://\S+), (https://\S+), (https://\S+) and tftp")
+        http, https, old = line.groups()
+        name = "/805ec01a2b01.cfg"
+        for base in (http, https, old):
+            assert (
+                fetched(base + name) == fetched(f"{base}/none.cfg") == (401, b"not authorised\n")
+            )
+        status, begun = fetched(https + first + name)
+        assert status == 200
+        own = re.search(rb"server\.url = http://127\.0\.0\.1(/[a-z2-7]{26})\n", begun)[1].decode()
+        user = re.search(rb"server\.username = (\S+)", begun)[1].decode()
+        password = re.search(rb"server\.password = (\S+)", begun)[1].decode()
+        assert fetched(https + own + name)[0] == 200
+        assert fetched(https + first + name)[0] == 401
+        login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        assert fetched(https + name, Authorization=login) == (200, begun)
+        assert fetched(f"{https}/805ec01a2b02.cfg", Authorization=login)[0] == 404
+        assert fetched(http + name, Authorization=login)[1] != begun
+        service.wait_for(r"/\*\*\*/805ec01a2b01\.cfg handset=desk status=200")
+        assert service.stop() == (0, "")
+    said = "\n".join(service.lines)
+    for secret in (first[1:], own[1:], password):
+        assert secret not in said
+    assert (tmp_path / "dead.txt").read_text() == "desk\n"
+
+
+def test_https_without_a_certificate_is_refused_in_one_line(tmp_path):
+    result = run_cli("serve", write_site(tmp_path), "--https", "0")
+    assert result.returncode == 2
+    (line,) = error_lines(result)
+    assert "needs a certificate and its key" in line
