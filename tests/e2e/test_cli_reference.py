@@ -6,37 +6,39 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+import make_reference  # found by the line above
+
 ROOT = Path(__file__).parents[2]
 
 
-def run_tool(root, *arguments):
-    return subprocess.run(
-        [sys.executable, root / "tools" / "make_reference.py", *arguments],
+def test_the_pages_in_the_repository_are_up_to_date():
+    result = subprocess.run(
+        [sys.executable, ROOT / "tools" / "make_reference.py", "--check"],
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=180,
         check=False,
     )
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
-def test_the_pages_in_the_repository_are_up_to_date():
-    result = run_tool(ROOT, "--check")
-    assert result.returncode == 0, result.stdout + result.stderr
+def test_a_stale_page_is_noticed_and_written_again(tmp_path, monkeypatch, capsys):
+    wanted = {"docs/reference/cli.md": "demo\n", "docs/reference/models/snom.md": "D785\n"}
+    monkeypatch.setattr(make_reference, "ROOT", tmp_path)
+    monkeypatch.setattr(make_reference, "documents", lambda: wanted)
 
+    def tool(*arguments):
+        monkeypatch.setattr(sys, "argv", ["make_reference.py", *arguments])
+        return make_reference.main(), capsys.readouterr().out
 
-def test_a_stale_page_is_noticed_and_written_again(tmp_path):
-    (tmp_path / "tools").mkdir()
-    for tool in ("make_reference.py", "oracle_page.py", "requirement_map.py"):
-        (tmp_path / "tools" / tool).write_text((ROOT / "tools" / tool).read_text())
-    assert run_tool(tmp_path, "--check").returncode == 1
-    assert run_tool(tmp_path).returncode == 0
-    assert run_tool(tmp_path, "--check").returncode == 0
-    for page in (ROOT / "docs" / "reference").glob("*.md"):
-        written = tmp_path / "docs" / "reference" / page.name
-        assert not written.exists() or written.read_text() == page.read_text()
-    page = tmp_path / "docs" / "reference" / "cli.md"
-    page.write_text(page.read_text().replace("phonerig demo", "phonerig dome"))
-    stale = run_tool(tmp_path, "--check")
-    assert stale.returncode == 1
-    assert stale.stdout == "docs/reference/cli.md: is out of date; run make docs\n"
+    late = "{}: is out of date; run make docs\n"
+    assert tool("--check") == (1, "".join(map(late.format, wanted)))
+    assert not any(tmp_path.iterdir())
+    assert tool() == (0, "".join(f"{name}: written\n" for name in wanted))
+    assert {name: (tmp_path / name).read_text() for name in wanted} == wanted
+    assert tool("--check") == (0, "")
+    (tmp_path / "docs/reference/cli.md").write_text("dome\n")
+    assert tool("--check") == (1, late.format("docs/reference/cli.md"))

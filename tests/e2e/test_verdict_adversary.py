@@ -45,6 +45,7 @@ SCENARIOS = (
     "alias_phone",
     "missed_call",
 )
+BY_WIRE = ("busy", "heard_by_portal", "two_mailboxes")
 
 
 @pytest.mark.parametrize("capture", ["tap", "lo"])
@@ -53,12 +54,13 @@ def test_no_single_mutation_of_a_clean_run_gets_a_wrong_verdict(
 ) -> None:
     if capture == "lo":
         require_root()
-    recordings = record(tmp_path, *SCENARIOS, capture=capture)
+    names = SCENARIOS if capture == "tap" else BY_WIRE
+    recordings = record(tmp_path, *names, capture=capture)
     mutations = [m for r in recordings.values() for m in generate(r)]
-    assert len(mutations) >= 900
-    assert sum(1 for m in mutations if m.fits) >= 450
-    assert sum(1 for m in mutations if m.legal) >= 200
-    assert sum(1 for m in mutations if m.blind) >= 50
+    assert len(mutations) >= 100 * len(names)
+    assert sum(1 for m in mutations if m.fits) >= 50 * len(names)
+    assert sum(1 for m in mutations if m.legal) >= 20 * len(names)
+    assert sum(1 for m in mutations if m.blind) >= 5 * len(names)
     wrong = [f"{m.label}: {c}" for m in mutations if (c := m.complaint())]
     if capture == "tap":
         wrong += replayed(list(recordings.values()))
