@@ -211,8 +211,25 @@ class Resync:
         method: ``sip_notify``.
         event: value of the ``Event`` header that makes it re-read its files.
         reboot_event: the one that reboots it.
+        other_events: what further public sources send instead, where they disagree; nobody has
+            measured which one is right.
+        body: of the NOTIFY with ``event``; empty for none.
+        reboot_body: of the one with ``reboot_event``.
+        media_type: of the body.
+        trust: whom it obeys: ``anyone``, or who knows its account's password, which it asks for
+            by a challenge.
     """
 
     method: Literal["sip_notify"]
     event: str
     reboot_event: str
+    other_events: tuple[str, ...] = ()
+    body: str = ""
+    reboot_body: str = ""
+    media_type: str = "text/plain"
+    trust: Literal["anyone", "challenge"] = "anyone"
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Every event that it may follow."""
+        return (self.event, self.reboot_event, *self.other_events)

@@ -31,6 +31,7 @@ from rig.commands.fetches import fetches
 from rig.commands.models import models
 from rig.commands.push import push
 from rig.commands.render import render
+from rig.commands.resync import resync
 from rig.commands.serve import serve
 
 PROGRAM = "phonerig"
@@ -47,6 +48,7 @@ app.command()(demo.demo)
 app.command()(demo.verify)
 app.command()(render)
 app.command()(push)
+app.command()(resync)
 app.command()(audit)
 app.command()(models)
 app.command()(serve)

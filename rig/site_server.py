@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from provisioning.device_profile import ProfileSet
+from provisioning.intent import AccountIntent
 from provisioning.inventory_site import Site
+from provisioning.profile_files import Resync
 from provisioning.render import SiteFiles, render_site
 from provisioning.transport.content import Alter, ServedFile, SiteContent
 from provisioning.transport.fetch_log import FetchListener, FetchLog
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.serve import ProvisioningServer
 from rig.errors import RigError
+from rig.resync.notify import resync_request
 from rig.sip.header import Headers
 from rig.sip.matching import host_port
 from rig.sip.message import Request
 from rig.sip.tokens import TokenSource
 from rig.sip.uri import Uri
+from rig.sip_transport.authenticate import request_with_auth
 from rig.sip_transport.stack import PacketTap, SipStack
 from rig.timeline import Address
 
@@ -40,6 +44,14 @@ class ExtraFile:
     content: bytes
     media_type: str = "text/plain"
     handset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How a handset is asked to fetch, and the account that it knows us by."""
+
+    resync: Resync
+    account: AccountIntent
 
 
 class SiteServer:
@@ -86,6 +98,7 @@ class SiteServer:
         self.content = SiteContent({}, alter=alter)
         self.files: SiteFiles
         self._known: frozenset[str] = frozenset()
+        self._wishes: dict[str, _Wish] = {}
         log = FetchLog()
         log.listen(listener)
         self._server = ProvisioningServer(
@@ -127,6 +140,12 @@ class SiteServer:
         """Render the files of a site and serve them from now on."""
         self.files = render_site(site, profiles)
         self._known = frozenset(handset.name for handset in site.handsets)
+        intents = {handset.name: site.intent(handset.name) for handset in site.handsets}
+        self._wishes = {
+            name: _Wish(profiles[intent.model].resync, intent.accounts[0])
+            for name, intent in intents.items()
+            if intent.accounts
+        }
         served: dict[str, ServedFile] = {
             self._stored(path): file for path, file in self.files.items()
         }
@@ -180,17 +199,19 @@ class SiteServer:
         if said is None:
             return ""
         uri = Uri.parse(contact)
-        headers = Headers(
-            [
-                ("From", self._from),
-                ("To", f"<{contact}>"),
-                ("Contact", f"<sip:{host_port(self._sip.address)}>"),
-                ("Event", said),
-                ("Subscription-State", "terminated"),
-            ]
-        )
-        where = (uri.host, uri.port or _SIP_PORT)
-        await self._exchange(Request("NOTIFY", contact, headers, b""), where)
+        wish = self._wishes[handset]
+        reboot = cause == "reboot"
+        request = resync_request(contact, said, wish.resync, self._sip.address, reboot=reboot)
+        flow = self._sip.flow_to((uri.host, uri.port or _SIP_PORT), "UDP")
+        with contextlib.suppress(RigError, TimeoutError):  # whether it was answered is on the wire
+            await request_with_auth(
+                self._sip,
+                request,
+                flow,
+                username=wish.account.auth_user,
+                password=wish.account.password,
+                timeout_s=_PATIENCE_S,
+            )
         return said
 
 

@@ -26,6 +26,7 @@ class SiteLab:
     site: object
     platform: EmbeddedPlatform
     log: FetchLog
+    content: SiteContent
     handsets: dict[str, EmulatedHandset] = field(default_factory=dict)
 
     def pin(self, user):
@@ -82,7 +83,7 @@ async def site_lab(store_dir, *, through=None, transport=SipTransport.UDP, tap=N
             provisioning_url=f"http://127.0.0.1:{server.address[1]}",
         )
         content.replace(render_site(site, profiles()))
-        lab = SiteLab(site, platform, log)
+        lab = SiteLab(site, platform, log, content)
         try:
             yield lab
         finally:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from provisioning.address import Mac
 from provisioning.device_profile import Profile
 from provisioning.intent import AccountIntent, HandsetIntent, SipTransport
+from provisioning.secret import Secret
 from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.handset.base import AnswerMode, HandsetCapability
@@ -30,6 +31,7 @@ from rig.handset.emulated.incoming_rule import DND_STATUSES, Decision, Treatment
 from rig.handset.emulated.keys import ServiceKeys
 from rig.handset.emulated.lamp_rule import LampRules, lamp_states
 from rig.handset.emulated.provisioned import FetchManner, ProvisioningClient
+from rig.handset.emulated.resync_rule import ResyncGuard
 from rig.lamp.virtual import VirtualLamp
 from rig.sip.errors import MessageError
 from rig.sip.feature_event import FeatureWord
@@ -215,6 +217,9 @@ class EmulatedHandset(DeskActions, ServiceKeys):
             on_call=self._invited,
             on_resync=self._resync,
             heeds=self._hook.heeds,
+            guard=ResyncGuard(
+                self._profile.resync, self._profile.hardware.name, self._password_of
+            ),
         ).take
         for intent in accounts:
             await self._open_account(intent, stack)
@@ -222,6 +227,11 @@ class EmulatedHandset(DeskActions, ServiceKeys):
         for account in self._accounts.values():
             account.start()
         await self._wait_registered(_READY_S)
+
+    def _password_of(self, user: str) -> Secret | None:
+        """Password of an account by its user name for digest."""
+        accounts = (account.intent for account in self._accounts.values())
+        return next((each.password for each in accounts if each.auth_user == user), None)
 
     async def _open_account(self, intent: AccountIntent, stack: SipStack) -> None:
         if intent.transport is SipTransport.TLS:

@@ -1,0 +1,279 @@
+"""``phonerig resync``: handsets are asked to fetch again, and shown with proof or reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rig.commands.common import (
+    clear_errors,
+    complain,
+    print_json,
+    profiles,
+    read_address,
+    read_site,
+    say,
+    several,
+    show_table,
+)
+from rig.commands.render import publish, render_handsets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioning.inventory_site import Site
+    from provisioning.render import RenderedFile, SiteFiles
+    from rig.resync.campaign import Answer, Manner
+    from rig.resync.sightings import FetchFile, Sightings
+
+UNKNOWN = 4
+
+
+def resync(
+    site: Annotated[str, typer.Argument(help="Inventory file or its folder, or 'demo'.")],
+    handsets: Annotated[
+        list[str] | None, typer.Argument(help="Handsets by name; all if left out.")
+    ] = None,
+    reboot: Annotated[
+        bool, typer.Option("--reboot", help="They shall restart, whether files changed or not.")
+    ] = False,
+    event: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="0: the profile's event; 1, 2: those of other sources, where they disagree.",
+        ),
+    ] = 0,
+    fetches: Annotated[
+        Path | None,
+        typer.Option(help="What 'phonerig serve --json' writes; proves the fetches."),
+    ] = None,
+    registrar: Annotated[
+        str, typer.Option(help="HOST:PORT of the registrar; the inventory's if left out.")
+    ] = "",
+    through_registrar: Annotated[
+        bool,
+        typer.Option(
+            "--through-registrar",
+            help="Send NOTIFYs to the registrar, for handsets that obey nobody else.",
+        ),
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="Our own address; the one that faces the registrar if left out.")
+    ] = "",
+    within: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Time that a handset has.")
+    ] = 120.0,
+    at_once: Annotated[int, typer.Option(min=1, help="How many are asked at a time.")] = 20,
+    look: Annotated[
+        bool,
+        typer.Option(
+            "--look/--no-look", help="See first whether the server gives out the new files."
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask handsets to fetch again in their vendor's form, and wait for proof that they did.
+
+    Proof is the fetch in the log of the provisioning server, and the registration at the
+    registrar, which is asked with the account's own password. What nobody could see is not taken
+    for done.
+
+    Exit code 1 if a handset did not apply, 4 if it is not known of one.
+    """
+    from rig.resync.campaign import Manner
+
+    with clear_errors(as_json=as_json):
+        inventory = read_site(site)
+        names = handsets or [entry.name for entry in inventory.handsets]
+        for name in names:
+            inventory.handset(name)
+        where = inventory.registrar
+        target = (
+            read_address(registrar, "--registrar")
+            if registrar
+            else (
+                where.proxy_host or where.host,
+                where.proxy_port if where.proxy_host else where.port,
+            )
+        )
+        manner = Manner(
+            reboot=reboot,
+            other=event,
+            through_registrar=through_registrar,
+            at_once=at_once,
+            limit_s=within,
+        )
+        files = publish(inventory, render_handsets(inventory, inventory.handsets))
+        with _fetch_file(fetches) as follow:
+            wish = _Wish(inventory, names, manner, target, host, follow, files if look else None)
+            answers = asyncio.run(_resync(wish, _teller(len(names), shown=not as_json)))
+        if as_json:
+            print_json([_data(answer) for answer in answers])
+        else:
+            _show(answers)
+        raise typer.Exit(_exit_code(answers))
+
+
+class _Wish:
+    """What the command line asks for."""
+
+    def __init__(
+        self,
+        site: Site,
+        names: Sequence[str],
+        manner: Manner,
+        registrar: tuple[str, int],
+        host: str,
+        follow: FetchFile | None,
+        files: SiteFiles | None,
+    ) -> None:
+        self.site = site
+        self.names = names
+        self.manner = manner
+        self.registrar = registrar
+        self.host = host
+        self.follow = follow
+        self.files = files
+
+
+@contextmanager
+def _fetch_file(path: Path | None) -> Iterator[FetchFile | None]:
+    if path is None:
+        yield None
+        return
+    from rig.resync.sightings import FetchFile
+
+    follow = FetchFile(path)
+    try:
+        yield follow
+    finally:
+        follow.close()
+
+
+async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
+    from rig.handset.emulated.boot import resolve
+    from rig.resync.campaign import Campaign
+    from rig.resync.site_asks import asks_of, sightings_of
+    from rig.sip_transport.stack import SipStack
+
+    address = await resolve(*wish.registrar)
+    known = profiles()
+    sightings = sightings_of(wish.site, known)
+    sightings.fetches_watched = wish.follow is not None
+    served = await _served(wish, sightings) if wish.files is not None else None
+    async with AsyncExitStack() as stack:
+        sip = SipStack(product="phonerig")
+        await sip.listen(wish.host or _facing(address), 0, tcp=True)
+        stack.push_async_callback(sip.close)
+        asks = asks_of(
+            wish.site, wish.names, known, sip.flow_to(address), reboot=wish.manner.reboot
+        )
+
+        def refresh() -> None:
+            if wish.follow is not None:
+                wish.follow.read_into(sightings)
+
+        campaign = Campaign(sip, sightings, wish.manner, served=served, refresh=refresh, told=told)
+        return await campaign.run(asks)
+
+
+async def _served(wish: _Wish, sightings: Sightings) -> dict[str, bool]:
+    """For each own file whether the server gives it out as rendered; unknown ones left out."""
+    from rig.errors import PhonerigError
+    from rig.handset.emulated.fetcher import Fetcher
+
+    files: Mapping[str, RenderedFile] = wish.files or {}
+    found: dict[str, bool] = {}
+    url = wish.site.provisioning.url
+    try:
+        async with Fetcher(url, "", timeout_s=5.0) as fetcher:
+            for name, owner in sightings.owners.items():
+                if owner not in wish.names or name not in files:
+                    continue
+                content = await fetcher.fetch(name, "phonerig-resync")
+                if content is None:
+                    continue  # it may know who asks: that we get nothing says nothing
+                wanted = files[name].content
+                if content == wanted or not _masked_alike(wish.site, owner, content, wanted):
+                    found[name] = content == wanted
+    except PhonerigError as error:
+        complain(f"note: {url} cannot be looked at from here: {error}", style="yellow")
+    return found
+
+
+def _masked_alike(site: Site, owner: str, one: bytes, other: bytes) -> bool:
+    """Whether two contents differ in secrets alone, which a server may keep from us."""
+    from provisioning.diff import mask_secrets
+
+    profile = profiles().get(site.handset(owner).model)
+    return mask_secrets(one, profile) == mask_secrets(other, profile)
+
+
+def _facing(address: tuple[str, int]) -> str:
+    """Which of our addresses faces another one; connecting UDP sends nothing."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(address)
+        host: str = probe.getsockname()[0]
+        return host
+
+
+def _teller(count: int, *, shown: bool) -> Callable[[Answer], None]:
+    done = 0
+
+    def told(answer: Answer) -> None:
+        nonlocal done
+        done += 1
+        if shown:
+            complain(f"{done}/{count} {answer.handset}: {answer.proof.result}", style="cyan")
+
+    return told
+
+
+def _show(answers: Sequence[Answer]) -> None:
+    show_table(
+        ["handset", "model", "event", "answer", "result", "why", "s"],
+        [
+            (
+                answer.handset,
+                answer.model,
+                answer.event or "-",
+                answer.status or "-",
+                answer.proof.result,
+                answer.proof.why,
+                f"{answer.took_s:.1f}",
+            )
+            for answer in answers
+        ],
+    )
+    results = [answer.proof.result.value for answer in answers]
+    say(
+        f"{several(len(answers), 'handset')}: {results.count('applied')} applied, "
+        f"{results.count('not applied')} did not, {results.count('unknown')} unknown"
+    )
+
+
+def _data(answer: Answer) -> dict[str, object]:
+    return {
+        "handset": answer.handset,
+        "model": answer.model,
+        "event": answer.event,
+        "status": answer.status,
+        "result": answer.proof.result.value,
+        "why": answer.proof.why,
+        "took_s": round(answer.took_s, 3),
+    }
+
+
+def _exit_code(answers: Sequence[Answer]) -> int:
+    results = {answer.proof.result.value for answer in answers}
+    if "not applied" in results:
+        return 1
+    return UNKNOWN if "unknown" in results else 0

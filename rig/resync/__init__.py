@@ -1,0 +1,1 @@
+"""Asks handsets to fetch again, and waits for proof that they did."""

@@ -1,0 +1,234 @@
+"""Asks many handsets to fetch again, a few at a time, and waits until each has given proof."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from provisioning.intent import AccountIntent
+from provisioning.profile_files import Resync
+from rig.errors import RigError
+from rig.resync.bindings import PATIENCE_S, Binding, bindings_of, is_new
+from rig.resync.notify import event_for, resync_request
+from rig.resync.proof import Proof, Result, Seen, Wanted, prove
+from rig.resync.sightings import Sightings
+from rig.sip.errors import MessageError
+from rig.sip.event import Flow
+from rig.sip.uri import Uri
+from rig.sip_transport.authenticate import request_with_auth
+from rig.sip_transport.stack import RequestTimedOut, SipStack, TransportFailed
+
+SETTLE_S = 3.0
+"""A handset that will restart after its fetch has left the registrar by then."""
+_LOOK_S = 0.25
+_BINDINGS_S = 1.0
+_SIP_PORT = 5060
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One handset that is to be asked.
+
+    Attributes:
+        handset: its name.
+        model: of the handset.
+        account: by which it is found and asked.
+        resync: from its profile.
+        wanted: what it shall do.
+        registrar: where the account registers.
+    """
+
+    handset: str
+    model: str
+    account: AccountIntent
+    resync: Resync
+    wanted: Wanted
+    registrar: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How handsets are asked.
+
+    Attributes:
+        reboot: they shall restart in any case.
+        other: which of the events that other sources name; 0 for the profile's own.
+        through_registrar: the NOTIFY goes to the registrar, which passes it on, as handsets want
+            it that obey nobody else.
+        at_once: how many at a time, so that the server is not stormed.
+        limit_s: seconds that a handset has.
+        settle_s: seconds after its last fetch until its registration counts.
+    """
+
+    reboot: bool = False
+    other: int = 0
+    through_registrar: bool = False
+    at_once: int = 20
+    limit_s: float = 120.0
+    settle_s: float = SETTLE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one handset.
+
+    Attributes:
+        handset: its name.
+        model: of the handset.
+        event: that was sent; empty for none.
+        status: of its answer; None for none.
+        proof: whether it applied, and why not.
+        took_s: seconds from the question until the end.
+    """
+
+    handset: str
+    model: str
+    event: str
+    status: int | None
+    proof: Proof
+    took_s: float
+
+
+def _nothing(answer: Answer) -> None:
+    del answer
+
+
+class Campaign:
+    """Asks handsets, and waits for proof.
+
+    Args:
+        stack: our SIP endpoint.
+        sightings: what is seen meanwhile.
+        manner: how to ask.
+        served: for each file whether the server gives it out as it is rendered.
+        refresh: called before sightings are looked at, to fill them.
+        told: called with every answer.
+    """
+
+    def __init__(
+        self,
+        stack: SipStack,
+        sightings: Sightings,
+        manner: Manner,
+        *,
+        served: Mapping[str, bool] | None = None,
+        refresh: Callable[[], None] = lambda: None,
+        told: Callable[[Answer], None] = _nothing,
+    ) -> None:
+        self._stack = stack
+        self._sightings = sightings
+        self._manner = manner
+        self._served = served or {}
+        self._refresh = refresh
+        self._told = told
+
+    async def run(self, asks: Sequence[Ask]) -> list[Answer]:
+        """Ask every handset.
+
+        Returns:
+            The answers, in the order of the questions.
+
+        Raises:
+            RigError: the registrar cannot be asked; nobody was told anything if it is the first.
+        """
+        turns = asyncio.Semaphore(self._manner.at_once)
+
+        async def one(ask: Ask) -> Answer:
+            async with turns:
+                answer = await self._ask(ask)
+                self._told(answer)
+                return answer
+
+        tasks = [asyncio.ensure_future(one(ask)) for ask in asks]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _ask(self, ask: Ask) -> Answer:
+        before = await bindings_of(self._stack, ask.registrar, ask.account)
+        asked_at = self._stack.now
+        event = event_for(ask.resync, reboot=self._manner.reboot, other=self._manner.other)
+        if not before:
+            return Answer(
+                ask.handset, ask.model, "", None, prove(ask.wanted, Seen(asked=False)), 0
+            )
+        statuses = await asyncio.gather(
+            *(self._notify(ask, target, event) for target in self._targets(ask, before))
+        )
+        answered = [status for status in statuses if status is not None]
+        status = min(answered) if answered else None
+        proof = await self._wait(ask, before, status, asked_at)
+        return Answer(ask.handset, ask.model, event, status, proof, self._stack.now - asked_at)
+
+    def _targets(self, ask: Ask, bindings: Sequence[Binding]) -> list[str]:
+        if self._manner.through_registrar:
+            return [ask.account.aor]
+        return [binding.uri for binding in bindings]
+
+    async def _notify(self, ask: Ask, target: str, event: str) -> int | None:
+        """Send one NOTIFY; the status of its final answer, None for none."""
+        flow = ask.registrar
+        if not self._manner.through_registrar:
+            try:
+                uri = Uri.parse(target)
+            except MessageError:
+                return None
+            transport = "TCP" if uri.param("transport") == "tcp" else "UDP"
+            flow = self._stack.flow_to((uri.host, uri.port or _SIP_PORT), transport)
+        request = resync_request(
+            target, event, ask.resync, self._stack.address, reboot=self._manner.reboot
+        )
+        try:
+            response = await request_with_auth(
+                self._stack,
+                request,
+                flow,
+                username=ask.account.auth_user,
+                password=ask.account.password,
+                timeout_s=PATIENCE_S,
+            )
+        except (RequestTimedOut, TransportFailed):
+            return None
+        return response.status
+
+    async def _wait(
+        self, ask: Ask, before: Sequence[Binding], status: int | None, asked_at: float
+    ) -> Proof:
+        """Look until the proof is whole, or time is over."""
+        deadline = asked_at + self._manner.limit_s
+        looked_at, bound, anew = asked_at, True, False
+        while True:
+            self._refresh()
+            now = self._stack.now
+            fetches = self._sightings.fetches_of(ask.handset, asked_at)
+            last = max((fetch.at for fetch in fetches or ()), default=asked_at)
+            settled = now - last >= self._manner.settle_s
+            if (settled and now - looked_at >= _BINDINGS_S) or now >= deadline:
+                try:
+                    after = await bindings_of(self._stack, ask.registrar, ask.account)
+                except RigError:
+                    after = ()
+                looked_at = self._stack.now
+                bound, anew = bool(after), anew or is_new(before, after)
+            seen_anew = self._sightings.registered_since(ask.handset, asked_at)
+            seen = Seen(
+                asked=True,
+                status=status,
+                fetches=fetches,
+                served=self._served,
+                bound=bound if looked_at > asked_at else None,
+                registered=bool(seen_anew) or anew if looked_at > asked_at else seen_anew,
+                subscribed=self._sightings.subscribed_since(ask.handset, asked_at),
+            )
+            proof = prove(ask.wanted, seen)
+            refused = status is not None and status >= 300 and not fetches
+            old = bool(fetches) and any(
+                self._served.get(name) is False for name in ask.wanted.files
+            )
+            certain = proof.result is Result.APPLIED or refused or old
+            if now >= deadline or (certain and settled):
+                return proof
+            await asyncio.sleep(_LOOK_S)
