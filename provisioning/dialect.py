@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
 from provisioning.formats.settings import QuickKey
-from provisioning.key_pages import key_places
+from provisioning.key_pages import QUIRK, key_places
 from provisioning.profile_model import Profile
 from provisioning.profile_source import position_at
 from provisioning.readback_map import (
@@ -215,6 +215,9 @@ class Dialect:
         return self._bound_for(quirks).written
 
     def _bound_for(self, quirks: tuple[tuple[str, str], ...]) -> _Bound:
+        # How keys are laid out differs from model to model, and no rule asks for it: what is
+        # bound for one model serves all of its firmware.
+        quirks = tuple(item for item in quirks if item[0] != QUIRK)
         if quirks not in self._by_quirks:
             written = with_quirks(self._map, dict(quirks))
             self._by_quirks[quirks] = _Bound(written, self.tables)
@@ -231,14 +234,14 @@ class _Bound:
         self._accounts = compile_plan(written.accounts, tables)
         self._line_keys = compile_plan(written.line_keys, tables)
         self._module_keys = compile_plan(written.module_keys, tables)
-        self._plans: dict[tuple[str, int, int], Plan] = {}
+        self._plans: dict[tuple[str | int, ...], Plan] = {}
 
     def account(self, number: int) -> Plan:
-        return self._plan(("account", number, 0), self._accounts, _numbers("n", number))
+        return self._plan(("account", number), self._accounts, _numbers("n", number))
 
     def line_key(self, number: int, page: str = "", place: int = 0) -> Plan:
         variables = _numbers("p", number) | {"page": page, "place": str(place)}
-        return self._plan(("line_key", number, 0), self._line_keys, variables)
+        return self._plan(("line_key", number, page, place), self._line_keys, variables)
 
     def module_key(self, module: int, key: int, position: int) -> Plan:
         """Without rules of its own a module goes on with the numbers of the line keys."""
@@ -247,7 +250,7 @@ class _Bound:
         variables = _numbers("m", module) | _numbers("k", key)
         return self._plan(("module_key", module, key), self._module_keys, variables)
 
-    def _plan(self, name: tuple[str, int, int], plan: Plan, variables: dict[str, str]) -> Plan:
+    def _plan(self, name: tuple[str | int, ...], plan: Plan, variables: dict[str, str]) -> Plan:
         if name not in self._plans:
             self._plans[name] = bind_plan(plan, variables)
         return self._plans[name]
