@@ -143,7 +143,14 @@ def _progress(file: Path) -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from rig.commands.common import err
 
@@ -151,6 +158,7 @@ def _progress(file: Path) -> Iterator[Callable[[int, int], None] | None]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
+        TaskProgressColumn(show_speed=False),
         DownloadColumn(),
         TimeRemainingColumn(),
     )

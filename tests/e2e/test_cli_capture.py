@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import secrets
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import zipfile
@@ -87,6 +90,62 @@ def test_json_and_standard_input(faulty: Path) -> None:
     assert {account["notifies"] for account in data["accounts"]} == {4}
     assert data["findings"][0]["severity"] == "fault"
     assert data["calls"][0]["chain"].startswith("+4930123400000 → +4930555")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many small frames that are no SIP: long enough to look at, quick to read."""
+    path = tmp_path_factory.mktemp("long") / "long.pcap"
+    frame = struct.pack("<IIII", 1_795_345_729, 0, 40, 40) + bytes(40)
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + 40_000 * frame)
+    return path
+
+
+def on_a_terminal(path: Path, *, all_of_it: bool) -> tuple[str, str]:
+    """What a run writes to a pipe, and what to a terminal that is its stderr, or both streams."""
+    near, far = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, "capture", "analyze", "--json", str(path)],
+        env=environment(TERM="xterm", COLUMNS="120"),
+        stdin=subprocess.DEVNULL,
+        stdout=far if all_of_it else subprocess.PIPE,
+        stderr=far,
+    ) as process:
+        os.close(far)
+        shown = b""
+        try:
+            while piece := os.read(near, 65536):
+                shown += piece
+        except OSError:  # the program has closed its end
+            pass
+        os.close(near)
+        out = process.stdout.read().decode() if process.stdout else ""
+        process.wait(60)
+    return out, shown.decode()
+
+
+def test_a_terminal_shows_how_far_and_how_long_and_the_output_stays_clean(long: Path) -> None:
+    out, shown = on_a_terminal(long, all_of_it=False)
+    assert json.loads(out)["frames"] == 40_000
+    assert re.search(r"[1-9][0-9]*%", shown), shown
+    assert re.search(r"[1-9][0-9]* frames", shown)
+    assert re.search(r"[0-9]:[0-9]{2}:[0-9]{2}|-:--:--", shown)
+    erased = shown.rpartition("\x1b[2K")[2]
+    assert "frames" not in erased
+    assert "%" not in erased
+
+
+def test_the_bar_leaves_a_terminal_before_the_answer_comes(long: Path) -> None:
+    _, shown = on_a_terminal(long, all_of_it=True)
+    answer = shown[shown.index("{") :]
+    assert json.loads(answer)["frames"] == 40_000
+    assert shown.index("%") < shown.rindex("\x1b[2K") < shown.index("{")
+
+
+def test_without_a_terminal_nothing_is_shown(long: Path) -> None:
+    done = run_cli("capture", "analyze", "--json", long)
+    assert (done.returncode, done.stderr) == (4, "")
+    assert json.loads(done.stdout)["frames"] == 40_000
 
 
 @pytest.mark.parametrize(
