@@ -319,6 +319,9 @@ def _rare_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # What lives is old by now: else the collector would look at all of it at once.
+        gc.freeze()
+        gc.unfreeze()
         gc.set_threshold(*before)
 
 

@@ -19,6 +19,7 @@ from rig.sip.grammar import TOKEN
 from rig.sip.header import COMPACT_FORMS, Headers
 from rig.sip.message import Request, Response
 from rig.sip.parser import parse_message
+from rig.verdict.oracles.view import ORIGIN_VIEW
 
 _View = TypeVar("_View")
 
@@ -153,6 +154,11 @@ class QuickHeaders(Headers):
         self.clean = False
         self.transaction = ""
 
+    def shared(self, key: str) -> _Values | None:
+        """The value of a header that stands once, as it is shared with other messages."""
+        values = None if self._index is None else self._index.get(key)
+        return values if type(values) is _Values else None
+
     def _changed(self) -> None:
         self.clean = False
         self.transaction = ""
@@ -223,6 +229,10 @@ class QuickReader:
         via, cseq = get("Via") or "", get("CSeq") or ""
         method = _METHOD_OF_CSEQ(cseq)
         branch = self._branches.get(via) or self._new_branch(via)
+        if branch and "," not in via:
+            values = headers.shared("via")
+            if values is not None:
+                values.views[ORIGIN_VIEW] = branch, 1
         if branch and method is not None:
             cseq_method = method[1]
             if cseq_method == "ACK":

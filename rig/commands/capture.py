@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.commands.common import clear_errors, complain, print_json, say
+from rig.commands.common import clear_errors, complain, print_data, say
 from rig.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,10 +117,10 @@ def _exit_code(result: CaptureAnalysis) -> int:
 
 
 def _tell(result: CaptureAnalysis, account: str, *, ladder: bool, as_json: bool) -> None:
-    from rig.commands.capture_output import capture_data, print_analysis
+    from rig.commands.capture_output import capture_data, capture_json, print_analysis
 
     if as_json:
-        print_json(capture_data(result))
+        print_data(capture_json(capture_data(result)))
         return
     print_analysis(result, account=account, ladder=ladder)
     if result.empty:

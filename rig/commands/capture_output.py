@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +32,45 @@ def capture_data(result: CaptureAnalysis) -> dict[str, Any]:
         "cut": result.cut,
         "methods": dict(result.methods),
         "statuses": {str(k): v for k, v in sorted(result.statuses.items())},
-        "mwi": [dataclasses.asdict(line) for line in result.mwi],
-        "accounts": [dataclasses.asdict(account) for account in result.accounts],
-        "subscribes": [dataclasses.asdict(line) for line in result.subscribes],
-        "calls": [dataclasses.asdict(line) | {"chain": chain(line)} for line in result.calls],
-        "fetches": [dataclasses.asdict(fetch) for fetch in result.fetches],
+        "mwi": [_plain(line) for line in result.mwi],
+        "accounts": [_plain(account) for account in result.accounts],
+        "subscribes": [_plain(line) for line in result.subscribes],
+        "calls": [_plain(line) | {"chain": chain(line)} for line in result.calls],
+        "fetches": [_plain(fetch) for fetch in result.fetches],
         "encrypted_connections": result.encrypted,
         "rtp_streams": result.stream_count,
-        "findings": [
-            dataclasses.asdict(finding) | {"where": finding.where} for finding in result.findings
-        ],
+        "findings": [_plain(finding) | {"where": finding.where} for finding in result.findings],
         "notes": result.notes,
         "blind": result.blind,
         "left_out": dict(result.left_out),
     }
+
+
+def capture_json(data: dict[str, Any]) -> str:
+    """The same as text, each row of a table on a line of its own."""
+    lines = []
+    for key, value in data.items():
+        text = _json(value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = ",\n  ".join(map(_json, value))
+            text = f"[\n  {rows}\n ]"
+        lines.append(f" {_json(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A row as plain data, without copies of what cannot change."""
+    return {name: _value(getattr(row, name)) for name in row.__dataclass_fields__}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_value(each) for each in value]
+    return _plain(value) if dataclasses.is_dataclass(value) else value
 
 
 def chain(call: CallLine) -> str:

@@ -178,9 +178,13 @@ def print_json(data: Any, *, indent: int | None = 1) -> None:
         data: plain data; other values are written as their text.
         indent: None puts it on one line, for a stream of events.
     """
+    print_data(json.dumps(data, indent=indent, ensure_ascii=False, default=str))
+
+
+def print_data(text: str) -> None:
+    """Print JSON that is text by now; whoever reads it may go away."""
     try:
-        json.dump(data, sys.stdout, indent=indent, ensure_ascii=False, default=str)
-        sys.stdout.write("\n")
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         mute(sys.stdout.fileno())

@@ -38,7 +38,7 @@ class Bodies(Oracle):
             self.scene.report("sdp-broken", [view.number], view.call_id, error="the body is empty")
             return
         try:
-            description = SessionDescription.parse(view.message.body)
+            description = self.scene.descriptions.of(view.message.body)
         except ProtocolError as error:
             self.scene.report("sdp-broken", [view.number], view.call_id, error=error)
             return

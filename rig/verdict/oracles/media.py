@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rig.errors import ProtocolError
-from rig.sip.sdp import SessionDescription
 from rig.timeline import Address, RtpStreamSeen
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.oracle import Oracle
@@ -76,7 +75,7 @@ class Media(Oracle):
         if not view.message.body or content_type_of(view.message) != "application/sdp":
             return
         try:
-            audio = SessionDescription.parse(view.message.body).audio
+            audio = self.scene.descriptions.of(view.message.body).audio
         except ProtocolError:
             return
         if audio is None or not audio.port or audio.address in {"0.0.0.0", "::", ""}:  # noqa: S104 - the old way to hold

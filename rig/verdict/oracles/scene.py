@@ -18,6 +18,7 @@ from rig.verdict.oracles.books import RegistrationBook, SubscriptionBook
 from rig.verdict.oracles.catalogue import oracle_texts
 from rig.verdict.oracles.finding import Lack, OracleFinding, Severity
 from rig.verdict.oracles.shelf import Shelf
+from rig.verdict.oracles.view import SharedDescription
 
 GIVE_UP_S = DEFAULT_TIMERS.give_up_s
 """64*T1: after this long nobody waits any more. Source: RFC 3261 17.1.2.2, RFC 6665 4.1.2.4."""
@@ -36,6 +37,7 @@ class Scene:
         now: instant of the last event.
         subscriptions: seen so far.
         registrations: seen so far.
+        descriptions: reads those of sessions.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,7 @@ class Scene:
         self.now = 0.0
         self.subscriptions = SubscriptionBook(self)
         self.registrations = RegistrationBook(self)
+        self.descriptions = SharedDescription()
         self._heard: Shelf[Address | str, float] = Shelf()
         self._fresh: list[OracleFinding] = []
         self._times: Counter[tuple[str, str]] = Counter()

@@ -5,6 +5,7 @@ Must not know: what is right or wrong.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,9 +13,20 @@ from typing import NamedTuple
 from rig.errors import ProtocolError
 from rig.sip.message import Request, Response
 from rig.sip.name_addr import NameAddr, Via
+from rig.sip.sdp import SessionDescription
 from rig.sip.subscription_state import SubscriptionStateValue
 from rig.sip.uri import Uri
 from rig.timeline import Address, SipSeen
+
+ORIGIN_VIEW = "Via.origin"
+"""View of the Via header: what :class:`SipView` calls ``origin`` and ``hops``."""
+
+_ORDINARY_PARTY = re.compile(
+    r"(?:\"[^\"\\<>]*\" ?|(?:[A-Za-z0-9\-.!%*_+`'~]+ )*)"
+    r"<sips?:([A-Za-z0-9\-.!*_+~#]+)@([A-Za-z0-9_][A-Za-z0-9_.\-]*)(?::[1-9][0-9]{0,3})?>"
+    r"(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?"
+).fullmatch
+"""An address as most write it, which needs no closer look."""
 
 
 class Party(NamedTuple):
@@ -90,11 +102,11 @@ def view_of(seen: SipSeen) -> SipView:
     """
     message = seen.message
     cached = message.headers.cached
-    origin, hops = cached("Via.origin", lambda: _origin(message))
+    origin, hops = cached(ORIGIN_VIEW, lambda: _origin(message))
     cseq = message.cseq
     call_id = message.call_id
-    sender = cached("From.party", lambda: _party(message.from_))
-    receiver = cached("To.party", lambda: _party(message.to))
+    sender = cached("From.party", lambda: _party(message, "From"))
+    receiver = cached("To.party", lambda: _party(message, "To"))
     sightings = seen.observations
     method, status = (
         (message.method, 0) if isinstance(message, Request) else (cseq.method, message.status)
@@ -127,7 +139,12 @@ def _origin(message: Request | Response) -> tuple[str, int]:
     return f"{lowest.branch}|{lowest.host}:{lowest.port}", len(rows)
 
 
-def _party(address: NameAddr) -> Party:
+def _party(message: Request | Response, header: str) -> Party:
+    ordinary = _ORDINARY_PARTY(message.headers.get(header) or "")
+    if ordinary is not None:
+        user, host, tag = ordinary.groups("")
+        return Party(tag, f"{user}@{host.lower()}", user)
+    address = message.from_ if header == "From" else message.to
     uri = address.uri
     return Party(address.tag or "", aor_of(address), uri.user_unescaped or uri.host or str(uri))
 
@@ -220,6 +237,30 @@ def content_type_of(message: Request | Response) -> str:
     if "Content-Type" not in message.headers:
         return ""
     return message.headers.cached("Content-Type.kind", lambda: message.content_type)
+
+
+class SharedDescription:
+    """Reads session descriptions; the oracles ask for that of one message one after the other."""
+
+    def __init__(self) -> None:
+        self._body = b""
+        self._read: SessionDescription | ProtocolError | None = None
+
+    def of(self, body: bytes) -> SessionDescription:
+        """Read a body.
+
+        Raises:
+            ProtocolError: it is no description.
+        """
+        if body is not self._body or self._read is None:
+            try:
+                self._read = SessionDescription.parse(body)
+            except ProtocolError as error:
+                self._read = error
+            self._body = body
+        if isinstance(self._read, ProtocolError):
+            raise self._read
+        return self._read
 
 
 def subscription_state_of(notify: Request) -> SubscriptionStateValue:
