@@ -26,6 +26,7 @@ from rig.commands import (
 )
 from rig.commands.audit import audit
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
+from rig.commands.dhcp import dhcp
 from rig.commands.explain import explain
 from rig.commands.fetches import fetches
 from rig.commands.models import models
@@ -49,6 +50,7 @@ app.command()(demo.verify)
 app.command()(render)
 app.command()(push)
 app.command()(resync)
+app.command()(dhcp)
 app.command()(audit)
 app.command()(models)
 app.command()(serve)

@@ -144,19 +144,17 @@ def lighttpd(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def tftpd(folder: Path, *, create: bool) -> Iterator[int]:
-    """tftpd-hpa or atftpd, whichever is installed: one excludes the other; its port."""
+def tftpd(name: str, folder: Path) -> Iterator[int]:
+    """A TFTP server that takes uploads, ``atftpd`` or ``in.tftpd-hpa``; its port."""
     require_root()
-    program = require_peer("in.tftpd", "atftpd")
+    program = require_peer(name)
     port = free_port(socket.SOCK_DGRAM)
     folder.chmod(0o777)
-    if "atftpd" in str(Path(program).resolve()):
+    command = [program, "--foreground", "--secure", "--user", "root", "--permissive", "--create",
+               "--address", f"127.0.0.1:{port}", str(folder)]  # fmt: skip
+    if name == "atftpd":
         command = [program, "--daemon", "--no-fork", "--port", str(port), "--user", "root.root",
                    "--bind-address", "127.0.0.1", "--logfile", "-", str(folder)]  # fmt: skip
-    else:
-        command = [program, "--foreground", "--secure", "--user", "root", "--permissive",
-                   *(["--create"] if create else []), "--address", f"127.0.0.1:{port}",
-                   str(folder)]  # fmt: skip
 
     def up() -> bool:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

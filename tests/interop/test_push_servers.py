@@ -235,10 +235,11 @@ def test_digest_of_lighttpd(tmp_path: Path) -> None:
             push(WebTarget(url, WebLogin("anna", Secret("wrong"))), OLD, tmp_path / "record")
 
 
-def test_tftp(served: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["atftpd", "in.tftpd-hpa"])
+def test_tftp(program: str, served: Path, tmp_path: Path) -> None:
     record = tmp_path / "record"
     flat = [file for file in OLD if "/" not in file.path]
-    with tftpd(served, create=True) as port:
+    with tftpd(program, served) as port:
         target = TftpTarget("127.0.0.1", port)
         assert sorted(push(target, flat, record).delivered) == sorted(contents(flat))
         assert there(served) == contents(flat)

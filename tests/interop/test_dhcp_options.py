@@ -1,0 +1,132 @@
+"""The generated options, given out by a real dnsmasq to a real DHCP client in namespaces."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from peers import require_peer, require_root
+from push_kit import running
+from typer.testing import CliRunner
+
+from rig.cli import app
+
+SCRIPT = """#!/bin/sh
+[ "$1" = bound ] || exit 0
+env | grep -E '^(bootfile|opt150|opt160|ip)=' > {folder}/got.new
+mv {folder}/got.new {folder}/got
+"""
+
+
+def generated(form: str, *more: str) -> str:
+    words = ["dhcp", "demo", "--format", form, "--url", "http://10.77.0.1:8080/cfg", *more]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@contextlib.contextmanager
+def two_namespaces():
+    """A wire between two namespaces, the server's end with an address."""
+    require_root()
+    ip, names = require_peer("ip"), [f"pr{os.getpid()}{side}" for side in "sc"]
+    far = f"v{os.getpid()}c"[:15]
+    near = f"v{os.getpid()}s"[:15]
+    commands = [
+        f"netns add {names[0]}", f"netns add {names[1]}",
+        f"link add {near} netns {names[0]} type veth peer name {far} netns {names[1]}",
+        f"-n {names[0]} addr add 10.77.0.1/24 dev {near}", f"-n {names[0]} link set {near} up",
+        f"-n {names[1]} link set {far} up",
+    ]  # fmt: skip
+    try:
+        for command in commands:
+            subprocess.run([ip, *command.split()], check=True, capture_output=True)
+        yield names[0], near, names[1], far
+    finally:
+        for name in names:
+            subprocess.run([ip, "netns", "del", name], check=False, capture_output=True)
+
+
+@pytest.mark.root
+@pytest.mark.interop("dnsmasq")
+def test_a_client_behind_dnsmasq_learns_where_its_files_are(tmp_path: Path) -> None:
+    require_root()
+    dnsmasq, ip, busybox = require_peer("dnsmasq"), require_peer("ip"), require_peer("busybox")
+    config = tmp_path / "dnsmasq.conf"
+    config.write_text(
+        generated("dnsmasq", "--boot-file", "first.cfg")
+        + "port=0\nbind-interfaces\ndhcp-authoritative\nno-ping\nkeep-in-foreground\n"
+        + f"dhcp-range=10.77.0.50,10.77.0.60,1h\ndhcp-leasefile={tmp_path}/leases\npid-file=\n"
+        + "log-facility=-\nuser=root\n"
+    )
+    script = tmp_path / "script"
+    script.write_text(SCRIPT.format(folder=tmp_path))
+    script.chmod(0o755)
+    log, noise, pcap = tmp_path / "dnsmasq.log", tmp_path / "tcpdump.log", tmp_path / "pcap"
+    with two_namespaces() as (server, near, client, far):
+        enter = [ip, "netns", "exec"]
+        command = [*enter, server, dnsmasq, "-C", str(config), f"--interface={near}"]
+
+        def up() -> bool:
+            return "sockets bound exclusively to interface" in log.read_text()
+
+        heard = [*enter, client, require_peer("tcpdump"), "-Z", "root", "-i", far,
+                 "--immediate-mode", "-U", "-w", str(pcap), "udp"]  # fmt: skip
+        with (
+            running(command, up, log),
+            running(heard, lambda: "listening on" in noise.read_text(), noise),
+        ):
+            udhcpc = [busybox, "udhcpc", "-i", far, "-s", str(script), "-n", "-q", "-f",
+                      "-t", "20", "-T", "1"]  # fmt: skip
+            # The wire itself needs a moment until both ends carry.
+            subprocess.run([*enter, client, *udhcpc], check=True, capture_output=True, timeout=30)
+            deadline = time.monotonic() + 5
+            while not (tmp_path / "got").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+    got = dict(line.split("=", 1) for line in (tmp_path / "got").read_text().splitlines())
+    assert got["ip"].startswith("10.77.0.5")
+    # udhcpc itself takes option 66 for a host name and shows a URL as "bad"; tshark does not.
+    tshark = [require_peer("tshark"), "-r", str(pcap), "-Y", "dhcp.option.dhcp == 5",
+              "-T", "fields", "-e", "dhcp.option.tftp_server_name"]  # fmt: skip
+    told = subprocess.run(tshark, check=True, capture_output=True, text=True).stdout.split()
+    assert told == ["http://10.77.0.1:8080/cfg"]
+    assert got["bootfile"] == "first.cfg"
+    assert bytes.fromhex(got["opt160"]) == b"http://10.77.0.1:8080/cfg"
+    assert bytes.fromhex(got["opt150"]) == bytes([10, 77, 0, 1])
+
+
+def test_the_other_servers_get_the_same_options() -> None:
+    isc = generated("isc", "--boot-file", "first.cfg")
+    assert 'option tftp-server-name "http://10.77.0.1:8080/cfg";' in isc
+    assert "option phone-servers 10.77.0.1;" in isc
+    assert 'option bootfile-name "first.cfg";' in isc
+    kea = json.loads(generated("kea"))["Dhcp4"]
+    told = {each["code"]: each["data"] for each in kea["option-data"]}
+    assert told == {66: "http://10.77.0.1:8080/cfg", 160: "http://10.77.0.1:8080/cfg",
+                    150: "10.77.0.1"}  # fmt: skip
+    assert {each["code"] for each in kea["option-def"]} == {150, 160}
+
+
+@pytest.mark.parametrize(
+    ("url", "tells"),
+    [
+        ("tftp://10.0.0.2", {66: "10.0.0.2", 150: "10.0.0.2", 160: "tftp://10.0.0.2"}),
+        ("https://cfg.example/a", {66: "https://cfg.example/a", 160: "https://cfg.example/a"}),
+    ],
+)
+def test_what_is_told_depends_on_the_url(url: str, tells: dict[int, str]) -> None:
+    result = CliRunner().invoke(app, ["dhcp", "demo", "--format", "kea", "--url", url])
+    data = json.loads(result.stdout)["Dhcp4"]["option-data"]
+    assert {each["code"]: each["data"] for each in data} == tells
+
+
+def test_what_a_configuration_cannot_hold_is_refused() -> None:
+    for words in (["--url", "http://h/a,b"], ["--boot-file", 'x"y'], ["--format", "windows"]):
+        result = CliRunner().invoke(app, ["dhcp", "demo", *words])
+        assert result.exit_code == 2
+        assert "expected" in result.stderr
