@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import secrets
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,11 @@ import pytest
 from peers import require_peer, require_root, unavailable
 
 from rig.capture.analysis import CaptureAnalysis, analyse_capture
+from rig.capture.capture_file import read_frames
 from rig.capture.export import export_packets
+from rig.capture.frame import LINKTYPE_RAW, Frame
 from rig.capture.packet import CapturedPacket
+from rig.capture.pcapng import write_pcapng
 from rig.capture.recorder import PacketRecorder
 from rig.sip.message import Request
 from rig.timeline import Address, SipSeen, Tap
@@ -359,6 +364,65 @@ def test_calls_of_sipp_over_udp_and_tcp_are_read_as_tshark_reads_them(tmp_path: 
     assert "fragment" in tshark(path, "-Y", "ip.flags.mf == 1").lower()
     assert not [f for f in analysis.findings if f.severity is Severity.FAULT]
     assert not analysis.blind
+
+
+def gre_head(inner: bytes, nth: int) -> bytes:
+    """Every second header has a key and a sequence number too. Source: RFC 2784, RFC 2890."""
+    kind = 0x86DD if inner[0] >> 4 == 6 else 0x0800
+    more = struct.pack("!II", 42, nth) if nth % 2 else b""
+    return struct.pack("!HH", 0x3000 if more else 0, kind) + more
+
+
+def outer(payload: bytes, family: int, offset: int, *, more: bool, nth: int) -> bytes:
+    """An IP packet of the tunnel, as a fragment where it is one."""
+    if family == 4:
+        flags = offset // 8 | (0x2000 if more else 0)
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), nth, flags, 64, 47, 0)
+        return head + bytes([192, 0, 2, 1, 192, 0, 2, 2]) + payload
+    following = 47
+    if offset or more:
+        payload = struct.pack("!BBHI", 47, 0, offset | more, nth) + payload
+        following = 44
+    ends = (
+        ipaddress.ip_address("2001:db8::a1").packed + ipaddress.ip_address("2001:db8::a2").packed
+    )
+    return struct.pack("!IHBB", 0x60000000, len(payload), following, 64) + ends + payload
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("mtu", [9000, 576])
+def test_tunnels_and_their_fragments_are_read_as_tshark_reads_them(
+    tmp_path: Path, family: int, mtu: int
+) -> None:
+    """GRE over either family, with the tunnel's packets in pieces where they are long."""
+    plain, path = tmp_path / "plain.pcapng", tmp_path / "tunnel.pcapng"
+    export_packets(plain, staged())
+    frames: list[Frame] = []
+    for inner in read_frames(plain):
+        whole = gre_head(inner.data, inner.number) + inner.data
+        for start in range(0, len(whole), mtu):
+            more = start + mtu < len(whole)
+            data = outer(whole[start : start + mtu], family, start, more=more, nth=inner.number)
+            frames.append(Frame(inner.at, LINKTYPE_RAW, data, len(data), 0, len(frames) + 1))
+    write_pcapng(path, ["tunnel"], frames)
+    analysis = analyse_capture(path)
+    assert sorted(by_us(analysis)) == sorted(by_tshark(path))
+    assert analysis.messages == 2 * 46 + 1
+    assert (analysis.gap_count, analysis.torn_datagrams, analysis.foreign) == (0, 0, 0)
+    pieces = tshark(path, "-Y", "ip.flags.mf == 1 || ipv6.fraghdr.more == 1", "-T", "fields",
+                    "-e", "frame.number").split()  # fmt: skip
+    assert bool(pieces) == (mtu == 576)
+
+
+def test_tshark_reads_which_way_each_packet_went(tmp_path: Path) -> None:
+    path = tmp_path / "ways.pcapng"
+    recorder = PacketRecorder()
+    for way in (True, False):
+        recorder.tap(Tap.PLATFORM)("UDP", PLATFORM, PHONE, notify(1), way, 1_795_345_729.0)
+    export_packets(path, recorder.packets)
+    ways = tshark(path, "-T", "fields", "-e", "frame.packet_flags_direction").split()
+    assert [int(way, 0) for way in ways] == [2, 1]
+    assert [frame.outbound for frame in read_frames(path)] == [True, False]
 
 
 def pcap_folder() -> Path:

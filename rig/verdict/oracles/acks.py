@@ -101,11 +101,13 @@ class Acks(Oracle):
         refused = self._waiting.pop(view.transaction)
         if refused is not None:
             self._judge_refused(view, refused)
+            self._forget(view.call_id)
             return
         accepted = self._waiting.get(view.call_id)
         if accepted is not None and accepted.status < 300:
             if view.cseq == accepted.cseq:
                 self._waiting.pop(view.call_id)
+                self._forget(view.call_id)
             else:
                 self.scene.report(
                     "ack-cseq",
@@ -120,6 +122,11 @@ class Acks(Oracle):
             return
         self.scene.hole(view.at)
         self.scene.report("ack-unasked", [view.number, asked], view.call_id)
+
+    def _forget(self, call_id: str) -> None:
+        """All is said: an ACK that comes once more is let pass, as one of an unknown call is."""
+        self._asked.pop(call_id)
+        self._answered.pop(call_id)
 
     def _judge_refused(self, view: SipView, refused: _Waiting) -> None:
         uri, call_id, sender, receiver = refused.same

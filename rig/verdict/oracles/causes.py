@@ -144,8 +144,8 @@ class Causes(Oracle):
         del exchange, request
         if view.method != "INVITE":
             return
-        leg = self._by_call.get((view.call_id, view.cseq))
-        if leg is None or leg.ended_at is not None:
+        leg = self._by_call.pop((view.call_id, view.cseq))
+        if leg is None:
             return
         leg.ended_at, leg.status, leg.end_number = view.at, view.status, view.number
         if 300 <= view.status < 400:
