@@ -135,7 +135,7 @@ def view_of(seen: SipSeen) -> SipView:
 
 def _origin(message: Request | Response) -> tuple[str, int]:
     rows = message.headers.get_list_raw("Via")
-    lowest = message.via if len(rows) == 1 else Via.parse(rows[-1])
+    lowest = Via.parse(rows[-1]) if len(rows) > 1 else message.via
     return f"{lowest.branch}|{lowest.host}:{lowest.port}", len(rows)
 
 

@@ -40,6 +40,7 @@ PLAIN = [
     answer(486),
     sip("NOTIFY", 3, headers=MWI, body=b"Messages-Waiting: no\r\n"),
     sip("ACK", 4),
+    sip("INVITE", 5).replace(b"b.example", b"B.Example"),
 ]
 PIECES = [
     b"\r\n", b"\n", b"\r", b" ", b"\t", b":", b";", b",", b'"', b"<", b">", b"\xc3\xa4", b"\xff",
