@@ -19,7 +19,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from provisioning.access_model import AccessSettings, HandsetCredentials, ProofKind
@@ -57,10 +57,10 @@ class Visit:
     """
 
     method: str
-    target: str
+    target: str = field(repr=False)  # may hold a token
     host: str
     at: float
-    authorization: str = ""
+    authorization: str = field(default="", repr=False)
     certificate: ClientCertificate | None = None
 
 

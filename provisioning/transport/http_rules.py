@@ -123,5 +123,7 @@ def loggable_target(target: str) -> str:
         The same of bounded length, with ``***`` for path tokens, for user and password before
         a host, and for the values of parameters that are called like secrets.
     """
-    text = _USERINFO.sub(r"\1***@", mask_tokens(target[:_MAX_LOGGED]))
-    return _SECRET_PARAMETER.sub(r"\1***", text)
+    text = mask_tokens(target[:_MAX_LOGGED])
+    if "@" in text:
+        text = _USERINFO.sub(r"\1***@", text)
+    return _SECRET_PARAMETER.sub(r"\1***", text) if "=" in text else text

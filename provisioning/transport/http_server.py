@@ -50,6 +50,7 @@ _ALLOWED = "GET, HEAD"
 _ALLOWED_WITH_PUT = "GET, HEAD, POST, PUT"
 _CREATED = 201
 _SEND_S = 60.0
+_BUFFERED_BYTES = 32 * 1024
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _REQUEST_LINE = re.compile(rb"[^\r\n]{0,400}")
 _ANYBODY = Admission("", open_to_all=True)
@@ -155,13 +156,9 @@ class HttpServer:
         outcome = await self._outcome(request, visit, client)
         response, octets = outcome.response, outcome.octets
         try:
-            async with asyncio.timeout(_SEND_S):
-                await response.prepare(request)
-                await response.write_eof()
+            await _send(response, request)
             if outcome.sends and isinstance(response.body, bytes):
                 octets = len(response.body)
-        except TimeoutError:
-            raise ConnectionError("the client takes no octets") from None
         finally:
             name = visit.certificate.text if visit.certificate else ""
             self._log.add(
@@ -275,6 +272,27 @@ class HttpServer:
                 duration_s=0.0,
             )
         )
+
+
+async def _send(response: web.Response, request: web.BaseRequest) -> None:
+    """Send an answer; a client that takes no octets is not waited for for ever.
+
+    What fits into the buffer of the connection waits for nobody.
+
+    Raises:
+        ConnectionError: it took too long.
+    """
+    body = response.body
+    if not isinstance(body, bytes) or len(body) <= _BUFFERED_BYTES:
+        await response.prepare(request)
+        await response.write_eof()
+        return
+    try:
+        async with asyncio.timeout(_SEND_S):
+            await response.prepare(request)
+            await response.write_eof()
+    except TimeoutError:
+        raise ConnectionError("the client takes no octets") from None
 
 
 def _serve(answer: Answer, request: web.BaseRequest) -> web.Response:

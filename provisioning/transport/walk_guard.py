@@ -15,6 +15,7 @@ import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _MAX_PLACES = 8192
 _MAX_PROVEN = 65_536
@@ -158,6 +159,7 @@ class WalkGuard:
         return place.stopped_until > now
 
 
+@lru_cache(_MAX_PLACES)
 def places_of(host: str) -> tuple[str, str]:
     """An address and its network, as they are counted.
 

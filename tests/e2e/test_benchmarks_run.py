@@ -185,3 +185,16 @@ async def test_captures_are_analysed_live_and_from_files():
     assert 0 < figures["analyze_large_vs_small"].value < 5
     assert figures["memory_mb"].value > 10
     assert 0 <= figures["live_lost"].value <= 2000
+
+
+async def test_a_config_is_fetched_beside_nginx_and_amid_a_crowd():
+    require_peer("nginx")
+    figures = await figures_of("bench_http.py", "--idle", "60", "--slow", "10", timeout_s=150)
+    assert figures["http_get_us"].value > 0
+    assert "target >= 0.25" in figures["per_core_vs_nginx"].told
+    assert "target >= 10" in figures["per_core_vs_rendering"].told
+    assert figures["per_core_vs_rendering"].value > 0
+    assert figures["idle_connections"].value == 60
+    assert figures["slow_connections"].value == 10
+    assert "target <= 64" in figures["memory_per_idle_kb"].told
+    assert 0 < figures["get_amid_p50_ms"].value <= figures["get_amid_p99_ms"].value

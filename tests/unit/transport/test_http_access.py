@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from dataclasses import replace
@@ -172,11 +173,13 @@ def events_of(call) -> list[str]:
         if event == "call":
             seen.append(frame.f_code.co_qualname)
 
+    gc.disable()  # a collection would run callbacks of others in between
     sys.setprofile(note)
     try:
         call()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return seen
 
 
