@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from conformance.rfc4475_points import POINTS, Point, judge
+from quick_kit import by_both
 
+from rig.capture.quick_reader import QuickReader
 from rig.sip.errors import MessageError
 from rig.sip.framing import StreamFramer
 from rig.sip.lint import lint
@@ -66,6 +68,13 @@ def test_written_again_it_reads_the_same(point: Point) -> None:
         return
     again = parse_message(message.to_bytes(keep_content_length=True))
     assert again == message
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_the_quick_reader_of_captures_says_the_same(point: Point) -> None:
+    reader = QuickReader()
+    for _ in range(2):
+        by_both(_data(point.name), reader)
 
 
 def test_every_file_has_its_point() -> None:

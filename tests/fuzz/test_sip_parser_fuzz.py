@@ -11,7 +11,9 @@ import pytest
 from conformance.rfc4475_points import POINTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quick_kit import by_both
 
+from rig.capture.quick_reader import QuickReader
 from rig.sip.digest import Challenge, Credentials, DigestError
 from rig.sip.diversion import parse_diversions
 from rig.sip.errors import MessageError
@@ -94,6 +96,15 @@ def test_mutated_messages_raise_nothing_else() -> None:
     seeds = [point.message for point in POINTS]
     outcomes = {_use_up(_mutate(rng.choice(seeds), rng)).split()[0] for _ in range(MUTATIONS)}
     assert outcomes == {"accept", "reject", "discard", "refused"}
+
+
+def test_the_quick_reader_of_captures_says_the_same() -> None:
+    """Of all messages of RFC 4475, whole and damaged, with one memory of lines."""
+    rng, reader = random.Random(4475), QuickReader()
+    for point in POINTS:
+        by_both(point.message, reader)
+        for _ in range(25):
+            by_both(_mutate(point.message, rng), reader)
 
 
 @given(data=st.binary(max_size=400))
