@@ -39,7 +39,7 @@ from provisioning.profile_source import (
     texts,
 )
 from provisioning.resources import device_profiles_dir
-from provisioning.yaml_source import to_plain
+from provisioning.yaml_source import YamlMap, to_plain
 
 __all__ = [
     "Boot",
@@ -61,6 +61,8 @@ __all__ = [
 ]
 
 _ADAPTER: TypeAdapter[Profile] = TypeAdapter(Profile)
+_UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
+_OF_FILE = {"schema", "extends", "abstract", "sources"}
 
 
 class ProfileSet(Mapping[str, Profile]):
@@ -146,8 +148,9 @@ class ProfileSet(Mapping[str, Profile]):
         for path in self._files.models():
             try:
                 merged = self._files.merged(path)
-            except InputErrors:
-                continue  # is among the faults of the files
+            except InputErrors:  # is among the faults of the files
+                faults.update(_unknown_keys(self._files.alone(path)))
+                continue
             model = texts(merged.tree).get("model", "")
             if first.setdefault(model, path) != path:
                 faults.add(
@@ -163,6 +166,16 @@ class ProfileSet(Mapping[str, Profile]):
             except InputErrors as error:
                 faults.update(error.faults)
         return sorted(faults)
+
+    def drop_unreadable(self) -> None:
+        """Forget the models that cannot be read, so that the others can be judged."""
+        self._paths = {model: path for model, path in self._paths.items() if self._reads(model)}
+
+    def _reads(self, model: str) -> bool:
+        try:
+            return self[model].model == model
+        except InputErrors:
+            return False
 
     def models_of(self, user_agent: str) -> tuple[str, ...]:
         """Models whose requests carry a User-Agent, as their profiles tell.
@@ -256,7 +269,7 @@ def _read(merged: MergedProfile) -> Profile:
     try:
         profile = _ADAPTER.validate_python(_plain(merged))
     except ValidationError as error:
-        raise InputErrors(sorted(set(_faults_of(error, merged)))) from error
+        raise InputErrors(sorted(set(_faults_of(error, merged.tree)))) from error
     faults = list(_check(profile, merged))
     if faults:
         raise InputErrors(faults)
@@ -279,13 +292,27 @@ def _plain(merged: MergedProfile) -> object:
     return plain
 
 
-def _faults_of(error: ValidationError, merged: MergedProfile) -> Iterator[InputFault]:
+def _unknown_keys(tree: YamlMap | None) -> list[InputFault]:
+    """Keys of a file that cannot be joined with its parents, as far as no schema has them."""
+    plain = to_plain(tree) if tree is not None else {}
+    if not isinstance(plain, dict):
+        return []
+    try:
+        _ADAPTER.validate_python({k: v for k, v in plain.items() if k not in _OF_FILE})
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        if tree is not None and any(detail["type"] in _UNKNOWN for detail in details):
+            return [fault for fault in _faults_of(error, tree) if "unknown key" in fault.what]
+    return []
+
+
+def _faults_of(error: ValidationError, tree: YamlMap) -> Iterator[InputFault]:
     for detail in error.errors(include_url=False, include_context=False):
         location = detail["loc"]
-        unknown = detail["type"] in {"unexpected_keyword_argument", "extra_forbidden"}
+        unknown = detail["type"] in _UNKNOWN
         value = detail["input"]
         yield InputFault(
-            position_at(merged.tree, location),
+            position_at(tree, location),
             f"unknown key '{location[-1]}'" if unknown else _dotted(location),
             got="" if unknown or not isinstance(value, str) else repr(value),
             expected="a key of the schema" if unknown else detail["msg"],

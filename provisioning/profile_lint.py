@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provisioning.address import Mac
 from provisioning.device_profile import ProfileSet
-from provisioning.errors import Position, UsageError
+from provisioning.errors import InputErrors, InputFault, Position, UsageError
 from provisioning.key_pages import QUIRK, key_places
 from provisioning.lint_finding import LintFinding, LintLevel
 from provisioning.profile_files import CertificateForm
@@ -22,8 +22,9 @@ from provisioning.profile_source import MergedProfile, leaves, position_at
 from provisioning.resources import templates_dir
 from provisioning.template_lint import lint_templates
 
-__all__ = ["LintFinding", "LintLevel", "lint_profiles"]
+__all__ = ["LintFinding", "LintLevel", "lint_folder", "lint_profiles"]
 
+_UNCITED = "no profile names this source"
 _FACTS = (
     "firmware",
     "hardware",
@@ -49,6 +50,32 @@ _STEP = re.compile(r"[.\[]")
 _TRY_MAC = Mac("000413a1b2c3")
 
 
+def lint_folder(folder: Path, templates: Path | None = None) -> tuple[int, list[LintFinding]]:
+    """Load and judge all profiles of a folder.
+
+    Args:
+        folder: with ``_base.yaml`` and one folder per vendor.
+        templates: templates folder; None for the one that is shipped.
+
+    Returns:
+        How many models there are, and the findings.
+
+    Raises:
+        InputErrors: some profiles cannot be loaded; their faults, and those of everything else.
+    """
+    profiles = ProfileSet(folder)
+    faults = profiles.faults()
+    if not faults:
+        return len(profiles), lint_profiles(profiles, templates)
+    profiles.drop_unreadable()
+    found = {
+        InputFault(item.position, f"{item.path}: {item.text}")
+        for item in lint_profiles(profiles, templates)
+        if item.level is LintLevel.FAULT and item.text != _UNCITED
+    }
+    raise InputErrors(sorted({*faults, *found}))
+
+
 def lint_profiles(profiles: ProfileSet, templates: Path | None = None) -> list[LintFinding]:
     """Judge all profiles of a set.
 
@@ -65,7 +92,7 @@ def lint_profiles(profiles: ProfileSet, templates: Path | None = None) -> list[L
         findings.extend(_Lint(profiles[model], profiles.merged(model), folder).run())
     findings.extend(_alike(profiles))
     findings.extend(
-        LintFinding(at, LintLevel.FAULT, "-", f"sources.{word}", "no profile names this source")
+        LintFinding(at, LintLevel.FAULT, "-", f"sources.{word}", _UNCITED)
         for word, at in profiles.uncited().items()
     )
     findings.extend(lint_templates(profiles, folder))

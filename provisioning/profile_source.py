@@ -135,6 +135,13 @@ class ProfileFiles:
         found = sorted(self._folder.rglob("*.yaml"))
         return [path for path in found if path.name != CATALOGUE]
 
+    def alone(self, path: Path) -> YamlMap | None:
+        """What a file itself says; None when it cannot be read."""
+        try:
+            return self._read(path)
+        except InputErrors:
+            return None
+
     def catalogued(self) -> dict[tuple[Path, str], Position]:
         """All entries of all catalogues, as file and word, with their places."""
         places: dict[tuple[Path, str], Position] = {}

@@ -133,18 +133,16 @@ def lint(as_json: AsJson = False) -> None:
 
     Exit code 2 if anything is wrong; a fact that nobody has verified is no fault.
     """
-    from provisioning.device_profile import load_profiles
-    from provisioning.profile_lint import LintLevel, lint_profiles
+    from provisioning.profile_lint import LintLevel, lint_folder
     from provisioning.resources import device_profiles_dir
 
     with clear_errors(as_json=as_json):
-        known = load_profiles(device_profiles_dir())
-        findings = lint_profiles(known)
+        count, findings = lint_folder(device_profiles_dir())
         faults = [finding for finding in findings if finding.level is LintLevel.FAULT]
         if as_json:
             print_json(
                 {
-                    "models": len(known),
+                    "models": count,
                     "faults": len(faults),
                     "findings": [
                         {
@@ -167,7 +165,7 @@ def lint(as_json: AsJson = False) -> None:
                 (complain if level is LintLevel.FAULT else say)(line)
             wrong = sum(key[1] is LintLevel.FAULT for key in groups)
             say(
-                f"{several(len(known), 'model')}, {several(wrong, 'fault')}, "
+                f"{several(count, 'model')}, {several(wrong, 'fault')}, "
                 f"{several(len(groups) - wrong, 'unverified fact')}"
             )
         raise typer.Exit(2 if faults else 0)

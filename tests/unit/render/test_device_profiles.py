@@ -98,6 +98,7 @@ def test_explain_can_be_narrowed():
         "limits.expansion_modules",
         "limits.accounts",
         "limits.line_keys",
+        "limits.module_keys",
     ]
 
 

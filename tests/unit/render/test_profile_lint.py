@@ -8,7 +8,7 @@ import pytest
 
 from provisioning.device_profile import load_profiles
 from provisioning.errors import InputErrors
-from provisioning.profile_lint import LintLevel, lint_profiles
+from provisioning.profile_lint import LintLevel, lint_folder, lint_profiles
 from provisioning.resources import templates_dir
 
 
@@ -61,6 +61,31 @@ def test_all_faults_of_all_files_are_told_at_once(folder):
     assert "yealink/T42U.yaml:6" in text
     assert "snom/D785.yaml:2" in text
     assert "extend each other in a circle" in text
+
+
+def test_what_cannot_be_loaded_does_not_hide_what_can(folder, templates):
+    """Unknown keys of a file in a circle, a wrong template, too many keys: all in one run."""
+    (folder / "yealink" / "_t99.yaml").write_text("schema: 1\nabstract: true\nextends: T99.yaml\n")
+    (folder / "yealink" / "T99.yaml").write_text(
+        "schema: 1\nextends: _t99.yaml\nmodel: T99\ncolour: red\nlimits: {sidekeys: 3}\n"
+    )
+    change(folder / "poly" / "VVX450.yaml", "model: VVX450", "model: VVX450\nsize: 3")
+    change(folder / "snom" / "D785.yaml", "limits:", 'quirks: {key_pages: "side: 30"}\nlimits:')
+    change(templates / "yealink" / "_line_keys.cfg.j2", "{{ key.value }}", "{{ kye.value }}")
+    with pytest.raises(InputErrors) as caught:
+        lint_folder(folder, templates)
+    base = folder.parent
+    told = [str(fault).replace(f"{base}/", "") for fault in caught.value.faults]
+    for where, what in (
+        ("device_profiles/poly/VVX450.yaml:4:", "unknown key 'size'"),
+        ("device_profiles/snom/D785.yaml:4:", "the pages hold 30 keys"),
+        ("device_profiles/yealink/T99.yaml:2:", "in a circle"),
+        ("device_profiles/yealink/T99.yaml:4:", "unknown key 'colour'"),
+        ("device_profiles/yealink/T99.yaml:5:", "unknown key 'sidekeys'"),
+        ("templates/yealink/_line_keys.cfg.j2:12:", "nobody defines kye"),
+    ):
+        assert [text for text in told if text.startswith(where) and what in text], (where, told)
+    assert not [text for text in told if "no profile names" in text]
 
 
 def test_a_source_comes_from_the_vendors_catalogue_or_the_one_above(folder):
