@@ -77,14 +77,16 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], is_up: Callable[[], bool], log: Path) -> Iterator[int]:
+def running(
+    command: list[str], is_up: Callable[[], bool], log: Path, limit_s: float = 30.0
+) -> Iterator[int]:
     """Run a server in the foreground; ends it, and only it, by its process id."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + limit_s
         while not is_up():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()

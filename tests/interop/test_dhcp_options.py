@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import subprocess
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cli_runner import PROGRAM, write_site
 from peers import require_peer, require_root
 from push_kit import running
 from typer.testing import CliRunner
 
 from rig.cli import app
+from rig.mailbox_platform.embedded.store.store import MessageStore
 
 SCRIPT = """#!/bin/sh
 [ "$1" = bound ] || exit 0
+{ip} addr add $ip/24 dev $interface
 env | grep -E '^(bootfile|opt150|opt160|ip)=' > {folder}/got.new
 mv {folder}/got.new {folder}/got
 """
@@ -52,22 +57,45 @@ def two_namespaces():
             subprocess.run([ip, "netns", "del", name], check=False, capture_output=True)
 
 
-@pytest.mark.root
-@pytest.mark.interop("dnsmasq")
-def test_a_client_behind_dnsmasq_learns_where_its_files_are(tmp_path: Path) -> None:
-    require_root()
-    dnsmasq, ip, busybox = require_peer("dnsmasq"), require_peer("ip"), require_peer("busybox")
-    config = tmp_path / "dnsmasq.conf"
+@dataclass
+class Network:
+    """A DHCP server at one end of a wire, a client at the other.
+
+    Attributes:
+        server: what a command needs in front of it to run at the server's end, 10.77.0.1.
+        client: the same for the client's end.
+        far: interface of the client's end.
+        folder: of the files of both.
+    """
+
+    server: list[str]
+    client: list[str]
+    far: str
+    folder: Path
+
+    def ask(self) -> dict[str, str]:
+        """Let a real client ask, and take the address; what it was told."""
+        script, got = self.folder / "script", self.folder / "got"
+        script.write_text(SCRIPT.format(folder=self.folder, ip=require_peer("ip")))
+        script.chmod(0o755)
+        udhcpc = [require_peer("busybox"), "udhcpc", "-i", self.far, "-s", str(script), "-n", "-q",
+                  "-f", "-t", "20", "-T", "1"]  # fmt: skip
+        # The wire itself needs a moment until both ends carry.
+        subprocess.run([*self.client, *udhcpc], check=True, capture_output=True, timeout=30)
+        return dict(line.split("=", 1) for line in got.read_text().splitlines())
+
+
+@contextlib.contextmanager
+def network(folder: Path, options: str) -> Iterator[Network]:
+    """Two namespaces, and a real dnsmasq with the generated options."""
+    dnsmasq, ip = require_peer("dnsmasq"), require_peer("ip")
+    config, log = folder / "dnsmasq.conf", folder / "dnsmasq.log"
     config.write_text(
-        generated("dnsmasq", "--boot-file", "first.cfg")
+        options
         + "port=0\nbind-interfaces\ndhcp-authoritative\nno-ping\nkeep-in-foreground\n"
-        + f"dhcp-range=10.77.0.50,10.77.0.60,1h\ndhcp-leasefile={tmp_path}/leases\npid-file=\n"
+        + f"dhcp-range=10.77.0.50,10.77.0.59,1h\ndhcp-leasefile={folder}/leases\npid-file=\n"
         + "log-facility=-\nuser=root\n"
     )
-    script = tmp_path / "script"
-    script.write_text(SCRIPT.format(folder=tmp_path))
-    script.chmod(0o755)
-    log, noise, pcap = tmp_path / "dnsmasq.log", tmp_path / "tcpdump.log", tmp_path / "pcap"
     with two_namespaces() as (server, near, client, far):
         enter = [ip, "netns", "exec"]
         command = [*enter, server, dnsmasq, "-C", str(config), f"--interface={near}"]
@@ -75,20 +103,19 @@ def test_a_client_behind_dnsmasq_learns_where_its_files_are(tmp_path: Path) -> N
         def up() -> bool:
             return "sockets bound exclusively to interface" in log.read_text()
 
-        heard = [*enter, client, require_peer("tcpdump"), "-Z", "root", "-i", far,
+        with running(command, up, log):
+            yield Network([*enter, server], [*enter, client], far, folder)
+
+
+@pytest.mark.root
+@pytest.mark.interop("dnsmasq")
+def test_a_client_behind_dnsmasq_learns_where_its_files_are(tmp_path: Path) -> None:
+    noise, pcap = tmp_path / "tcpdump.log", tmp_path / "pcap"
+    with network(tmp_path, generated("dnsmasq", "--boot-file", "first.cfg")) as net:
+        heard = [*net.client, require_peer("tcpdump"), "-Z", "root", "-i", net.far,
                  "--immediate-mode", "-U", "-w", str(pcap), "udp"]  # fmt: skip
-        with (
-            running(command, up, log),
-            running(heard, lambda: "listening on" in noise.read_text(), noise),
-        ):
-            udhcpc = [busybox, "udhcpc", "-i", far, "-s", str(script), "-n", "-q", "-f",
-                      "-t", "20", "-T", "1"]  # fmt: skip
-            # The wire itself needs a moment until both ends carry.
-            subprocess.run([*enter, client, *udhcpc], check=True, capture_output=True, timeout=30)
-            deadline = time.monotonic() + 5
-            while not (tmp_path / "got").exists() and time.monotonic() < deadline:
-                time.sleep(0.02)
-    got = dict(line.split("=", 1) for line in (tmp_path / "got").read_text().splitlines())
+        with running(heard, lambda: "listening on" in noise.read_text(), noise):
+            got = net.ask()
     assert got["ip"].startswith("10.77.0.5")
     # udhcpc itself takes option 66 for a host name and shows a URL as "bad"; tshark does not.
     tshark = [require_peer("tshark"), "-r", str(pcap), "-Y", "dhcp.option.dhcp == 5",
@@ -98,6 +125,47 @@ def test_a_client_behind_dnsmasq_learns_where_its_files_are(tmp_path: Path) -> N
     assert got["bootfile"] == "first.cfg"
     assert bytes.fromhex(got["opt160"]) == b"http://10.77.0.1:8080/cfg"
     assert bytes.fromhex(got["opt150"]) == bytes([10, 77, 0, 1])
+
+
+@pytest.mark.root
+@pytest.mark.interop("dnsmasq")
+def test_a_phone_goes_from_dhcp_to_a_lit_lamp(tmp_path: Path) -> None:
+    """It knows its MAC alone: DHCP names the server, the files the platform, a NOTIFY the lamp."""
+    url = "http://10.77.0.1:8080"
+    site = write_site(tmp_path, url=url)
+    site.write_text(site.read_text().replace("host: 127.0.0.1,", "host: 10.77.0.1,"))
+    store = MessageStore(tmp_path / "store")
+    store.add("+493023125101", "+493023125102", b"\0" * 16_000)
+    asyncio.run(store.settled())
+    store.close()
+    options = CliRunner().invoke(app, ["dhcp", str(site)]).stdout
+    with network(tmp_path, options) as net, contextlib.ExitStack() as stack:
+
+        def start(name: str, where: list[str], words: str, **ready: str) -> Path:
+            """Start a program of ours; goes on when each log holds its word."""
+            log = tmp_path / f"{name}.log"
+
+            def up() -> bool:
+                return all(
+                    word in (tmp_path / f"{each}.log").read_text() for each, word in ready.items()
+                )
+
+            command = [*where, *PROGRAM, *words.split()]
+            stack.enter_context(running(command, up, log, 60.0))
+            return log
+
+        store_words = f"--store {tmp_path}/store"
+        start("platform", net.server, f"platform run {site} --host 10.77.0.1 {store_words} --json")
+        start("serve", net.server, f"serve {site} --host 10.77.0.1 --json",
+              serve='"serving"', platform='"serving"')  # fmt: skip
+        got = net.ask()
+        told = bytes.fromhex(got["opt160"]).decode()
+        assert told == url
+        phone = start(
+            "phone", net.client, f"handset run {site} desk --url {told} --host {got['ip']} --json",
+            phone='"lamp": "message", "state": "slow"',
+        )  # fmt: skip
+    assert '"event": "ready"' in phone.read_text()
 
 
 def test_the_other_servers_get_the_same_options() -> None:
