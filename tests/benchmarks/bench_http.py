@@ -4,7 +4,7 @@ Servers are processes of their own, and one load generator asks each in turn. Th
 Python and shares the machine, so what counts is the processor time that a server spends on a
 request: ratios say how many requests a core answers; 1 x means as many as nginx. Then a server
 holds thousands of idle connections and slow ones (a request that comes octet by octet) while one
-phone fetches.
+phone fetches. And it is measured whether the time of an answer tells which MACs exist.
 
 Needs ``nginx``. Run: ``python tests/benchmarks/bench_http.py [--quick] [--idle N] [--slow N]``
 """
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import bisect
+import math
 import os
 import resource
 import selectors
@@ -25,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from figures import arguments, report, report_median
@@ -37,6 +40,8 @@ IDLE = 10_000
 SLOW = 1_000
 START_S = 60.0
 SLOW_OCTET_S = 2.0
+TRIES = 2000
+_MACS = {"known": "805ec01a2b01", "unknown": "0a1b2c3d4e5f"}
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -210,6 +215,47 @@ def compare(rounds: int, requests: int, folder: Path) -> None:
     )
 
 
+def oracle(tries: int) -> None:
+    """Whether the time of an answer tells a known MAC from an unknown one, without a login."""
+    times: dict[str, list[float]] = {"known": [], "unknown": []}
+    with ours("proving") as (port, _), socket.create_connection(("127.0.0.1", port)) as one:
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number in range(tries * 2):
+            kind = ("known", "unknown")[(number ^ number >> 1) & 1]  # neither is always first
+            request = f"GET /{_MACS[kind]}.cfg HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+            begin = time.perf_counter()
+            one.sendall(request)
+            got = one.recv(65536)
+            times[kind].append(time.perf_counter() - begin)
+            if not got.startswith(b"HTTP/1.1 401"):
+                raise SystemExit(f"answered {got[:60]!r}")
+    known, unknown = sorted(times["known"]), sorted(times["unknown"])
+    report("oracle_answers", len(known) + len(unknown), "answers")
+    report("oracle_known_p50_us", statistics.median(known) * 1e6, "us")
+    report("oracle_unknown_p50_us", statistics.median(unknown) * 1e6, "us")
+    report(
+        "oracle_same_time_p",
+        _smirnov(known, unknown),
+        "probability",
+        at_least=0.01,
+        note="Kolmogorov-Smirnov: that both come from one distribution",
+    )
+
+
+def _smirnov(one: list[float], other: list[float]) -> float:
+    """The probability of a distance like this between samples of one distribution."""
+    at = sorted({*one, *other})
+    apart = max(
+        abs(bisect.bisect_right(one, x) / len(one) - bisect.bisect_right(other, x) / len(other))
+        for x in at
+    )
+    scaled = apart * math.sqrt(len(one) * len(other) / (len(one) + len(other)))
+    if scaled < 0.2:
+        return 1.0
+    terms = (2 * (-1) ** (k - 1) * math.exp(-2 * (k * scaled) ** 2) for k in range(1, 101))
+    return min(1.0, max(0.0, sum(terms)))
+
+
 async def crowd(idle: int, slow: int, gets: int) -> None:
     """One phone fetches while others hold connections, silently or octet by octet."""
     with ours("patient") as (port, pid):
@@ -266,10 +312,15 @@ def _p99(values: list[float]) -> float:
 
 async def serve(kind: str, port: int) -> None:
     """Be one of our servers until terminated."""
+    from provisioning.access_model import (  # noqa: PLC0415 - the child's only
+        AccessSettings,
+        ProofKind,
+    )
     from provisioning.device_profile import shipped_profiles  # noqa: PLC0415 - the child's only
     from provisioning.inventory import load_site  # noqa: PLC0415 - the child's only
     from provisioning.render import render_handset  # noqa: PLC0415 - the child's only
     from provisioning.resources import demo_site_dir  # noqa: PLC0415 - the child's only
+    from provisioning.secret import Secret  # noqa: PLC0415 - the child's only
     from provisioning.site_gate import site_gate  # noqa: PLC0415 - the child's only
     from provisioning.transport.content import Answer, SiteContent  # noqa: PLC0415 - see above
     from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415 - the child's only
@@ -278,6 +329,9 @@ async def serve(kind: str, port: int) -> None:
 
     profiles = shipped_profiles()
     site = load_site(demo_site_dir())
+    if kind == "proving":
+        access = AccessSettings((ProofKind.DIGEST,), Secret("a key of the benchmark"))
+        site = replace(site, access=access)
     handset = site.handsets[0]
 
     class Rendering:
@@ -291,7 +345,8 @@ async def serve(kind: str, port: int) -> None:
     class File:
         content, media_type, handset = b"x" * SIZE, "text/plain", site.handsets[0].name
 
-    source = Rendering() if kind == "rendering" else SiteContent({"phone.cfg": File()})
+    names = {"phone.cfg": File(), f"{handset.mac.plain}.cfg": File()}
+    source = Rendering() if kind == "rendering" else SiteContent(names)
     patient = PortLimits(600.0, keepalive_s=600.0)
     server = HttpServer(
         source,
@@ -321,6 +376,7 @@ def main() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < need:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(need, hard), hard))
+    oracle(100 if said.quick else TRIES)
     with tempfile.TemporaryDirectory() as folder:
         compare(rounds, requests, Path(folder))
     asyncio.run(crowd(idle, slow, 50 if said.quick else 500))

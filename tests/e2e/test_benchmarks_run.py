@@ -194,6 +194,8 @@ async def test_a_config_is_fetched_beside_nginx_and_amid_a_crowd():
     assert "target >= 0.25" in figures["per_core_vs_nginx"].told
     assert "target >= 10" in figures["per_core_vs_rendering"].told
     assert figures["per_core_vs_rendering"].value > 0
+    assert figures["oracle_answers"].value == 200
+    assert "target >= 0.01" in figures["oracle_same_time_p"].told
     assert figures["idle_connections"].value == 60
     assert figures["slow_connections"].value == 10
     assert "target <= 64" in figures["memory_per_idle_kb"].told
