@@ -35,6 +35,7 @@ from provisioning.audit_read import (
 from provisioning.audit_rules import BY_NAME, RULES
 from provisioning.errors import Position, UsageError
 from provisioning.formats.settings import MAX_FILE_BYTES, FormatError, Key, Setting
+from provisioning.known_names import known_names
 from provisioning.profile_model import FileKind, Limits, Profile
 from provisioning.readback_map import Plan, run_plan
 
@@ -62,7 +63,7 @@ def audit(
     """
     for name in ignore:
         if name not in BY_NAME:
-            raise UsageError(f"no rule {name!r}; known are {', '.join(BY_NAME)}")
+            raise UsageError(f"no rule {name!r}; {known_names(name, BY_NAME)}")
     known = [profiles[model]] if model else list(profiles.values())
     return _Run(known, frozenset(ignore)).judge(contents)
 

@@ -6,7 +6,6 @@ checked strictly, and every fault is reported with its file and line.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from provisioning.errors import InputErrors, InputFault, Position, UsageError
 from provisioning.formats.registry import known_formats
+from provisioning.known_names import near_names
 from provisioning.profile_model import (
     Boot,
     BootRequest,
@@ -98,7 +98,8 @@ class ProfileSet(Mapping[str, Profile]):
         try:
             return self._paths[model]
         except KeyError:
-            raise UnknownModelError(model, sorted(self._paths)) from None
+            vendors = {name: path.parent.name for name, path in sorted(self._paths.items())}
+            raise UnknownModelError(model, vendors) from None
 
     def get(self, model: str, default: Profile | None = None) -> Profile:  # type: ignore[override]  # a missing profile is never None here: it is an error that names near matches
         """The profile of a model.
@@ -216,13 +217,23 @@ class UnknownModelError(UsageError, KeyError):
         near: similar names that exist.
     """
 
-    def __init__(self, model: str, known: list[str]) -> None:
+    def __init__(self, model: str, known: Mapping[str, str]) -> None:
+        """Say which models look like it and how to list the others.
+
+        Args:
+            model: what was asked for.
+            known: vendor of each model that exists.
+        """
         self.model = model
-        by_lower = {name.lower(): name for name in known}
-        matches = difflib.get_close_matches(model.lower(), list(by_lower), n=3, cutoff=0.5)
-        self.near = tuple(by_lower[name] for name in matches)
-        hint = f"Did you mean {' or '.join(self.near)}?" if self.near else "Add a profile file."
-        self._message = f"no device profile of {model!r}; known are {', '.join(known)}. {hint}"
+        self.near = near_names(model, known)
+        if self.near:
+            hint, vendor = f"Did you mean {' or '.join(self.near)}?", known[self.near[0]]
+        else:
+            hint, vendor = "None of the known ones is like it; add a profile file.", "NAME"
+        self._message = (
+            f"no device profile of {model[:64]!r}. {hint} 'phonerig models --vendor {vendor}' "
+            f"lists the models of a vendor, 'phonerig models' all {len(known)}."
+        )
         super().__init__(self._message)
 
     def __str__(self) -> str:

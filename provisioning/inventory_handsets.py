@@ -6,7 +6,6 @@ Account references are kept as written until every user is known; see
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from provisioning.inventory_fields import FaultList, FieldReader, show_value
 from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, MwiDelivery, Policy
 from provisioning.inventory_policy import read_policy
 from provisioning.inventory_reading import SIP_USER, Reading
+from provisioning.known_names import near_names
 from provisioning.phone_number import NumberError, parse_dial_string
 from provisioning.yaml_source import YamlMap, YamlNode, YamlText
 
@@ -159,16 +159,13 @@ def _parse_mac(text: str) -> Mac:
 def _report_unknown_model(
     model: str, position: Position, models: Mapping[str, ModelLimits], faults: FaultList
 ) -> None:
-    by_lower = {known.lower(): known for known in models}
-    near = difflib.get_close_matches(model.lower(), list(by_lower), n=3, cutoff=0.5)
+    near = near_names(model, models)
     faults.add(
         position,
         "unknown model",
         got=show_value(model),
         expected="a model with a device profile",
-        fix=f"Did you mean {' or '.join(by_lower[name] for name in near)}?"
-        if near
-        else "See the list of models.",
+        fix=f"Did you mean {' or '.join(near)}?" if near else "'phonerig models' lists them.",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provisioning.inventory_site import Site
+from provisioning.known_names import known_names
 from rig.errors import RigError
 from rig.faults.circumstances import Circumstances, together
 from rig.faults.seed import Alteration
@@ -76,7 +77,7 @@ class BenchConfig:
             if name not in names:
                 raise RigError(
                     f"role {role} names handset {name!r}, which the inventory does not have; "
-                    f"known: {', '.join(sorted(names))}"
+                    f"{known_names(name, sorted(names))}"
                 )
 
     def driver_of(self, handset: str) -> str:

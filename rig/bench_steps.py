@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from provisioning.inventory_site import Site
+from provisioning.known_names import known_names
 from provisioning.secret import Secret
 from rig import clock
 from rig.bench_config import TAP, BenchConfig
@@ -105,7 +106,7 @@ class BenchSteps:
         if name not in self._handsets:
             raise RigError(
                 f"no handset plays {role}; roles: {', '.join(self.roles)}; "
-                f"handsets: {', '.join(self._handsets)}"
+                f"handsets: {known_names(role, self._handsets)}"
             )
         return name
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provisioning.errors import UsageError
+from provisioning.known_names import known_names
 from rig.commands.common import DEMO, clear_errors, err, make_folder, out, print_json, read_site
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _choose(names: list[str] | None) -> list[Scenario]:
     known = scenarios() if names else demonstration()
     for name in names or ():
         if name not in known:
-            raise UsageError(f"no scenario {name!r}; known: {', '.join(known)}")
+            raise UsageError(f"no scenario {name!r}; {known_names(name, known)}")
     return [scenario for name, scenario in known.items() if not names or name in names]
 
 

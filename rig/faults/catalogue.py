@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioning.known_names import known_names
 from rig.errors import UsageError
 from rig.faults.diversion_seeds import diversion_seeds
 from rig.faults.mwi_seeds import mwi_seeds
@@ -22,12 +23,18 @@ def find_seed(word: str) -> Seed:
         word: its name (``notify-lost``) or its number (``B25``), in any case.
 
     Raises:
-        UsageError: there is none; the message lists those that exist.
+        UsageError: there is none; the message names the nearest.
     """
     known = seeds()
     wanted = word.casefold()
     for seed in known.values():
         if wanted and wanted in {seed.name, seed.id.casefold()}:
             return seed
-    names = (f"{seed.name} ({seed.id})" if seed.id else seed.name for seed in known.values())
-    raise UsageError(f"no seeded fault {word!r}; known: {', '.join(sorted(names))}")
+    names: dict[str, str] = {}
+    for seed in known.values():
+        shown = f"{seed.name} ({seed.id})" if seed.id else seed.name
+        names |= {seed.name: shown, seed.id or seed.name: shown}
+    raise UsageError(
+        f"no seeded fault {word!r}; {known_names(word, names, names)}. "
+        "'phonerig faults list' shows all of them."
+    )

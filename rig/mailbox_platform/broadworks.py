@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
+from provisioning.known_names import known_names
 from rig.clock import Clock, now
 from rig.errors import RigError, UsageError
 from rig.mailbox_platform import xsi_fields as fields
@@ -251,9 +252,9 @@ class BroadWorksPlatform:
     def _account(self, number: str) -> XsiAccount:
         account = self._config.accounts.get(number)
         if account is None:
-            known = ", ".join(sorted(self._config.accounts)) or "none"
+            known = known_names(number, sorted(self._config.accounts))
             raise UsageError(
-                f"BroadWorks: no account for {number!r}; known: {known}. Add it to the "
+                f"BroadWorks: no account for {number!r}; {known}. Add it to the "
                 "configuration, by number in normal form."
             )
         return account

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from provisioning.known_names import known_names
 from rig.errors import LocalProtocolError
 from rig.media.prompt_code import HIGH_HZ, LOW_HZ, SYMBOL_S, symbols_of
 from rig.media.prompt_detector import PromptDetector
@@ -113,8 +114,8 @@ def _number(prompt: str) -> int:
     number = number_of(prompt)
     if number is None:
         raise LocalProtocolError(
-            f"prompt {prompt!r} does not exist; known are {', '.join(sorted(PROMPT_NUMBERS))}, "
-            "greeting.personal:xxx and marker:xxx"
+            f"prompt {prompt!r} does not exist; {known_names(prompt, PROMPT_NUMBERS)}; "
+            "also greeting.personal:xxx and marker:xxx"
         )
     return number
 

@@ -11,6 +11,7 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword
 
 from provisioning.inventory import load_site
+from provisioning.known_names import known_names
 from provisioning.resources import demo_site_dir
 from rig.assertion import ProductFailure, demand, describe
 from rig.bench_config import TAP, BenchConfig
@@ -179,9 +180,9 @@ def scenario(name: str) -> Scenario:
     """Look a scenario up.
 
     Raises:
-        UsageError: there is none of that name; the message lists those that exist.
+        UsageError: there is none of that name; the message names the nearest.
     """
     known = scenarios()
     if name not in known:
-        raise UsageError(f"no scenario {name!r}; known: {', '.join(known)}")
+        raise UsageError(f"no scenario {name!r}; {known_names(name, known)}")
     return known[name]

@@ -13,6 +13,7 @@ from provisioning.hunt_group import HuntGroup
 from provisioning.intent import MwiMode
 from provisioning.inventory_model import User
 from provisioning.inventory_site import Site
+from provisioning.known_names import known_names
 from provisioning.phone_number import NumberError, normalise
 from rig.errors import UsageError
 
@@ -186,9 +187,9 @@ class Directory:
         """
         user = self._by_number.get(number)
         if user is None or user.mailbox is None:
-            known = ", ".join(sorted(self.mailboxes())) or "none"
             raise UsageError(
-                f"platform: no mailbox {number!r}; mailboxes of this site: {known}. "
+                f"platform: no mailbox {number!r} in this site; "
+                f"{known_names(number, sorted(self.mailboxes()))}. "
                 "Use the owner's number in normal form."
             )
         mailbox = replace(

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from provisioning.email_address import check_email
 from provisioning.inventory_model import Forward, ForwardPlace, MailboxSettings, User
 from provisioning.inventory_site import Site
+from provisioning.known_names import known_names
 from rig.errors import RigError, UsageError
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.mailbox_platform.embedded.mail.mail_rules import mails_for
@@ -90,9 +91,9 @@ class Settings:
         """
         options = self._options.get(mailbox)
         if options is None:
-            known = ", ".join(sorted(self._options)) or "none"
             raise UsageError(
-                f"platform: no mailbox {mailbox!r}; mailboxes of this site: {known}. "
+                f"platform: no mailbox {mailbox!r} in this site; "
+                f"{known_names(mailbox, sorted(self._options))}. "
                 "Use the owner's number in normal form."
             )
         return options
@@ -134,9 +135,9 @@ class Settings:
                 nobody can set.
         """
         if number not in self._services:
-            known = ", ".join(sorted(self._services)) or "none"
             raise UsageError(
-                f"platform: no user {number!r}; users of this site: {known}. "
+                f"platform: no user {number!r} in this site; "
+                f"{known_names(number, sorted(self._services))}. "
                 "Use the number in normal form."
             )
         for name in ("always", "busy", "no_answer", "not_reachable"):
