@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,17 +55,20 @@ _work: list[_Work] = []
 
 
 def render_many(
-    names: Sequence[str],
+    models: Mapping[str, str],
     intent_of: IntentOf,
     profiles: Mapping[str, Profile],
     *,
     templates: Path | None = None,
     processes: int = 0,
 ) -> Iterator[Outcome]:
-    """Render handsets in order; each is proven by reading it back.
+    """Render handsets; each is proven by reading it back.
+
+    The handsets of a model are rendered one after the other, because what their templates and
+    their read-back need is then at hand; the outcomes are in the order asked for.
 
     Args:
-        names: of the handsets.
+        models: model of each handset, by its name.
         intent_of: what a handset must be told, by its name.
         profiles: by model.
         templates: templates folder; None for the one that is shipped.
@@ -75,15 +78,22 @@ def render_many(
         RenderError: files do not read back as intended: a fault of a template.
     """
     work = _Work(intent_of, profiles, templates)
-    count = processes or min(len(os.sched_getaffinity(0)), len(names) // FEWEST_PER_PROCESS)
-    if count < 2:
-        with collector_passes_by():
-            for name in names:
-                yield _render(work, name)
+    count = processes or min(len(os.sched_getaffinity(0)), len(models) // FEWEST_PER_PROCESS)
+    by_model = sorted(models, key=models.__getitem__)
+    with collector_passes_by():
+        done = {outcome.handset: outcome for outcome in _by_model(by_model, work, count)}
+    for name in models:
+        yield done.pop(name)
+
+
+def _by_model(names: list[str], work: _Work, processes: int) -> Iterator[Outcome]:
+    if processes < 2:
+        for name in names:
+            yield _render(work, name)
         return
     _work.append(work)
     try:
-        with collector_passes_by(), multiprocessing.get_context("fork").Pool(count) as pool:
+        with multiprocessing.get_context("fork").Pool(processes) as pool:
             _work.clear()
             yield from pool.imap(_render_in_child, names, chunksize=_CHUNK)
     finally:

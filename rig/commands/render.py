@@ -146,11 +146,12 @@ def render_handsets(site: Site, entries: Iterable[InventoryHandset]) -> tuple[Ou
 
     by_name = {entry.name: entry for entry in entries}
     known = profiles()
-    for entry in by_name.values():
-        known.get(entry.model)
+    models = {entry.name: entry.model for entry in by_name.values()}
+    for model in dict.fromkeys(models.values()):
+        known.get(model)
     sets: list[Outcome] = []
     faults: list[InputFault] = []
-    for outcome in render_many(list(by_name), site.intent, known):
+    for outcome in render_many(models, site.intent, known):
         sets.append(outcome)
         position = by_name[outcome.handset].position
         faults += [InputFault(position, line) for line in outcome.complaints]

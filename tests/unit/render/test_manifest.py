@@ -188,10 +188,14 @@ def intents(count):
     return made
 
 
+def models_of(made):
+    return {name: one.model for name, one in made.items()}
+
+
 def test_several_processes_render_the_same_as_one_in_order():
     made = intents(60)
-    one = list(render_many(list(made), made.get, PROFILES, processes=1))
-    three = list(render_many(list(made), made.get, PROFILES, processes=3))
+    one = list(render_many(models_of(made), made.get, PROFILES, processes=1))
+    three = list(render_many(models_of(made), made.get, PROFILES, processes=3))
     assert one == three
     assert [outcome.handset for outcome in one] == list(made)
     assert len(SiteFiles(three)) >= 60
@@ -201,7 +205,7 @@ def test_what_one_handset_complains_of_does_not_stop_the_others():
     made = intents(6)
     made["h2"] = replace(made["h2"], admin_password=Secret("456"))
     for processes in (1, 2):
-        outcomes = list(render_many(list(made), made.get, PROFILES, processes=processes))
+        outcomes = list(render_many(models_of(made), made.get, PROFILES, processes=processes))
         assert [bool(outcome.files) for outcome in outcomes] == [
             True,
             True,
@@ -222,7 +226,11 @@ def test_a_fault_of_a_template_stops_all_with_its_words(tmp_path, processes):
     path.write_text(path.read_text().replace("account.password | reveal", "account.password"))
     made = intents(4)
     with pytest.raises(RenderError, match=r"accounts\[1\]\.password: wanted '\*\*\*'"):
-        list(render_many(list(made), made.get, PROFILES, templates=templates, processes=processes))
+        list(
+            render_many(
+                models_of(made), made.get, PROFILES, templates=templates, processes=processes
+            )
+        )
 
 
 def test_files_of_another_process_have_no_intent_to_ask_for():
