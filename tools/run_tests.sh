@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 export PATH
 [ -n "${CI:-}" ] || unset CI
+# The tests start the program hundreds of times: without kept bytecode each start compiles all of it.
+unset PYTHONDONTWRITEBYTECODE
 if [ $# -gt 0 ]; then
     exec .venv/bin/python -m pytest "$@"
 fi
