@@ -87,6 +87,7 @@ class _Run:
         self._ignore = ignore
         self._read: dict[tuple[str, int], AuditedFile] = {}
         self._scores: dict[tuple[str, int], int] = {}
+        self._told: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, Position, str], Finding] = {}
         self._left_off = 0
         self._judged: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -199,13 +200,20 @@ class _Run:
 
     def _named_only(self, files: list[_Candidate], number: int, *, oui: bool) -> bool:
         """Whether names alone say whose the files are, though no setting is known."""
-        names = {item.key for c in files for item in read_generic(c.file).items}
-        vendors = {fact.vendor for name in names if (fact := facts().about(name))}
-        if vendors - {self._variants[number].vendor}:
-            return False
         if not any(number in c.named and c.exact for c in files):
             return False
-        return oui or len({self._variants[n].vendor for c in files for n in c.named}) == 1
+        if not oui and len({self._variants[n].vendor for c in files for n in c.named}) != 1:
+            return False
+        vendors = frozenset[str]().union(*(self._vendors_told(c.file) for c in files))
+        return not vendors - {self._variants[number].vendor}
+
+    def _vendors_told(self, file: AuditedFile) -> frozenset[str]:
+        """Vendors that are known to have settings of these names."""
+        if file.path not in self._told:
+            names = {item.key for item in read_generic(file).items}
+            facts_of = (facts().about(name) for name in names)
+            self._told[file.path] = frozenset(fact.vendor for fact in facts_of if fact)
+        return self._told[file.path]
 
     def _score(self, candidate: _Candidate, number: int) -> int:
         key = (candidate.file.path, number)
