@@ -193,7 +193,7 @@ handsets:
         ("001565123456", "01:00:5e:00:00:01", "not a group address"),
         ("model: T46U", "model: T46G", "unknown model; got 'T46G'"),
         ("model: T46U", "model: t46u", "Did you mean T46U?"),
-        ("model: T46U", "model: Q", "See the list of models."),
+        ("model: T46U", "model: Q", "'phonerig models' lists them."),
         ("name: a\n", "name: a b\n", "letters, digits"),
         ("user: anna", "user: 'an na'", "letters, digits"),
         ("name: Anna", r'name: "An\na"', "line break or control character"),
