@@ -6,7 +6,7 @@ escaping follows the format; a value is never rendered a second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +19,11 @@ from pydantic import ValidationError
 
 from provisioning.errors import InputErrors, InputFault
 from provisioning.formats.registry import Format, format_named
-from provisioning.formats.settings import QuickKey
 from provisioning.key_pages import QUIRK, key_places
+from provisioning.line_scan import LineScan
 from provisioning.profile_model import Profile
 from provisioning.profile_source import position_at
+from provisioning.readback_intent import HandsetParts, parts_of
 from provisioning.readback_map import (
     ACCOUNT_SWITCH,
     LINE_KEY_SWITCH,
@@ -33,7 +34,7 @@ from provisioning.readback_map import (
     compile_plan,
     secret_keys,
 )
-from provisioning.readback_quick import QuickList, QuickPlan, quick_plan
+from provisioning.readback_quick import KnownPart, QuickList, quick_plan
 from provisioning.readback_quirks import with_quirks
 from provisioning.resources import templates_dir
 from provisioning.template_environment import WholeLoader, environment_of, template_place
@@ -41,6 +42,8 @@ from provisioning.template_sandbox import TableSet
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
 
 _MOST_SHARED = 1024
+_MOST_SCANS = 64
+"""Each keeps a whole file; the handsets of a model are rendered one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class ReadbackPlans:
         null_value: value that stands for the default.
         aliases: other names of settings.
         codec_fields: fields of an account that tell of codecs.
-        quick_handset: the same rules for reading without positions.
+        known_handset: the same rules for reading without positions.
         quick_accounts: the same.
         quick_line_keys: the same.
     """
@@ -65,7 +68,7 @@ class ReadbackPlans:
     null_value: str
     aliases: Mapping[str, str]
     codec_fields: tuple[str, ...]
-    quick_handset: QuickPlan
+    known_handset: KnownPart[HandsetParts]
     quick_accounts: QuickList
     quick_line_keys: tuple[QuickList, QuickList]
 
@@ -85,14 +88,31 @@ class SharedFiles:
     again; and it takes part in the comparison of every handset.
     """
 
-    def __init__(self, scan: Callable[[bytes], Mapping[QuickKey, str] | None]) -> None:
+    def __init__(self, form: Format) -> None:
         """Begin with nothing.
 
         Args:
-            scan: of the format.
+            form: of the files.
         """
-        self.scan = lru_cache(maxsize=_MOST_SHARED)(scan)
+        self.scan = lru_cache(maxsize=_MOST_SHARED)(form.scan)
+        self._form = form
         self._contents: dict[tuple[str, int], tuple[Profile, bytes]] = {}
+        self._scans: dict[tuple[int, int], tuple[Profile, LineScan]] = {}
+
+    def scan_of(self, number: int, profile: Profile) -> LineScan:
+        """The scan of a file that each handset of a model has for itself.
+
+        Args:
+            number: of the file in the profile.
+            profile: of the model; another one that is equal does not count.
+        """
+        key = (number, id(profile))
+        found = self._scans.get(key)
+        if found is None:
+            if len(self._scans) >= _MOST_SCANS:
+                del self._scans[next(iter(self._scans))]
+            found = self._scans[key] = (profile, LineScan(self._form))
+        return found[1]
 
     def content_of(self, template: str, profile: Profile) -> bytes | None:
         """The file of a template for exactly this profile; None when it is not kept.
@@ -137,7 +157,7 @@ class Dialect:
         self._map = _load_map(folder / name / "readback.yaml")
         self._environment = environment_of(folder, self.format, WholeLoader)
         self._in_parts = environment_of(folder, self.format)
-        self.shared = SharedFiles(self.format.scan)
+        self.shared = SharedFiles(self.format)
         self._templates: dict[str, Template] = {}
         self._plans: dict[tuple[object, ...], ReadbackPlans] = {}
         self._by_quirks: dict[tuple[tuple[str, str], ...], _Bound] = {}
@@ -197,7 +217,7 @@ class Dialect:
                 null_value=bound.written.null_value,
                 aliases=bound.written.aliases,
                 codec_fields=bound.codec_fields,
-                quick_handset=quick_plan(bound.handset),
+                known_handset=KnownPart(quick_plan(bound.handset), parts_of),
                 quick_accounts=QuickList(by_account, ACCOUNT_SWITCH),
                 quick_line_keys=(
                     QuickList(by_key, LINE_KEY_SWITCH),

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 from provisioning.errors import UsageError
 from provisioning.intent import (
     AccountIntent,
+    CallPolicyIntent,
     DivertIntent,
     DivertsIntent,
     HandsetIntent,
@@ -107,10 +109,9 @@ def fit_to_model(
     accounts = fit_accounts(features.accounts(accounts), profile, tables, fit.lose)
     modules = fit.modules(intent.expansion_modules)
     line_keys = fit.line_keys(intent, modules)
-    lamp = features.lamp(fit.lamp(intent.lamp))
-    calls = features.calls(intent.calls)
-    locale = fit.locale(intent.locale)
-    provisioning = features.provisioning(fit.provisioning(intent.provisioning))
+    common = _of_the_site(intent, profile, tables)
+    fit.losses += common.losses
+    lamp, calls, locale, provisioning = common.fitted
     before = (intent.accounts, intent.line_keys, intent.lamp, intent.locale, intent.provisioning)
     if (accounts, line_keys, lamp, locale, provisioning) == before and (
         calls is intent.calls and modules == intent.expansion_modules
@@ -149,6 +150,52 @@ def with_default_keys(intent: HandsetIntent, profile: Profile) -> HandsetIntent:
         if (parts := profile.kinds_at(account.index).get(LineKeyKind.LINE)) is not None
     )
     return replace(intent, line_keys=keys)
+
+
+_OfSite = tuple[LampPolicyIntent, CallPolicyIntent, LocaleIntent, ProvisioningIntent]
+
+
+class _Common(NamedTuple):
+    """What the handsets of a model have in common on most sites, and what becomes of it.
+
+    Attributes:
+        profile: of the model; another one that is equal does not count.
+        tables: words of its dialect.
+        wanted: lamp, calls, locale and provisioning.
+        fitted: the same as the model can hold it.
+        losses: what was bent.
+    """
+
+    profile: Profile
+    tables: Tables
+    wanted: _OfSite
+    fitted: _OfSite
+    losses: tuple[Loss, ...]
+
+
+_MOST_COMMON = 1024
+_common: dict[int, _Common] = {}
+"""The last one of each model, by the identity of its profile, which is kept with it."""
+
+
+def _of_the_site(intent: HandsetIntent, profile: Profile, tables: Tables) -> _Common:
+    """Fit what most handsets of a site have in common, once for all that are told the same."""
+    wanted = (intent.lamp, intent.calls, intent.locale, intent.provisioning)
+    kept = _common.get(id(profile))
+    if kept is not None and kept.tables is tables and kept.wanted == wanted:
+        return kept
+    fit = _Fit(profile, tables)
+    features = FeatureFit(profile, tables, fit.lose)
+    fitted = (
+        features.lamp(fit.lamp(intent.lamp)),
+        features.calls(intent.calls),
+        fit.locale(intent.locale),
+        features.provisioning(fit.provisioning(intent.provisioning)),
+    )
+    if len(_common) >= _MOST_COMMON:
+        _common.clear()
+    made = _common[id(profile)] = _Common(profile, tables, wanted, fitted, tuple(fit.losses))
+    return made
 
 
 class _Fit:

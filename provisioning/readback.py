@@ -18,7 +18,7 @@ from provisioning.dialect import Dialect, ReadbackPlans, load_dialect
 from provisioning.formats.settings import FormatError, Key, QuickKey, Setting, SettingsFile
 from provisioning.intent import AccountIntent, HandsetIntent, LineKeyIntent
 from provisioning.profile_model import FileKind, Profile
-from provisioning.readback_intent import account_of, handset_of, line_key_of
+from provisioning.readback_intent import account_of, handset_of, line_key_of, parts_of
 from provisioning.readback_map import (
     ACCOUNT_SWITCH,
     LINE_KEY_SWITCH,
@@ -187,7 +187,7 @@ def read_back_values(
     return handset_of(
         mac,
         profile.model,
-        plans.quick_handset.read(joined, {}),
+        plans.known_handset.read(joined),
         [
             account_of(index, scope, plans.codec_fields)
             for index, scope in plans.quick_accounts.read(joined)
@@ -213,9 +213,9 @@ def _joined(values: Sequence[Mapping[Key, str]], aliases: Mapping[str, str]) -> 
 def _quickly_joined(
     values: Sequence[Mapping[QuickKey, str]], aliases: Mapping[str, str]
 ) -> Mapping[QuickKey, str]:
-    joined: dict[QuickKey, str] = {}
-    for one in values:
-        joined.update(one)
+    joined: Mapping[QuickKey, str] = (
+        values[0] if len(values) == 1 else dict(chain.from_iterable(map(_ITEMS, values)))
+    )
     if not aliases or aliases.keys().isdisjoint(joined):
         return joined
     return {
@@ -236,7 +236,7 @@ class _Reader:
 
     def handset(self, mac: Mac, model: str) -> HandsetIntent:
         scope = self._run(self._plans.handset, "", _HANDSET_PATHS)
-        return handset_of(mac, model, scope, self._accounts(), self._line_keys())
+        return handset_of(mac, model, parts_of(scope), self._accounts(), self._line_keys())
 
     def _accounts(self) -> Iterator[AccountIntent]:
         for index, plan in enumerate(self._plans.accounts, 1):

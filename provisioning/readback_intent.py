@@ -1,13 +1,14 @@
 """Turns the fields that the read-back map found into an intent.
 
 A field that nobody read is what nothing says: no diversion, no codecs, no wish. Parts that
-hardly differ between handsets are made once for the same words; secrets never are.
+hardly differ between handsets are made once for the same words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from provisioning.address import Mac
 from provisioning.intent import (
@@ -42,28 +43,24 @@ _LOCALE = ("language", "tone_country", "time_zone", "ntp_server")
 _CALLS = ("call_waiting", "feature_key_sync", "diversion_header")
 
 
-def handset_of(
-    mac: Mac,
-    model: str,
-    scope: Mapping[str, str],
-    accounts: Iterable[AccountIntent],
-    line_keys: Iterable[LineKeyIntent],
-) -> HandsetIntent:
-    """A handset of its fields.
+class HandsetParts(NamedTuple):
+    """What is read for a handset as a whole; the names are those of its intent."""
+
+    lamp: LampPolicyIntent
+    locale: LocaleIntent
+    provisioning: ProvisioningIntent
+    admin_password: Secret
+    calls: CallPolicyIntent
+    vlan: VlanIntent | None
+
+
+def parts_of(scope: Mapping[str, str]) -> HandsetParts:
+    """What is read for a handset as a whole, of its fields.
 
     Args:
-        mac: of the handset.
-        model: profile name.
         scope: fields of the handset.
-        accounts: as read.
-        line_keys: as read.
     """
-    return HandsetIntent(
-        name=mac.colons,
-        mac=mac,
-        model=model,
-        accounts=tuple(accounts),
-        line_keys=tuple(line_keys),
+    return HandsetParts(
         lamp=_lamp(*map(scope.get, _LAMP)),
         locale=_locale(*(scope.get(name, "") for name in _LOCALE)),
         provisioning=ProvisioningIntent(
@@ -75,6 +72,37 @@ def handset_of(
         admin_password=Secret(scope.get("admin_password", "")),
         calls=_calls(*map(scope.get, _CALLS)),
         vlan=_vlan(scope),
+    )
+
+
+def handset_of(
+    mac: Mac,
+    model: str,
+    parts: HandsetParts,
+    accounts: Iterable[AccountIntent],
+    line_keys: Iterable[LineKeyIntent],
+) -> HandsetIntent:
+    """A handset of what was read.
+
+    Args:
+        mac: of the handset.
+        model: profile name.
+        parts: of the handset as a whole.
+        accounts: as read.
+        line_keys: as read.
+    """
+    return HandsetIntent(
+        name=mac.colons,
+        mac=mac,
+        model=model,
+        accounts=tuple(accounts),
+        line_keys=tuple(line_keys),
+        lamp=parts.lamp,
+        locale=parts.locale,
+        provisioning=parts.provisioning,
+        admin_password=parts.admin_password,
+        calls=parts.calls,
+        vlan=parts.vlan,
     )
 
 

@@ -7,12 +7,15 @@ the map's own order. A rule refers to earlier fields alone, so both ways read th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
 
 from provisioning.formats.settings import QuickKey
 from provisioning.readback_map import NOTHING, Plan, Rule
 
+T = TypeVar("T")
+_MOST_MISSED = 8
 Words = Mapping[str | None, str]
 """What words mean; asked for what is not set, it has no answer."""
 
@@ -74,6 +77,64 @@ class QuickPlan:
             scope[name] = rule.read_static(get(rule.quick))
         _read_in_order(self.rest, values, scope)
         return scope
+
+
+class KnownPart(Generic[T]):
+    """Reads a part of the map anew only when a setting that it asked for has another value.
+
+    What it asks for is not deduced from the rules but noted while it reads: with the same answers
+    to the same questions it would read the same again.
+    """
+
+    def __init__(self, plan: QuickPlan, make: Callable[[Mapping[str, str]], T]) -> None:
+        """Begin with nothing.
+
+        Args:
+            plan: of the part.
+            make: what its fields become.
+        """
+        self._plan = plan
+        self._make = make
+        self._known: tuple[tuple[QuickKey, ...], tuple[str | None, ...], T] | None = None
+        self._missed = 0
+
+    def read(self, values: Mapping[QuickKey, str]) -> T:
+        """What the files say.
+
+        Args:
+            values: what the files say; without values that stand for a default.
+        """
+        if self._known is not None:
+            asked, answers, made = self._known
+            if tuple(map(values.get, asked)) == answers:
+                self._missed = 0
+                return made
+        self._missed += 1
+        if self._missed > _MOST_MISSED:  # each handset has its own here
+            return self._make(self._plan.read(values, {}))
+        noted = _Noted(values)
+        made = self._make(self._plan.read(noted, {}))
+        asked = tuple(noted.asked)
+        self._known = asked, tuple(map(values.get, asked)), made
+        return made
+
+
+class _Noted(Mapping[QuickKey, str]):
+    """Values that note what they were asked for."""
+
+    def __init__(self, values: Mapping[QuickKey, str]) -> None:
+        self._values = values
+        self.asked: dict[QuickKey, None] = {}
+
+    def __getitem__(self, key: QuickKey) -> str:
+        self.asked[key] = None
+        return self._values[key]
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("whoever looks at all values asks for all of them")
+
+    def __len__(self) -> NoReturn:
+        raise TypeError("whoever counts the values asks for all of them")
 
 
 class QuickList:

@@ -324,11 +324,13 @@ def _reads_back(
 ) -> bool:
     """Whether a quick scan finds nothing odd and nothing but what is intended."""
     values: list[Mapping[QuickKey, str]] = []
-    for file in files:
+    scanned: Mapping[QuickKey, str] | None
+    for number, file in enumerate(files):
         if file.kind is FileKind.SETTINGS:
-            shared = file.scope is FileScope.MODEL
-            scan = dialect.shared.scan if shared else dialect.format.scan
-            scanned = scan(file.content)
+            if file.scope is FileScope.MODEL:
+                scanned = dialect.shared.scan(file.content)
+            else:
+                scanned = dialect.shared.scan_of(number, profile).scan(file.content)
             if scanned is None or any(not scanned.keys().isdisjoint(other) for other in values):
                 return False
             values.append(scanned)

@@ -5,9 +5,12 @@ frozen and hold data only, so their public attributes need none of the sandbox's
 What decides it, the type of the owner, is asked in the compiled template itself:
 ``account.label`` becomes ::
 
-    (owner.label if type(owner := account) in has_label else environment.getattr(owner, 'label'))
+    (owner.label if type(owner := account) in has_label
+     else owner['label'] if type(owner) in plain and 'label' in owner
+     else environment.getattr(owner, 'label'))
 
-``has_label`` holds the types of records that have such an attribute. Whatever is no such record
+``has_label`` holds the types of records that have such an attribute, ``plain`` the types of
+mappings of plain data, asked only for names that are none of a mapping's own. Whatever is neither
 goes the sandbox's long way, and so does every name that begins with an underscore. A value that is
 written where the format needs escaping is escaped at once unless it is one plain word.
 """
@@ -80,18 +83,25 @@ class RecordGenerator(CodeGenerator):
     def write_commons(self) -> None:
         """Begin a function of the template."""
         super().write_commons()
+        self.writeline("plain = environment.plain")
         for name in self._used:
             self.writeline(f"has_{name} = environment.held[{name!r}]")
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja2's name
         """Compile ``owner.name``."""
         name = node.attr
-        if name not in self._used:
+        if hasattr(dict, name) or name.startswith("_"):
             super().visit_Getattr(node, frame)
             return
-        self.write(f"(owner.{name} if type(owner := ")
+        of_plain = f"in plain and {name!r} in owner else environment.getattr(owner, {name!r}))"
+        if name in self._used:
+            before = f"(owner.{name} if type(owner := "
+            after = f") in has_{name} else owner[{name!r}] if type(owner) {of_plain}"
+        else:
+            before, after = f"(owner[{name!r}] if type(owner := ", f") {of_plain}"
+        self.write(before)
         self.visit(node.node, frame)
-        self.write(f") in has_{name} else environment.getattr(owner, {name!r}))")
+        self.write(after)
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         if finalize.src is None:
@@ -111,10 +121,12 @@ class RecordSandbox(ImmutableSandboxedEnvironment):
 
     Attributes:
         held: types of records by each public attribute that they have.
+        plain: types of mappings of plain data.
     """
 
     code_generator_class = RecordGenerator
     held: Mapping[str, frozenset[type]] = _held()
+    plain = _PLAIN
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an attribute: at once for a record, else by the sandbox's rules."""

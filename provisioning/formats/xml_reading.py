@@ -88,7 +88,7 @@ def quick_parse(content: bytes, tag: str = "", namespace: str = "") -> ET.Elemen
         return None
     try:
         root = ET.fromstring(content)  # noqa: S314 - no <! means no DTD and no entities
-    except ET.ParseError:
+    except (ET.ParseError, LookupError):  # the latter for an encoding that nobody knows
         return None
     return root if tag in {"", local_name(root.tag, namespace)} else None
 

@@ -15,6 +15,7 @@ from provisioning.device_profile import shipped_profiles
 from provisioning.dialect import SharedFiles
 from provisioning.diff import diff_files, mask_secrets, write_files
 from provisioning.errors import RigError, UsageError
+from provisioning.formats.registry import format_named
 from provisioning.intent import HandsetIntent
 from provisioning.profile_model import FileScope
 from provisioning.render import RenderedFile, RenderError, render_handset, render_site
@@ -229,7 +230,7 @@ def test_a_shared_file_is_rendered_once_for_a_profile_and_scanned_once_for_its_o
         scanned.append(content)
         return {content.decode(): "1"}
 
-    shared = SharedFiles(scan)
+    shared = SharedFiles(replace(format_named("key_value"), scan=scan))
     profile, equal = PROFILES["T46U"], replace(PROFILES["T46U"])
     shared.keep("a.j2", profile, b"x")
     assert shared.content_of("a.j2", profile) == b"x"
@@ -244,7 +245,7 @@ def test_a_shared_file_is_rendered_once_for_a_profile_and_scanned_once_for_its_o
 
 
 def test_shared_files_are_let_go_of_before_they_are_many():
-    shared = SharedFiles(lambda _: None)
+    shared = SharedFiles(format_named("key_value"))
     for number in range(3000):
         shared.keep(f"{number}.j2", PROFILES["T46U"], b"x")
     kept = [n for n in range(3000) if shared.content_of(f"{n}.j2", PROFILES["T46U"])]
