@@ -1,14 +1,14 @@
 # Two commands do all the set-up:
 #   make demo    the main job on the built-in site: no root, no hardware, no server
 #   make test    installs what the tests need (root or sudo for apt) and runs them all
-# Others: make check, make bench, make trial, make requirements, make docs, make clean
+# Others: make check, make bench, make trial, make requirements, make docs, make firmware, make clean
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= phonerig-out
 
-.PHONY: demo test test-deps check bench robot requirements docs clean trial
+.PHONY: demo test test-deps check bench robot requirements docs firmware clean trial
 
 demo: $(VENV)/.installed
 	$(BIN)/phonerig demo --out $(OUT)
@@ -42,6 +42,10 @@ trial: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/make_reference.py
+
+# The lamp board's firmware; needs Debian's gcc-avr and avr-libc, which `make test-deps` installs.
+firmware:
+	tools/build_firmware.sh
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	tools/make_venv.sh $(PYTHON) $(VENV) -e .

@@ -72,8 +72,8 @@ def test_without_a_bench_the_rig_is_at_fault(library: PhonerigLibrary) -> None:
     library.run_keyword("close_bench", [])
 
 
-def test_an_unknown_scenario_lists_those_that_exist() -> None:
-    with pytest.raises(UsageError, match="no scenario 'busi'; known: busy, unanswered"):
+def test_an_unknown_scenario_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"no scenario 'busi'; the nearest of \d+: .*busy"):
         scenario("busi")
 
 
