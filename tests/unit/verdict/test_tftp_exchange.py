@@ -9,7 +9,7 @@ import pytest
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.tftp_core import ClientSession, ServerSession
 from provisioning.transport.tftp_packet import Ack, Data, Error, Opcode, OptionAck, Request
-from provisioning.transport.tftp_server import altered
+from provisioning.transport.tftp_transfer import altered
 from rig.verdict.oracles.fetches import FetchOracle
 from rig.verdict.oracles.tftp_exchange import PATIENCE_S, TftpExchange
 
