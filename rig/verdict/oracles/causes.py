@@ -108,6 +108,8 @@ class Causes(Oracle):
         super().__init__(scene)
         self._legs: Shelf[tuple[str, str], deque[_Leg]] = Shelf(idle_s=2 * TRIED_S, clock=scene)
         self._by_call: Shelf[tuple[str, int], _Leg] = Shelf(idle_s=TRY_S, clock=scene)
+        self._came: Shelf[str, float] = Shelf(idle_s=TRIED_S, clock=scene)
+        """When a host last got a call from another one."""
 
     def request(self, view: SipView, exchange: Exchange) -> None:
         """An INVITE tries somebody; a CANCEL gives up."""
@@ -127,6 +129,8 @@ class Causes(Oracle):
             target = uri_of(view.request.uri).user_unescaped
         except ProtocolError:
             target = ""
+        if view.destination[0] != view.source[0]:
+            self._came.put(view.destination[0], view.at)
         leg = _Leg(view.number, key[0], key[1], who(view), target, view.at)
         legs.append(leg)
         self._by_call.put((view.call_id, view.cseq), leg)
@@ -162,6 +166,8 @@ class Causes(Oracle):
             leg
             for leg in legs
             if leg.ended_at is not None and 0 <= view.at - leg.ended_at < SOON_S and leg.kind
+            # A call that came in since may be what is diverted here: From need not say whose.
+            and (self._came.get(leg.source) or 0.0) < leg.ended_at
         ]
         kinds = {leg.kind for leg in before}
         if len(kinds) == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from stories_mwi import MWI_STORIES
-from talk import PHONE, Talk
+from talk import OTHER, PHONE, PLATFORM, Talk
 
 from rig.timeline import CaptureHealth, Tap
 from rig.verdict.oracles.engine import OracleEngine
@@ -149,3 +149,19 @@ def test_packets_are_numbered_as_in_the_capture() -> None:
     (finding,) = t.findings()
     assert finding.packets == (number,)
     assert t.packets[number - 1].destination == PHONE
+
+
+def test_who_redials_makes_a_call_of_its_own() -> None:
+    def redials(talk: Talk) -> Talk:
+        """The phone was busy for the last call; this one is another, whatever From says."""
+        talk.leg(486).wait(0.05)
+        call = talk.invite(source=OTHER, destination=PLATFORM, call="again", caller="emil.ernst")
+        talk.wait(0.01).diverted("<sip:anna@b.example>;reason=unconditional")
+        talk.answer(call, 404)
+        return talk
+
+    def same(talk: Talk) -> Talk:
+        return talk.leg(486).diverted("<sip:anna@b.example>;reason=unconditional")
+
+    assert "cause-other" in {f.oracle for f in same(Talk()).findings()}
+    assert "cause-other" not in {f.oracle for f in redials(Talk()).findings()}

@@ -199,7 +199,13 @@ def notify_fate(
     )
     lost = [p for p in mine if p.payload == payload and p.tap is Tap.PLATFORM]
     if lost:
-        yield Mutation(f"{where}: lost on the way", lambda: r.judged(gone + lost, unlit), "M11")
+        # As RFC 3261 17.1.2.2 has it, who hears nothing sends again after T1, and after 2 T1.
+        lost += [replace(p, at=p.at + after) for p in lost for after in (0.5, 1.5)]
+        end = max(r.ended_at, lost[-1].at + 0.1)
+        seen = [replace(e, at=end) if isinstance(e, CaptureHealth) else e for e in unlit]
+        yield Mutation(
+            f"{where}: lost on the way", lambda: r.judged(gone + lost, seen, ended_at=end), "M11"
+        )
     yield Mutation(
         f"{where}: retransmitted",
         lambda: r.judged([*r.packets, *(replace(p, at=p.at + 0.1) for p in mine)]),
