@@ -15,6 +15,7 @@ from peers import require_peer
 from platform_kit import ANNA, CARL, DORA, Phone, leave_message, make_site
 from xsi_kit import ACTIONS, AUDIO, XSI, Web, basic, running
 
+from provisioning.transport.http_port import PortLimits
 from rig.mailbox_platform.base import ForwardRule
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
@@ -489,7 +490,8 @@ async def test_unfinished_requests_hold_up_nobody(tmp_path: Path) -> None:
         host, port = platform.api_address
         api = platform._api
         assert api is not None
-        api._deadline_s = api._listener._deadline_s = 0.5
+        api._deadline_s = 0.5
+        api._listener._limits = PortLimits.small(0.5)
         user = platform.site.users[ANNA]
         idle = [await asyncio.open_connection(host, port) for _ in range(40)]
         idle[0][1].write(b"PUT / HTTP/1.1\r\nHo")

@@ -250,8 +250,10 @@ class Loops(Oracle):
             way.hops_left = min(left, way.hops_left if way.hops_left is not None else left)
 
     def answer(self, view: SipView, exchange: Exchange, request: SipView) -> None:
-        """Somebody has noticed a loop."""
+        """Somebody has noticed a loop; or answers, so that there was none."""
         del exchange
+        if view.method == "INVITE" and 200 <= view.status < 300:
+            self._rings.pop(_ring_of(request))
         if view.status in {482, 483}:
             phrase = view.message.start_line.split(" ", 1)[-1]
             self.scene.report(
@@ -288,7 +290,7 @@ class Loops(Oracle):
             target = uri_of(view.request.uri).user_unescaped
         except ProtocolError:
             return
-        key = (view.source[0], view.message.from_.uri.user_unescaped)
+        key = _ring_of(view)
         ring = self._rings.get(key)
         if ring is None:
             ring = self._rings.put(key, deque(maxlen=RING))
@@ -308,3 +310,8 @@ class Loops(Oracle):
                     count=RING,
                     seconds=f"{view.at - ring[0][0]:.1f}",
                 )
+
+
+def _ring_of(invite: SipView) -> tuple[str, str]:
+    """What the calls of one ring share: who sends them, and for whom."""
+    return invite.source[0], invite.message.from_.uri.user_unescaped

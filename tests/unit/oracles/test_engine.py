@@ -165,3 +165,14 @@ def test_who_redials_makes_a_call_of_its_own() -> None:
 
     assert "cause-other" in {f.oracle for f in same(Talk()).findings()}
     assert "cause-other" not in {f.oracle for f in redials(Talk()).findings()}
+
+
+def test_calls_that_were_answered_are_no_ring() -> None:
+    def calls(status: int) -> Talk:
+        talk = Talk()
+        for nth, callee in enumerate(("anna", "bert") * 3):
+            talk.answer(talk.invite(callee=callee, call=f"call{nth}"), status)
+        return talk
+
+    assert "loop-ring" in {f.oracle for f in calls(404).findings()}
+    assert "loop-ring" not in {f.oracle for f in calls(200).findings()}
