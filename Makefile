@@ -36,7 +36,8 @@ robot: $(VENV)/.dev
 requirements: $(VENV)/.dev
 	tools/run_requirements.sh $(OUT)/requirements
 
-# Every seeded fault, clean runs and pairs: half an hour; ended by Ctrl-C it goes on where it was.
+# Every seeded fault, clean runs and pairs: half an hour or more; ended by Ctrl-C it goes on where it was,
+# if the program has not changed since.
 trial: $(VENV)/.dev
 	$(BIN)/phonerig faults trial --clean 300 --replay 1000 --pairs 24 --out $(OUT)/trial --page docs/reference/trial.md
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from provisioning.intent import MwiMode, SipTransport
 from provisioning.inventory_site import Site
-from rig.faults.circumstances import Circumstances
 from rig.faults.compose import NOTIFY, Rule, alter, on_platform
 from rig.faults.seed import Alteration
 from rig.faults.sip_rule import (
@@ -162,11 +161,5 @@ def oddities() -> dict[str, Alteration]:
             site=_mwi_mode,
         ),
         Alteration(name="tcp", title="phones register by TCP", scenario=ANY, site=_tcp),
-        Alteration(
-            name="ipv6",
-            title="SIP and audio go over IPv6",
-            scenario=ANY,
-            circumstances=Circumstances(ipv6=True),
-        ),
     )
     return {one.name: one for one in listing}

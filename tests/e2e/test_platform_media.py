@@ -286,7 +286,8 @@ async def test_both_sides_report(platform: EmbeddedPlatform, dora: Phone, mux: b
     assert call.answer.mux is mux
     await call.stream.wait_prompt("beep", 5)
     async with asyncio.timeout(12):
-        while not call.stream.far_control.last_block:
+        # The first report of an even stream may round its jitter to nothing.
+        while not (block := call.stream.far_control.last_block) or not block.jitter:
             await call.stream.speak(0.2)
     far = call.stream.far_control
     assert far.cname

@@ -165,7 +165,9 @@ class Causes(Oracle):
         before = [
             leg
             for leg in legs
-            if leg.ended_at is not None and 0 <= view.at - leg.ended_at < SOON_S and leg.kind
+            if leg.ended_at is not None
+            and 0 <= view.at - leg.ended_at < SOON_S
+            and leg.kind
             # A call that came in since may be what is diverted here: From need not say whose.
             and (self._came.get(leg.source) or 0.0) < leg.ended_at
         ]
