@@ -4,7 +4,7 @@
  * Knows no register and no AVR header: samples, octets and instants go in, octets and relay levels
  * come out. The same file is compiled for the board and, for property tests, for the host.
  *
- * The protocol is described in docs/reference/lamp_board.md.
+ * Each line is described where lampsense_core.c writes or reads it.
  */
 #ifndef LAMPSENSE_CORE_H
 #define LAMPSENSE_CORE_H
