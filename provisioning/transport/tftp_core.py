@@ -20,6 +20,7 @@ from provisioning.transport.tftp_packet import (
     Error,
     ErrorCode,
     OptionAck,
+    Packet,
     PacketError,
     Request,
     decode,
@@ -166,9 +167,6 @@ class ClientSession(Receiver):
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram.
 
-        The first answer from the server's host fixes the server's transfer ID; a datagram
-        from anywhere else gets ERROR 5 and changes nothing.
-
         Args:
             data: the datagram.
             source: where it came from.
@@ -176,18 +174,7 @@ class ClientSession(Receiver):
         """
         if self.over:
             return
-        if source != self._peer and (self._peer is not None or source[0] != self._server[0]):
-            self._refuse_stranger(data, source)
-            return
-        try:
-            packet = decode(data)
-        except PacketError:
-            return
-        if self._peer is None:
-            first_block = isinstance(packet, Data) and packet.block == 1
-            if not first_block and not isinstance(packet, OptionAck | Error):
-                return
-            self._peer = source
+        packet = self._from_server(data, source, self._server, _answers_read)
         if isinstance(packet, Error):
             if self.state is not SessionState.LINGERING:
                 self._fail(f"server sent {packet}", packet.code)
@@ -230,3 +217,8 @@ class ClientSession(Receiver):
             return
         # Dallying costs time; it is spent where packets get lost.
         self._finish(now, linger=self._loss_seen)
+
+
+def _answers_read(packet: Packet) -> bool:
+    first_block = isinstance(packet, Data) and packet.block == 1
+    return first_block or isinstance(packet, OptionAck | Error)

@@ -6,11 +6,19 @@ Sans-IO. Source: RFC 1350 section 4 (transfer IDs).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from provisioning.transport.tftp_options import Terms
-from provisioning.transport.tftp_packet import Error, ErrorCode, Opcode, Packet
+from provisioning.transport.tftp_packet import (
+    Error,
+    ErrorCode,
+    Opcode,
+    Packet,
+    PacketError,
+    decode,
+)
 from provisioning.transport.tftp_retry import RetryPolicy, RetryTimer
 
 Address = tuple[str, int]
@@ -91,6 +99,50 @@ class Session:
     def _send(self, packet: Packet) -> None:
         if self._peer is not None:
             self._output.append((packet.to_bytes(), self._peer))
+
+    def _from_peer(self, data: bytes, source: Address) -> Packet | None:
+        """Read a datagram; None where it is a stranger's, or no packet."""
+        if source != self._peer:
+            self._refuse_stranger(data, source)
+            return None
+        try:
+            return decode(data)
+        except PacketError:
+            return None
+
+    def _from_server(
+        self,
+        data: bytes,
+        source: Address,
+        server: Address,
+        is_answer: Callable[[Packet], bool],
+    ) -> Packet | None:
+        """Read a datagram as the end that has asked for the transfer.
+
+        The first answer from the server's host fixes the server's transfer ID; a datagram from
+        anywhere else gets ERROR 5 and changes nothing.
+
+        Args:
+            data: the datagram.
+            source: where it came from.
+            server: host and listening port.
+            is_answer: whether a packet can be the first one.
+
+        Returns:
+            The packet; None where it is a stranger's, no packet, or no answer.
+
+        Source: RFC 1350 section 4.
+        """
+        if self._peer is not None or source[0] != server[0]:
+            return self._from_peer(data, source)
+        try:
+            packet = decode(data)
+        except PacketError:
+            return None
+        if not is_answer(packet):
+            return None
+        self._peer = source
+        return packet
 
     def _refuse_stranger(self, data: bytes, source: Address) -> None:
         """Source: RFC 1350 section 4: ERROR to the stranger, the transfer goes on."""

@@ -18,9 +18,8 @@ from provisioning.transport.tftp_packet import (
     Error,
     ErrorCode,
     OptionAck,
-    PacketError,
+    Packet,
     Request,
-    decode,
     to_netascii,
 )
 from provisioning.transport.tftp_receive import Receiver
@@ -59,9 +58,6 @@ class PutSession(Sender):
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram.
 
-        The first answer from the server's host fixes the server's transfer ID; a datagram
-        from anywhere else gets ERROR 5 and changes nothing.
-
         Args:
             data: the datagram.
             source: where it came from.
@@ -69,17 +65,9 @@ class PutSession(Sender):
         """
         if self.over:
             return
-        if source != self._peer and (self._peer is not None or source[0] != self._server[0]):
-            self._refuse_stranger(data, source)
+        packet = self._from_server(data, source, self._server, _answers_write)
+        if packet is None:
             return
-        try:
-            packet = decode(data)
-        except PacketError:
-            return
-        if self._peer is None:
-            if packet != Ack(0) and not isinstance(packet, OptionAck | Error):
-                return
-            self._peer = source
         if isinstance(packet, Error):
             self._lose(f"server sent {packet}", packet.code)
         elif self.state is SessionState.REQUESTING:
@@ -158,13 +146,7 @@ class TakeSession(Receiver):
         """
         if self.over:
             return
-        if source != self._peer:
-            self._refuse_stranger(data, source)
-            return
-        try:
-            packet = decode(data)
-        except PacketError:
-            return
+        packet = self._from_peer(data, source)
         if isinstance(packet, Error):
             if self.state is not SessionState.LINGERING:
                 self._fail(f"client sent {packet}", packet.code)
@@ -202,3 +184,7 @@ class TakeSession(Receiver):
             self._refuse(ErrorCode.NOT_DEFINED, reason)
         else:
             self.state = SessionState.STORING
+
+
+def _answers_write(packet: Packet) -> bool:
+    return packet == Ack(0) or isinstance(packet, OptionAck | Error)
