@@ -19,7 +19,8 @@ from provisioning.formats.settings import QuickKey, SettingsFile
 from provisioning.formats.value_rule import has_unfit_character
 from provisioning.intent import HandsetIntent
 from provisioning.intent_check import check_intent
-from provisioning.loss import Loss, fit_to_model, with_default_keys
+from provisioning.loss import Loss, fit_to_model
+from provisioning.loss_keys import with_default_keys
 from provisioning.profile_model import FileKind, FileScope, Profile, RenderFile
 from provisioning.readback import Difference, compare, read_back_places, read_back_values
 from provisioning.template_context import template_context

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from provisioning.audit import audit
 from provisioning.intent import DivertIntent, HandsetIntent
 from provisioning.inventory_site import Site
-from provisioning.loss import with_default_keys
+from provisioning.loss_keys import with_default_keys
 from provisioning.profile_model import Profile
 from provisioning.readback import ReadBack, compare, read_back_places
 from rig.errors import PhonerigError

@@ -13,7 +13,7 @@ from provisioning.intent import DivertIntent, DivertsIntent, LineKeyKind, MwiMod
 from provisioning.inventory import load_site
 from provisioning.inventory_model import AccountRef, ForwardPlace, LineKey
 from provisioning.inventory_site import Site, rings_to_seconds, seconds_to_rings
-from provisioning.loss import with_default_keys
+from provisioning.loss_keys import with_default_keys
 from provisioning.resources import demo_site_dir
 
 PORTAL = "+493023125900"

@@ -36,7 +36,7 @@ from provisioning.intent import (
     SrtpMode,
     VlanIntent,
 )
-from provisioning.loss import with_default_keys
+from provisioning.loss_keys import with_default_keys
 from provisioning.profile_model import FileKind
 from provisioning.readback import compare, read_back
 from provisioning.render import render_handset

@@ -21,7 +21,8 @@ from provisioning.intent import (
     SipTransport,
 )
 from provisioning.key_pages import key_places
-from provisioning.loss import Loss, fit_to_model, loss_json, loss_text, with_default_keys
+from provisioning.loss import Loss, fit_to_model, loss_json, loss_text
+from provisioning.loss_keys import with_default_keys
 from provisioning.readback import compare, read_back
 from provisioning.render import render_handset
 
