@@ -64,6 +64,9 @@ class DigestJudge:
         qop: offered qualities.
         max_nonces: of how many answered nonces the counts are remembered.
 
+    Attributes:
+        realm: protection space.
+
     Raises:
         LocalProtocolError: an algorithm or qop is unknown.
     """
@@ -86,7 +89,7 @@ class DigestJudge:
                 f"digest: cannot offer {unknown or 'no algorithm'}; known are {ALGORITHMS}, "
                 "auth and auth-int"
             )
-        self._realm = realm
+        self.realm = realm
         self._password_of = password_of
         self._algorithms = tuple(algorithms)
         self._qop = tuple(qop)
@@ -101,7 +104,7 @@ class DigestJudge:
         """
         nonce = self._nonces.make(now)
         return [
-            str(Challenge(self._realm, nonce, algorithm, self._qop, stale=stale))
+            str(Challenge(self.realm, nonce, algorithm, self._qop, stale=stale))
             for algorithm in self._algorithms
         ]
 

@@ -10,8 +10,6 @@ RFC 7616 3.3-3.5 and 5.4 (replay), RFC 3261 22.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from provisioning.digest_credentials import (
     ALGORITHMS,
     Challenge,
@@ -24,7 +22,6 @@ from provisioning.digest_credentials import (
     parse_auth_params,
 )
 from provisioning.digest_judge import DigestJudge, Outcome, VerifyResult
-from provisioning.secret import Secret
 from rig.sip.errors import MessageError
 from rig.sip.message import Request
 from rig.sip.uri import Uri
@@ -34,6 +31,7 @@ __all__ = [
     "Challenge",
     "Credentials",
     "DigestError",
+    "DigestJudge",
     "DigestVerifier",
     "Outcome",
     "VerifyResult",
@@ -46,45 +44,15 @@ __all__ = [
 
 
 class DigestVerifier:
-    """Issues challenges, which leaves nothing behind, and verifies what comes back.
+    """Asks a judge about the credentials of SIP requests.
 
     Args:
-        realm: protection space.
-        password_of: gives the password of a user name, or None.
-        nonce_source: gives fresh unguessable text on each call; the first is the key that
-            nonces are signed with.
-        algorithms: offered, best first.
-        nonce_lifetime_s: how long a nonce is good, in seconds.
-        qop: offered qualities.
-        max_nonces: of how many answered nonces the counts are remembered.
+        judge: issues challenges and verifies what comes back.
         is_proxy: read Proxy-Authorization instead of Authorization.
-
-    Raises:
-        LocalProtocolError: an algorithm or qop is unknown.
     """
 
-    def __init__(
-        self,
-        realm: str,
-        password_of: Callable[[str], Secret | None],
-        nonce_source: Callable[[], str],
-        *,
-        algorithms: Sequence[str] = ("SHA-256", "MD5"),
-        nonce_lifetime_s: float = 300.0,
-        qop: Sequence[str] = ("auth",),
-        max_nonces: int = 65536,
-        is_proxy: bool = False,
-    ) -> None:
-        self._realm = realm
-        self._judge = DigestJudge(
-            realm,
-            password_of,
-            nonce_source,
-            algorithms=algorithms,
-            nonce_lifetime_s=nonce_lifetime_s,
-            qop=qop,
-            max_nonces=max_nonces,
-        )
+    def __init__(self, judge: DigestJudge, *, is_proxy: bool = False) -> None:
+        self._judge = judge
         self._header = "Proxy-Authorization" if is_proxy else "Authorization"
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
@@ -132,7 +100,7 @@ class DigestVerifier:
 
     def _credentials(self, request: Request) -> Credentials | None:
         return request.headers.cached(
-            f"digest {self._realm}", lambda: self._find_credentials(request)
+            f"digest {self._judge.realm}", lambda: self._find_credentials(request)
         )
 
     def _find_credentials(self, request: Request) -> Credentials | None:
@@ -141,7 +109,7 @@ class DigestVerifier:
                 credentials = Credentials.parse(value)
             except DigestError:
                 continue  # other schemes are ignored, RFC 4475 3.3.7
-            if credentials.realm == self._realm:
+            if credentials.realm == self._judge.realm:
                 return credentials
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conformance.rfc4475_points import BY_NAME, POINTS, SDP, Point, judge
 
-from rig.sip.digest import DigestVerifier
+from rig.sip.digest import DigestJudge, DigestVerifier
 from rig.sip.framing import StreamFramer
 from rig.sip.lint import lint
 from rig.sip.message import Request, Response
@@ -142,7 +142,7 @@ def test_refusals_carry_what_the_rfc_wants() -> None:
 
 
 def test_unknown_authorization_scheme_counts_as_none() -> None:
-    verifier = DigestVerifier("r", lambda _: None, lambda: "nonce")
+    verifier = DigestVerifier(DigestJudge("r", lambda _: None, lambda: "nonce"))
     assert verifier.verify(_request("regaut01"), 0.0).outcome == "missing"
 
 

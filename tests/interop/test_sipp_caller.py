@@ -13,7 +13,7 @@ from rig.errors import RigError
 from rig.handset.base import AnswerMode
 from rig.handset.netns import own_network_namespace
 from rig.handset.sipp_caller import SippCaller, responses_in
-from rig.sip.digest import DigestVerifier
+from rig.sip.digest import DigestJudge, DigestVerifier
 from rig.sip.sdp import SessionDescription, make_answer
 from rig.sip.tokens import SeededTokens
 from rig.sip_transport.stack import SipStack
@@ -101,13 +101,13 @@ async def test_the_outcome_of_a_call_is_told(namespace, number, status, diversio
 @pytest.mark.root
 @pytest.mark.parametrize(("password", "status"), [(PASSWORD, 200), (Secret("wrong"), None)])
 async def test_digest_lets_the_right_password_in_and_no_other(namespace, password, status):
-    verifier = DigestVerifier(
+    judge = DigestJudge(
         "demo.example",
         lambda user: PASSWORD if user == "anna" else None,
         SeededTokens("callee").cnonce,
         algorithms=("MD5",),
     )
-    callee = Callee(verifier)
+    callee = Callee(DigestVerifier(judge))
     target = await callee.start()
     sipp = caller(auth_user="anna", password=password)
     outcome = await sipp.call(ANSWERED, target, talk_s=0.2)

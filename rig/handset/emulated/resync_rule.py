@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from provisioning.profile_files import Resync
 from provisioning.secret import Secret
-from rig.sip.digest import DigestVerifier
+from rig.sip.digest import DigestJudge, DigestVerifier
 from rig.sip.message import Request
 
 _ACTION = re.compile(rb"(?im)^action=([a-z-]+)\s*$")
@@ -81,9 +81,8 @@ class ResyncGuard:
         self, resync: Resync, realm: str, password_of: Callable[[str], Secret | None]
     ) -> None:
         self.resync = resync
-        self._verifier = DigestVerifier(
-            realm, password_of, lambda: secrets.token_hex(16), algorithms=("MD5",)
-        )
+        judge = DigestJudge(realm, password_of, lambda: secrets.token_hex(16), algorithms=("MD5",))
+        self._verifier = DigestVerifier(judge)
 
     def challenges(self, request: Request, now: float) -> list[str]:
         """What the sender has to answer first; nothing if it may have its way.

@@ -40,7 +40,7 @@ from rig.mailbox_platform.embedded.store.store import MessageStore
 from rig.mailbox_platform.embedded.voicemail.mailbox_directory import PlatformMailboxDirectory
 from rig.mailbox_platform.embedded.voicemail.self_service import SelfService
 from rig.mailbox_platform.embedded.voicemail.voicemail import VoicemailServer
-from rig.sip.digest import DigestVerifier
+from rig.sip.digest import DigestJudge, DigestVerifier
 from rig.sip.event import Flow
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import Counts
@@ -183,14 +183,14 @@ class RunningPlatform:
         await self.stack.listen(parts.host, parts.port)
         self._opened.append(self.stack.close)
         realm = config.realm or directory.domain
-        verifier = DigestVerifier(
+        judge = DigestJudge(
             realm,
             self._password_of,
             lambda: secrets.token_hex(16),
             algorithms=config.algorithms,
             nonce_lifetime_s=config.nonce_lifetime_s,
         )
-        self._door = Door(directory, config, verifier, lambda: self.stack.behind_s)
+        self._door = Door(directory, config, DigestVerifier(judge), lambda: self.stack.behind_s)
         self.stack.gate = self._door.turn_away
         self.mwi = MwiService(
             stack=self.stack,

@@ -13,6 +13,7 @@ from rig.sip.digest import (
     Challenge,
     Credentials,
     DigestError,
+    DigestJudge,
     DigestVerifier,
     choose_challenge,
     compute_response,
@@ -154,15 +155,16 @@ def test_challenge_that_cannot_be_answered() -> None:
 class Bench:
     """A verifier with one user, and a client for it."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, *, is_proxy: bool = False, **options: object) -> None:
         numbers = itertools.count(1)
         users = {"u": Secret("right")}
-        self.verifier = DigestVerifier(
+        judge = DigestJudge(
             "r, x",
             users.get,
             lambda: f"nonce-{next(numbers)}",
             **options,  # type: ignore[arg-type]  # keyword arguments of several types
         )
+        self.verifier = DigestVerifier(judge, is_proxy=is_proxy)
 
     def request(
         self,
@@ -291,7 +293,7 @@ def test_a_nonce_with_another_time_or_key_is_not_ours() -> None:
     assert later != text
     assert bench.outcome(bench.request(later), 2.0) == "stale"
     users = {"u": Secret("right")}
-    stranger = DigestVerifier("r, x", users.get, lambda: "another key")
+    stranger = DigestVerifier(DigestJudge("r, x", users.get, lambda: "another key"))
     assert stranger.verify(bench.request(text), 2.0).outcome == "stale"
     assert bench.outcome(bench.request(text), 2.0) == "ok"
 
