@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from provisioning.errors import RigError
 from rig.commands.common import (
     clear_errors,
     complain,
@@ -120,26 +122,17 @@ def resync(
         raise typer.Exit(_exit_code(answers))
 
 
+@dataclass(frozen=True, slots=True)
 class _Wish:
     """What the command line asks for."""
 
-    def __init__(
-        self,
-        site: Site,
-        names: Sequence[str],
-        manner: Manner,
-        registrar: tuple[str, int],
-        host: str,
-        follow: FetchFile | None,
-        files: SiteFiles | None,
-    ) -> None:
-        self.site = site
-        self.names = names
-        self.manner = manner
-        self.registrar = registrar
-        self.host = host
-        self.follow = follow
-        self.files = files
+    site: Site
+    names: Sequence[str]
+    manner: Manner
+    registrar: tuple[str, int]
+    host: str
+    follow: FetchFile | None
+    files: SiteFiles | None
 
 
 @contextmanager
@@ -169,7 +162,7 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
     served = await _served(wish, sightings) if wish.files is not None else None
     async with AsyncExitStack() as stack:
         sip = SipStack(product="phonerig")
-        await sip.listen(wish.host or _facing(address), 0, tcp=True)
+        await sip.listen(wish.host or facing(address), 0, tcp=True)
         stack.push_async_callback(sip.close)
         asks = asks_of(
             wish.site, wish.names, known, sip.flow_to(address), reboot=wish.manner.reboot
@@ -215,14 +208,25 @@ def _masked_alike(site: Site, owner: str, one: bytes, other: bytes) -> bool:
     return mask_secrets(one, profile) == mask_secrets(other, profile)
 
 
-def _facing(address: tuple[str, int]) -> str:
-    """Which of our addresses faces another one; connecting UDP sends nothing."""
+def facing(address: tuple[str, int]) -> str:
+    """Which of our addresses faces another one; connecting UDP sends nothing.
+
+    Raises:
+        RigError: no way leads there.
+    """
     import socket
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(address)
-        host: str = probe.getsockname()[0]
-        return host
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(address)
+            host: str = probe.getsockname()[0]
+            return host
+    except OSError as error:
+        raise RigError(
+            f"{address[0]}: no way leads to the registrar: {error.strerror}. Name our own address "
+            "by --host, or another registrar by --registrar"
+        ) from error
 
 
 def _teller(count: int, *, shown: bool) -> Callable[[Answer], None]:

@@ -9,16 +9,19 @@ import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
 from cli_runner import write_site
 from handset_lab import profiles
 from typer.testing import CliRunner
 
+from provisioning.errors import RigError
 from provisioning.inventory import load_site
 from provisioning.render import render_site
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.http_server import HttpServer
 from rig.cli import app
+from rig.commands.resync import facing
 from rig.handset.emulated.handset import EmulatedHandset
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
@@ -113,3 +116,10 @@ async def test_errors_are_clear(tmp_path):
     nobody = await resync(path, "desk", "--no-look")
     assert nobody.exit_code == 3
     assert "the registrar does not answer" in nobody.stderr
+
+
+def test_our_address_faces_the_registrar_by_either_family_or_no_way_leads_there():
+    assert facing(("127.0.0.1", 5060)) == "127.0.0.1"
+    assert facing(("::1", 5060)) == "::1"
+    with pytest.raises(RigError, match=r"255\.255\.255\.255: no way leads .* --host"):
+        facing(("255.255.255.255", 5060))
