@@ -89,7 +89,7 @@ class FieldReader:
         self.usable = isinstance(node, YamlMap)
         self._values: dict[str, YamlNode] = {}
         self._keys: tuple[YamlText, ...] = ()
-        self._asked: list[str] = []
+        self._asked: set[str] = set()
         if isinstance(node, YamlMap):
             self._values = {key.value: value for key, value in node.entries}
             self._keys = tuple(key for key, _ in node.entries)
@@ -103,7 +103,7 @@ class FieldReader:
             key: the key.
             required: report its absence.
         """
-        self._asked.append(key)
+        self._asked.add(key)
         value = self._values.get(key)
         if value is None:
             if required and self.usable:
@@ -153,6 +153,9 @@ class FieldReader:
         Returns:
             The value, or None when absent or wrong (reported).
         """
+        if key not in self._values and not required:  # most of what could be written
+            self._asked.add(key)
+            return None
         node = self.node(key, required=required)
         if node is None:
             return None
@@ -184,11 +187,10 @@ class FieldReader:
             low: smallest.
             high: largest.
         """
-        form = f"a whole number from {low} to {high}"
 
         def check(value: str) -> int:
             if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-                raise ValueError(form)
+                raise ValueError(f"a whole number from {low} to {high}")
             return int(value)
 
         found = self.parsed(key, check)
@@ -231,13 +233,7 @@ class FieldReader:
         Args:
             key: the key.
         """
-
-        def check(value: str) -> bool:
-            if value.lower() not in _TRUE:
-                raise ValueError("true or false")
-            return _TRUE[value.lower()]
-
-        return self.parsed(key, check)
+        return self.parsed(key, _parse_switch)
 
     def choice(self, key: str, kinds: type[Choice], *, required: bool = False) -> Choice | None:
         """One of a set of words; None when absent or wrong.
@@ -263,7 +259,7 @@ class FieldReader:
             key: the key.
             word: in lower case.
         """
-        self._asked.append(key)
+        self._asked.add(key)
         value = self._values.get(key)
         return isinstance(value, YamlText) and value.value.strip().lower() == word
 
@@ -296,7 +292,9 @@ class FieldReader:
 
     def finish(self) -> None:
         """Report every key that nobody asked for, with the nearest known one."""
-        known = sorted(set(self._asked))
+        if self._values.keys() <= self._asked:
+            return
+        known = sorted(self._asked)
         for key in self._keys:
             if key.value in known:
                 continue
@@ -307,6 +305,12 @@ class FieldReader:
                 expected=f"one of {', '.join(known)}",
                 fix=f"Did you mean {near[0]!r}?" if near else "Remove it.",
             )
+
+
+def _parse_switch(value: str) -> bool:
+    if value.lower() not in _TRUE:
+        raise ValueError("true or false")
+    return _TRUE[value.lower()]
 
 
 def parse_text(
@@ -330,7 +334,6 @@ def parse_text(
         expect_kind(node, what, "one value", faults)
         return None
     value = node.value.strip()
-    shown = "" if secret else show_value(value)
     if len(value) > MAX_TEXT_CHARS and not secret:
         faults.add(
             node.position,
@@ -340,12 +343,12 @@ def parse_text(
             fix="Shorten it.",
         )
         return None
-    if not value or _LINE_BREAKERS.search(value):
+    if not value or (not value.isprintable() and _LINE_BREAKERS.search(value)):
         # A line break in a value would add a line to a rendered file.
         faults.add(
             node.position,
             f"{what} is empty" if not value else f"{what} holds a line break or control character",
-            got=shown,
+            got="" if secret else show_value(value),
             expected="one line of text",
             fix="Write it as one line.",
         )
@@ -358,7 +361,7 @@ def parse_text(
         faults.add(
             node.position,
             f"{what}: {reason}" if reason else f"{what} is wrong",
-            got=shown,
+            got="" if secret else show_value(value),
             expected=str(expected),
             fix=str(getattr(error, "fix", "")) or "Correct the value.",
         )

@@ -12,10 +12,10 @@ expand to too much.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import yaml
 
@@ -24,8 +24,11 @@ from provisioning.text_source import decode_text, read_input_file
 
 MAX_DEPTH = 24
 """Deepest nesting of lists and mappings."""
-MAX_NODES = 400_000
-"""Most nodes, aliases counted with all that they stand for."""
+MAX_NODES = 1_000_000
+"""Most nodes, aliases counted with all that they stand for.
+
+Ten thousand handsets with eight line keys each are about 900,000.
+"""
 
 _PYTHON_TAG = "tag:yaml.org,2002:python/"
 _QUOTE_FIX = 'Put the value in quotes, for example "*97".'
@@ -203,11 +206,19 @@ class _Composer:
         self._root: YamlNode | None = None
         self._documents = 0
         self._nodes = 0
+        self._takers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._take_alias,
+            yaml.DocumentStartEvent: self._start_document,
+        }
 
     def compose(self, text: str) -> tuple[YamlNode | None, list[InputFault]]:
         try:
-            for event in self._events(text):
-                self._take(event)
+            self._take_all(text)
         except _FatalFaultError:
             return None, sorted(self._faults)
         if self._root is None:
@@ -216,9 +227,14 @@ class _Composer:
             )
         return self._root, sorted(self._faults)
 
-    def _events(self, text: str) -> Iterator[yaml.Event]:
+    def _take_all(self, text: str) -> None:
+        takers = self._takers
         try:
-            yield from yaml.parse(text, Loader=yaml.CBaseLoader)
+            next_event = yaml.CBaseLoader(text).get_event
+            while (event := next_event()) is not None:
+                take = takers.get(type(event))
+                if take is not None:
+                    take(event)
         except yaml.MarkedYAMLError as error:
             self._syntax_fault(error)
             raise _FatalFaultError from error
@@ -231,20 +247,8 @@ class _Composer:
             )
             raise _FatalFaultError from error
 
-    def _take(self, event: yaml.Event) -> None:
+    def _take_scalar(self, event: yaml.ScalarEvent) -> None:
         position = self._position(event.start_mark)
-        if isinstance(event, yaml.ScalarEvent):  # most of every file
-            self._take_scalar(event, position)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._open(event, position)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close()
-        elif isinstance(event, yaml.AliasEvent):
-            self._take_alias(event.anchor or "", position)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self._start_document(position)
-
-    def _take_scalar(self, event: yaml.ScalarEvent, position: Position) -> None:
         self._count(1, position)
         node: YamlNode = YamlText(event.value, position, not event.style)
         if event.tag is not None:
@@ -252,7 +256,8 @@ class _Composer:
             node = YamlBroken(position)
         self._add(node, event.anchor, nodes=1, height=1)
 
-    def _open(self, event: yaml.CollectionStartEvent, position: Position) -> None:
+    def _open(self, event: yaml.CollectionStartEvent) -> None:
+        position = self._position(event.start_mark)
         self._count(1, position)
         if event.tag is not None:
             self._refuse_tag(event.tag, position)
@@ -261,16 +266,16 @@ class _Composer:
         is_map = isinstance(event, yaml.MappingStartEvent)
         self._stack.append(_Open(position, is_map, event.anchor))
 
-    def _close(self) -> None:
+    def _close(self, _event: yaml.CollectionEndEvent) -> None:
         done = self._stack.pop()
         node = self._close_map(done) if done.is_map else YamlList(tuple(done.items), done.position)
         self._add(node, done.anchor, nodes=done.nodes, height=done.height)
 
-    def _start_document(self, position: Position) -> None:
+    def _start_document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
             self._fault(
-                position,
+                self._position(event.start_mark),
                 "a second YAML document begins here",
                 got="---",
                 expected="one document per file",
@@ -278,8 +283,9 @@ class _Composer:
             )
             raise _FatalFaultError
 
-    def _take_alias(self, name: str, position: Position) -> None:
-        anchored = self._anchors.get(name)
+    def _take_alias(self, event: yaml.AliasEvent) -> None:
+        position = self._position(event.start_mark)
+        anchored = self._anchors.get(event.anchor or "")
         if anchored is None:
             # The name is not shown: it may be a password that begins with a star.
             self._fault(
@@ -313,9 +319,20 @@ class _Composer:
         parent.items.append(node)
 
     def _close_map(self, done: _Open) -> YamlMap:
+        pairs = tuple(zip(done.items[::2], done.items[1::2], strict=True))
+        good = tuple((key, value) for key, value in pairs if isinstance(key, YamlText))
+        names = {key.value for key, _ in good}
+        if len(names) == len(pairs) and "<<" not in names:
+            return YamlMap(good, done.position)
+        return YamlMap(self._judge_entries(pairs), done.position)
+
+    def _judge_entries(
+        self, pairs: tuple[tuple[YamlNode, YamlNode], ...]
+    ) -> tuple[tuple[YamlText, YamlNode], ...]:
+        """Report the keys of a mapping that cannot be; the others remain."""
         entries: list[tuple[YamlText, YamlNode]] = []
         first_at: dict[str, Position] = {}
-        for key, value in zip(done.items[::2], done.items[1::2], strict=True):
+        for key, value in pairs:
             if isinstance(key, YamlBroken):
                 continue
             if not isinstance(key, YamlText):
@@ -339,7 +356,7 @@ class _Composer:
             else:
                 first_at[key.value] = key.position
                 entries.append((key, value))
-        return YamlMap(tuple(entries), done.position)
+        return tuple(entries)
 
     def _refuse_tag(self, tag: str, position: Position) -> None:
         self._fault(

@@ -9,7 +9,10 @@ import pytest
 from provisioning.errors import InputErrors
 from provisioning.yaml_source import (
     MAX_DEPTH,
+    MAX_NODES,
+    YamlList,
     YamlMap,
+    YamlNode,
     YamlText,
     load_yaml,
     parse_yaml,
@@ -23,6 +26,14 @@ def faults_of(text: str | bytes) -> str:
     with pytest.raises(InputErrors) as caught:
         parse_yaml(data, "f.yaml")
     return str(caught.value)
+
+
+def nodes_of(node: YamlNode) -> int:
+    if isinstance(node, YamlMap):
+        return 1 + sum(1 + nodes_of(value) for _, value in node.entries)
+    if isinstance(node, YamlList):
+        return 1 + sum(map(nodes_of, node.items))
+    return 1
 
 
 @pytest.mark.parametrize(
@@ -51,6 +62,11 @@ def test_a_key_given_twice_names_both_places() -> None:
     text = faults_of("a:\n  port: 1\n  host: x\n  port: 2\n")
     assert "f.yaml:4:3: key 'port' is given twice" in text
     assert "f.yaml:2:3" in text
+
+
+def test_a_quoted_merge_sign_is_a_key_like_others() -> None:
+    assert to_plain(parse_yaml(b"'<<': 1\na: 2\n", "f")) == {"<<": "1", "a": "2"}
+    assert "key is given twice" in faults_of("'<<': 1\n'<<': 2\n")
 
 
 def test_a_duplicate_does_not_hide_the_next_fault() -> None:
@@ -88,6 +104,42 @@ def test_an_alias_bomb_is_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     assert "too many values" in faults_of("\n".join(lines))
+
+
+def test_ten_thousand_handsets_with_line_keys_are_read() -> None:
+    """What an alias stands for counts as if it were written out."""
+    keys = ", ".join(f"{{kind: blf, value: {n}, label: N{n}}}" for n in range(8))
+    rows = [f"  - {{name: h{n}, model: M, mac: m{n}, accounts: [{n}]}}" for n in range(1, 10_000)]
+    root = parse_yaml(
+        "\n".join(
+            [
+                f"keys: &keys [{keys}]",
+                "handsets:",
+                "  - {name: h0, line_keys: *keys}",
+                *(f"{row[:-1]}, line_keys: *keys}}" for row in rows),
+            ]
+        ).encode(),
+        "f.yaml",
+    )
+    assert isinstance(root, YamlMap)
+    handsets = root.get("handsets")
+    assert isinstance(handsets, YamlList)
+    assert len(handsets.items) == 10_000
+    assert nodes_of(root) > 650_000
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+def test_the_most_nodes_are_read_and_not_one_more(spare: int) -> None:
+    block = 1_000  # the anchored list and its elements
+    aliases = MAX_NODES // block - 2
+    # root mapping, two keys, the second list
+    rest = MAX_NODES - (aliases + 1) * block - 4 - spare
+    items = ["*x"] * aliases + ["y"] * rest
+    text = f"a: &x [{', '.join(['x'] * (block - 1))}]\nb: [{', '.join(items)}]\n"
+    if spare < 0:
+        assert f"f.yaml:2:{len(text.splitlines()[1]) - 1}: too many values" in faults_of(text)
+    else:
+        assert nodes_of(parse_yaml(text.encode(), "f.yaml")) == MAX_NODES
 
 
 def test_aliases_cannot_nest_deeper_than_brackets() -> None:
