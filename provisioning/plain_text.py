@@ -13,9 +13,12 @@ def clean(text: object) -> str:
         The same on one line: control characters, line ends and whatever else cannot be printed
         become backslash escapes.
     """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
     return "".join(
         character
         if character.isprintable()
         else character.encode("unicode_escape").decode("ascii")
-        for character in str(text)
+        for character in shown
     )

@@ -78,7 +78,13 @@ def say(text: object = "", *, style: str | None = None) -> None:
 
 def complain(text: object, *, style: str = "red") -> None:
     """Print one line on standard error, whatever it holds."""
-    err.print(clean(text), style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
+    complain_all([text], style=style)
+
+
+def complain_all(texts: Iterable[object], *, style: str = "red") -> None:
+    """Print many lines on standard error at once, which is far quicker than one by one."""
+    lines = "\n".join(clean(text) for text in texts)
+    err.print(lines, style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
 def show_table(

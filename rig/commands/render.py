@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provisioning.errors import InputErrors, InputFault, RigError, UsageError
-from rig.commands.common import clear_errors, complain, print_json, profiles, read_site, say
+from rig.commands.common import clear_errors, complain_all, print_json, profiles, read_site, say
 
 if TYPE_CHECKING:
     from provisioning.diff import FileDiff
@@ -278,9 +278,9 @@ def _data(
 
 
 def _print_losses(losses: dict[str, tuple[Loss, ...]]) -> None:
-    for name, items in losses.items():
-        for loss in items:
-            complain(f"loss: {name}: {loss}", style="yellow")
+    lines = [f"loss: {name}: {loss}" for name, items in losses.items() for loss in items]
+    if lines:
+        complain_all(lines, style="yellow")
 
 
 def _print_diffs(changed: Iterable[FileDiff]) -> None:
