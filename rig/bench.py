@@ -63,9 +63,6 @@ from rig.verdict.provisioning_facts import ProvisioningExpectation
 from rig.verdict.wire_rules import Told
 
 HEARTBEAT_S = 0.1
-FILE_SERVER_V4 = "127.0.0.1"
-"""TFTP and HTTP are served over IPv4, also to phones that speak SIP over IPv6."""
-
 STALL_S = 0.2
 """An event loop that comes back this much late is noted: instants near it are the rig's doing."""
 
@@ -213,9 +210,8 @@ class Bench(ProvisioningSteps):
         hooks = [seed.server for seed in self.config.seeds if seed.server]
         host = self._plan.host(SERVER)
         self.server = SiteServer(
-            FILE_SERVER_V4 if ":" in host else host,
+            host,
             self._fetched,
-            sip_host=host,
             fetch_by=around.fetch_by,
             folder=around.folder,
             hook=chained(ServerHook, hooks),

@@ -72,7 +72,6 @@ class SiteServer:
         hook: ServerHook | None = None,
         alter: Alter | None = None,
         extra_files: Mapping[str, bytes] | None = None,
-        sip_host: str = "",
         tap: PacketTap | None = None,
         tokens: TokenSource | None = None,
     ) -> None:
@@ -86,11 +85,10 @@ class SiteServer:
             hook: makes it misbehave.
             alter: changes content just before it is served.
             extra_files: further files, content by name.
-            sip_host: numeric address that ``check-sync`` comes from, if another one.
             tap: told of the SIP packets of ``check-sync``.
             tokens: source of branches, tags and Call-IDs; random by default.
         """
-        self._sip_host = sip_host or host
+        self._host = host
         self._fetch_by = fetch_by
         self._folder = folder.strip("/")
         self._hook = hook or ServerHook()
@@ -114,7 +112,7 @@ class SiteServer:
         """
         await self._server.start()
         try:
-            await self._sip.listen(self._sip_host, 0, tcp=False)
+            await self._sip.listen(self._host, 0, tcp=False)
         except BaseException:
             await self._server.stop()
             raise
@@ -128,8 +126,8 @@ class SiteServer:
     def url(self) -> str:
         """What handsets must be told."""
         by_http = self._fetch_by == "http"
-        host, port = self._server.http_address if by_http else self._server.tftp_address
-        return f"{self._fetch_by}://{host}:{port}" + (f"/{self._folder}" if self._folder else "")
+        place = host_port(self._server.http_address if by_http else self._server.tftp_address)
+        return f"{self._fetch_by}://{place}" + (f"/{self._folder}" if self._folder else "")
 
     @property
     def sip_address(self) -> Address:
@@ -175,7 +173,7 @@ class SiteServer:
 
     @property
     def _from(self) -> str:
-        host = self._sip_host
+        host = self._host
         return f"<sip:provisioning@[{host}]>" if ":" in host else f"<sip:provisioning@{host}>"
 
     async def _exchange(self, request: Request, where: Address) -> None:

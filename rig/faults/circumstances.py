@@ -22,7 +22,7 @@ class Circumstances:
         firmware: hooks of handsets whose firmware does something that others do not, by role.
         file: what all files are like, e.g. of a certain length.
         extra_files: content by name of files that nobody renders.
-        ipv6: SIP and audio go over IPv6; files still come over IPv4.
+        ipv6: files, SIP and audio go over IPv6.
     """
 
     fetch_by: str = ""

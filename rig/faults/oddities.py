@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from provisioning.intent import MwiMode, SipTransport
 from provisioning.inventory_site import Site
+from rig.faults.circumstances import Circumstances
 from rig.faults.compose import NOTIFY, Rule, alter, on_platform
 from rig.faults.seed import Alteration
 from rig.faults.sip_rule import (
@@ -161,5 +162,11 @@ def oddities() -> dict[str, Alteration]:
             site=_mwi_mode,
         ),
         Alteration(name="tcp", title="phones register by TCP", scenario=ANY, site=_tcp),
+        Alteration(
+            name="ipv6",
+            title="files, SIP and audio go over IPv6",
+            scenario=ANY,
+            circumstances=Circumstances(ipv6=True),
+        ),
     )
     return {one.name: one for one in listing}

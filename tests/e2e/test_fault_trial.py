@@ -37,3 +37,13 @@ def test_two_independent_faults_are_both_named() -> None:
     result = play_shot(shot)
     named = [(finding["class"], finding["component"]) for finding in result["findings"]]
     assert named == [("D2", "platform"), ("M9", "handset")]
+
+
+@pytest.mark.parametrize("fault", ["", "lamp-stuck-off"])
+def test_over_ipv6_a_clean_run_is_silent_and_a_fault_is_named(fault: str) -> None:
+    kind = Kind.FAULT if fault else Kind.CLEAN
+    result = play_shot(Shot(kind, (fault,) if fault else (), "busy", ("ipv6",)))
+    named = [(finding["class"], finding["component"]) for finding in result["findings"]]
+    assert named == ([("M9", "handset")] if fault else []), result["sentence"]
+    assert result["outcome"] == ("fail" if fault else "pass"), result["sentence"]
+    assert not result["rules"]

@@ -300,3 +300,27 @@ def test_another_mailbox_does_not_count() -> None:
     verdict = stage.judge()
     assert verdict.outcome is Outcome.FAIL
     assert any(m.name == f"mailbox_new[{BOX}]" and m.value == 0 for m in verdict.measurements)
+
+
+@pytest.mark.parametrize(
+    ("before_end_s", "transmissions", "outcome"),
+    [(0.4, 1, Outcome.INCONCLUSIVE), (0.9, 2, Outcome.FAIL), (2.0, 1, Outcome.FAIL)],
+)
+def test_a_notify_sent_once_just_before_the_end_is_not_called_lost(
+    before_end_s: float, transmissions: int, outcome: Outcome
+) -> None:
+    stage = Stage()
+    stage.mailbox(-1.0, 0, cause="start")
+    stage.lamp(0.0, LampState.OFF)
+    stage.register()
+    stage.subscribe()
+    stage.notify(0.15, summary(0))
+    at = stage.end - before_end_s
+    stage.mailbox(at, 1)
+    stage.notify(at, summary(1), status=None, transmissions=transmissions)
+    stage.expect_lamp(lit=True, since=at)
+    verdict = stage.judge()
+    assert verdict.outcome is outcome, verdict.sentence
+    assert bool(verdict.findings) == (outcome is Outcome.FAIL)
+    if outcome is Outcome.INCONCLUSIVE:
+        assert "too soon to see what became of it" in verdict.sentence

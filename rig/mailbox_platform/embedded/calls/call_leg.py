@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from rig.errors import ProtocolError, RigError
 from rig.sip.dialog import Dialog
 from rig.sip.event import Flow
+from rig.sip.matching import host_port
 from rig.sip.message import Request, Response
 from rig.sip_transport.exchange import IncomingRequest, OutgoingRequest
 from rig.sip_transport.stack import SipStack
@@ -26,9 +27,8 @@ BODY_HEADERS = ("Content-Type", "Content-Disposition", "Content-Language", "MIME
 
 def contact_of(stack: SipStack, flow: Flow) -> str:
     """Contact value under which we are reached on a flow."""
-    host, port = stack.address
     transport = f";transport={flow.transport.lower()}" if flow.reliable else ""
-    return f"<sip:{host}:{port}{transport}>"
+    return f"<sip:{host_port(stack.address)}{transport}>"
 
 
 def body_rows(message: Request | Response) -> list[tuple[str, str]]:

@@ -379,8 +379,7 @@ class CallSession:
         if isinstance(self._caller_leg, TransferLeg):
             self._delivery.reject(404)
             return
-        host, port = self._context.voicemail
-        uri = f"sip:annc@{host}:{port};play={'/'.join(prompts)}"
+        uri = f"sip:annc@{host_port(self._context.voicemail)};play={'/'.join(prompts)}"
         to = number_addr(self._dialled, "", self._domain)
         await self._delivery.visit(MailboxVisit(uri, to))
 
