@@ -60,6 +60,7 @@ static struct planned plan[PLANNED];
 static unsigned plan_in, plan_out;
 static char held[65536];
 static size_t held_from, held_to;
+static unsigned char open_contacts = 0xc0;
 
 static unsigned long long chip_us(void)
 {
@@ -110,9 +111,26 @@ static void light(int input, unsigned mv)
     }
 }
 
+/* The chip's own pull-up gives way to what is outside. */
 static void sense(int relay, int closed)
 {
+    unsigned char bit = relay ? 0x80 : 0x40;
+    open_contacts = (unsigned char)(closed ? open_contacts & ~bit : open_contacts | bit);
+    avr_ioport_external_t outside = {.name = 'D', .mask = 0xc0, .value = open_contacts};
+    avr_ioctl(avr, AVR_IOCTL_IOPORT_SET_EXTERNAL('D'), &outside);
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('D'), relay ? 7 : 6), !closed);
+}
+
+/* A reset clears what the pins read, and simavr takes a level that they have for no news. */
+static void reset(void)
+{
+    avr_reset(avr);
+    avr->data[0x54] = 2; /* MCUSR: external reset */
+    for (int relay = 0; relay < 2; relay++) {
+        int closed = !(open_contacts & (relay ? 0x80 : 0x40));
+        sense(relay, !closed);
+        sense(relay, closed);
+    }
 }
 
 static void unplug(void)
@@ -172,8 +190,7 @@ static void obey(const char *line)
     } else if (sscanf(line, "HALT %u", &a) == 1) {
         halted = (int)a;
     } else if (!strncmp(line, "RESET", 5)) {
-        avr_reset(avr);
-        avr->data[0x54] = 2; /* MCUSR: external reset */
+        reset();
     } else if (!strncmp(line, "UNPLUG", 6)) {
         unplug();
     } else if (!strncmp(line, "PLUG", 4)) {
