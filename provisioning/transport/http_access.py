@@ -103,11 +103,6 @@ class GateHandset:
 class AccessRule(Protocol):
     """What a server asks about every request; see :class:`Gate`."""
 
-    @property
-    def asks_for_proof(self) -> bool:
-        """Whether nobody gets a handset's own file without proof."""
-        ...
-
     def admit(self, visit: Visit) -> Admission:
         """Say what a request proves."""
         ...
@@ -120,6 +115,10 @@ class AccessRule(Protocol):
 
     def may_put(self, admission: Admission, owner: str, at: float) -> bool:
         """Say whether a handset's file may be put."""
+        ...
+
+    def may_put_unproven(self, visit: Visit, owner: str) -> bool:
+        """Say whether a handset's file may be put where no request can prove anything."""
         ...
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
@@ -177,11 +176,6 @@ class Gate:
             nonce_lifetime_s=NONCE_LIFETIME_S,
         )
         self.counts: Counter[str] = Counter()
-
-    @property
-    def asks_for_proof(self) -> bool:
-        """Whether nobody gets a handset's own file without proof."""
-        return bool(self._proofs)
 
     def _password_of(self, user: str) -> Secret | None:
         found = self._by_user.get(user)
@@ -248,6 +242,23 @@ class Gate:
         revoked = self._revocations.is_revoked(owner, at)
         who = admission.handset == owner or admission.open_to_all
         return bool(owner) and who and not revoked
+
+    def may_put_unproven(self, visit: Visit, owner: str) -> bool:
+        """Say whether a handset's file may be put where no request can prove anything.
+
+        Only from an address that has fetched that handset's files: it knows already that there
+        is such a handset, so the answer tells nobody anything. Whoever tries names is counted as
+        a walk. Where the site asks for proof, never.
+
+        Args:
+            visit: the request.
+            owner: whose file the name stands for; empty for nobody's.
+        """
+        admission = self.admit(visit)
+        handset = self._by_name.get(owner)
+        if handset is None or not self._guard.has_proven(visit.host, handset.mac.plain):
+            return False
+        return admission.open_to_all and self.may_put(admission, owner, visit.at)
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
         """Values of WWW-Authenticate for who has proven nothing.

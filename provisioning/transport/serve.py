@@ -13,7 +13,7 @@ from provisioning.transport.http_access import AccessRule
 from provisioning.transport.http_server import HttpServer
 from provisioning.transport.http_tls import Tls
 from provisioning.transport.tftp_server import TftpServer
-from provisioning.transport.unproven_source import UnprovenSource
+from provisioning.transport.unproven_source import UnprovenSource, UnprovenUploads
 from provisioning.transport.upload_area import UploadArea
 
 
@@ -64,14 +64,13 @@ class ProvisioningServer:
     ) -> None:
         readable = clear or source
         unproven = UnprovenSource(readable, access, clock) if access else readable
-        # Who puts by TFTP proves nothing; where a site asks for proof, it takes nothing.
-        free = access is None or not access.asks_for_proof
+        put = UnprovenUploads(uploads, access, clock) if uploads and access else uploads
         self._tftp = TftpServer(
             unproven,
             log,
             host,
             tftp_port,
-            uploads=uploads if free else None,
+            uploads=put,
             hook=hook,
             clock=clock,
         )

@@ -31,7 +31,7 @@ from provisioning.transport.tftp_core import Refusal, ServerSession, read_reques
 from provisioning.transport.tftp_packet import Error, ErrorCode, Opcode, Request
 from provisioning.transport.tftp_transfer import Surroundings, Transfer
 from provisioning.transport.tftp_write import TakeSession
-from provisioning.transport.upload_area import Refused, Upload, UploadArea, UploadRefusedError
+from provisioning.transport.upload_area import Refused, TakesUploads, Upload, UploadRefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class TftpServer:
         port: int = 69,
         *,
         limits: TftpLimits = TftpLimits(),
-        uploads: UploadArea | None = None,
+        uploads: TakesUploads | None = None,
         hook: ServerHook | None = None,
         clock: Clock = now,
     ) -> None:

@@ -83,6 +83,14 @@ def upload_names(handsets: Iterable[tuple[str, Mac, UploadProfile]]) -> dict[str
     return {path: handset for handset, mac, profile in handsets for path in profile.uploads(mac)}
 
 
+class TakesUploads(Protocol):
+    """What a server asks about a file that a client puts."""
+
+    def open(self, path: str, host: str) -> Upload:
+        """Begin to take one file; see :meth:`UploadArea.open`."""
+        ...
+
+
 class UploadArea:
     """Takes files of known names into a folder, within a quota.
 

@@ -123,6 +123,15 @@ class WalkGuard:
         if len(self._proven) > _MAX_PROVEN:
             self._proven.popitem(last=False)
 
+    def has_proven(self, host: str, mac: str) -> bool:
+        """Whether an address has shown before that it is, or has, the handset of a MAC.
+
+        Args:
+            host: numeric address.
+            mac: plain digits.
+        """
+        return (places_of(host)[0], mac) in self._proven
+
     def is_stopped(self, host: str, now: float) -> bool:
         """Whether an address, or its network, walks."""
         return any(

@@ -10,14 +10,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from access_kit import access_lab
 from fetch_site import ServedText, octets, run_client
 from peers import require_peer
 from tftp_peers import real_server
 
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FINISHED, FetchLog
+from provisioning.transport.serve import ProvisioningServer
 from provisioning.transport.tftp_client import TftpFetchError, fetch, put
-from provisioning.transport.tftp_packet import OptionAck, decode
+from provisioning.transport.tftp_packet import Opcode, OptionAck, Request, decode
 from provisioning.transport.tftp_server import TftpServer
 from provisioning.transport.upload_area import UploadArea, UploadQuota
 
@@ -230,3 +232,38 @@ async def test_every_address_of_both_families_is_served(tmp_path: Path) -> None:
         assert status == 0, err.decode()
         assert (tmp_path / "got").read_bytes() == octets(5000)
     assert [record.client[0] for record in log.records] == ["::1", "127.0.0.1", "127.0.0.1", "::1"]
+
+
+async def test_a_write_request_tells_nobody_which_names_there_are(tmp_path: Path) -> None:
+    lab, log = access_lab(), FetchLog()
+    area = UploadArea(tmp_path / "up", {"001565aaaa01.log": "anna", "000413bbbb02.log": "bert"})
+    source = SiteContent({"001565aaaa01.cfg": ServedText(b"<anna>", handset="anna")})
+    server = ProvisioningServer(
+        source, log, tftp_port=0, http_port=0, access=lab.gate, uploads=area
+    )
+    await server.start()
+    try:
+
+        async def asked_to_write(name: str) -> bytes:
+            request = Request(Opcode.WRQ, name, "octet", (("tsize", "7"),)).to_bytes()
+            loop = asyncio.get_running_loop()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)
+                sock.bind(("127.0.0.1", 0))
+                sock.sendto(request, server.tftp_address)
+                async with asyncio.timeout(5):
+                    return (await loop.sock_recvfrom(sock, 600))[0]
+
+        names = ["001565aaaa01.log", "000413bbbb02.log", "001565cccc03.log", "any.log", "../a"]
+        answers = {await asked_to_write(name) for name in names}
+        assert answers == {b"\0\5\0\2this server does not take this file\0"}
+        assert await fetch(*server.tftp_address, "001565aaaa01.cfg") == b"<anna>"
+        await put(*server.tftp_address, "001565aaaa01.log", b"booted\n")
+        assert {await asked_to_write(name) for name in names[1:]} == answers
+    finally:
+        await server.stop()
+    kept = [path for path in (tmp_path / "up").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in kept] == [b"booted\n"]
+    refused = [record for record in log.records if record.status == -2]
+    assert len(refused) == len(names) + len(names) - 1
+    assert {record.handset for record in refused} == {""}
