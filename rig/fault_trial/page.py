@@ -161,10 +161,11 @@ def _by_component(total: Tally) -> Iterator[str]:
 def _alarms(trial: Trial) -> Iterator[str]:
     if not trial.alarms and not trial.total.undecided:
         return
-    yield "## Healthy runs that did not pass"
+    yield "## Healthy runs that were not silent"
     yield ""
     for result in (*trial.total.alarms, *trial.total.undecided):
-        yield f"- `{result['key']}`: {result['outcome']}: {result['sentence']}"
+        said = "; ".join((result["sentence"], *result["rules"]))
+        yield f"- `{result['key']}`: {result['outcome']}: {said}"
     for name, changes, found in trial.replays:
         if found:
             yield f"- replay of {name} with {', '.join(changes)}: {'; '.join(found)}"
@@ -180,11 +181,13 @@ def _clean(trial: Trial) -> Iterator[str]:
         yield "On benches, with one legal and rare thing built in:"
         yield ""
         by_oddity = Counter(", ".join(r["oddities"]) or "nothing" for r in trial.clean)
-        passed = Counter(
-            ", ".join(r["oddities"]) or "nothing" for r in trial.clean if r["outcome"] == "pass"
+        quiet = Counter(
+            ", ".join(r["oddities"]) or "nothing"
+            for r in trial.clean
+            if r["outcome"] == "pass" and not r["rules"]
         )
-        rows = ((name, count, passed[name]) for name, count in sorted(by_oddity.items()))
-        yield from _table(("built in", "runs", "passed"), rows)
+        rows = ((name, count, quiet[name]) for name, count in sorted(by_oddity.items()))
+        yield from _table(("built in", "runs", "passed in silence"), rows)
     if trial.replays:
         yield WHAT_A_REPLAY_IS
         changed = Counter(change for _, changes, _ in trial.replays for change in changes)

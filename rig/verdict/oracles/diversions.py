@@ -154,8 +154,7 @@ class Diversions(Oracle):
         causes = [entry for entry in history if entry.uri.param("cause") is not None]
         if not causes:
             return
-        if len(entries) > len(causes):
-            self._say(view, "agree-count", diversions=len(entries), causes=len(causes))
+        at_odds = False
         parents = {entry.index: entry for entry in history}
         for place, (entry, step) in enumerate(
             zip(entries, reversed(causes), strict=False), start=1
@@ -163,6 +162,7 @@ class Diversions(Oracle):
             reason = entry.reason or "unknown"
             if step.cause is not None and not agree(reason, step.cause):
                 both = step.cause in BOTH_TRUE.get(reason, ())
+                at_odds = at_odds or not both
                 self._say(
                     view,
                     "agree-cause",
@@ -176,7 +176,26 @@ class Diversions(Oracle):
                 continue
             told, known = _user(entry.name_addr.uri), _user(parent.uri)
             if told and known and not _same_party(told, known):
-                self._say(view, "agree-party", place=place, diversion=told, history=known)
+                # A user part and a number may be two names of one account; no capture tells.
+                undecided = _is_number(told) != _is_number(known)
+                at_odds = at_odds or not undecided
+                self._say(
+                    view,
+                    "agree-party",
+                    severity=Severity.NOTE if undecided else None,
+                    place=place,
+                    diversion=told,
+                    history=known,
+                )
+        if len(entries) > len(causes):
+            # Hops before the agreeing ones may come from a system that writes Diversion alone.
+            self._say(
+                view,
+                "agree-count",
+                severity=None if at_odds else Severity.NOTE,
+                diversions=len(entries),
+                causes=len(causes),
+            )
 
     def _say(
         self, view: SipView, oracle: str, *, severity: Severity | None = None, **values: Any
@@ -203,6 +222,10 @@ def _same_party(told: str, known: str) -> bool:
     return told == known or (
         shorter.isdecimal() and longer.removeprefix("+").isdecimal() and longer.endswith(shorter)
     )
+
+
+def _is_number(user: str) -> bool:
+    return user.removeprefix("+").isdecimal()
 
 
 def _params(text: str) -> dict[str, str]:

@@ -106,22 +106,24 @@ def test_alarms_cost_a_point_and_a_blind_rig_is_counted_apart() -> None:
 
 
 def test_the_page_shows_matrix_alarms_pairs_and_replays() -> None:
-    runs = [result(finding()), result(finding(), kind="healthy", key="healthy:x:1")]
+    warned = result(kind="clean", outcome="pass", oddities=["tcp"], rules=["warning agree-count"])
+    runs = [result(finding()), result(finding(), kind="healthy", key="healthy:x:1"), warned]
     done = Trial(
         facts=Facts("phonerig faults trial", "2026-01-01", "2 cores", 6, "c0ffee", 21.4, 1, 0.25),
         total=tally(runs, {SEED.name: SEED}),
-        clean=[result(kind="clean", outcome="pass", oddities=["tcp"])],
+        clean=[result(kind="clean", outcome="pass", oddities=["tcp"]), warned],
         replays=[("busy", ("IPv6",), ()), ("busy", ("folded",), ("M3 alarm",))],
         pairs=[(("a", "b"), PairOutcome.BOTH, "M5, M9")],
     )
     text = "\n".join(page(done))
     for said in (
         "| M5 | 1 |",
-        "| false alarms | 2 |",
-        "| points | 1 of 2 |",
+        "| false alarms | 3 |",
+        "| tcp | 2 | 1 |",
+        "pass: s; warning agree-count",
+        "| points | 0 of 2 |",
         "- `healthy:x:1`: fail",
         "- replay of busy with folded: M3 alarm",
-        "| tcp | 1 | 1 |",
         "| IPv6 | 1 | 1 |",
         "| `a` and `b` | both named | M5, M9 |",
         "1 both named, 0 one named",

@@ -87,6 +87,12 @@ ODD: dict[str, Story] = {
         "<sip:bert@b.example>;reason=no-answer",
         rows=("Diversion: <sip:bert@b.example>;reason=no-answer", f"Diversion: {BUSY}"),
     ),
+    "an older hop that History-Info does not know": diverted(
+        f"{BUSY}, <sip:emma@old.example>;reason=unconditional", TREE
+    ),
+    "a user part in one header, the number in the other": diverted(
+        BUSY, TREE.replace("sip:anna", "sip:+493012345"), uri="sip:vm@b.example"
+    ),
     "history in several rows": lambda t: t.diverted(
         rows=(*(f"History-Info: {e}" for e in TREE.split(", ")), f"Diversion: {BUSY}")
     ),
