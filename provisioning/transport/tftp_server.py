@@ -194,7 +194,7 @@ class TftpServer:
             self._refuse(answer, request.filename, client, local, at)
             return
         try:
-            sock = bound_socket(local)
+            sock = self._open_socket(local)
         except OSError:
             self.requests_dropped += 1  # no descriptor or port is left: the client asks again
             if isinstance(answer, Upload):
@@ -278,6 +278,10 @@ class TftpServer:
             self._tick_later()
         transfer.step()
 
+    def _open_socket(self, local: str) -> socket.socket:
+        """The socket of one transfer, at the address that was asked."""
+        return bound_socket(local)
+
     def _tick_later(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
@@ -301,7 +305,7 @@ class TftpServer:
             del self._per_address[host]
 
     def _refuse(self, error: Error, path: str, client: Address, local: str, at: float) -> None:
-        with contextlib.suppress(OSError), bound_socket(local) as sock:
+        with contextlib.suppress(OSError), self._open_socket(local) as sock:
             sock.sendto(error.to_bytes(), client)
         self._log.add(
             FetchRecord(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import itertools
 import logging
 import re
 import traceback
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from access_kit import basic, certificate_forms
 from fetch_site import ServedText
+from path_tricks import CANARY, path_forms
 
 from provisioning.access_model import (
     AccessSettings,
@@ -35,26 +35,6 @@ from provisioning.transport.path_tokens import DeadTokens, TokenBook
 from provisioning.transport.revocation import Revocations
 from provisioning.transport.upload_area import UploadArea
 from provisioning.transport.walk_guard import WalkGuard
-
-CANARY = b"CANARY-7f3a"
-DOTS = [
-    *("..", "%2e%2e", ".%2e", "%2E.", "..%00", "%252e%252e", "%c0%ae%c0%ae", "..;", "....", "%2e"),
-    *("\u2024\u2024", "%ef%bc%8e%ef%bc%8e", "%uff0e%uff0e", "..%20", "..%09"),
-]
-SLASHES = ["/", "//", "%2f", "%5c", "\\", "%252f", "%c0%af", "/./", "/x/../"]
-STARTS = ["/", "", "//", "/cfg/", "/cfg/a.xml/", "/%2f"]
-ENDS = ["", "?a=/cfg/a.xml", "%00.xml", "#", "/."]
-
-
-def path_forms(canary: Path) -> Iterator[str]:
-    """Ways to name a file outside of what is served."""
-    for start, dots, slash, depth, end in itertools.product(
-        STARTS, DOTS, SLASHES, (1, 2, 6), ENDS
-    ):
-        yield start + (dots + slash) * depth + "canary.txt" + end
-    for slash, end in itertools.product(SLASHES, ENDS):
-        name = str(canary).replace("/", slash)
-        yield from (f"{name}{end}", f"/{name}{end}", f"/file:{name}{end}", f"/cfg{name}{end}")
 
 
 def batched(items: list[str], size: int) -> Iterator[list[str]]:

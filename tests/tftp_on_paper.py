@@ -1,0 +1,174 @@
+"""The TFTP server on sockets and a clock of paper: every decision of the real one, no system call.
+
+What a kernel would do is done here and nothing else: sockets have a number, an inbox and a list
+of what was sent. Requests, tables, limits, transfers and records are those of the product.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from provisioning.transport.content import Address, ContentSource
+from provisioning.transport.fetch_log import FetchLog
+from provisioning.transport.tftp_server import TftpLimits, TftpServer
+from provisioning.transport.tftp_transfer import Transfer
+from provisioning.transport.upload_area import TakesUploads
+
+HOST: Address = ("192.0.2.1", 69)
+_IP_PKTINFO = 8
+
+
+@dataclass
+class PaperNetwork:
+    """All sockets that are open, and what was sent.
+
+    Attributes:
+        open: by file number.
+        sent: datagram and destination, in order, since it was last looked at.
+        full: whether the system has no socket left.
+    """
+
+    open: dict[int, PaperSocket] = field(default_factory=dict)
+    sent: list[tuple[bytes, Address]] = field(default_factory=list)
+    full: bool = False
+    _made: int = 0
+
+    def socket(self, host: str) -> Any:
+        """Open one; typed as the product wants it."""
+        if self.full:
+            raise OSError(24, "Too many open files")
+        self._made += 1
+        return PaperSocket(self, host, self._made)
+
+    def take(self) -> list[tuple[bytes, Address]]:
+        """What was sent since the last time."""
+        sent, self.sent = self.sent, []
+        return sent
+
+
+class PaperSocket:
+    """One UDP socket."""
+
+    def __init__(self, network: PaperNetwork, host: str, number: int) -> None:
+        self._network = network
+        self._number = number
+        self.host = host
+        self.inbox: deque[tuple[bytes, Address]] = deque()
+        network.open[number] = self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        return self._number
+
+    def close(self) -> None:
+        del self._network.open[self._number]
+
+    def sendto(self, data: bytes, destination: Address) -> int:
+        self._network.sent.append((bytes(data), destination))
+        return len(data)
+
+    def recvfrom(self, octets: int) -> tuple[bytes, Address]:
+        if not self.inbox:
+            raise BlockingIOError
+        data, source = self.inbox.popleft()
+        return data[:octets], source
+
+
+class _ListeningPaper:
+    """Gives one datagram, with the address that it was aimed at."""
+
+    def __init__(self, data: bytes, source: Address, aimed_at: str) -> None:
+        local = socket.inet_aton(HOST[0])
+        aimed = struct.pack("=i4s4s", 1, local, socket.inet_aton(aimed_at))
+        self._waiting = [(data, [(socket.IPPROTO_IP, _IP_PKTINFO, aimed)], 0, source)]
+
+    def recvmsg(self, octets: int, _ancillary: int) -> tuple[bytes, list[Any], int, Address]:
+        if not self._waiting:
+            raise BlockingIOError
+        data, ancillary, flags, source = self._waiting.pop()
+        return data[:octets], ancillary, flags, source
+
+
+class _PaperServer(TftpServer):
+    """Has its sockets from a paper network, and is told when to look at the clock."""
+
+    network: PaperNetwork
+
+    def _open_socket(self, local: str) -> socket.socket:
+        return self.network.socket(local)
+
+    def _tick_later(self) -> None:
+        return
+
+
+class OnPaper:
+    """A server, its network and its clock.
+
+    Args:
+        source: decides what a read request is answered with.
+        limits: how much the server lets itself be asked for.
+        uploads: takes what write requests bring.
+    """
+
+    def __init__(
+        self,
+        source: ContentSource,
+        limits: TftpLimits | None = None,
+        uploads: TakesUploads | None = None,
+    ) -> None:
+        self.now = 1000.0
+        self.log = FetchLog()
+        self.network = PaperNetwork()
+        self.server = _PaperServer(
+            source,
+            self.log,
+            *HOST,
+            limits=limits or TftpLimits(),
+            uploads=uploads,
+            clock=lambda: self.now,
+        )
+        self.server.network = self.network
+
+    @property
+    def transfers(self) -> dict[Address, Transfer]:
+        """Those under way."""
+        return self.server._transfers
+
+    def ask(
+        self, data: bytes, source: Address, aimed_at: str = HOST[0]
+    ) -> list[tuple[bytes, Address]]:
+        """Let a datagram come to the listening port; what is sent at once."""
+        self.server._readable(_ListeningPaper(data, source, aimed_at))  # type: ignore[arg-type]
+        return self.network.take()
+
+    def tell(
+        self, transfer: Transfer, data: bytes, source: Address
+    ) -> list[tuple[bytes, Address]]:
+        """Let a datagram come to the port of a transfer; what is sent at once."""
+        self.network.open[transfer.socket.fileno()].inbox.append((data, source))
+        transfer.readable()
+        return self.network.take()
+
+    def wait(self, seconds: float) -> list[tuple[bytes, Address]]:
+        """Let time go by; what is sent then."""
+        self.now += seconds
+        self.server._tick()
+        return self.network.take()
+
+    def rest(self, limit_s: float = 600.0) -> None:
+        """Wait until no transfer is under way, and look whether anything is left of them."""
+        until = self.now + limit_s
+        while self.transfers and self.now < until:
+            self.wait(1.0)
+        assert not self.transfers, "transfers that never end"
+        assert not self.network.open, "sockets that nobody has"
+        assert not self.server._per_address, "addresses that nobody uses"
