@@ -108,6 +108,10 @@ class DigestJudge:
             for algorithm in self._algorithms
         ]
 
+    def succeed(self, former: DigestJudge) -> None:
+        """Go on with the nonces of another judge, and with the counts that were used."""
+        self._nonces = former._nonces
+
     @property
     def remembered(self) -> int:
         """Of how many nonces counts are kept now."""

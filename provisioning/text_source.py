@@ -10,6 +10,9 @@ import codecs
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from provisioning.errors import InputErrors, InputFault, Position
@@ -17,10 +20,49 @@ from provisioning.errors import InputErrors, InputFault, Position
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Largest input file: some forty times a site of 1,000 handsets."""
 
+Stamp = tuple[int, int, int] | None
+"""By what a file is known to have changed; None where there is none."""
+
+_reads: ContextVar[dict[Path, Stamp] | None] = ContextVar("reads", default=None)
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
 )
 _OTHER_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\x00\x00\xfe\xff")
+
+
+def stamp_of(path: Path) -> Stamp:
+    """By what a change of a file can be seen without reading it.
+
+    Args:
+        path: the file.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@contextmanager
+def noting_reads() -> Iterator[dict[Path, Stamp]]:
+    """Note which input files are read until the block ends, each with its stamp."""
+    noted: dict[Path, Stamp] = {}
+    token = _reads.set(noted)
+    try:
+        yield noted
+    finally:
+        _reads.reset(token)
+
+
+def note_read(path: Path) -> None:
+    """Note that a file is about to be read: what changes meanwhile is seen afterwards.
+
+    Args:
+        path: the file; :func:`read_input_file` notes it by itself.
+    """
+    noted = _reads.get()
+    if noted is not None:
+        noted[path] = stamp_of(path)
 
 
 def read_input_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
@@ -34,6 +76,7 @@ def read_input_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         InputErrors: it is missing, unreadable, no regular file, or too large.
     """
     position = Position(str(path))
+    note_read(path)
     try:
         data = _read_regular(path, max_bytes + 1)
     except (OSError, ValueError) as error:

@@ -123,6 +123,20 @@ class SiteContent:
             )
         self._answers = answers
 
+    def successor(self, files: Mapping[str, ServedFile]) -> SiteContent:
+        """Make what serves another set of files, beside this one, which goes on unchanged.
+
+        Args:
+            files: as for :meth:`replace`; what stays the same keeps its modification instant.
+
+        Raises:
+            ValueError: as for :meth:`replace`.
+        """
+        made = SiteContent({}, alter=self.alter, clock=self._clock)
+        made._answers = self._answers
+        made.replace(files)
+        return made
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every name that is served, sorted."""

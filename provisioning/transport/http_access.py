@@ -177,6 +177,21 @@ class Gate:
         )
         self.counts: Counter[str] = Counter()
 
+    def succeed(self, former: Gate) -> None:
+        """Go on where the gate of an earlier edition of the same site stood.
+
+        Walks stay stopped, nonces and their counts stay known, who guessed goes on waiting, and
+        nobody who was revoked is free before the file has been read.
+
+        Args:
+            former: is not asked any more.
+        """
+        self._guard.succeed(former._guard)
+        self._judge.succeed(former._judge)
+        self._revocations.succeed(former._revocations)
+        self._guesses = former._guesses
+        self.counts = former.counts
+
     def _password_of(self, user: str) -> Secret | None:
         found = self._by_user.get(user)
         return found.credentials.password if found and found.credentials else None

@@ -30,7 +30,7 @@ HandshakeFailed = Callable[[Address, str], None]
 """Told of a TLS handshake that came to nothing: with whom, and why."""
 
 _KEEPALIVE_S = 30.0
-_SHUTDOWN_S = 2.0
+CLOSE_S = 2.0
 _REMEMBERED = 512
 _FEW = 500
 NOBODY: Address = ("", 0)
@@ -70,6 +70,9 @@ class HttpPort:
         tls: for HTTPS.
         unreadable: told of requests that could not be read.
         handshake_failed: told of TLS handshakes that came to nothing.
+
+    Attributes:
+        tls: for HTTPS; another one holds for handshakes from then on.
     """
 
     def __init__(
@@ -87,12 +90,14 @@ class HttpPort:
         self._host = host
         self._port = port
         self._limits = limits or PortLimits()
-        self._tls = tls
+        self.tls = tls
         self.unreadable = unreadable
         self._handshake_failed = handshake_failed
         self._server: asyncio.Server | None = None
         self._connections: web.Server | None = None
         self._hosts: Counter[str] = Counter()
+        self._open: dict[asyncio.Transport, str] = {}
+        self._empty: asyncio.Event | None = None
         self._doors: set[asyncio.Task[None]] = set()
 
     @property
@@ -106,7 +111,7 @@ class HttpPort:
     @property
     def open_connections(self) -> int:
         """How many there are now."""
-        return self._hosts.total()
+        return len(self._open)
 
     async def start(self) -> None:
         """Listen.
@@ -122,15 +127,21 @@ class HttpPort:
 
         def connect() -> asyncio.Protocol:
             made = Connection(connections, self, self._limits, loop)
-            return made if self._tls is None else _Door(self, made, self._tls)
+            return made if self.tls is None else _Door(self, made, self.tls)
 
         try:
             self._server = await loop.create_server(connect, self._host, self._port, backlog=1024)
         except OSError as error:
             raise listen_error("HTTP", self._host, self._port, error) from error
 
-    async def close(self) -> None:
-        """Stop listening, close the connections; safe to call twice."""
+    async def close(self, patience_s: float = CLOSE_S) -> None:
+        """Stop listening, close the connections; safe to call twice.
+
+        What is being answered comes to its end first: the answer leaves whole.
+
+        Args:
+            patience_s: seconds to wait for that at most; what is left is broken off.
+        """
         server, connections = self._server, self._connections
         self._server = self._connections = None
         if server is None or connections is None:
@@ -138,8 +149,16 @@ class HttpPort:
         server.close()
         for door in tuple(self._doors):
             door.cancel()
+        give_up_at = asyncio.get_running_loop().time() + patience_s
         connections.pre_shutdown()
-        await connections.shutdown(_SHUTDOWN_S)
+        await connections.shutdown(patience_s)
+        if self._open:  # octets wait in a socket's buffer
+            self._empty = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(give_up_at):
+                    await self._empty.wait()
+        for transport in tuple(self._open):
+            transport.abort()
         await server.wait_closed()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -147,24 +166,29 @@ class HttpPort:
             request.protocol.has_request()
         return await self._handler(request)
 
-    def enters(self, transport: asyncio.BaseTransport) -> str | None:
+    def enters(self, transport: asyncio.BaseTransport) -> asyncio.Transport | None:
         """Count a new connection.
 
         Returns:
-            The address to give to :meth:`leaves`; None when there are too many: it is closed.
+            What to give to :meth:`leaves`; None when there are too many: it is closed.
         """
         host = address_of(transport)[0]
         if (
-            self._hosts.total() >= self._limits.most
+            not isinstance(transport, asyncio.Transport)
+            or len(self._open) >= self._limits.most
             or self._hosts[host] >= self._limits.most_of_host
         ):
             transport.close()
             return None
         self._hosts[host] += 1
-        return host
+        self._open[transport] = host
+        return transport
 
-    def leaves(self, host: str) -> None:
+    def leaves(self, transport: asyncio.Transport) -> None:
         """Count a connection that is gone."""
+        host = self._open.pop(transport)
+        if self._empty is not None and not self._open:
+            self._empty.set()
         self._hosts[host] -= 1
         if self._hosts[host] <= 0:
             del self._hosts[host]
@@ -216,7 +240,7 @@ class _Door(asyncio.Protocol):
 class Connection(web.RequestHandler):
     """A connection that must bring its first request soon and leaks nothing when refused."""
 
-    __slots__ = ("_deadline", "_early", "_first", "_host", "_limits", "_port", "facts")
+    __slots__ = ("_deadline", "_early", "_entered", "_first", "_limits", "_port", "facts")
 
     def __init__(
         self,
@@ -234,7 +258,7 @@ class Connection(web.RequestHandler):
         self._port = port
         self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
-        self._host: str | None = None
+        self._entered: asyncio.Transport | None = None
         self._early = b""
         self._first = b""
         self.facts: object = None
@@ -243,7 +267,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the clock for the first request runs."""
         super().connection_made(transport)
-        self._host = self._port.enters(transport)
+        self._entered = self._port.enters(transport)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self._limits.deadline_s, self.force_close)
         early, self._early = self._early, b""
@@ -253,9 +277,9 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
         self.has_request()
-        if self._host is not None:
-            self._port.leaves(self._host)
-            self._host = None
+        if self._entered is not None:
+            self._port.leaves(self._entered)
+            self._entered = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -24,6 +24,7 @@ from provisioning.transport.fetch_log import UNFINISHED, FetchLog, FetchRecord
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.http_access import AccessRule, Admission, Visit
 from provisioning.transport.http_port import (
+    CLOSE_S,
     Connection,
     HttpPort,
     PortLimits,
@@ -139,9 +140,27 @@ class HttpServer:
         """
         await self._port.start()
 
-    async def close(self) -> None:
-        """Stop listening and close the connections; safe to call twice."""
-        await self._port.close()
+    def publish(
+        self, source: ContentSource, access: AccessRule | None, tls: Tls | None = None
+    ) -> None:
+        """Answer from another state of the inventory from now on, all at once.
+
+        Args:
+            source: decides what a request is answered with.
+            access: who gets what; None for everybody everything.
+            tls: for HTTPS: new handshakes use it; None goes on with what there is.
+        """
+        self._source, self._access = source, access
+        if tls is not None and self._tls is not None:
+            self._tls, self._port.tls = tls, tls.context
+
+    async def close(self, patience_s: float = CLOSE_S) -> None:
+        """Stop listening and close the connections; safe to call twice.
+
+        Args:
+            patience_s: seconds that what is being answered has to come to its end.
+        """
+        await self._port.close(patience_s)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         client = client_of(request)

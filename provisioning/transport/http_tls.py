@@ -20,6 +20,7 @@ from pathlib import Path
 from provisioning.access_model import HttpsSettings
 from provisioning.certificate_names import ClientCertificate, certificate_names
 from provisioning.errors import UsageError
+from provisioning.text_source import note_read
 
 _BUFFER_BYTES = 16 * 1024
 """One TLS record. The library keeps 256 KiB for each connection otherwise, idle or not."""
@@ -109,6 +110,7 @@ def _load_root(context: ssl.SSLContext, path: Path) -> list[bytes]:
 
 
 def _readable(path: Path) -> None:
+    note_read(path)
     try:
         path.open("rb").close()
     except OSError as error:

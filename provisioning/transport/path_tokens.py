@@ -23,6 +23,7 @@ from provisioning.access_model import first_token, steady_token
 from provisioning.address import Mac
 from provisioning.errors import RigError
 from provisioning.secret import Secret
+from provisioning.text_source import Stamp, stamp_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class DeadTokens:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._dead: set[str] = set()
+        self._stamp: Stamp = None
 
     def load(self) -> None:
         """Read the file.
@@ -83,9 +85,33 @@ class DeadTokens:
                 "Name another file as 'state' of the access part."
             ) from error
         self._dead = set(text.split("\n")) - {""}
+        self._stamp = stamp_of(self._path)
 
     def __contains__(self, handset: str) -> bool:
-        """Whether a handset's first token is dead."""
+        """Whether a handset's first token is known to be dead."""
+        return handset in self._dead
+
+    def is_dead(self, handset: str) -> bool:
+        """Whether a handset's first token is dead, by this process or by another one.
+
+        Several servers of a site may share the file: each looks whether it has changed before
+        it lets a first token in. A file that cannot be read kills nobody and revives nobody.
+
+        Args:
+            handset: its name.
+        """
+        if handset in self._dead:
+            return True
+        stamp = stamp_of(self._path)
+        if stamp == self._stamp:
+            return False
+        try:
+            names = self._path.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            logger.warning("%s: which first tokens are dead cannot be read: %s", self._path, error)
+            return False
+        self._stamp = stamp
+        self._dead |= set(names) - {""}
         return handset in self._dead
 
     def bury(self, handset: str) -> None:
@@ -138,7 +164,7 @@ class TokenBook:
             return TokenPath(path)
         number, handset, step = found
         rest = "/" + "/".join(segments[number + 1 :]) + mark + query
-        dead = step is Step.FIRST and handset in self._dead
+        dead = step is Step.FIRST and self._dead.is_dead(handset)
         return TokenPath(rest, "" if dead else handset, step)
 
     def used(self, said: TokenPath) -> None:

@@ -51,6 +51,11 @@ class Revocations:
             self._look(self._path)
         return handset in self._always or handset in self._from_file
 
+    def succeed(self, former: Revocations) -> None:
+        """Hold who was revoked until the file has been read: a new edition sets nobody free."""
+        if self._path is not None and self._stamp is None:
+            self._from_file = former._from_file
+
     def _look(self, path: Path) -> None:
         try:
             found = path.stat()

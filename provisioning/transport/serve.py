@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from provisioning.clock import Clock, now
 from provisioning.transport.content import Address, ContentSource
+from provisioning.transport.edition import Edition
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.http_access import AccessRule
+from provisioning.transport.http_port import CLOSE_S
 from provisioning.transport.http_server import HttpServer
 from provisioning.transport.http_tls import Tls
 from provisioning.transport.tftp_server import TftpServer
 from provisioning.transport.unproven_source import UnprovenSource, UnprovenUploads
-from provisioning.transport.upload_area import UploadArea
+from provisioning.transport.upload_area import TakesUploads, UploadArea
 
 
 class HttpsPort(NamedTuple):
@@ -62,17 +66,13 @@ class ProvisioningServer:
         hook: ServerHook | None = None,
         clock: Clock = now,
     ) -> None:
+        self._log = log
+        self._clock = clock
+        self._uploads = uploads
         readable = clear or source
-        unproven = UnprovenSource(readable, access, clock) if access else readable
-        put = UnprovenUploads(uploads, access, clock) if uploads and access else uploads
+        unproven, puts = self._by_tftp(readable, access)
         self._tftp = TftpServer(
-            unproven,
-            log,
-            host,
-            tftp_port,
-            uploads=put,
-            hook=hook,
-            clock=clock,
+            unproven, log, host, tftp_port, uploads=puts, hook=hook, clock=clock
         )
         self._http = HttpServer(
             readable,
@@ -98,6 +98,34 @@ class ProvisioningServer:
             )
             for place in https
         ]
+
+    def _by_tftp(
+        self, readable: ContentSource, access: AccessRule | None
+    ) -> tuple[ContentSource, TakesUploads | None]:
+        """What TFTP, where nobody proves anything, answers from and puts into."""
+        if access is None:
+            return readable, self._uploads
+        area, clock = self._uploads, self._clock
+        puts = UnprovenUploads(area, access, clock) if area else None
+        return UnprovenSource(readable, access, clock), puts
+
+    def publish(self, edition: Edition) -> None:
+        """Serve another state of the site from now on.
+
+        Between two requests, in one step: no answer is of both. Transfers that are under way
+        come to their end with what they began with.
+
+        Args:
+            edition: has as many ``tls`` as there are HTTPS listeners, or none.
+        """
+        access, readable = edition.access, edition.readable
+        self._tftp.publish(*self._by_tftp(readable, access))
+        self._http.publish(readable, access)
+        for server, tls in zip(self._https, edition.tls or repeat(None), strict=False):
+            server.publish(edition.source, access, tls)
+        if self._uploads is not None:
+            self._uploads.accept(edition.upload_names)
+        self._log.identify = edition.identify
 
     @property
     def tftp_address(self) -> Address:
@@ -128,8 +156,16 @@ class ProvisioningServer:
             await self.stop()
             raise
 
-    async def stop(self) -> None:
-        """Stop all; safe to call twice."""
+    async def stop(self, patience_s: float = 0.0) -> None:
+        """Take nothing new, let what is under way come to its end, stop; safe to call twice.
+
+        Args:
+            patience_s: seconds to wait for that at most; what is left is broken off, and the
+                log says so. Without any, TFTP waits for nobody.
+        """
+        waits_s = max(patience_s, CLOSE_S)
+        await asyncio.gather(
+            self._tftp.drain(patience_s),
+            *(server.close(waits_s) for server in (self._http, *self._https)),
+        )
         await self._tftp.close()
-        for server in (self._http, *self._https):
-            await server.close()

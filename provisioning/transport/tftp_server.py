@@ -109,6 +109,7 @@ class TftpServer:
         self._transfers: dict[Address, Transfer] = {}
         self._per_address: Counter[str] = Counter()
         self._ticking: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Event | None = None
         self.limits = limits
         self.requests_dropped = 0
 
@@ -139,6 +140,31 @@ class TftpServer:
         self._ports.open()
         for sock in self._sockets:
             self._ports.add(sock.fileno(), functools.partial(self._readable, sock))
+
+    def publish(self, source: ContentSource, uploads: TakesUploads | None) -> None:
+        """Answer from another source from now on; what is under way keeps what it began with.
+
+        Args:
+            source: decides what a read request is answered with.
+            uploads: takes what write requests bring; None refuses them all.
+        """
+        self._source, self._uploads = source, uploads
+
+    async def drain(self, patience_s: float) -> None:
+        """Take no request any more, and let the transfers under way come to their end.
+
+        Args:
+            patience_s: seconds to wait for them at most; :meth:`close` drops the rest.
+        """
+        for sock in self._sockets:
+            self._ports.remove(sock.fileno())
+            sock.close()
+        self._sockets = []
+        if self._transfers and patience_s > 0:
+            self._drained = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._drained.wait()
 
     async def close(self) -> None:
         """Stop listening and drop the transfers under way; safe to call twice."""
@@ -299,6 +325,8 @@ class TftpServer:
         self._ports.remove(transfer.socket.fileno())
         transfer.close()
         del self._transfers[transfer.client]
+        if self._drained is not None and not self._transfers:
+            self._drained.set()
         host = transfer.client[0]
         self._per_address[host] -= 1
         if not self._per_address[host]:

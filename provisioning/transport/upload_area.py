@@ -91,6 +91,21 @@ class TakesUploads(Protocol):
         ...
 
 
+def check_upload_names(names: Mapping[str, str]) -> None:
+    """Refuse names that could leave their folder.
+
+    Args:
+        names: name that may be put -> name of the handset whose it is.
+
+    Raises:
+        ValueError: a name or a handset's name is none.
+    """
+    for name, handset in names.items():
+        parts = [handset, *name.split("/")]
+        if not all(_PLAIN_PART.fullmatch(part) for part in parts):
+            raise ValueError(f"{name!r} of {handset!r} cannot be put: a plain name is needed")
+
+
 class UploadArea:
     """Takes files of known names into a folder, within a quota.
 
@@ -114,10 +129,7 @@ class UploadArea:
         names: Mapping[str, str],
         quota: UploadQuota = UploadQuota(),
     ) -> None:
-        for name, handset in names.items():
-            parts = [handset, *name.split("/")]
-            if not all(_PLAIN_PART.fullmatch(part) for part in parts):
-                raise ValueError(f"{name!r} of {handset!r} cannot be put: a plain name is needed")
+        check_upload_names(names)
         self.quota = quota
         self._folder = folder
         self._names = dict(names)
@@ -130,6 +142,14 @@ class UploadArea:
             raise RigError(
                 f"upload folder {folder}: {error.strerror}; choose a folder that can be written"
             ) from error
+
+    def accept(self, names: Mapping[str, str]) -> None:
+        """Take files of other names from now on; what is there stays and counts.
+
+        Args:
+            names: as for the area itself, checked by :func:`check_upload_names`.
+        """
+        self._names = dict(names)
 
     def _look_round(self) -> None:
         """Count what is there; what a killed process left half written goes."""
