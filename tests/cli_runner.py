@@ -83,6 +83,10 @@ class Service:
                 return found
         raise AssertionError(f"no line matches {pattern!r} in {self.lines}; {self.process.poll()}")
 
+    def next_line(self, timeout_s=90):
+        """Wait for the next line."""
+        self.lines.append(self._fresh.get(timeout=timeout_s))
+
     def stop(self, by=signal.SIGINT, timeout_s=20):
         """Ask it to stop; exit code, and what it wrote to standard error."""
         self.process.send_signal(by)

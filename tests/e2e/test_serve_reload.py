@@ -1,0 +1,227 @@
+"""Reloads under load, and a stop that lets what is under way come to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import urllib.request
+from collections import Counter
+
+import pytest
+from access_kit import basic, certificate_forms
+from cli_runner import Service, write_site
+from fetch_site import ServedText, octets
+
+from provisioning.access_model import AccessSettings, HandsetCredentials, ProofKind
+from provisioning.address import Mac
+from provisioning.errors import RigError
+from provisioning.secret import Secret
+from provisioning.transport.content import SiteContent
+from provisioning.transport.edition import Edition
+from provisioning.transport.fetch_log import FetchLog
+from provisioning.transport.http_access import Gate, GateHandset
+from provisioning.transport.reload import Reload, Reloader
+from provisioning.transport.revocation import Revocations
+from provisioning.transport.serve import ProvisioningServer
+from provisioning.transport.tftp_client import fetch
+from provisioning.transport.walk_guard import WalkGuard
+
+RELOADS = 60
+BROKEN = 30
+ANNA = Mac("805ec01a2b01")
+
+
+def edition(number: int, former: SiteContent | None = None) -> Edition:
+    """An edition whose password and whose every octet say which one it is."""
+    word = f"{number:06d} ".encode()
+    files = {
+        "own.cfg": ServedText(word * (1000 + number), handset="anna"),
+        "shared.cfg": ServedText(word * 9000, handset=""),
+    }
+    content = former.successor(files) if former else SiteContent(files)
+    credentials = HandsetCredentials("anna", Secret(f"edition {number} of the password"))
+    gate = Gate(
+        AccessSettings((ProofKind.BASIC,), Secret("k" * 20)),
+        [GateHandset("anna", ANNA, "yealink", credentials)],
+        certificate_forms(),
+        Revocations([("anna", ANNA, False)], None),
+        WalkGuard(),
+    )
+    return Edition(content, access=gate, names=tuple(files))
+
+
+async def ask(address: tuple[str, int], name: str, number: int) -> tuple[int, dict, bytes]:
+    """Fetch with the password of one edition; status, headers, body."""
+    reader, writer = await asyncio.open_connection(*address)
+    said = basic("anna", f"edition {number} of the password")
+    writer.write(f"GET /{name} HTTP/1.0\r\nAuthorization: {said}\r\n\r\n".encode())
+    got = await asyncio.wait_for(reader.read(), 60)
+    writer.close()
+    head, _, body = got.partition(b"\r\n\r\n")
+    rows = head.decode().split("\r\n")
+    return int(rows[0].split()[1]), dict(row.split(": ", 1) for row in rows[1:]), body
+
+
+async def test_sixty_reloads_under_load_and_every_answer_is_wholly_old_or_wholly_new() -> None:
+    first = edition(0)
+    log = FetchLog()
+    server = ProvisioningServer(first.source, log, tftp_port=0, http_port=0, access=first.access)
+    told: list[Reload] = []
+    number = 0
+    done = False
+    tags: dict[bytes, set[str]] = {}
+    got: Counter[int] = Counter()
+
+    def load() -> Edition:
+        if number == BROKEN:
+            raise RigError("this one is broken")
+        return edition(number, first.source)
+
+    def publish(made: Edition) -> None:
+        assert isinstance(made.access, Gate)
+        server.publish(made)
+
+    async def phone(name: str) -> None:
+        while not done:
+            asked = number
+            status, headers, body = await ask(server.http_address, name, asked)
+            got[status] += 1
+            if status != 200:
+                assert status == 401
+                continue
+            words = set(body.split())
+            assert len(words) == 1, "one answer has octets of two editions"
+            word = words.pop()
+            assert int(word) == asked, "the password of one edition opened a file of another"
+            assert int(headers["Content-Length"]) == len(body)
+            tags.setdefault(word + name.encode(), set()).add(headers["Etag"])
+
+    reloader = Reloader(load, publish, told.append)
+    await server.start()
+    phones = [asyncio.create_task(phone(("own.cfg", "shared.cfg")[n % 2])) for n in range(12)]
+    try:
+        for number in range(1, RELOADS + 1):  # noqa: B007 - load() and the phones look at it
+            await reloader.reload()
+            await asyncio.sleep(0.01)
+        done = True
+        await asyncio.gather(*phones)
+        assert (await ask(server.http_address, "own.cfg", RELOADS))[0] == 200
+    finally:
+        done = True
+        for task in phones:
+            task.cancel()
+        await server.stop()
+    assert [one.ok for one in told] == [n != BROKEN for n in range(1, RELOADS + 1)]
+    assert "this one is broken" in str(told[BROKEN - 1])
+    assert got[200] > 100
+    assert {len(found) for found in tags.values()} == {1}
+    assert len(log.records) == sum(got.values()) + 1
+
+
+async def test_what_is_under_way_ends_whole_when_the_server_stops() -> None:
+    content = octets(3_000_000)
+    log = FetchLog()
+    source = SiteContent({"big.bin": ServedText(content)})
+    server = ProvisioningServer(source, log, tftp_port=0, http_port=0)
+    await server.start()
+    where = server.http_address
+    reader, writer = await asyncio.open_connection(*where, limit=4096)
+    writer.write(b"GET /big.bin HTTP/1.0\r\n\r\n")
+    begun = await reader.readexactly(1000)  # it has begun, and waits for us to go on
+    tftp_at = asyncio.get_running_loop().create_future()
+
+    def on_block(*_: object) -> None:
+        if not tftp_at.done():
+            tftp_at.set_result(None)
+
+    by_tftp = asyncio.create_task(_slow_tftp(server.tftp_address, on_block))
+    await tftp_at
+    stopping = asyncio.create_task(server.stop(30.0))
+    await asyncio.sleep(0)
+    rest = await asyncio.wait_for(reader.read(-1), 30)
+    assert (begun + rest).endswith(content)
+    assert await asyncio.wait_for(by_tftp, 30) == content[: 20 * 512]
+    await asyncio.wait_for(stopping, 30)
+    writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*where)
+    assert ("http", 200, len(content)) in [(r.transport, r.status, r.octets) for r in log.records]
+
+
+async def _slow_tftp(where: tuple[str, int], on_block) -> bytes:
+    """Fetch twenty blocks in lock-step, then refuse the rest."""
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[tuple[bytes, tuple[str, int]]] = asyncio.Queue()
+
+    class Client(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            arrived.put_nowait((data, addr))
+
+    transport, _ = await loop.create_datagram_endpoint(Client, local_addr=("127.0.0.1", 0))
+    transport.sendto(b"\0\1big.bin\0octet\0", where)
+    got = b""
+    try:
+        for number in range(1, 21):
+            while True:
+                data, other = await asyncio.wait_for(arrived.get(), 30)
+                if data[:4] == b"\0\3" + number.to_bytes(2, "big"):
+                    break
+            got += data[4:]
+            on_block()
+            await asyncio.sleep(0.01)
+            if number < 20:
+                transport.sendto(b"\0\4" + number.to_bytes(2, "big"), other)
+        transport.sendto(b"\0\5\0\0enough\0", other)
+        return got
+    finally:
+        transport.close()
+
+
+def reloads(service: Service, count: int) -> list[dict]:
+    """The latest reloads that a service told of, when there are so many."""
+    found: list[dict] = []
+    while len(found) < count:
+        found = [json.loads(line) for line in service.lines if '"event": "reload"' in line]
+        if len(found) < count:
+            service.next_line()
+    return found
+
+
+@pytest.mark.parametrize("by", ["SIGHUP", "--watch"])
+def test_serve_takes_a_changed_inventory_and_keeps_the_last_good_one(tmp_path, by) -> None:
+    site = write_site(tmp_path)
+    more = ("--watch",) if by == "--watch" else ()
+    ports = ("--http-port", "0", "--tftp-port", "0")
+
+    def changed(text: str, count: int) -> dict:
+        site.write_text(text, encoding="utf-8")
+        if by == "SIGHUP":
+            service.process.send_signal(signal.SIGHUP)
+        return reloads(service, count)[-1]
+
+    def file() -> bytes:
+        with urllib.request.urlopen(f"{base}/805ec01a2b01.cfg", timeout=20) as answer:
+            return answer.read()
+
+    with Service("serve", site, *ports, "--json", *more) as service:
+        told = json.loads(service.wait_for('"serving"').string)
+        base = told["http"]
+        whole = site.read_text("utf-8")
+        assert b"anna" in file()
+        result = changed(whole.replace("user: anna", "user: annegret"), 1)
+        assert (result["ok"], result["faults"]) == (True, [])
+        assert b"annegret" in file()
+        broken = changed(whole.replace("model: T46U", "model: T46-UUU"), 2)
+        assert broken["ok"] is False
+        assert re.search(r"site\.yaml:\d+:\d+: .*T46-UUU", broken["faults"][0])
+        assert b"annegret" in file()
+        assert changed(whole, 3)["ok"] is True
+        assert b"annegret" not in file()
+        host, port = told["tftp"].removeprefix("tftp://").split(":")
+        assert asyncio.run(fetch(host, int(port), "805ec01a2b01.cfg")) == file()
+        code, complaints = service.stop(signal.SIGTERM)
+    assert code == 0
+    assert "the last good one is served on" in complaints
+    assert "Traceback" not in complaints
