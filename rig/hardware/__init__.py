@@ -1,0 +1,1 @@
+"""What a bench switches and reads beside telephony: power of phones, and who says it is off."""
