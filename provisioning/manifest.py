@@ -4,28 +4,39 @@ Beside the folder of the rendered files, not in it, because that one is served, 
 for each handset a key of everything that its files are
 made from (intent, profile, templates, this program), and a digest of each file. A handset
 whose key is the same and whose files on the disk still have their digests is unchanged.
+
+It also has one digest of everything that the whole site is read and rendered from: where that is
+the same, the site need not even be read (:mod:`provisioning.input_notes`).
+
+The first line is a head with the digest of the second, so a manifest that was cut short or
+written in by hand is none.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import provisioning
 from provisioning.errors import RigError
+from provisioning.input_notes import InputSeal
 from provisioning.intent import HandsetIntent
 from provisioning.loss import Loss
 from provisioning.profile_model import Profile
 from provisioning.render import RenderedFile
-from provisioning.resources import templates_dir
+from provisioning.resources import device_profiles_dir, templates_dir
 
-_VERSION = 1
+_VERSION = 2
+_LIBRARIES = ("jinja2", "PyYAML", "pydantic")
 _DIGEST_BYTES = 16
 
 
@@ -120,6 +131,53 @@ class HandsetKeys:
         return self._dialects[name]
 
 
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was written to a folder.
+
+    Attributes:
+        handsets: what was written for each.
+        seal: of everything that the whole site was read from; None when that is not known.
+    """
+
+    handsets: Mapping[str, KeptHandset]
+    seal: InputSeal | None = None
+
+
+def untouched(folder: Path, rest: str) -> dict[str, KeptHandset] | None:
+    """What a folder holds, where that is known without reading the site.
+
+    Args:
+        folder: of the rendered files.
+        rest: what the seal of the manifest was made with.
+
+    Returns:
+        By handset; None when an input or a file is not as it was, or nothing is known.
+    """
+    manifest = load_manifest(folder)
+    if manifest.seal is None or not manifest.seal.is_whole(rest):
+        return None
+    kept = dict(manifest.handsets)
+    return kept if all(one.is_on_disk(folder) for one in kept.values()) else None
+
+
+def program_digest(profiles: Path | None = None, templates: Path | None = None) -> str:
+    """Digest of what all sites are rendered by: program, profiles, templates, libraries.
+
+    Args:
+        profiles: profiles folder; None for the one that is shipped.
+        templates: templates folder; None for the one that is shipped.
+    """
+    folders = (
+        Path(provisioning.__file__).parent,
+        profiles or device_profiles_dir(),
+        templates or templates_dir(),
+    )
+    parts = [_tree_digest(folder, "*") for folder in folders]
+    parts += [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
+    return "\n".join([*parts, sys.version])
+
+
 def manifest_path(folder: Path) -> Path:
     """Where the manifest of a folder lies.
 
@@ -130,55 +188,57 @@ def manifest_path(folder: Path) -> Path:
     return whole.parent / f".{whole.name}.phonerig.json"
 
 
-def load_manifest(folder: Path) -> dict[str, KeptHandset]:
+def load_manifest(folder: Path) -> Manifest:
     """What was written to a folder; empty when there is no manifest or it cannot be read.
 
     Args:
         folder: of the rendered files.
     """
     try:
-        data = json.loads(manifest_path(folder).read_bytes())
-        if data["version"] != _VERSION:
-            return {}
-        return {
+        head_line, _, body = manifest_path(folder).read_bytes().partition(b"\n")
+        head = json.loads(head_line)
+        if head["version"] != _VERSION or head["body"] != digest_of(body):
+            return Manifest({})
+        handsets = {
             name: KeptHandset(
                 key=entry["key"],
                 files={path: KeptFile(*parts) for path, parts in entry["files"].items()},
-                losses=tuple(Loss(**loss) for loss in entry["losses"]),
+                losses=tuple([Loss(**loss) for loss in entry["losses"]]),
             )
-            for name, entry in data["handsets"].items()
+            for name, entry in json.loads(body).items()
         }
+        return Manifest(handsets, _seal(head["seal"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}  # it only saves time: without it everything is rendered
+        return Manifest({})  # it only saves time: without it everything is rendered
 
 
-def save_manifest(folder: Path, handsets: Mapping[str, KeptHandset]) -> None:
+def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest, whole or not at all; readable by its owner only.
 
     Args:
         folder: of the rendered files.
-        handsets: what was written for each.
+        manifest: what was written.
 
     Raises:
         RigError: it cannot be written.
     """
     target = manifest_path(folder)
-    data = {
-        "version": _VERSION,
-        "handsets": {
-            name: {
-                "key": kept.key,
-                "files": {path: [f.digest, f.secret, f.handset] for path, f in kept.files.items()},
-                "losses": [loss.to_json() for loss in kept.losses],
-            }
-            for name, kept in handsets.items()
-        },
+    handsets = {
+        name: {
+            "key": kept.key,
+            "files": {path: [f.digest, f.secret, f.handset] for path, f in kept.files.items()},
+            "losses": [loss.to_json() for loss in kept.losses],
+        }
+        for name, kept in manifest.handsets.items()
     }
+    body = json.dumps(handsets).encode()
+    seal = None if manifest.seal is None else asdict(manifest.seal)
+    head = json.dumps({"version": _VERSION, "body": digest_of(body), "seal": seal}).encode()
     try:
         descriptor, name = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(data, stream, ensure_ascii=False)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(head + b"\n" + body)
             Path(name).replace(target)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -188,6 +248,15 @@ def save_manifest(folder: Path, handsets: Mapping[str, KeptHandset]) -> None:
             f"{target}: cannot be written: {error.strerror}. The files themselves are written; "
             "the next run renders all of them again."
         ) from error
+
+
+def _seal(data: Any) -> InputSeal | None:
+    if data is None:
+        return None
+    names = [*data["files"], *data["variables"], data["salt"], data["digest"]]
+    if not all(isinstance(name, str) for name in names):
+        return None
+    return InputSeal(tuple(data["files"]), tuple(data["variables"]), data["salt"], data["digest"])
 
 
 def kept_handset(key: str, files: Iterable[RenderedFile], losses: tuple[Loss, ...]) -> KeptHandset:

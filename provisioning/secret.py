@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from provisioning.errors import InputErrors, UsageError
+from provisioning.input_notes import variable
 from provisioning.text_source import read_input_file
 
 SEAL_KEY_VARIABLE = "PHONERIG_SEAL_KEY"
@@ -149,7 +150,7 @@ class SecretResolver:
                 expected="letters, digits and _",
                 fix="Write the name only, as in env:SIP_PASSWORD_ANNA.",
             )
-        value = self._environ.get(name)
+        value = variable(name, self._environ)
         if value is None:
             raise SecretReferenceError(
                 f"the environment variable {name} is not set",
@@ -202,10 +203,10 @@ def seal_key(environ: Mapping[str, str]) -> Secret:
     Raises:
         SecretReferenceError: neither gives a key.
     """
-    key = environ.get(SEAL_KEY_VARIABLE)
+    key = variable(SEAL_KEY_VARIABLE, environ)
     if key is not None:
         return Secret(key.strip())
-    name = environ.get(SEAL_KEY_FILE_VARIABLE)
+    name = variable(SEAL_KEY_FILE_VARIABLE, environ)
     if name is None:
         raise SecretReferenceError(
             "there is no key to open sealed: secrets",

@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from provisioning.errors import InputErrors, InputFault, Position
+from provisioning.input_notes import note_file
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Largest input file: some forty times a site of 1,000 handsets."""
@@ -103,6 +104,7 @@ def read_input_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
             expected=f"at most {max_bytes} bytes",
             fix="Check that this is the right file, or split it.",
         )
+    note_file(path, data)
     return data
 
 

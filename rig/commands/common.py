@@ -215,12 +215,20 @@ def read_site(site: str) -> Site:
     """
     from provisioning.inventory import load_site
     from provisioning.profile_limits import LimitsOfModels
+
+    return load_site(site_file(site), models=LimitsOfModels(profiles()))
+
+
+def site_file(site: str) -> Path:
+    """The file of an inventory, which need not be there.
+
+    Args:
+        site: as for :func:`read_site`.
+    """
     from provisioning.resources import demo_site_dir
 
     path = demo_site_dir() if site == DEMO else Path(site)
-    if path.is_dir():
-        path /= "site.yaml"
-    return load_site(path, models=LimitsOfModels(profiles()))
+    return path / "site.yaml" if path.is_dir() else path
 
 
 def make_folder(folder: Path) -> None:

@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provisioning.errors import InputErrors, InputFault, RigError, UsageError
-from rig.commands.common import clear_errors, complain_all, print_json, profiles, read_site, say
+from rig.commands.common import (
+    clear_errors,
+    complain_all,
+    print_json,
+    profiles,
+    read_site,
+    say,
+    site_file,
+)
 
 if TYPE_CHECKING:
     from provisioning.diff import FileDiff
+    from provisioning.input_notes import InputSeal
     from provisioning.inventory_model import InventoryHandset
     from provisioning.inventory_site import Site
     from provisioning.loss import Loss
-    from provisioning.manifest import KeptHandset
+    from provisioning.manifest import KeptHandset, Manifest
     from provisioning.render import RenderedFile, SiteFiles
     from provisioning.render_many import Outcome
 
@@ -45,20 +54,20 @@ def render(
     """Render the files of a site, proven by reading them back.
 
     Says what a model cannot express. A handset is not rendered again when nothing that its files
-    are made from has changed and they lie in the folder as they were written. Files with secrets
-    are readable by their owner only. On any error nothing is written.
+    are made from has changed and they lie in the folder as they were written; where that is so
+    of all, the site is not even read. Files with secrets are readable by their owner only. On any
+    error nothing is written.
     """
     with clear_errors(as_json=as_json):
-        inventory = read_site(site)
-        entries = (inventory.handset(handset),) if handset else inventory.handsets
-        found = _render(inventory, entries, out_dir, everything=everything)
-        if strict and found.losses:
-            raise InputErrors(_loss_faults(entries, found.losses))
-        diffs = _diffs(inventory, found, out_dir)
+        found = None if handset or everything else _unchanged(site, out_dir)
+        if found is None or (strict and found.losses):
+            found, diffs = _read_and_render(site, out_dir, handset, strict=strict, all_=everything)
+        else:
+            diffs = _kept_diffs(found)
         changed = [item for item in diffs if item.state != "same"]
-        if not (check or diff):
+        if found.remembered is not None and not (check or diff):
             _write(found.files, out_dir)
-            _remember(out_dir, found)
+            _remember(out_dir, found.remembered)
         if as_json:
             print_json(_data(found, diffs, out_dir, written=not (check or diff)))
         else:
@@ -78,25 +87,75 @@ class _Found:
         files: theirs, by name.
         kept: handsets whose files need not be rendered again.
         losses: of all, by handset.
-        remembered: for the next run.
+        remembered: for the next run; None when the manifest says just this.
     """
 
     sets: tuple[Outcome, ...]
     files: SiteFiles
     kept: dict[str, KeptHandset]
     losses: dict[str, tuple[Loss, ...]]
-    remembered: dict[str, KeptHandset]
+    remembered: Manifest | None
+
+
+def _unchanged(site: str, folder: Path) -> _Found | None:
+    """What is there, when nothing that it was made from has changed and all of it lies there.
+
+    The site is not read for this; None says that it must be.
+    """
+    from provisioning.manifest import untouched
+    from provisioning.render import SiteFiles
+
+    kept = untouched(folder, _made_by(site))
+    if not kept:
+        return None
+    losses = {name: one.losses for name, one in kept.items() if one.losses}
+    return _Found((), SiteFiles(()), kept, losses, None)
+
+
+def _made_by(site: str) -> str:
+    """What counts besides what the site was read from: the program, and which site it is."""
+    from provisioning.manifest import digest_of, program_digest
+
+    this = digest_of(Path(__file__).read_bytes())
+    return "\n".join([program_digest(), this, str(site_file(site).absolute())])
+
+
+def _read_and_render(
+    site: str, folder: Path, handset: str, *, strict: bool, all_: bool
+) -> tuple[_Found, list[FileDiff]]:
+    from provisioning.input_notes import inputs_noted, seal_inputs
+
+    made_by = _made_by(site)  # before anything is read: what changes meanwhile is seen next time
+    with inputs_noted() as notes:
+        inventory = read_site(site)
+    entries = (inventory.handset(handset),) if handset else inventory.handsets
+    seal = None if handset else seal_inputs(notes, made_by)
+    found = _render(inventory, entries, folder, seal, everything=all_)
+    if strict and found.losses:
+        raise InputErrors(_loss_faults(entries, found.losses))
+    return found, _diffs(inventory, found, folder)
 
 
 def _render(
-    site: Site, entries: Sequence[InventoryHandset], folder: Path, *, everything: bool
+    site: Site,
+    entries: Sequence[InventoryHandset],
+    folder: Path,
+    seal: InputSeal | None,
+    *,
+    everything: bool,
 ) -> _Found:
     """Render what has changed, and say what has not."""
-    from provisioning.manifest import HandsetKeys, digest_of, kept_handset, load_manifest
+    from provisioning.manifest import (
+        HandsetKeys,
+        Manifest,
+        digest_of,
+        kept_handset,
+        load_manifest,
+    )
 
     known = profiles()
     keys = HandsetKeys()
-    remembered = load_manifest(folder)
+    remembered = dict(load_manifest(folder).handsets)
     made_of = {
         entry.name: keys.key(site.intent(entry.name), known.get(entry.model)) for entry in entries
     }
@@ -122,12 +181,15 @@ def _render(
         item.handset: kept_handset(made_of[item.handset], item.files, item.losses) for item in sets
     }
     order = [entry.name for entry in entries]
+    whole = kept | now
     return _Found(
         sets=tuple(sets),
         files=join(sets),
         kept=kept,
         losses={name: losses[name] for name in order if name in losses},
-        remembered=remembered | now if len(entries) < len(site.handsets) else kept | now,
+        remembered=Manifest(remembered | now)
+        if seal is None
+        else Manifest({name: whole[name] for name in order}, seal),
     )
 
 
@@ -203,7 +265,7 @@ def _loss_faults(
 
 
 def _diffs(site: Site, found: _Found, folder: Path) -> list[FileDiff]:
-    from provisioning.diff import FileDiff, diff_files
+    from provisioning.diff import diff_files
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; expected a folder, which is made if it is missing")
@@ -213,10 +275,16 @@ def _diffs(site: Site, found: _Found, folder: Path) -> list[FileDiff]:
         profile = known.get(site.handset(item.handset).model)
         fresh = [file for file in item.files if file.path not in diffs]
         diffs |= {one.path: one for one in diff_files(fresh, profile, folder)}
-    for old in found.kept.values():
-        for path in old.files:
-            diffs.setdefault(path, FileDiff(path, "same", ""))
+    for one in _kept_diffs(found):
+        diffs.setdefault(one.path, one)
     return list(diffs.values())
+
+
+def _kept_diffs(found: _Found) -> list[FileDiff]:
+    from provisioning.diff import FileDiff
+
+    paths = dict.fromkeys(path for old in found.kept.values() for path in old.files)
+    return [FileDiff(path, "same", "") for path in paths]
 
 
 def _write(files: SiteFiles, folder: Path) -> None:
@@ -227,10 +295,10 @@ def _write(files: SiteFiles, folder: Path) -> None:
         _protect(file, folder)
 
 
-def _remember(folder: Path, found: _Found) -> None:
+def _remember(folder: Path, manifest: Manifest) -> None:
     from provisioning.manifest import save_manifest
 
-    save_manifest(folder, found.remembered)
+    save_manifest(folder, manifest)
 
 
 def _protect(file: RenderedFile, folder: Path) -> None:

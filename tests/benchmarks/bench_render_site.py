@@ -41,7 +41,13 @@ from provisioning.intent import HandsetIntent
 from provisioning.inventory import parse_site
 from provisioning.inventory_site import Site
 from provisioning.loss import fit_to_model
-from provisioning.manifest import HandsetKeys, kept_handset, load_manifest, save_manifest
+from provisioning.manifest import (
+    HandsetKeys,
+    Manifest,
+    kept_handset,
+    load_manifest,
+    save_manifest,
+)
 from provisioning.render import SiteFiles, render_handset
 from provisioning.render_many import Outcome, render_many
 
@@ -163,23 +169,21 @@ def write_all(site: Site, profiles: ProfileSet, folder: Path, processes: int) ->
 def remember(site: Site, profiles: ProfileSet, folder: Path, outcomes: list[Outcome]) -> None:
     """Write the manifest."""
     keys = HandsetKeys()
-    save_manifest(
-        folder,
-        {
-            item.handset: kept_handset(
-                keys.key(intent := site.intent(item.handset), profiles[intent.model]),
-                item.files,
-                item.losses,
-            )
-            for item in outcomes
-        },
-    )
+    handsets = {
+        item.handset: kept_handset(
+            keys.key(intent := site.intent(item.handset), profiles[intent.model]),
+            item.files,
+            item.losses,
+        )
+        for item in outcomes
+    }
+    save_manifest(folder, Manifest(handsets))
 
 
 def unchanged(site: Site, profiles: ProfileSet, folder: Path) -> tuple[float, int]:
     """Find out what must be rendered; seconds by the clock, and how many."""
     begin = time.perf_counter()
-    keys, kept, stale = HandsetKeys(), load_manifest(folder), 0
+    keys, kept, stale = HandsetKeys(), load_manifest(folder).handsets, 0
     for handset in site.handsets:
         found = kept.get(handset.name)
         key = keys.key(site.intent(handset.name), profiles[handset.model])

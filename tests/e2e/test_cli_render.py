@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 
 import pytest
-from cli_runner import error_lines, run_cli, write_site
+from cli_runner import environment, error_lines, run_cli, write_site
 
 
 def snapshot(folder):
@@ -164,3 +166,92 @@ def test_one_handset_alone_leaves_what_is_known_of_the_others(tmp_path):
     assert {file["state"] for file in json.loads(shared.stdout)["files"]} == {"same"}
     again = run_cli("render", "demo", "-o", out, "--check")
     assert "0 new, 0 changed" in again.stdout
+
+
+# ---- the site is not even read --------------------------------------------------------------
+
+READS = """
+import sys
+from rig.cli import main
+try:
+    main()
+finally:
+    print("READ" if "provisioning.inventory" in sys.modules else "NOT READ", file=sys.stderr)
+"""
+
+
+def render(site, out, *options, **variables):
+    """Run ``phonerig render``; its result, and whether it read the site."""
+    result = subprocess.run(
+        [sys.executable, "-c", READS, "render", str(site), "-o", str(out), *options],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    *_, last = error_lines(result)
+    return result, last == "READ"
+
+
+def state(folder):
+    return {
+        path: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("options", [["--diff"], ["--json"]])
+def test_an_unchanged_site_is_not_even_read_and_nothing_is_written(tmp_path, options):
+    out = tmp_path / "out"
+    assert render("demo", out)[1]
+    before = state(tmp_path)
+    again, read = render("demo", out, *options)
+    assert again.returncode == 0
+    assert not read
+    assert state(tmp_path) == before
+    whole, read = render("demo", out, *options, "--all")
+    assert read
+    # The words are those of a run that did everything.
+    assert again.stdout == whole.stdout
+    assert error_lines(again)[:-1] == error_lines(whole)[:-1]
+
+
+def test_whatever_is_not_as_it_was_makes_the_site_be_read(tmp_path):
+    site, out = write_site(tmp_path), tmp_path / "out"
+    site.write_text(site.read_text().replace("demo:quitte-4711-anna", "env:PROBE_SIP"))
+    file, manifest = out / "805ec01a2b01.cfg", tmp_path / ".out.phonerig.json"
+
+    def check(*options, secret="quitte-4711-anna"):
+        result, read = render(site, out, "--check", *options, PROBE_SIP=secret)
+        return result.returncode, read
+
+    assert render(site, out, PROBE_SIP="quitte-4711-anna")[0].returncode == 0
+    (out / "notes.txt").write_text("a file of somebody else")
+    assert check() == (0, False)
+    assert check(secret="quitte-4712-anna") == (1, True)
+    right = file.read_bytes()
+    file.write_bytes(right.replace(b"Anna", b"Anne"))
+    assert check() == (1, True)
+    file.unlink()
+    assert check() == (1, True)
+    file.write_bytes(right)
+    file.chmod(0o600)
+    assert check() == (0, False)
+    assert check("--handset", "desk") == (0, True)
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole.replace(b'"desk"', b'"disk"'))
+    assert check() == (0, True)
+    manifest.write_bytes(whole)
+    site.write_text(site.read_text() + "# more\n")
+    assert check() == (0, True)
+
+
+def test_strict_is_as_strict_on_an_unchanged_site(tmp_path):
+    out = tmp_path / "out"
+    assert render("demo", out)[0].returncode == 0
+    result, read = render("demo", out, "--check", "--strict")
+    assert read
+    assert result.returncode == 2
+    assert "cannot express" in error_lines(result)[0]

@@ -14,6 +14,7 @@ from provisioning.address import Mac
 from provisioning.device_profile import shipped_profiles
 from provisioning.diff import write_files
 from provisioning.errors import RigError
+from provisioning.input_notes import InputSeal, inputs_noted, seal_inputs
 from provisioning.intent import (
     CallPolicyIntent,
     LampPolicyIntent,
@@ -26,15 +27,20 @@ from provisioning.intent import (
 )
 from provisioning.manifest import (
     HandsetKeys,
+    Manifest,
+    digest_of,
     kept_handset,
     load_manifest,
     manifest_path,
+    program_digest,
     save_manifest,
+    untouched,
 )
 from provisioning.render import RenderError, SiteFiles, render_handset
 from provisioning.render_many import Outcome, render_many
-from provisioning.resources import templates_dir
+from provisioning.resources import device_profiles_dir, templates_dir
 from provisioning.secret import Secret
+from provisioning.text_source import read_input_file
 
 PROFILES = shipped_profiles()
 T46U = PROFILES["T46U"]
@@ -46,14 +52,15 @@ def written(folder, profile=T46U):
     rendered = render_handset(wanted, profile)
     write_files(rendered.files, folder)
     key = HandsetKeys().key(wanted, profile)
-    save_manifest(folder, {"probe": kept_handset(key, rendered.files, rendered.losses)})
+    kept = kept_handset(key, rendered.files, rendered.losses)
+    save_manifest(folder, Manifest({"probe": kept}))
     return wanted, key
 
 
 def test_the_same_is_kept_and_comes_back_whole(tmp_path):
     folder = tmp_path / "site"
     wanted, key = written(folder, PROFILES["VVX450"])
-    kept = load_manifest(folder)["probe"]
+    kept = load_manifest(folder).handsets["probe"]
     assert kept.key == key == HandsetKeys().key(wanted, PROFILES["VVX450"])
     assert kept.is_on_disk(folder)
     assert {path.name for path in folder.iterdir()} == set(kept.files)
@@ -143,7 +150,7 @@ def test_a_file_that_is_not_as_it_was_written_is_noticed(tmp_path, harm):
         path.unlink()
         if harm == "a folder":
             path.mkdir()
-    assert not load_manifest(folder)["probe"].is_on_disk(folder)
+    assert not load_manifest(folder).handsets["probe"].is_on_disk(folder)
 
 
 @pytest.mark.parametrize(
@@ -152,10 +159,12 @@ def test_a_file_that_is_not_as_it_was_written_is_noticed(tmp_path, harm):
         "",
         "{",
         "[]",
-        '{"version": 0, "handsets": {}}',
-        '{"version": 1}',
-        '{"version": 1, "handsets": {"a": {}}}',
-        '{"version": 1, "handsets": {"a": {"key": "k", "files": {"x": [1]}, "losses": []}}}',
+        '{"version": 1, "handsets": {}}',
+        '{"version": 2}',
+        '{"version": 2, "body": "", "seal": null}\n{}',
+        f'{{"version": 2, "body": "{digest_of(b"{}")}"}}\n{{}}',
+        f'{{"version": 2, "body": "{digest_of(b"{}")}", "seal": {{"files": 1}}}}\n{{}}',
+        f'{{"version": 2, "body": "{digest_of(b"[]")}", "seal": null}}\n[]',
         "\xff",
     ],
 )
@@ -163,7 +172,81 @@ def test_a_damaged_manifest_only_costs_time(tmp_path, text):
     folder = tmp_path / "site"
     written(folder)
     manifest_path(folder).write_text(text, encoding="latin-1")
-    assert load_manifest(folder) == {}
+    assert load_manifest(folder) == Manifest({})
+
+
+def test_a_handset_that_somebody_took_out_of_the_manifest_is_noticed(tmp_path):
+    folder = tmp_path / "site"
+    written(folder)
+    head, _, body = manifest_path(folder).read_text().partition("\n")
+    data = json.loads(body)
+    data["other"] = data.pop("probe")
+    manifest_path(folder).write_text(f"{head}\n{json.dumps(data)}")
+    assert load_manifest(folder) == Manifest({})
+
+
+@pytest.mark.parametrize("seal", [None, InputSeal(("/a/site.yaml",), ("NAME",), "00", "11")])
+def test_the_seal_comes_back(tmp_path, seal):
+    save_manifest(tmp_path / "site", Manifest({}, seal))
+    assert load_manifest(tmp_path / "site").seal == seal
+
+
+def sealed(folder, source):
+    """One handset, written and sealed with one file that it was read from."""
+    source.write_text("site")
+    written(folder)
+    with inputs_noted() as notes:
+        read_input_file(source)
+    seal = seal_inputs(notes, "rest")
+    save_manifest(folder, Manifest(load_manifest(folder).handsets, seal))
+    return folder
+
+
+def test_what_is_untouched_is_known_without_reading(tmp_path):
+    folder = sealed(tmp_path / "site", tmp_path / "site.yaml")
+    assert untouched(folder, "rest") == load_manifest(folder).handsets
+    assert untouched(folder, "other") is None
+    (folder / "notes.txt").write_text("a file of somebody else")
+    assert untouched(folder, "rest")
+    (tmp_path / "site.yaml").write_text("other")
+    assert untouched(folder, "rest") is None
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "wide open", "manifest", "no seal", "folder"])
+def test_whatever_is_touched_is_not_untouched(tmp_path, harm):
+    folder = sealed(tmp_path / "site", tmp_path / "site.yaml")
+    path, manifest = folder / "001565123456.cfg", manifest_path(folder)
+    if harm == "changed":
+        path.write_bytes(path.read_bytes() + b"\n")
+    elif harm == "gone":
+        path.unlink()
+    elif harm == "wide open":
+        path.chmod(0o644)
+    elif harm == "manifest":
+        manifest.write_bytes(manifest.read_bytes()[:-1])
+    elif harm == "no seal":
+        save_manifest(folder, Manifest(load_manifest(folder).handsets))
+    else:
+        shutil.rmtree(folder)
+    assert untouched(folder, "rest") is None
+
+
+def test_the_program_is_another_with_another_profile_or_template(tmp_path):
+    profiles, templates = tmp_path / "profiles", tmp_path / "templates"
+    shutil.copytree(device_profiles_dir() / "yealink", profiles)
+    shutil.copytree(templates_dir() / "yealink", templates)
+    base = program_digest(profiles, templates)
+    copies = [tmp_path / "profiles2", tmp_path / "templates2"]
+    profiles.rename(copies[0])
+    templates.rename(copies[1])
+    assert program_digest(*copies) == base
+    for number, name in enumerate(("T46U.yaml", "_accounts.cfg.j2")):
+        changed = tmp_path / f"changed{number}"
+        shutil.copytree(copies[number], changed)
+        (changed / name).write_text((changed / name).read_text() + "# more\n")
+        folders = [changed if place == number else copy for place, copy in enumerate(copies)]
+        assert program_digest(*folders) != base
+    assert "jinja2 3" in base
 
 
 def test_a_manifest_that_cannot_be_written_is_told(tmp_path):
