@@ -60,7 +60,7 @@ from rig.timeline import (
 )
 from rig.verdict.evidence import Addresses, Evidence, Expectation
 from rig.verdict.provisioning_facts import ProvisioningExpectation
-from rig.verdict.wire_rules import Told
+from rig.verdict.wire_rules import RunRules
 
 HEARTBEAT_S = 0.1
 STALL_S = 0.2
@@ -87,7 +87,7 @@ class Bench(ProvisioningSteps):
         wire: the capture on an interface, if there is one.
         fax: lets the platform tell of a waiting fax.
         mail_sink: what the platform has mailed, or None without a sink.
-        rules_told: broken rules of the wire that a verdict has named already.
+        run_rules: what the oracles know of the wire, and have said of it.
     """
 
     def __init__(self, config: BenchConfig, *, progress: Progress | None = None) -> None:
@@ -101,7 +101,7 @@ class Bench(ProvisioningSteps):
         self.wire: WireCapture | None = None
         self.fax = FaxHook()
         self.mail_sink: MailSink | None = None
-        self.rules_told: Told = set()
+        self.run_rules = RunRules()
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(
             own_addresses=config.handset_addresses, ipv6=config.circumstances.ipv6

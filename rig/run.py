@@ -15,7 +15,7 @@ from rig.verdict.evidence import Evidence, Expectation
 from rig.verdict.finding import RigFault, Verdict
 from rig.verdict.judge import judge
 from rig.verdict.outcome import Outcome
-from rig.verdict.wire_rules import Told, broken_rules
+from rig.verdict.wire_rules import RunRules, broken_rules
 
 ScenarioDone = Callable[[ScenarioRecord], None]
 
@@ -86,7 +86,7 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
         why = str(error) or type(error).__name__
         trouble = RigFault(Outcome.ERROR, f"the scenario could not be carried out: {why}")
     evidence = await bench.evidence(started_at, expectations)
-    verdict = judged(evidence, trouble, bench.rules_told)
+    verdict = judged(evidence, trouble, bench.run_rules)
     return scenario_record(
         scenario.name,
         scenario.title,
@@ -97,16 +97,16 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
     )
 
 
-def judged(evidence: Evidence, trouble: RigFault | None, told: Told | None = None) -> Verdict:
+def judged(evidence: Evidence, trouble: RigFault | None, run: RunRules | None = None) -> Verdict:
     """Judge, and let trouble of the rig outweigh what could not be done because of it.
 
     Args:
         evidence: of the scenario.
         trouble: of the rig.
-        told: broken rules that the run has told already.
+        run: what the oracles know of the run already.
     """
     verdict = judge(evidence)
-    verdict.broken_rules = broken_rules(evidence, told)
+    verdict.broken_rules = broken_rules(evidence, run)
     if trouble is not None:
         verdict.rig_faults.insert(0, trouble)
     return verdict

@@ -312,7 +312,7 @@ class Trial:
             self.title,
             self.requirements,
             evidence,
-            judged(evidence, None, self.bench.rules_told),
+            judged(evidence, None, self.bench.run_rules),
             self.bench.participants(evidence),
         )
 

@@ -6,6 +6,7 @@ Bounded: every oracle forgets its oldest, and findings are named once for each s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -121,6 +122,10 @@ class OracleEngine:
         """Give findings as they stand at the end: how often, how certain; in order of packets."""
         settled = [self.scene.settle(finding) for finding in findings]
         return sorted(settled, key=lambda f: (f.packet, f.oracle, f.subject))
+
+    def fork(self) -> OracleEngine:
+        """Give another engine that knows the same and goes its own way."""
+        return deepcopy(self)
 
     @property
     def waiting(self) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from heapq import heappop, heappush
-from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -111,7 +110,7 @@ class Reminders(Generic[K]):
     def __init__(self, limit: int = 4 * DEFAULT_LIMIT) -> None:
         self._queue: deque[tuple[float, int, K]] = deque()
         self._heap: list[tuple[float, int, K]] = []
-        self._order = count()
+        self._order = 0
         self._limit = limit
 
     def at(self, due: float, what: K) -> None:
@@ -119,7 +118,8 @@ class Reminders(Generic[K]):
         queue = self._queue
         if len(queue) + len(self._heap) >= self._limit:
             return
-        item = due, next(self._order), what
+        self._order += 1
+        item = due, self._order, what
         if not queue or due >= queue[-1][0]:
             queue.append(item)  # most are as far away as the one before
         else:

@@ -87,6 +87,10 @@ class SipView:
     from_tag: str
     to_tag: str
 
+    def __deepcopy__(self, _memo: dict[int, object]) -> SipView:
+        """Nobody changes a view, so a copy of what holds it may share it."""
+        return self
+
     @property
     def request(self) -> Request:
         """The message of a view that is known to be a request."""

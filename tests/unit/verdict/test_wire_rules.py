@@ -21,7 +21,7 @@ from rig.verdict.finding import RigFault, Verdict
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.outcome import Outcome
-from rig.verdict.wire_rules import Told, broken_rules
+from rig.verdict.wire_rules import RunRules, broken_rules
 
 NO_LINE_END = b"Messages-Waiting: no\r\nVoice-Message: 0/0 (0/0)"
 
@@ -86,10 +86,10 @@ def test_a_rig_that_is_blind_blames_no_rule() -> None:
 
 
 def test_what_happened_before_the_scenario_counts_and_is_told_once_in_a_run() -> None:
-    told: Told = set()
+    run = RunRules()
     late = evidence(bad_body(), started_at=1000.0)
-    assert [r.oracle for r in broken_rules(late, told)] == ["summary-line-end"]
-    assert broken_rules(late, told) == []
+    assert [r.oracle for r in broken_rules(late, run)] == ["summary-line-end"]
+    assert broken_rules(late, run) == []
     assert [r.oracle for r in broken_rules(late)] == ["summary-line-end"]
 
 
