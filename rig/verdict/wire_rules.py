@@ -6,6 +6,8 @@ the way. Nobody expects anything of them, so a healthy system gives them nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rig.timeline import BadSipSeen, CaptureHealth, SipSeen, TimelineEvent
 from rig.verdict.evidence import Evidence
 from rig.verdict.oracles.catalogue import oracle_texts
@@ -39,7 +41,7 @@ class RunRules:
         self._fed: list[TimelineEvent] = []
         self._found: list[OracleFinding] = []
 
-    def judge(self, events: list[TimelineEvent], ended_at: float) -> list[OracleFinding]:
+    def judge(self, events: Sequence[TimelineEvent], ended_at: float) -> list[OracleFinding]:
         """The same as :func:`rig.verdict.oracles.engine.judge_capture`.
 
         Args:
@@ -47,7 +49,7 @@ class RunRules:
             ended_at: when it ended.
         """
         known = len(self._fed)
-        if events[:known] != self._fed:
+        if list(events[:known]) != self._fed:
             self._begin()  # something came to light that lies before what was settled
             known = 0
         settled = known
@@ -57,7 +59,7 @@ class RunRules:
                 break
             self._found += self._engine.feed(event)
             settled += 1
-        self._fed = events[:settled]
+        self._fed = list(events[:settled])
         engine = self._engine.fork()
         found = list(self._found)
         for event in events[settled:]:
