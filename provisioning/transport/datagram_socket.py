@@ -126,6 +126,22 @@ def asked_address(ancillary: Iterable[tuple[int, int, bytes]]) -> str | None:
     return None
 
 
+def can_be_answered(client: Address) -> bool:
+    """Whether an answer to an address reaches one host at most, and has a port to go to.
+
+    A datagram can say that it comes from a broadcast or multicast address, or from port 0.
+
+    Args:
+        client: where a datagram says that it comes from.
+    """
+    host, port = client
+    if not port:
+        return False
+    if ":" in host:
+        return host != "::" and not host.startswith("ff")
+    return 0 < int(host.partition(".")[0]) < 224
+
+
 def send_all(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> None:
     """Send datagrams; one that the system does not take is lost, as on a wire."""
     try:

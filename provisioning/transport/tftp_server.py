@@ -20,6 +20,7 @@ from provisioning.transport.datagram_socket import (
     ANCILLARY_OCTETS,
     asked_address,
     bound_socket,
+    can_be_answered,
     listening_sockets,
     plain,
 )
@@ -188,8 +189,9 @@ class TftpServer:
             except OSError:  # nothing left to read, or an ICMP error of an earlier answer
                 return
             local = asked_address(ancillary)
-            if local is not None:
-                self._receive(data, plain(client), local)
+            source = plain(client)
+            if local is not None and can_be_answered(source):
+                self._receive(data, source, local)
 
     def _receive(self, data: bytes, client: Address, local: str) -> None:
         at = self._clock()

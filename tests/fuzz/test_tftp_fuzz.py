@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from pathlib import Path
 
 import pytest
 from fetch_site import ServedText, octets, running_site
+from fuzz.tftp_fuzz import TftpFuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tftp_link import CLIENT, LISTEN, SERVER, STRANGER, Link, rrq
@@ -15,6 +17,21 @@ from tftp_link import CLIENT, LISTEN, SERVER, STRANGER, Link, rrq
 from provisioning.transport.tftp_client import fetch
 from provisioning.transport.tftp_core import ClientSession, Refusal, ServerSession, read_request
 from provisioning.transport.tftp_packet import Ack, Data, Error, OptionAck, Request, decode
+
+CAMPAIGN = {
+    "listening port": (
+        2000,
+        {"transfer", "refused", "repeated", "over a limit", "silence"}
+        | {"silence for what nobody may ask"},
+    ),
+    "transfer ports": (
+        4000,
+        {"finished", "goes on", "ignored", "no room for it", "stranger", "told why it ended"},
+    ),
+    "clients": (1500, {"goes on", "ignored", "over"}),
+}
+"""A fraction (1 in 133) of the million that ``tools/fuzz_tftp.py`` runs by default: executions,
+and the outcomes that they must reach, or they find nothing."""
 
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -44,6 +61,19 @@ PACKETS = st.one_of(
 )
 SOURCES = st.sampled_from([CLIENT, SERVER, SERVER, CLIENT, LISTEN, STRANGER])
 STEPS = st.lists(st.tuples(PACKETS, SOURCES, st.floats(0, 5)), max_size=60)
+
+
+@pytest.mark.parametrize("kind", CAMPAIGN)
+def test_damaged_packets_are_judged_and_harm_nobody(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executions, reached = CAMPAIGN[kind]
+    fuzz = TftpFuzz(7, tmp_path)
+    fuzz.run(kind, executions)
+    seen = {outcome.partition(": ")[2] for outcome in fuzz.outcomes}
+    assert reached <= seen
+    with capsys.disabled():
+        print(f" {kind}: {fuzz.outcomes.total()} executions", end=" ")
 
 
 @FUZZ

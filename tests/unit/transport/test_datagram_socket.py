@@ -9,6 +9,7 @@ import pytest
 
 from provisioning.transport.datagram_socket import (
     asked_address,
+    can_be_answered,
     family_of,
     listening_sockets,
     plain,
@@ -45,6 +46,28 @@ def test_only_an_address_that_is_ours_alone_is_answered_from(
     ancillary: list[tuple[int, int, bytes]], local: str | None
 ) -> None:
     assert asked_address(ancillary) == local
+
+
+@pytest.mark.parametrize(
+    ("source", "answered"),
+    [
+        (("192.0.2.7", 40_000), True),
+        (("223.255.255.254", 1), True),
+        (("127.0.0.1", 1), True),
+        (("2001:db8::7", 40_000), True),
+        (("fe80::7%3", 40_000), True),
+        (("192.0.2.7", 0), False),
+        (("0.0.0.0", 68), False),
+        (("224.0.0.1", 69), False),
+        (("255.255.255.255", 69), False),
+        (("ff02::1%3", 69), False),
+        (("::", 69), False),
+    ],
+)
+def test_nobody_is_answered_who_says_that_he_is_many(
+    source: tuple[str, int], answered: bool
+) -> None:
+    assert can_be_answered(source) is answered
 
 
 def test_an_address_is_host_and_port_and_the_scope_stands_in_the_host() -> None:
