@@ -107,6 +107,23 @@ class AccessSettings:
         return ProofKind.DIGEST in self.proofs or ProofKind.BASIC in self.proofs
 
 
+@dataclass(frozen=True, slots=True)
+class PnpSettings:
+    """What phones are told that ask by SIP PnP, as the site says.
+
+    Attributes:
+        interface: numeric IPv4 address of ours at the network that is listened at; empty for where
+            the server listens, and only when it is told to.
+        strangers_url: what handsets that the inventory does not know are told; empty for nothing.
+        first_token: the URL of a handset holds the token of its first access, which dies when the
+            steady one is used; a handset whose token is dead is told nothing.
+    """
+
+    interface: str = ""
+    strangers_url: str = ""
+    first_token: bool = False
+
+
 OPEN = AccessSettings()
 """Access of a site that says nothing."""
 

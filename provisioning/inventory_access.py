@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 
 from provisioning.access_model import (
@@ -13,6 +15,7 @@ from provisioning.access_model import (
     ClientRoot,
     HandsetCredentials,
     HttpsSettings,
+    PnpSettings,
     ProofKind,
 )
 from provisioning.inventory_fields import FieldReader, parse_text
@@ -128,6 +131,46 @@ def read_access(
         )
     part.finish()
     return settings
+
+
+def read_pnp(
+    owner: FieldReader, access: AccessSettings, parse_url: Callable[[str], str]
+) -> PnpSettings:
+    """Read the ``pnp`` part.
+
+    Args:
+        owner: the provisioning part of the site.
+        access: of the same site; a first token needs it.
+        parse_url: reads a provisioning URL.
+    """
+    part = owner.part("pnp", "pnp part")
+    if part is None:
+        return PnpSettings()
+    settings = PnpSettings(
+        interface=part.parsed("interface", _parse_interface) or "",
+        strangers_url=part.parsed("strangers_url", parse_url, secret=True) or "",
+        first_token=part.flag("first_token", default=False),
+    )
+    if settings.first_token and ProofKind.TOKEN not in access.proofs:
+        part.faults.add(
+            part.position_of("first_token"),
+            "a first token shall be told, but no token is accepted as a proof",
+            expected="'token' among the proofs of the access part",
+            fix="Add it there, or leave first_token away.",
+        )
+    part.finish()
+    return settings
+
+
+def _parse_interface(text: str) -> str:
+    form = "a numeric IPv4 address of this machine, such as 192.0.2.10"
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError(form) from None
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(form)
+    return str(address)
 
 
 def _words(part: FieldReader, key: str, known: tuple[str, ...] | list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from provisioning.access_model import (
     OPEN,
     AccessSettings,
     HttpsSettings,
+    PnpSettings,
     ProofKind,
     credentials_of,
     steady_token,
@@ -110,6 +111,7 @@ class Site:
         secrets_in_clear: files with secrets may leave by TFTP and plain HTTP.
         access: who may fetch which files.
         https: certificates of an HTTPS listener; None for none.
+        pnp: what phones are told that ask by SIP PnP.
         demo: nothing here is secret.
         encryption: how its files are encrypted; None for not at all.
         path: the file read.
@@ -139,6 +141,7 @@ class Site:
     encryption: FileEncryption | None = None
     access: AccessSettings = OPEN
     https: HttpsSettings | None = None
+    pnp: PnpSettings = field(default_factory=PnpSettings)
     demo: bool = False
     path: Path | None = None
     warnings: tuple[InputFault, ...] = ()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from provisioning.access_model import OPEN, AccessSettings, HttpsSettings
+from provisioning.access_model import OPEN, AccessSettings, HttpsSettings, PnpSettings
 from provisioning.errors import Position
 from provisioning.intent import LocaleIntent, ProvisioningIntent, SipTransport
-from provisioning.inventory_access import read_access, read_credentials, read_https
+from provisioning.inventory_access import read_access, read_credentials, read_https, read_pnp
 from provisioning.inventory_calls import read_feature_codes
 from provisioning.inventory_fields import FaultList, FieldReader
 from provisioning.inventory_model import (
@@ -50,6 +50,7 @@ class _Provisioning(NamedTuple):
     encryption: FileEncryption | None = None
     access: AccessSettings = OPEN
     https: HttpsSettings | None = None
+    pnp: PnpSettings = PnpSettings()
 
 
 def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
@@ -89,6 +90,7 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         encryption=provisioning.encryption,
         access=provisioning.access,
         https=provisioning.https,
+        pnp=provisioning.pnp,
         admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
         users={},
         handsets=(),
@@ -145,14 +147,16 @@ def _provisioning(site: FieldReader, reading: Reading, folder: Path) -> _Provisi
     interval_s = reader.integer("resync_interval_s", 86_400, low=0, high=31_536_000)
     user, credentials = read_credentials(reader, reading)
     https = read_https(reader, folder)
+    access = read_access(reader, reading, folder, https)
     found = _Provisioning(
         ProvisioningIntent(
             url, interval_s, user, credentials.password if credentials else NO_SECRET
         ),
         secrets_in_clear=reader.flag("secrets_in_clear", default=False),
         encryption=_encryption(reader, reading),
-        access=read_access(reader, reading, folder, https),
+        access=access,
         https=https,
+        pnp=read_pnp(reader, access, _parse_url),
     )
     reader.finish()
     return found

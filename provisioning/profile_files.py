@@ -115,6 +115,25 @@ class ListForm:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class PnpForm:
+    """How the model asks the network by SIP PnP where its files are.
+
+    Attributes:
+        user: user part of its URIs, with placeholders; empty for none.
+        vendor: what it calls its vendor in the Event; empty for no such parameter.
+        model: what it calls itself there, with placeholders.
+        profile_type: parameter of the Event.
+        patience_s: how long it waits for an answer, seconds.
+    """
+
+    vendor: str
+    user: str = "MAC%3a{mac}"
+    model: str = "{hardware_name}"
+    profile_type: Literal["device", "application"] = "device"
+    patience_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Boot:
     """The boot sequence.
 
@@ -127,6 +146,7 @@ class Boot:
         listing: how a file that a request expects to be a list names further ones.
         uploads: names of files that the model puts on its server, with placeholders; each
             holds the handset's MAC.
+        pnp: how it asks by SIP PnP; None if it does not, or nobody knows.
     """
 
     transports: tuple[Literal["tftp", "http", "https"], ...]
@@ -135,6 +155,7 @@ class Boot:
     precedence: Literal["last", "first"]
     listing: ListForm | None = None
     uploads: tuple[str, ...] = ()
+    pnp: PnpForm | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from provisioning.errors import UsageError
 from rig.commands.common import clear_errors, profiles, read_address, read_site
 from rig.commands.service import EventLines, forever, run_until_stopped
 
@@ -26,22 +27,30 @@ def run(
         str, typer.Option(help="HOST:PORT that SIP goes to instead of what the files say.")
     ] = "",
     url: Annotated[str, typer.Option(help="Provisioning URL; the inventory's if left out.")] = "",
+    pnp: Annotated[
+        bool,
+        typer.Option("--pnp", help="Ask the network by SIP PnP for the URL, as a new phone does."),
+    ] = False,
     host: Annotated[str, typer.Option(help="The handset's own address.")] = "127.0.0.1",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
     """Boot one handset as its model does, and show its lamps as they change.
 
     Of the inventory it uses its MAC, its model and where to fetch; the rest is in its files.
+    With --pnp not even where to fetch.
     Runs until Ctrl-C or SIGTERM.
     """
     with clear_errors(as_json=as_json):
+        if pnp and url:
+            raise UsageError("--pnp and --url exclude each other: a phone with a URL does not ask")
         target = read_address(registrar, "--registrar") if registrar else None
         inventory = read_site(site)
         entry = inventory.handset(name)
         boot = _Boot(
             entry=entry,
             profile=profiles().get(entry.model),
-            url=(url or inventory.provisioning.url).rstrip("/"),
+            url="" if pnp else (url or inventory.provisioning.url).rstrip("/"),
+            pnp=pnp,
             host=host,
             registrar=target,
         )
@@ -55,6 +64,7 @@ class _Boot:
     entry: InventoryHandset
     profile: Profile
     url: str
+    pnp: bool
     host: str
     registrar: Address | None
 
@@ -63,6 +73,8 @@ async def _run(boot: _Boot, lines: EventLines) -> None:
     from rig.clock import now
     from rig.handset.emulated.boot import resolve
     from rig.handset.emulated.handset import EmulatedHandset
+    from rig.handset.emulated.provisioned import FetchManner
+    from rig.pnp.ask import GROUP
 
     phone = EmulatedHandset(
         boot.entry.name,
@@ -70,6 +82,7 @@ async def _run(boot: _Boot, lines: EventLines) -> None:
         boot.entry.mac,
         provisioning_url=boot.url,
         host=boot.host,
+        manner=FetchManner(pnp=GROUP if boot.pnp else None),
         registrar_override=await resolve(*boot.registrar) if boot.registrar else None,
     )
 

@@ -56,6 +56,13 @@ def serve(
         Path | None,
         typer.Option(help="Folder for the logs and override files that handsets may put."),
     ] = None,
+    pnp: Annotated[
+        bool | None,
+        typer.Option(
+            help="Answer phones that ask by SIP PnP (224.0.1.75), at the interface of --host or "
+            "of the site's pnp part; that part alone is enough.",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Reload the inventory when one of its files changes.")
     ] = False,
@@ -81,6 +88,7 @@ def serve(
             listeners=Listeners(certificate, key, https_port, old_tls_port),
             dhcp=None if dhcp_port is None else (dhcp_host, dhcp_port),
             uploads=uploads,
+            pnp=pnp,
             watch_files=watch,
             stop_within_s=stop_within,
         )

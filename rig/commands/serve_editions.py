@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provisioning.errors import UsageError
 from rig.commands.common import profiles, read_site
 from rig.commands.render import publish, render_handsets
+from rig.commands.serve_pnp import PnpAnswers
 
 if TYPE_CHECKING:
     from provisioning.identifier import DhcpSeen
@@ -55,6 +56,7 @@ class Editions:
         on_alarm: told of every walk.
         withheld: told, with each new edition, whether secrets stay behind in the clear, and the
             names of the files that cannot leave so at all.
+        pnp: answers phones by what the inventory says.
 
     Attributes:
         certificate: PEM file of the edition that was made last; None without HTTPS.
@@ -68,12 +70,14 @@ class Editions:
         seen_by_dhcp: Callable[[str], DhcpSeen | None],
         on_alarm: Callable[[WalkAlarm], None],
         withheld: Callable[[Sequence[str]], None],
+        pnp: PnpAnswers,
     ) -> None:
         self._site = site
         self._listeners = listeners
         self._seen_by_dhcp = seen_by_dhcp
         self._on_alarm = on_alarm
         self._withheld = withheld
+        self._pnp = pnp
         self._marks: ModelMarks | None = None
         self._contents: tuple[SiteContent, SiteContent] | None = None
         self.certificate: Path | None = None
@@ -101,6 +105,7 @@ class Editions:
             self._marks = ModelMarks(known.values())
         names = upload_names((one.name, one.mac, known[one.model]) for one in site.handsets)
         check_upload_names(names)
+        self._pnp.prepare(site, known)
         handsets = (KnownHandset(one.name, one.mac, one.model) for one in site.handsets)
         return Edition(
             content,
@@ -122,6 +127,7 @@ class Editions:
                 edition.access.succeed(self.gate)
             self.gate = edition.access
         server.publish(edition)
+        self._pnp.publish()
 
     def https(self, edition: Edition) -> list[HttpsPort]:
         """The listeners of an edition."""

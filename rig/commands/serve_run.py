@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.clock import now
 from rig.commands.serve_editions import Editions, Listeners
+from rig.commands.serve_pnp import PnpAnswers
 from rig.commands.service import EventLines, forever
 from rig.commands.service_manager import ServiceManager
 
@@ -37,6 +38,7 @@ class Wish:
         listeners: for HTTPS.
         dhcp: address and port at which DHCP is overheard; None for not at all.
         uploads: folder for what handsets put; None refuses it.
+        pnp: whether phones are answered that ask by SIP PnP; None leaves it to the site.
         watch_files: a changed inventory is reloaded by itself.
         stop_within_s: what transfers under way have to come to their end, when it stops.
     """
@@ -48,6 +50,7 @@ class Wish:
     listeners: Listeners
     dhcp: tuple[str, int] | None
     uploads: Path | None
+    pnp: bool | None
     watch_files: bool
     stop_within_s: float
 
@@ -72,7 +75,10 @@ class Running:
         self._lines = lines
         self._watch: DhcpWatch | None = DhcpWatch(*wish.dhcp) if wish.dhcp else None
         seen = self._watch.seen if self._watch else never_seen
-        self._editions = Editions(wish.site, wish.listeners, seen, self._alarm, self._withheld)
+        self._pnp = PnpAnswers(wish.host, wish.pnp, seen, lines)
+        self._editions = Editions(
+            wish.site, wish.listeners, seen, self._alarm, self._withheld, self._pnp
+        )
         with noting_reads() as read:
             edition = self._editions.make()
         self._read = read
@@ -117,6 +123,8 @@ class Running:
             stack.callback(lambda: lines.tell(now(), "stopped", event="stopped"))
             await self._server.start()
             stack.push_async_callback(self._server.stop, self._wish.stop_within_s)
+            stack.push_async_callback(self._pnp.stop)
+            await self._pnp.start()
             self._introduce()
             await stack.enter_async_context(self._reloading(manager))
             manager.tell("READY=1")
@@ -142,6 +150,7 @@ class Running:
         if overheard:
             text = f"DHCP overheard at {overheard}"
             self._lines.tell(now(), text, event="dhcp", address=overheard)
+        self._pnp.introduce()
 
     @contextlib.asynccontextmanager
     async def _reloading(self, manager: ServiceManager) -> AsyncIterator[None]:

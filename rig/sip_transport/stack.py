@@ -27,6 +27,7 @@ from rig.sip_transport.exchange import (
     RequestTimedOut,
     TransportFailed,
 )
+from rig.sip_transport.multicast import group_socket
 from rig.sip_transport.tcp import TcpPool
 from rig.sip_transport.tokens import RandomTokens
 from rig.sip_transport.udp import UdpSocket
@@ -80,6 +81,7 @@ class SipStack(EventDispatcher):
         "_address",
         "_clock",
         "_flows",
+        "_groups",
         "_loop",
         "_pumping",
         "_tap",
@@ -110,6 +112,7 @@ class SipStack(EventDispatcher):
         self._udp: UdpSocket | None = None
         self._tcp: TcpPool | None = None
         self._flows: dict[Address, Flow] = {}
+        self._groups: list[UdpSocket] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._pumping = False
@@ -147,6 +150,28 @@ class SipStack(EventDispatcher):
             self._address = address
             self._closed = False
             return
+
+    def join(
+        self, group: Address, interface: str, admit: Callable[[bytes, Address], bool]
+    ) -> None:
+        """Also take what arrives for a multicast group; answers leave from our own address.
+
+        Args:
+            group: its IPv4 address, and port.
+            interface: numeric address of ours at the one interface that is listened at.
+            admit: says of a datagram and its source whether it is looked at; others are as if
+                they had not come, so that nobody else is answered.
+
+        Raises:
+            RigError: the group cannot be heard there, or we do not listen yet.
+        """
+        _ = self.address  # a stack that does not listen has nowhere to answer from
+
+        def heard(data: bytes, source: Address) -> None:
+            if admit(data, source):
+                self._datagram_received(data, source)
+
+        self._groups.append(UdpSocket(group_socket(group, interface), heard, self._arm))
 
     @property
     def address(self) -> Address:
@@ -190,6 +215,9 @@ class SipStack(EventDispatcher):
         if self._udp is not None:
             self._udp.close()
             self._udp = None
+        for group in self._groups:
+            group.close()
+        self._groups.clear()
         outgoing, self._outgoing = self._outgoing, {}
         for request in outgoing.values():
             self.guarded(request.on_failure, request.fail(timed_out=False))

@@ -89,6 +89,9 @@ class UdpSocket:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             sock.bind((host, port))
+            if family == socket.AF_INET:
+                # What is sent to a group leaves where we are, whatever the routes say.
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
         except OSError as error:
             sock.close()
             raise RigError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from cli_runner import PROGRAM, write_site
-from peers import require_peer, require_root
+from namespaces import two_namespaces
+from peers import require_peer
 from push_kit import running
 from typer.testing import CliRunner
 
@@ -33,28 +33,6 @@ def generated(form: str, *more: str) -> str:
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     return result.stdout
-
-
-@contextlib.contextmanager
-def two_namespaces():
-    """A wire between two namespaces, the server's end with an address."""
-    require_root()
-    ip, names = require_peer("ip"), [f"pr{os.getpid()}{side}" for side in "sc"]
-    far = f"v{os.getpid()}c"[:15]
-    near = f"v{os.getpid()}s"[:15]
-    commands = [
-        f"netns add {names[0]}", f"netns add {names[1]}",
-        f"link add {near} netns {names[0]} type veth peer name {far} netns {names[1]}",
-        f"-n {names[0]} addr add 10.77.0.1/24 dev {near}", f"-n {names[0]} link set {near} up",
-        f"-n {names[1]} link set {far} up",
-    ]  # fmt: skip
-    try:
-        for command in commands:
-            subprocess.run([ip, *command.split()], check=True, capture_output=True)
-        yield names[0], near, names[1], far
-    finally:
-        for name in names:
-            subprocess.run([ip, "netns", "del", name], check=False, capture_output=True)
 
 
 @dataclass

@@ -14,6 +14,8 @@ from rig.errors import PhonerigError, RigError, UsageError
 from rig.handset.emulated.boot_sequence import BootSequence
 from rig.handset.emulated.fetcher import Fetcher
 from rig.handset.emulated.hook import HandsetHook
+from rig.pnp.client import ask_for_url
+from rig.timeline import Address
 
 MOST_RESTARTS = 8
 """A handset that restarts by itself again and again is stopped then: it has shown enough."""
@@ -27,11 +29,14 @@ class FetchManner:
         tftp_options: it asks for larger blocks; old phones know no options.
         timeout_s: patience for one file.
         tap: told of every TFTP datagram at its port.
+        pnp: the group that it asks by SIP PnP where its files are, as long as it was told no URL;
+            None for a handset that does not ask.
     """
 
     tftp_options: bool = True
     timeout_s: float = 10.0
     tap: DatagramTap | None = None
+    pnp: Address | None = None
 
 
 class ProvisioningClient:
@@ -58,7 +63,7 @@ class ProvisioningClient:
         Args:
             profile: of the model.
             mac: of the handset.
-            url: what DHCP or a technician told it.
+            url: what DHCP or a technician told it; empty for nothing yet.
             host: numeric local address to fetch from.
             hook: makes it misbehave.
             manner: how it fetches.
@@ -91,6 +96,10 @@ class ProvisioningClient:
         self.complaint = ""
         self.unfinished = True
         try:
+            if self._manner.pnp is not None and not self.url:
+                self.url = await ask_for_url(
+                    self._profile, self._mac, self._host, group=self._manner.pnp
+                )
             for _ in range(MOST_RESTARTS):
                 self.received = {}
                 await self._fetch(self.received)

@@ -26,11 +26,11 @@ from provisioning.inventory_model import User
 from rig.errors import ProtocolError
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.directory import Directory
-from rig.mailbox_platform.embedded.token_buckets import TokenBuckets
 from rig.sip.digest import DigestVerifier
 from rig.sip.event import Address, Flow
 from rig.sip.message import Request
 from rig.sip.transaction_layer import Turned
+from rig.token_buckets import TokenBuckets
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_NAME = 64

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.access_model import ProofKind, steady_token
+from provisioning.access_model import PnpSettings, ProofKind, steady_token
 from provisioning.errors import InputErrors
 from provisioning.inventory import ModelLimits, parse_site
 from provisioning.inventory_site import Site
@@ -43,6 +43,7 @@ ALL = """\
       revoked: revoked.txt
       state: dead.txt
       walk_limit: 50
+    pnp: {interface: 192.0.2.10, strangers_url: "https://welcome.example/", first_token: yes}
 """
 
 
@@ -59,6 +60,7 @@ def test_a_site_that_says_nothing_is_open_and_leaves_secrets_out():
     assert found.https is None
     assert found.intent("a").provisioning.user == ""
     assert first_urls(found) == {}
+    assert found.pnp == PnpSettings()
 
 
 def test_everything_that_can_be_said():
@@ -75,6 +77,7 @@ def test_everything_that_can_be_said():
     assert [(root.file.name, root.vendor) for root in found.https.client_roots] == [
         ("y.pem", "yealink")
     ]
+    assert found.pnp == PnpSettings("192.0.2.10", "https://welcome.example", first_token=True)
 
 
 def test_each_handset_is_told_its_own_url_name_and_password():
@@ -115,6 +118,12 @@ def test_a_handset_may_have_credentials_of_its_own_and_be_revoked():
         ("    https: {certificate: c.pem}", "", "no 'key'"),
         ("    https: {certificate: c, key: k, client_roots: [{vendor: x}]}", "", "no 'file'"),
         ("    secrets_in_clear: maybe", "", "true or false"),
+        ("    pnp: {interface: eth0}", "", "a numeric IPv4 address of this machine"),
+        ("    pnp: {interface: 0.0.0.0}", "", "a numeric IPv4 address of this machine"),
+        ("    pnp: {interface: 224.0.1.75}", "", "a numeric IPv4 address of this machine"),
+        ("    pnp: {strangers_url: ftp://x}", "", "http://host/path"),
+        ("    pnp: {first_token: yes}", "", "no token is accepted as a proof"),
+        ("    pnp: {stranger_url: http://x}", "", "Did you mean 'strangers_url'"),
         ("", "    provisioning: {password: demo:x}", "no 'user'"),
         ("", "    provisioning: {user: 'a:b', password: demo:x}", "no colon"),
         ("", "    provisioning: {user: a}", "no 'password'"),
