@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,11 +37,12 @@ class Wire:
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    def start(self, name: str, where: list[str], words: str, word: str) -> None:
+    def start(self, name: str, where: list[str], words: str, word: str) -> int:
         """Start a program of ours; goes on when its log holds a word."""
         path = self.folder / f"{name}.log"
         command = [*where, *PROGRAM, *words.split()]
-        self._stack.enter_context(running(command, lambda: word in path.read_text(), path, 60.0))
+        up = running(command, lambda: word in path.read_text(), path, 60.0)
+        return self._stack.enter_context(up)
 
     def close(self) -> None:
         self._stack.close()
@@ -92,7 +96,8 @@ def test_sipp_is_told_as_a_phone_and_not_as_a_stranger(tmp_path: Path) -> None:
     sipp = require_peer("sipp")
     site = write_site(tmp_path, url=URL)
     with wire(tmp_path) as net:
-        net.start("serve", net.near, f"serve {site} --host 10.77.0.1 --pnp --json", "pnp_ready")
+        command = f"serve {site} --host 10.77.0.1 --pnp --json"
+        serve = net.start("serve", net.near, command, "pnp_ready")
 
         def ask(mac: str, limit: str) -> subprocess.CompletedProcess[bytes]:
             command = [*net.far, sipp, "224.0.1.75:5060", "-sf", str(SCENARIO), "-m", "1",
@@ -104,6 +109,12 @@ def test_sipp_is_told_as_a_phone_and_not_as_a_stranger(tmp_path: Path) -> None:
         good = ask("805EC01A2B01", "20s")
         assert good.returncode == 0, good.stdout + good.stderr
         assert ask("805EC0FFFFFF", "2s").returncode != 0
+        site.write_text(site.read_text().replace("80:5E:C0:1A:2B:01", "80:5E:C0:FF:FF:FF"))
+        os.kill(serve, signal.SIGHUP)
+        while '"event": "reload"' not in net.log("serve"):
+            time.sleep(0.05)
+        moved = ask("805EC0FFFFFF", "20s")
+        assert moved.returncode == 0, moved.stdout + moved.stderr
         events = [json.loads(line) for line in net.log("serve").splitlines()]
     asked = [(event["handset"], event["url"]) for event in events if event["event"] == "pnp"]
-    assert asked == [("desk", URL), ("", "")]
+    assert asked == [("desk", URL), ("", ""), ("desk", URL)]
