@@ -1,0 +1,1 @@
+"""Phones that do over sockets what vendors' documents say, and what real ones do wrong."""
