@@ -179,6 +179,7 @@ def _handset(draft: HandsetDraft, accounts: list[AccountRef]) -> InventoryHandse
         expansion_modules=draft.expansion_modules,
         credentials=draft.credentials,
         revoked=draft.revoked,
+        control=draft.control,
         position=draft.position,
     )
 

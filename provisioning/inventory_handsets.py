@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 from provisioning.access_model import HandsetCredentials
 from provisioning.address import Mac
+from provisioning.control_model import HandsetControl
 from provisioning.errors import Position
 from provisioning.intent import LineKeyKind, SipTransport
 from provisioning.inventory_access import read_handset_access
+from provisioning.inventory_control import read_control
 from provisioning.inventory_fields import FaultList, FieldReader, show_value
 from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, MwiDelivery, Policy
 from provisioning.inventory_policy import read_policy
@@ -69,6 +71,7 @@ class HandsetDraft:
         modules_at: where that stands.
         credentials: of its own for fetching, or None.
         revoked: it gets nothing from the file server.
+        control: how a real one is driven, or None.
         position: where the handset stands.
     """
 
@@ -87,6 +90,7 @@ class HandsetDraft:
     modules_at: Position
     credentials: HandsetCredentials | None
     revoked: bool
+    control: HandsetControl | None
     position: Position
 
 
@@ -140,6 +144,7 @@ def read_handset(
         modules_at=reader.position_of("expansion_modules"),
         credentials=credentials,
         revoked=revoked,
+        control=read_control(reader, reading),
         position=node.position,
     )
     reader.finish()

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from provisioning.access_model import HandsetCredentials
 from provisioning.address import Mac
+from provisioning.control_model import HandsetControl
 from provisioning.distribution_list import DistributionList
 from provisioning.errors import Position
 from provisioning.intent import (
@@ -292,6 +293,7 @@ class InventoryHandset:
         expansion_modules: how many are plugged in.
         credentials: of its own for fetching; None for those that the site makes.
         revoked: it gets nothing from the file server.
+        control: how it is driven, where it is a real one on a bench; None for none.
         position: where the inventory says so.
     """
 
@@ -305,4 +307,5 @@ class InventoryHandset:
     expansion_modules: int = 0
     credentials: HandsetCredentials | None = None
     revoked: bool = False
+    control: HandsetControl | None = None
     position: Position = field(default=Position(""), compare=False)

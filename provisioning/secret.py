@@ -111,6 +111,11 @@ class SecretResolver:
         self._allow_demo = allow_demo
         self.warnings: list[str] = []
 
+    @property
+    def folder(self) -> Path:
+        """The folder that paths of the same file are relative to."""
+        return self._base_dir
+
     def resolve(self, reference: str) -> Secret:
         """Fetch the secret that a reference names.
 

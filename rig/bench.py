@@ -31,6 +31,7 @@ from rig.handset.base import HandsetWithKeys
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.provisioned import FetchManner
+from rig.handset.vendor.place import place_of
 from rig.loopback import (
     FIRST_HANDSET,
     OUTSIDE,
@@ -282,6 +283,7 @@ class Bench(ProvisioningSteps):
                 tap=self._datagram,
             ),
             work_dir=self.config.out_dir / "handsets" / name,
+            phone=None if entry.control is None else place_of(entry.control),
             tokens=self._tokens(name),
         )
 

@@ -22,6 +22,7 @@ from rig.commands import (
     handset,
     inventory,
     mailbox_platform,
+    phone,
     results,
 )
 from rig.commands.audit import audit
@@ -60,6 +61,7 @@ app.add_typer(device_profile.app, name="profile")
 app.add_typer(capture.app, name="capture")
 app.add_typer(mailbox_platform.app, name="platform")
 app.add_typer(handset.app, name="handset")
+app.add_typer(phone.app, name="phone")
 app.add_typer(faults.app, name="faults")
 app.command()(explain)
 app.add_typer(results.app, name="results")

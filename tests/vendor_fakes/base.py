@@ -78,6 +78,7 @@ class FakePhone:
         self._tls = tls
         self._nonces: dict[str, int] = {}
         self._tasks: set[asyncio.Task] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     # -- what a vendor's fake says ----------------------------------------------------------
 
@@ -91,15 +92,26 @@ class FakePhone:
     # -- the server ---------------------------------------------------------------------------
 
     async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        await self.listen(0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
+    async def listen(self, port):
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", port, ssl=self._tls, reuse_address=True
+        )
+
     async def __aexit__(self, *_):
+        for _turn in range(5):  # who has just been let in is one of ours to close
+            await asyncio.sleep(0)
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
         await self._server.wait_closed()
 
     @property
@@ -113,17 +125,18 @@ class FakePhone:
             timeout_s=timeout_s, schemes=schemes,
         )  # fmt: skip
 
-    async def _serve(self, reader, writer):
-        task = asyncio.current_task()
+    def _accept(self, reader, writer):
+        self._writers.append(writer)
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader, writer):
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 await self._one(reader, writer)
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
-                await writer.wait_closed()
 
     async def _one(self, reader, writer) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -155,6 +155,11 @@ class PhoneControl(Protocol):
         ...
 
     @property
+    def host(self) -> str:
+        """Name or address of its host."""
+        ...
+
+    @property
     def capabilities(self) -> frozenset[PhoneCapability]:
         """What this interface can do."""
         ...
@@ -208,6 +213,10 @@ class PhoneControl(Protocol):
 
     async def screen(self) -> Screen:
         """Take a picture of the display."""
+        ...
+
+    async def answers(self) -> bool:
+        """Whether its interface takes a connection now; asks it nothing."""
         ...
 
     async def close(self) -> None:

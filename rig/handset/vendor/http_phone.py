@@ -83,6 +83,11 @@ class HttpPhone:
         return self._link.address.base
 
     @property
+    def host(self) -> str:
+        """Name or address of its host."""
+        return self._link.address.host
+
+    @property
     def description(self) -> Description:
         """What is known of the vendor's interface."""
         return self._description
@@ -180,6 +185,10 @@ class HttpPhone:
             f"{self.where}: the picture of the display is none: {len(reply.body)} octets that are "
             f"named {reply.media_type or 'nothing'}; expected BMP, PNG or JPEG"
         )
+
+    async def answers(self) -> bool:
+        """Whether its web interface takes a connection now."""
+        return await self._link.answers()
 
     async def ask(
         self, action: str, *, most_octets: int = MOST_OCTETS, **values: str

@@ -9,12 +9,13 @@ Source: RFC 7616 (Digest), RFC 7617 (Basic), RFC 9110.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import secrets
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -27,6 +28,7 @@ from rig.handset.vendor.control import BadPhoneReply, PhoneRefused, PhoneUnreach
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
+_KNOCK_S = 2.0
 MOST_OCTETS = 1024 * 1024
 MOST_SCREEN_OCTETS = 16 * 1024 * 1024
 
@@ -121,6 +123,18 @@ class PhoneLink:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def answers(self) -> bool:
+        """Whether somebody takes a TCP connection there."""
+        try:
+            async with asyncio.timeout(_KNOCK_S):
+                _, writer = await asyncio.open_connection(self.address.host, self.address.port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        return True
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
