@@ -23,7 +23,7 @@ from rig.mailbox_platform.embedded.store.store import MessageStore
 SCRIPT = """#!/bin/sh
 [ "$1" = bound ] || exit 0
 {ip} addr add $ip/24 dev $interface
-env | grep -E '^(bootfile|opt150|opt160|ip)=' > {folder}/got.new
+env | grep -E '^(bootfile|opt43|opt150|opt160|ip)=' > {folder}/got.new
 mv {folder}/got.new {folder}/got
 """
 
@@ -51,14 +51,16 @@ class Network:
     far: str
     folder: Path
 
-    def ask(self) -> dict[str, str]:
+    def ask(self, vendor_class: str = "udhcp") -> dict[str, str]:
         """Let a real client ask, and take the address; what it was told."""
         script, got = self.folder / "script", self.folder / "got"
         script.write_text(SCRIPT.format(folder=self.folder, ip=require_peer("ip")))
         script.chmod(0o755)
         udhcpc = [require_peer("busybox"), "udhcpc", "-i", self.far, "-s", str(script), "-n", "-q",
-                  "-f", "-t", "20", "-T", "1"]  # fmt: skip
+                  "-f", "-t", "20", "-T", "1", "-V", vendor_class]  # fmt: skip
         # The wire itself needs a moment until both ends carry.
+        drop = [require_peer("ip"), "addr", "flush", "dev", self.far]
+        subprocess.run([*self.client, *drop], check=True, capture_output=True)
         subprocess.run([*self.client, *udhcpc], check=True, capture_output=True, timeout=30)
         return dict(line.split("=", 1) for line in got.read_text().splitlines())
 
@@ -144,6 +146,47 @@ def test_a_phone_goes_from_dhcp_to_a_lit_lamp(tmp_path: Path) -> None:
             phone='"lamp": "message", "state": "slow"',
         )  # fmt: skip
     assert '"event": "ready"' in phone.read_text()
+
+
+@pytest.mark.root
+@pytest.mark.interop("dnsmasq")
+def test_each_vendor_gets_its_own_option_43_and_others_none(tmp_path: Path) -> None:
+    url = b"http://10.77.0.1:8080/cfg"
+    words = generated("dnsmasq", "--option-43", "--boot-file", "first.cfg")
+    assert "option 43 as snom reads it (verified)" in words.lower()
+    with network(tmp_path, words) as net:
+        snom = net.ask("snom320")
+        # RFC 2132 8.4: code, length, value; the vendor's wiki puts a zero octet behind each text.
+        assert bytes.fromhex(snom["opt43"]) == (
+            bytes([66, len(url) + 1]) + url + b"\0" + bytes([67, 10]) + b"first.cfg\0"
+        )
+        yealink = net.ask("yealink")
+        assert bytes.fromhex(yealink["opt43"]) == url
+        assert "opt43" not in net.ask("PXEClient")
+
+
+def test_option_43_is_for_the_vendors_of_the_site_alone(tmp_path: Path) -> None:
+    site = str(write_site(tmp_path, url="http://10.0.0.1"))
+    ask = ["dhcp", site, "--option-43", "--format"]
+    kea = json.loads(CliRunner().invoke(app, [*ask, "kea"]).stdout)["Dhcp4"]
+    (only,) = kea["client-classes"]
+    assert only["name"] == "yealink-phones"
+    assert only["test"] == "substring(option[60].text,0,7) == 'yealink'"
+    (data,) = only["option-data"]
+    assert (data["code"], bytes.fromhex(data["data"])) == (43, b"http://10.0.0.1")
+    assert data["csv-format"] is False
+    isc = CliRunner().invoke(app, [*ask, "isc"]).stdout
+    assert 'match if substring(option vendor-class-identifier, 0, 7) = "yealink";' in isc
+    assert "option vendor-encapsulated-options 68:74:74:70" in isc
+    without = CliRunner().invoke(app, ["dhcp", site]).stdout
+    assert "43" not in without
+
+
+def test_a_url_too_long_for_option_43_is_refused() -> None:
+    url = "http://10.0.0.1/" + "a" * 238
+    result = CliRunner().invoke(app, ["dhcp", "demo", "--option-43", "--url", url])
+    assert result.exit_code == 2
+    assert "option 43 for snom would have 257 octets; expected up to 255" in result.stderr
 
 
 def test_the_other_servers_get_the_same_options() -> None:
