@@ -58,6 +58,11 @@ class PatternThresholds:
         if self.cycles < 1 or not 0 < self.jitter < 0.5:
             raise ValueError("expected cycles of at least 1 and jitter between 0 and 0.5")
 
+    @property
+    def decides_within_s(self) -> float:
+        """How long after a change it is decided, for blinking with a period up to ``settle_s``."""
+        return max(1, self.cycles) * self.settle_s
+
 
 @dataclass(frozen=True, slots=True)
 class LampReading:
