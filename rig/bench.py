@@ -19,6 +19,7 @@ from provisioning.transport.fetch_log import FetchRecord
 from provisioning.transport.hook import ServerHook
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
+from rig.bench_power import PowerSteps
 from rig.bench_provisioning import ProvisioningSteps
 from rig.bench_steps import SETTLE_S
 from rig.capture.correlate import Correlator
@@ -76,7 +77,7 @@ _NATURE = {
 Progress = Callable[[str], None]
 
 
-class Bench(ProvisioningSteps):
+class Bench(PowerSteps, ProvisioningSteps):
     """One bench; use it as an asynchronous context manager.
 
     Attributes:
@@ -246,6 +247,7 @@ class Bench(ProvisioningSteps):
             if isinstance(handset, HandsetWithKeys):
                 handset.on_feature = self.events.append
             self._stack.push_async_callback(handset.shut_down)
+        self._stack.push_async_callback(self.close_ports)
         if not self.config.boot_at_start:
             return
         self._progress(f"{len(self._handsets)} handsets boot")

@@ -11,6 +11,7 @@ from provisioning.known_names import known_names
 from rig.errors import RigError
 from rig.faults.circumstances import Circumstances, together
 from rig.faults.seed import Alteration
+from rig.hardware.power import PowerPort
 
 TAP = "tap"
 """The capture that needs no privilege: the SIP endpoints' own taps."""
@@ -40,6 +41,9 @@ class BenchConfig:
         outside: a trunk, with a carrier at its far end that takes and places calls.
         boot_at_start: handsets boot when the bench is opened; else a scenario boots them.
         boot_limit_s: longest time that a scenario waits for a handset that it boots.
+        power: what feeds a handset, by its name; handsets in software have a virtual port
+            where none is named.
+        power_off_s: how long a scenario leaves a handset without power.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
     """
 
@@ -61,6 +65,8 @@ class BenchConfig:
     outside: bool = False
     boot_at_start: bool = True
     boot_limit_s: float = 20.0
+    power: Mapping[str, PowerPort] = field(default_factory=dict)
+    power_off_s: float = 1.0
     handset_addresses: bool = True
 
     def __post_init__(self) -> None:

@@ -38,6 +38,8 @@ CALLEES = {
     "call_forward": "david",
     "message_after_quiet": "greta",
     "two_messages": "clara",
+    "power_cut": "david",
+    "emptied_without_power": "clara",
 }
 """Whose phone is under test where it is not Anna's: every vendor has its turn."""
 

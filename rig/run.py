@@ -74,12 +74,12 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
             started_at=started_at,
             duration_s=0.0,
         )
-    await bench.reset()
-    bench.read_lamps()
-    started_at = bench.clock()
     expectations: list[Expectation] = []
     trouble: RigFault | None = None
     try:
+        await bench.reset()
+        bench.read_lamps()
+        started_at = bench.clock()
         expectations = await scenario.run(bench)
     except (PhonerigError, TimeoutError, OSError) as error:
         # A peer that died or a time that ran out is the rig's trouble, never a traceback.

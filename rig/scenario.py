@@ -29,6 +29,7 @@ class Scenario:
         shares_mailbox: roles whose first account must be an alias of the callee's mailbox.
         adds_mailboxes: roles whose first account must show the second account's mailbox too.
         needs_outside: the bench must have a trunk.
+        needs_power: roles whose handset's power the rig must be able to switch.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Scenario:
     shares_mailbox: tuple[str, ...] = ()
     adds_mailboxes: tuple[str, ...] = ()
     needs_outside: bool = False
+    needs_power: tuple[str, ...] = ()
 
     def missing(self, bench: Bench) -> list[str]:
         """What the bench lacks for this scenario; empty if it can run."""
@@ -69,6 +71,11 @@ class Scenario:
             f"account 1 of {bench.roles[role]} ({role}) does not show the mailbox of account 2"
             for role in self.adds_mailboxes
             if role in bench.roles and not self._adds(bench, role)
+        ]
+        lacks += [
+            f"no port feeds {bench.roles[role]} ({role}) that the rig can switch"
+            for role in self.needs_power
+            if role in bench.roles and bench.power_of(role) is None
         ]
         return lacks
 

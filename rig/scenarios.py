@@ -27,6 +27,7 @@ from rig.scenario_parts import (
 )
 from rig.scenarios_diversion import diversion_scenarios
 from rig.scenarios_mwi import mwi_scenarios
+from rig.scenarios_power import power_scenarios
 from rig.scenarios_provisioning import scenarios_provisioning
 from rig.verdict.evidence import Expectation
 
@@ -262,6 +263,6 @@ def demonstration() -> dict[str, Scenario]:
 
 def scenarios() -> dict[str, Scenario]:
     """Every built-in scenario by name: the demonstration, and where rarer faults show."""
-    rarer = (*mwi_scenarios(), *diversion_scenarios())
+    rarer = (*mwi_scenarios(), *power_scenarios(), *diversion_scenarios())
     found = demonstration() | {scenario.name: scenario for scenario in rarer}
     return found | scenarios_provisioning()

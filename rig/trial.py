@@ -201,10 +201,7 @@ class Trial:
 
     async def power_cycle(self, role: str) -> None:
         """Cut a handset's power and wait until it is ready again."""
-        handset = self.bench.role(role)
-        at = self.bench.note(handset.name, "loses its power and boots again", key="power_cycle")
-        await handset.power_cycle()
-        await handset.wait_ready(READY_S)
+        at = await self.bench.power_cycle(role)
         mailbox = self.watched_mailboxes(role).get(1, "")
         self._trigger = Trigger(at, "the power cut", mailbox, notify=bool(mailbox))
 

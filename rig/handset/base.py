@@ -173,6 +173,15 @@ class DeskHandset(Handset, Protocol):
 
 
 @runtime_checkable
+class HandsetWithoutCable(Handset, Protocol):
+    """A handset in software: no port feeds it, so it must be told what its port does."""
+
+    async def lose_power(self) -> None:
+        """Go dark and silent without a goodbye, until it is booted."""
+        ...
+
+
+@runtime_checkable
 class HandsetWithKeys(Protocol):
     """What handsets with :attr:`HandsetCapability.FEATURE_KEYS` and ``TRANSFER`` can do besides.
 

@@ -155,10 +155,14 @@ class SoftphoneHandset:
 
     async def power_cycle(self) -> None:
         """Kill the program without a goodbye and start it again; lamps are dark in between."""
+        await self.lose_power()
+        await self.boot()
+
+    async def lose_power(self) -> None:
+        """Kill the program without a goodbye; it is silent and dark until it is booted."""
         await self._program.kill()
         self._forget_calls()
         self._lamp.go_dark()
-        await self.boot()
 
     async def shut_down(self) -> None:
         """Let the program leave with its goodbyes, then remove it. Safe to call twice."""

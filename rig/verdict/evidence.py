@@ -134,6 +134,7 @@ class LampExpectation:
         limit_source: where the limit comes from.
         trigger: name of the trigger, for sentences: ``the deposit``.
         hung_up_by: handset whose BYE is the trigger, where one is: the packet gives the instant.
+        registered_by: handset whose accepted REGISTER is the trigger, likewise.
     """
 
     handset: str
@@ -149,6 +150,7 @@ class LampExpectation:
     limit_source: str = "bench default"
     trigger: str = "the deposit"
     hung_up_by: str = ""
+    registered_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

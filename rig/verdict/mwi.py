@@ -6,10 +6,10 @@ mailbox, the account and the lamp are meant to be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rig.sip.message import Request
+from rig.sip.message import Request, Response
 from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen, SipSeen
 from rig.verdict.evidence import Evidence, HandsetFacts, LampExpectation
 from rig.verdict.mwi_facts import (
@@ -268,7 +268,7 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         state=lamp_state(evidence, handset.name, expectation.lamp, expectation.until),
         edges=edges,
         changes=_changes(evidence, handset.name, expectation),
-        trigger_at=_trigger_at(evidence, expectation),
+        trigger_at=_trigger_at(evidence, expectation, stories[account].registers),
         truth=mailbox_truth(
             evidence,
             boxes_of(handset, account, expectation.mailbox),
@@ -280,7 +280,19 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
     )
 
 
-def _trigger_at(evidence: Evidence, expectation: LampExpectation) -> float:
+def _trigger_at(
+    evidence: Evidence, expectation: LampExpectation, registers: Iterable[SipSeen]
+) -> float:
+    if expectation.registered_by:
+        asked = {r.transaction for r in registers if r.at >= expectation.since}
+        accepted = (
+            seen.at
+            for seen in evidence.events(SipSeen, since=expectation.since)
+            if isinstance(seen.message, Response)
+            and seen.message.status == 200
+            and seen.transaction in asked
+        )
+        return next(accepted, expectation.since)
     caller = evidence.handsets.get(expectation.hung_up_by)
     if caller is None:
         return expectation.since

@@ -19,6 +19,7 @@ SUBSCRIBER = "conformance/test_rfc6665_subscriber.py"
 TIMERS = "conformance/test_rfc3261_timers.py"
 CLIENTS = "unit/sip_endpoint/test_clients.py"
 HANDSET = "e2e/test_emulated_handset.py"
+POWER = "e2e/test_power_port.py"
 SUMMARY = "unit/sip_message/test_message_summary.py"
 REGISTRATION = "e2e/test_platform_registration.py"
 LAMP = "e2e/test_requirements_lamp.py"
@@ -99,8 +100,8 @@ NOTIFY = {
 }
 
 REGISTER = {
-    1: (HANDSET, "test_a_power_cycle_is_dark_and_dumb_and_comes_back_as_somebody_new"),
-    2: (CATALOGUE, "test_mwi_reg_05"),
+    1: (POWER, "test_a_phone_that_lost_its_port_s_power_shows_its_messages_again"),
+    2: (POWER, "test_what_was_deleted_in_the_dark_lights_no_lamp"),
     3: (CATALOGUE, "test_mwi_reg_03"),
     5: (CATALOGUE, "test_mwi_reg_05"),
     6: (CATALOGUE, "test_mwi_reg_06"),

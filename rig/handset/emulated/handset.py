@@ -268,6 +268,11 @@ class EmulatedHandset(DeskActions, ServiceKeys):
             await self._cut()
             await self._boot()
 
+    async def lose_power(self) -> None:
+        """Go dark and silent without a goodbye, until it is booted."""
+        async with self._life:
+            await self._cut()
+
     async def restart(self) -> None:
         """Restart as after ``check-sync``: with goodbyes, then the whole boot."""
         async with self._life:

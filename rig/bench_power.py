@@ -1,0 +1,175 @@
+"""What scenarios do with a handset's power: cut it at its port, and give it back.
+
+The port confirms what it does, and the lamp is looked at besides: a port that is off while the
+lamp shines is not this handset's port. Both are faults of the rig, never of the phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+
+from rig.bench_config import BenchConfig
+from rig.bench_steps import SETTLE_S, BenchSteps
+from rig.errors import RigError
+from rig.handset.base import Handset, HandsetWithoutCable
+from rig.hardware.power import PowerError, PowerPort, PowerState, VirtualPort
+
+DARK_S = 3.0
+"""A phone without power must be dark by then: its capacitors are empty."""
+_LOOK_S = 0.02
+
+
+class PowerSteps(BenchSteps):
+    """The part of a bench that is about power."""
+
+    def __init__(self, config: BenchConfig) -> None:
+        super().__init__(config)
+        self._ports: dict[str, PowerPort] = {}
+        self._dark: set[str] = set()
+
+    def power_of(self, role: str) -> PowerPort | None:
+        """What feeds a role's handset; None if the rig cannot switch it."""
+        handset = self.role(role)
+        if handset.name not in self._ports:
+            port = self.config.power.get(handset.name)
+            if port is None and isinstance(handset, HandsetWithoutCable):
+                port = VirtualPort(f"virtual port of {handset.name}")
+            if port is None:
+                return None
+            self._ports[handset.name] = port
+        return self._ports[handset.name]
+
+    async def cut_power(self, role: str) -> float:
+        """Cut a role's power and see that it is gone.
+
+        Returns:
+            The instant just before.
+
+        Raises:
+            RigError: no port feeds it, the port does not confirm, or the lamp shines on.
+        """
+        handset, port = self._fed(role)
+        at = self.note(handset.name, f"loses its power: {port.name} off", key="power_cycle")
+        self._dark.add(handset.name)
+        try:
+            await port.off()
+            await self._follow(handset, port)
+            await self._goes_dark(handset, port)
+        except RigError:
+            with contextlib.suppress(RigError):
+                await self._feed(handset, port)
+            raise
+        return at
+
+    async def restore_power(self, role: str) -> float:
+        """Give a role its power back and wait until it is up.
+
+        Returns:
+            The instant just before.
+
+        Raises:
+            RigError: no port feeds it, or no power flows. That the handset does not come up
+                is judged, not raised.
+        """
+        handset, port = self._fed(role)
+        at = self.note(handset.name, f"gets its power back: {port.name} on", key="power_cycle")
+        await port.on()
+        self._dark.discard(handset.name)
+        with self.product_may_fail(role):
+            await self._comes_up(handset, self._boots(handset))
+        await asyncio.sleep(SETTLE_S)
+        return at
+
+    async def power_cycle(self, role: str) -> float:
+        """Cut a role's power and give it back, by its port where the rig has one.
+
+        Returns:
+            The instant just before.
+
+        Raises:
+            RigError: as :meth:`cut_power` and :meth:`restore_power`, or it does not come up.
+        """
+        handset = self.role(role)
+        if handset.name in self.config.power:
+            at = await self.cut_power(role)
+            await self.sleep(self.config.power_off_s)
+            await self.restore_power(role)
+            return at
+        at = self.note(handset.name, "loses its power and boots again", key="power_cycle")
+        await handset.power_cycle()
+        await handset.wait_ready(self.config.boot_limit_s)
+        return at
+
+    async def reset(self) -> None:
+        """Bring everything back to the inventory; whoever has no power gets it first.
+
+        Raises:
+            RigError: power does not come back, or a handset does not.
+        """
+        await self.restore_all()
+        await super().reset()
+
+    async def restore_all(self) -> None:
+        """Give power back to every handset that was left without.
+
+        Raises:
+            RigError: it does not come back, or a handset does not; says whose.
+        """
+        for name in sorted(self._dark):
+            await self._feed(self._handsets[name], self._ports[name])
+
+    async def close_ports(self) -> None:
+        """At the end: leave no phone dark, and no socket open."""
+        for name in sorted(self._dark):
+            self.note(name, "gets its power back at the end", key="power_cycle")
+            with contextlib.suppress(RigError):
+                await self._ports[name].on()
+        self._dark.clear()
+        for port in {id(port): port for port in self._ports.values()}.values():
+            await port.close()
+
+    def _fed(self, role: str) -> tuple[Handset, PowerPort]:
+        handset, port = self.role(role), self.power_of(role)
+        if port is None:
+            raise RigError(
+                f"no port feeds {handset.name}; name one under its `power` in the bench file"
+            )
+        return handset, port
+
+    async def _feed(self, handset: Handset, port: PowerPort) -> None:
+        await port.on()
+        await self._comes_up(handset, self._boots(handset))
+        self._dark.discard(handset.name)
+
+    async def _follow(self, handset: Handset, port: PowerPort) -> None:
+        """A handset in software has no cable: it does what its port is read to do."""
+        if isinstance(handset, HandsetWithoutCable):
+            reading = await port.state()
+            if reading.state is PowerState.OFF:
+                await handset.lose_power()
+
+    async def _boots(self, handset: Handset) -> None:
+        if isinstance(handset, HandsetWithoutCable):
+            await handset.power_cycle()  # also right if it has not lost its power
+        await handset.wait_ready(self.config.boot_limit_s)
+
+    async def _comes_up(self, handset: Handset, work: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(self.config.boot_limit_s):
+                await work
+        except TimeoutError:
+            limit_s = self.config.boot_limit_s
+            raise RigError(f"{handset.name}: not up within {limit_s:g} s") from None
+
+    async def _goes_dark(self, handset: Handset, port: PowerPort) -> None:
+        deadline = self.clock() + DARK_S
+        while handset.lamp.state("message").lit:
+            if self.clock() >= deadline:
+                raise PowerError(
+                    f"{port.name} is off, and the lamp of {handset.name} is lit still: another "
+                    "phone hangs on this port, or this one has a power supply of its own, or "
+                    "the sensor looks at another lamp"
+                )
+            await asyncio.sleep(_LOOK_S)
