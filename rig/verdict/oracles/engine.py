@@ -23,6 +23,10 @@ _Hook = Callable[[SipView, Exchange], None]
 _Told = TypeVar("_Told")
 
 
+LOOK_EVERY_S = 0.1
+"""So often it is asked what has come due, however close to one another the messages are."""
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureEnd:
     """How a capture ended.
@@ -47,6 +51,7 @@ class OracleEngine:
 
     def __init__(self, kinds: Sequence[type[Oracle]] | None = None) -> None:
         self.scene = Scene()
+        self._look_at = LOOK_EVERY_S
         self._exchanges = Exchanges(self.scene)
         self._oracles = [kind(self.scene) for kind in (ALL if kinds is None else kinds)]
         self._tick = self._who_cares(lambda kind: kind.tick)
@@ -111,6 +116,7 @@ class OracleEngine:
         scene = self.scene
         if end.dropped or end.cut:
             scene.lost()
+        self._look_at = scene.now
         self._pass_time(scene.now if end.at is None else end.at)
         for oracle in self._oracles:
             oracle.end(scene.now)
@@ -134,7 +140,8 @@ class OracleEngine:
 
     def _pass_time(self, at: float) -> None:
         scene = self.scene
-        if at - scene.now >= 0.1:
+        if at >= self._look_at:
+            self._look_at = at + LOOK_EVERY_S
             # What came due meanwhile is judged before the message that woke us.
             scene.passed(at)
             for exchange in self._exchanges.overdue(at):
