@@ -19,6 +19,7 @@ from rig.capture.capture_rows import AccountHistory, CallLine, CaptureRows, MwiL
 from rig.capture.content import Content
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector, TcpGap, Unwrap
+from rig.capture.fetch_findings import FetchJudge
 from rig.capture.fetches import FetchWatcher
 from rig.capture.findings import CaptureFinding, as_capture_finding, capture_engine
 from rig.capture.frame import Frame
@@ -146,7 +147,10 @@ class CaptureAnalyser:
         self._last_at: float | None = None
         self._dissector = Dissector(unwrap=unwrap)
         streams = StreamAnalyser() if listen else MediaStreams(self._stream)
-        self._fetches = FetchWatcher(self._fetch)
+        self._judge = FetchJudge()
+        self._fetches = FetchWatcher(
+            self._fetch, also=self._judge.order.datagram, sized=self._judge.order.http
+        )
         self._correlator = Correlator(
             self._event, streams=streams, other=self._other, reader=QuickReader()
         )
@@ -165,7 +169,7 @@ class CaptureAnalyser:
         """Look at what still waits, and give the result."""
         self._correlator.feed_all(self._dissector.rest())
         self._correlator.close()
-        self._fetches.close()
+        self._fetches.close(self._last_at)
         result, dissector, rows = self.result, self._dissector, self._rows
         result.truncated, result.foreign = dissector.truncated, dissector.foreign
         result.gaps, result.gap_count = dissector.gaps, dissector.gap_count
@@ -190,11 +194,25 @@ class CaptureAnalyser:
             or result.torn_datagrams
             or dissector.unknown_links
         )
+        self._judge_fetches()
         return result
+
+    def _judge_fetches(self) -> None:
+        result, judge = self.result, self._judge
+        result.findings += judge.close(self._last_at or 0.0, blind=result.blind)
+        result.findings.sort(key=lambda finding: -finding.severity.rank)
+        if judge.left_out:
+            result.left_out["findings"] += judge.left_out
+        if judge.order.unfinished:
+            count = judge.order.unfinished
+            which = "1 TFTP transfer is" if count == 1 else f"{count} TFTP transfers are"
+            result.notes.append(f"{which} not judged: the capture ended before")
 
     def _other(self, content: Content, packet: CapturedPacket) -> None:
         if content is Content.FETCH:
+            self._judge.cut += packet.truncated
             self._fetches.feed(packet)
+            self._judge.passed(packet.at)
 
     def _keep(self, event: TimelineEvent) -> None:
         if len(self.result.events) < self._limits.events:

@@ -7,24 +7,18 @@ late allow. Contents are never kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
-from itertools import count
+from dataclasses import replace
 from pathlib import Path
 
 from rig.capture.capture_file import CaptureFile
 from rig.capture.content import Content, ContentSorter
 from rig.capture.dissect import Dissector, Unwrap
+from rig.capture.fetch_order import FetchOrder
 from rig.capture.fetches import FetchWatcher
 from rig.capture.packet import CapturedPacket
 from rig.errors import UsageError
-from rig.timeline import FetchSeen
-from rig.verdict.oracles.fetch import Fetch, from_log
-from rig.verdict.oracles.tftp_exchange import TftpExchange
+from rig.verdict.oracles.fetch import Fetch
 
-SETTLED_S = 120.0
-"""A fetch that takes longer may be told after a later one."""
-
-MAX_WAITING = 50_000
 _MAGIC = {
     b"\x0a\x0d\x0d\x0a", b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d",
     b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1",
@@ -58,10 +52,10 @@ class CaptureFetches:
         self._file = CaptureFile(path)
         self._dissector = Dissector(unwrap=unwrap)
         self._sorter = ContentSorter()
-        self._exchange = TftpExchange()
-        self._watcher = FetchWatcher(self._http, datagrams=self._tftp)
-        self._waiting: list[tuple[float, int, Fetch]] = []
-        self._order = count()
+        self._order = FetchOrder()
+        self._watcher = FetchWatcher(
+            lambda _: None, datagrams=self._order.datagram, sized=self._order.http
+        )
 
     @property
     def encrypted(self) -> int:
@@ -89,17 +83,17 @@ class CaptureFetches:
             at = frame.at
             for packet in self._dissector.packet(frame):
                 self._take(packet)
-            while self._waiting and (
-                self._waiting[0][0] < at - SETTLED_S or len(self._waiting) > MAX_WAITING
-            ):
-                yield heappop(self._waiting)[2]
+            yield from self._sure(self._order.ready(at))
         for packet in self._dissector.rest():
             self._take(packet)
-        self._keep(*self._exchange.passed(at))
-        self.unfinished = len(self._exchange.close())
-        self._watcher.close()
-        while self._waiting:
-            yield heappop(self._waiting)[2]
+        self._watcher.close(at)
+        yield from self._sure(self._order.close(at))
+        self.unfinished = self._order.unfinished
+
+    def _sure(self, fetches: Iterator[Fetch]) -> Iterator[Fetch]:
+        for fetch in fetches:
+            # Octets that the capture has not seen are not missing in the file.
+            yield replace(fetch, announced=None) if self.holes else fetch
 
     def _take(self, packet: CapturedPacket) -> None:
         for content, decided in self._sorter.sort(packet):
@@ -111,17 +105,3 @@ class CaptureFetches:
                     "capture, so no size is known; capture with a snap length of 0 (tcpdump -s 0)"
                 )
             self._watcher.feed(decided)
-
-    def _tftp(self, packet: CapturedPacket) -> None:
-        self._keep(
-            *self._exchange.feed(
-                packet.at, packet.source, packet.destination, packet.payload, packet.number
-            )
-        )
-
-    def _http(self, seen: FetchSeen) -> None:
-        self._keep(from_log(seen, seen.number))
-
-    def _keep(self, *fetches: Fetch) -> None:
-        for fetch in fetches:
-            heappush(self._waiting, (fetch.at, next(self._order), fetch))

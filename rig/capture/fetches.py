@@ -25,6 +25,13 @@ _SECRET_QUERY = re.compile(
 )
 
 Sink = Callable[[FetchSeen], None]
+SizedSink = Callable[[FetchSeen, int | None], None]
+"""Takes a fetch and the octets that its answer announced; None where that is not known, or where
+they may still come.
+"""
+
+STILL_COMING_S = 60.0
+"""An answer that was cut off goes on within this time, if it ever does."""
 
 
 def _shown(path: bytes) -> str:
@@ -42,18 +49,26 @@ class FetchWatcher:
     Args:
         sink: takes the fetches.
         datagrams: takes TFTP instead, for whoever wants to know more of it.
+        also: takes TFTP as well.
+        sized: takes the fetches by HTTP with what was announced, as well.
 
     Attributes:
         encrypted: connections that began with TLS.
     """
 
     def __init__(
-        self, sink: Sink, *, datagrams: Callable[[CapturedPacket], None] | None = None
+        self,
+        sink: Sink,
+        *,
+        datagrams: Callable[[CapturedPacket], None] | None = None,
+        also: Callable[[CapturedPacket], None] | None = None,
+        sized: SizedSink | None = None,
     ) -> None:
         self.encrypted = 0
         self._tftp = _TftpWatcher(sink)
         self._datagram = datagrams or self._tftp.feed
-        self._http = _HttpWatcher(sink)
+        self._also = also
+        self._http = _HttpWatcher(sink, sized)
         self._one_end = OneEnd()
 
     def feed(self, packet: CapturedPacket) -> None:
@@ -62,15 +77,21 @@ class FetchWatcher:
             return
         if packet.transport == "UDP":
             self._datagram(packet)
+            if self._also is not None:
+                self._also(packet)
         elif is_encrypted(packet):
             self.encrypted += packet.payload[5:6] == b"\1"  # the client's first message
         else:
             self._http.feed(packet)
 
-    def close(self) -> None:
-        """Hand on what the capture does not see the end of."""
+    def close(self, at: float | None = None) -> None:
+        """Hand on what the capture does not see the end of.
+
+        Args:
+            at: when it ended, if that is known.
+        """
         self._tftp.close()
-        self._http.close()
+        self._http.close(at)
 
 
 @dataclass(slots=True)
@@ -178,11 +199,13 @@ class _Answering:
     status: int
     last_at: float
     octets: int = 0
+    announced: int | None = None
 
 
 class _HttpWatcher:
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, sized: SizedSink | None = None) -> None:
         self._sink = sink
+        self._sized = sized
         self._streams = HttpStreams()
         self._answering: dict[PacketPath, _Answering] = {}
 
@@ -190,10 +213,12 @@ class _HttpWatcher:
         path = packet.path
         for piece in self._streams.feed(packet):
             match piece:
-                case HttpResponse(asked=HttpRequest() as asked, status=status):
+                case HttpResponse(asked=HttpRequest() as asked, status=status) as answer:
                     while len(self._answering) >= MAX_TRANSFERS:
                         self._end(next(iter(self._answering)))
-                    self._answering[path] = _Answering(asked, status, packet.at)
+                    self._answering[path] = _Answering(
+                        asked, status, packet.at, announced=answer.announced
+                    )
                 case HttpBody(raw=content):
                     if (answering := self._answering.get(path)) is not None:
                         answering.octets += len(content)
@@ -203,8 +228,10 @@ class _HttpWatcher:
                 case _:
                     pass
 
-    def close(self) -> None:
-        for path in list(self._answering):
+    def close(self, at: float | None) -> None:
+        for path, answering in list(self._answering.items()):
+            if at is None or at - answering.last_at < STILL_COMING_S:
+                answering.announced = None
             self._end(path)
         for asked in self._streams.unanswered():
             self._tell(_Answering(asked, UNFINISHED, asked.at))
@@ -216,17 +243,18 @@ class _HttpWatcher:
 
     def _tell(self, answering: _Answering) -> None:
         asked = answering.asked
-        self._sink(
-            FetchSeen(
-                at=asked.at,
-                transport="http",
-                client=asked.client,
-                path=_shown(asked.target),
-                handset="",
-                status=answering.status,
-                octets=answering.octets,
-                duration_s=answering.last_at - asked.at,
-                user_agent=asked.rows.get(b"user-agent", b"").decode("utf-8", "replace"),
-                number=asked.number,
-            )
+        seen = FetchSeen(
+            at=asked.at,
+            transport="http",
+            client=asked.client,
+            path=_shown(asked.target),
+            handset="",
+            status=answering.status,
+            octets=answering.octets,
+            duration_s=answering.last_at - asked.at,
+            user_agent=asked.rows.get(b"user-agent", b"").decode("utf-8", "replace"),
+            number=asked.number,
         )
+        self._sink(seen)
+        if self._sized is not None:
+            self._sized(seen, answering.announced)

@@ -56,11 +56,13 @@ class HttpResponse:
         raw: its octets, with the empty line.
         status: of three digits.
         asked: what it answers; None when that was not seen, or for 1xx.
+        announced: octets of its body by Content-Length; None where it has none or says nothing.
     """
 
     raw: bytes
     status: int
     asked: HttpRequest | None
+    announced: int | None = None
 
 
 @dataclass(slots=True)
@@ -206,8 +208,9 @@ class HttpStreams:
             return
         waiting = self._asked.get((packet.interface, packet.destination, packet.source))
         asked = waiting.popleft() if waiting else None
-        yield HttpResponse(raw, status, asked)
         empty = status in {204, 304} or (asked is not None and asked.method == b"HEAD")
+        told = length.isdigit() and not empty and not direction.chunked
+        yield HttpResponse(raw, status, asked, _number(length) if told else None)
         if empty:
             direction.chunked = False
         elif not direction.chunked:

@@ -43,6 +43,7 @@ class Fetch:
         repeats: how often the client repeated its last word in vain.
         answered: whether the server sent anything at all.
         ended_by_client: whether the ERROR that ended it was the client's.
+        seen_whole: False where the client has shown that it got more than was seen.
     """
 
     at: float
@@ -63,6 +64,7 @@ class Fetch:
     repeats: int = 0
     answered: bool = True
     ended_by_client: bool = False
+    seen_whole: bool = True
 
     @property
     def done(self) -> bool:

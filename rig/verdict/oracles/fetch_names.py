@@ -23,6 +23,28 @@ _PLACEHOLDER = re.compile(
 _TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
 
 
+_OF_A_PHONE = frozenset({"boot", "cfg", "cnf", "conf", "htm", "inf", "ini", "tlv", "txt", "xml"})
+"""Ends of the names that the profiles of all models ask for."""
+_BROWSER = re.compile(r"Gecko/|AppleWebKit/|Trident/")
+_BOOT_LOADER = "pxelinux.cfg/"
+
+
+def asked_by_phone(transport: str, path: str, user_agent: str) -> bool:
+    """Whether a request is for a file such as phones ask for; of other traffic nothing is said.
+
+    Args:
+        transport: ``tftp``, ``http`` or ``https``.
+        path: as requested.
+        user_agent: as sent.
+    """
+    name = bare_name(path)
+    if _BROWSER.search(user_agent) or _BOOT_LOADER in name:
+        return False
+    if transport == "tftp" or macs_of(name) or macs_of(path) or macs_of(user_agent):
+        return True
+    return name.rpartition(".")[2].lower() in _OF_A_PHONE or is_zero_mac(path)
+
+
 def bare_name(path: str) -> str:
     """The name that a path means: decoded once, without query and surplus slashes."""
     name = unquote(path.partition("?")[0])

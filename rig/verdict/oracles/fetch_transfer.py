@@ -17,7 +17,7 @@ DEFAULT_BLKSIZE = 512
 
 def judge(fetch: Fetch) -> list[FetchFinding]:
     """What is wrong with one transfer; the first cause alone."""
-    return list(_faults(fetch))[:1]
+    return list(_faults(fetch))[:1] if fetch.seen_whole else []
 
 
 def _faults(fetch: Fetch) -> Iterator[FetchFinding]:

@@ -209,7 +209,7 @@ def _addresses_tried(fetch: Fetch, client: _Client) -> Iterator[FetchFinding]:
 
 def _not_served(fetches: list[Fetch]) -> Iterator[FetchFinding]:
     """A boot that did not bring what a phone needs."""
-    got = [fetch for fetch in fetches if fetch.done]
+    got = [fetch for fetch in fetches if fetch.done or not fetch.seen_whole]
     missing = [fetch for fetch in fetches if fetch.missing]
     refused = [fetch for fetch in fetches if fetch.refused and fetch.status not in {401, 407}]
     if locked := _locked_out(fetches):

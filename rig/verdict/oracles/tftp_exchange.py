@@ -170,6 +170,9 @@ class TftpExchange:
         if packet.block == transfer.acked:
             transfer.fetch = replace(fetch, repeats=fetch.repeats + 1)
         transfer.acked = packet.block
+        if 0 < (packet.block - transfer.block) & 0xFFFF < 0x8000:
+            # The client has what the capture has not seen.
+            transfer.fetch = replace(transfer.fetch, answered=True, seen_whole=False)
         last = fetch.last_block is not None and fetch.last_block < (fetch.blksize or 0)
         if last and packet.block == transfer.block:
             transfer.fetch = replace(fetch, status=200)
