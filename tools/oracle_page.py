@@ -23,7 +23,7 @@ the evidence of the last column is missing, a finding is a note: the capture may
 Words in italics are filled in from the messages.""",
         "heads": "oracle|what it finds|clause|class|weight|what to do|rests on",
         "fetches": "## Files that phones fetch",
-        "fetch_intro": "What `phonerig fetches` finds in a log of requests, `capture analyze` too.",
+        "fetch_intro": "What `phonerig fetches` finds in a log of fetches, `capture analyze` too.",
         "fetch_heads": "oracle|what it finds|clause|class|component|weight|what to do",
         "fault": "fault",
         "warning": "warning",
