@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import oracle_page
+import phone_page
 import requirement_map
 import typer
 
@@ -348,6 +349,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "audit_rules.md": audit_page,
     "oracles.md": partial(oracle_page.page, "en", NOTE),
     "oracles.de.md": partial(oracle_page.page, "de", NOTE),
+    "real_phones.md": partial(phone_page.page, NOTE, table),
     "requirements.md": requirement_map.page,
 }
 

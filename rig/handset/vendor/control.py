@@ -26,6 +26,7 @@ class PhoneCapability(StrEnum):
     READ_DND = "read_dnd"
     READ_FORWARD = "read_forward"
     READ_WAITING = "read_waiting"
+    READ_CALLS = "read_calls"
     READ_CONFIG = "read_config"
     SET_DND = "set_dnd"
     SET_FORWARD = "set_forward"
@@ -101,6 +102,21 @@ class ForwardSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class CallSaid:
+    """What a phone says of one of its lines or calls.
+
+    Attributes:
+        line: from 1.
+        state: in the vendor's own word, lower case: ``idle``, ``connected``, ``ringing``.
+        number: of the far side; empty for none.
+    """
+
+    line: int
+    state: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneState:
     """What a phone says of itself; None for what it does not say.
 
@@ -109,6 +125,7 @@ class PhoneState:
         dnd: do-not-disturb is on.
         forwards: of the whole phone and of accounts.
         waiting: messages wait, as the phone believes; no lamp was looked at.
+        calls: of its lines.
         model: as it names itself.
         firmware: as it names it.
     """
@@ -117,6 +134,7 @@ class PhoneState:
     dnd: bool | None = None
     forwards: tuple[ForwardSaid, ...] | None = None
     waiting: bool | None = None
+    calls: tuple[CallSaid, ...] | None = None
     model: str = ""
     firmware: str = ""
 

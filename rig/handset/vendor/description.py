@@ -7,6 +7,7 @@ Neither mark says that a phone was seen to do it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -134,6 +135,7 @@ class Description(_Part):
         most_keys: of one request.
         keys_source: word of the sources.
         keys_mark: how sure the names of keys are.
+        keys_unverified: neutral names of those that are less sure than the others.
         notify: the way by SIP; None for none.
         call_backs: in any order.
         refusals: advice by HTTP status.
@@ -154,6 +156,7 @@ class Description(_Part):
     most_keys: int = 1
     keys_source: str
     keys_mark: Mark
+    keys_unverified: tuple[str, ...] = ()
     notify: Notify | None = None
     call_backs: tuple[CallBack, ...] = ()
     refusals: dict[int, str] = Field(default_factory=dict)
@@ -219,7 +222,7 @@ class Description(_Part):
         body = None
         headers = {}
         if found.body:
-            quoting = {"form": _in_query, "xml": _in_xml, "json": _in_json}[found.quoting]
+            quoting = {"form": _in_form, "xml": _in_xml, "json": _in_json}[found.quoting]
             body = _fill(found.body, {n: quoting(v) for n, v in values.items()}).encode()
             headers = {"Content-Type": found.media_type}
         elif found.method != "GET":
@@ -235,7 +238,11 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def _in_query(value: str) -> str:
-    return quote(value, safe=";,*+=.@:_-")
+    return quote(value, safe=";,*=.@:_-")  # no plus: many read it as a blank
+
+
+def _in_form(value: str) -> str:
+    return quote(value, safe="")
 
 
 def _in_xml(value: str) -> str:
@@ -244,7 +251,7 @@ def _in_xml(value: str) -> str:
 
 
 def _in_json(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+    return json.dumps(value)[1:-1]
 
 
 def checked_number(number: str) -> str:

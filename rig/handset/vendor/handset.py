@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, ClassVar
 from rig.clock import now
 from rig.errors import RigError, UsageError
 from rig.handset.base import AnswerMode, HandsetCall, HandsetCapability
+from rig.handset.vendor.cisco import CiscoPhone
 from rig.handset.vendor.control import PhoneCapability, PhoneControl
+from rig.handset.vendor.fanvil import FanvilPhone
+from rig.handset.vendor.grandstream import GrandstreamPhone
 from rig.handset.vendor.http_phone import HttpPhone
 from rig.handset.vendor.place import PhonePlace
+from rig.handset.vendor.poly import PolyPhone
 from rig.handset.vendor.restart import went_and_came_back
+from rig.handset.vendor.snom import SnomPhone
 from rig.handset.vendor.yealink import YealinkPhone
 from rig.lamp.base import LampListener, LampSensor
 from rig.timeline import Address, LampState
@@ -211,3 +216,33 @@ class YealinkHandset(VendorHandset):
     """A Yealink desk phone."""
 
     PHONE = YealinkPhone
+
+
+class SnomHandset(VendorHandset):
+    """A Snom desk phone whose web server takes commands."""
+
+    PHONE = SnomPhone
+
+
+class GrandstreamHandset(VendorHandset):
+    """A Grandstream desk phone."""
+
+    PHONE = GrandstreamPhone
+
+
+class FanvilHandset(VendorHandset):
+    """A Fanvil desk phone, under whichever brand."""
+
+    PHONE = FanvilPhone
+
+
+class CiscoHandset(VendorHandset):
+    """A Cisco desk phone with enterprise firmware."""
+
+    PHONE = CiscoPhone
+
+
+class PolyHandset(VendorHandset):
+    """A Poly desk phone with UC Software."""
+
+    PHONE = PolyPhone

@@ -200,6 +200,18 @@ class HttpPhone:
             UsageError: the vendor has no such action.
         """
         request = self._description.request(action, most_octets=most_octets, **values)
+        return await self.ask_with(action, request)
+
+    async def ask_with(
+        self, action: str, request: PhoneRequest, body: bytes | None = None
+    ) -> PhoneReply:
+        """Send a request that was made before, with another body if one is given.
+
+        Raises:
+            PhoneError: whatever stands in the way.
+        """
+        if body is not None:
+            request = replace(request, body=body)
         reply = await self._link.send(self.signed(request))
         if reply.status != 200:
             raise self.refused(action, reply.status)
@@ -217,9 +229,9 @@ class HttpPhone:
             return request
         self._link.warn_of_clear_password()
         password = quote(self._link.login.password.reveal(), safe="")
-        joint = "&" if "?" in request.target else "?"
-        name = self._description.secret_in_query
-        return replace(request, target=f"{request.target}{joint}{name}={password}")
+        path, _, query = request.target.partition("?")
+        parts = [f"{self._description.secret_in_query}={password}", *filter(None, [query])]
+        return replace(request, target=f"{path}?{'&'.join(parts)}")
 
     def cannot(self, capability: PhoneCapability) -> UsageError:
         """The error for what the vendor has no way for."""
