@@ -86,6 +86,7 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
         why = str(error) or type(error).__name__
         trouble = RigFault(Outcome.ERROR, f"the scenario could not be carried out: {why}")
     evidence = await bench.evidence(started_at, expectations)
+    evidence.provoked = scenario.provokes
     verdict = judged(evidence, trouble, bench.run_rules)
     return scenario_record(
         scenario.name,

@@ -30,6 +30,8 @@ class Scenario:
         adds_mailboxes: roles whose first account must show the second account's mailbox too.
         needs_outside: the bench must have a trunk.
         needs_power: roles whose handset's power the rig must be able to switch.
+        provokes: names of passive oracles for what it brings about itself, such as a refusal that
+            it asks for; they say it as a note.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Scenario:
     adds_mailboxes: tuple[str, ...] = ()
     needs_outside: bool = False
     needs_power: tuple[str, ...] = ()
+    provokes: frozenset[str] = frozenset()
 
     def missing(self, bench: Bench) -> list[str]:
         """What the bench lacks for this scenario; empty if it can run."""

@@ -55,6 +55,9 @@ OUTSIDE_WAIT_S = 2.0
 LOOP_WAIT_S = 3.2
 """A little longer than a call in a circle may live."""
 
+LOOP_REFUSED = frozenset({"loop-answer"})
+"""Who makes a call go round in a circle wants it refused."""
+
 RINGS = (2, 3, 6)
 """At five seconds a ring: 10, 15 and 30 seconds."""
 
@@ -351,14 +354,17 @@ def diversion_scenarios() -> tuple[Scenario, ...]:
         Scenario(
             "forward_loop", "Two users forward to each other: the call ends",
             {"caller": CALLER, "callee": LAMP, "next": LAMP}, _forward_loop,
+            provokes=LOOP_REFUSED,
         ),
         Scenario(
             "redirect_loop", "Two phones forward to each other: the call ends",
             {"caller": CALLER, "callee": keys, "next": keys}, _redirect_loop,
+            provokes=LOOP_REFUSED,
         ),
         Scenario(
             "forward_to_self", "A user forwards to their own number: the call ends",
             {"caller": CALLER, "callee": LAMP}, _forward_to_self,
+            provokes=LOOP_REFUSED,
         ),
         Scenario(
             "transfer_chain", "A call is transferred there and back: that is no circle",

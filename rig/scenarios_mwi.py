@@ -257,7 +257,7 @@ def mwi_scenarios() -> tuple[Scenario, ...]:
         ),
         Scenario(
             "stranger", "Somebody without the password is told nothing",
-            {"callee": LAMP}, _stranger,
+            {"callee": LAMP}, _stranger, provokes=frozenset({"reg-refused"}),
         ),
         Scenario(
             "two_phones", "Two phones with a mailbox each are told alike",

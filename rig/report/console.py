@@ -53,11 +53,12 @@ def print_record(record: RunRecord, console: Console) -> None:
             for proof in finding["proofs"]:
                 _line(console, f"    {proof['where']}: {proof['text']}")
             _line(console, f"  remedy: {finding['remedy']}")
-        for rule in scenario.told_rules:
+        for rule, times in scenario.told_once:
             by = f" ({rule['sender']})" if rule["sender"] else ""
+            often = f", {times} times" if times > 1 else ""
             console.print(
                 Text(f"{scenario.name}: ", style="bold")
-                + Text(f"{rule['severity']}, {rule['clause']}{clean(by)}", "yellow")
+                + Text(f"{rule['severity']}, {rule['clause']}{clean(by)}{often}", "yellow")
             )
             _line(console, f"  {rule['sentence']}")
             _line(console, f"  remedy: {rule['remedy']}")

@@ -60,7 +60,10 @@ def _case(scenario: ScenarioRecord) -> etree._Element:
         result = etree.SubElement(case, tag, message=_clean(scenario.sentence))
         result.set("type", _clean(first.get("class", scenario.outcome.value)))
         proofs = [f"{p['where']}: {p['text']}" for f in scenario.findings for p in f["proofs"]]
-        proofs += [f"{r['severity']}, {r['clause']}: {r['sentence']}" for r in scenario.told_rules]
+        proofs += [
+            f"{rule['severity']}, {rule['clause']}: {rule['sentence']}"
+            for rule, _ in scenario.told_once
+        ]
         result.text = _clean("\n".join([scenario.sentence, *proofs]))
     output = etree.SubElement(case, "system-out")
     output.text = _clean(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +90,16 @@ class ScenarioRecord:
     def told_rules(self) -> list[dict[str, Any]]:
         """Broken rules that weigh more than a note."""
         return [rule for rule in self.broken_rules if rule["severity"] != Severity.NOTE]
+
+    @property
+    def told_once(self) -> list[tuple[dict[str, Any], int]]:
+        """Broken rules above a note: the first of each sentence, and how often it was said."""
+        first: dict[str, dict[str, Any]] = {}
+        times: Counter[str] = Counter()
+        for rule in self.told_rules:
+            first.setdefault(rule["sentence"], rule)
+            times[rule["sentence"]] += rule.get("times", 1)
+        return [(rule, times[sentence]) for sentence, rule in first.items()]
 
 
 @dataclass(slots=True)

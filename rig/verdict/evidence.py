@@ -319,6 +319,7 @@ class Evidence:
         outside: the far side of the trunk; empty without one.
         expectations: what must be true.
         needs_wire: whether a verdict without packets is worth nothing.
+        provoked: passive oracles that speak of what the scenario brought about on purpose.
     """
 
     timeline: Timeline
@@ -331,6 +332,7 @@ class Evidence:
     outside: Addresses = Addresses(())
     expectations: list[Expectation] = field(default_factory=list)
     needs_wire: bool = True
+    provoked: frozenset[str] = frozenset()
 
     def addresses_of(self, name: str) -> Addresses:
         """Where a participant speaks SIP: a handset by its name, or ``outside``."""

@@ -7,12 +7,13 @@ the way. Nobody expects anything of them, so a healthy system gives them nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rig.timeline import BadSipSeen, CaptureHealth, SipSeen, TimelineEvent
 from rig.verdict.evidence import Evidence
 from rig.verdict.oracles.catalogue import oracle_texts
 from rig.verdict.oracles.engine import CaptureEnd, OracleEngine
-from rig.verdict.oracles.finding import Lack, OracleFinding
+from rig.verdict.oracles.finding import Lack, OracleFinding, Severity
 from rig.verdict.rig_health import STALL_LIMIT_S, stalled_s
 
 _ON_THE_WIRE = (SipSeen, BadSipSeen, CaptureHealth)
@@ -86,7 +87,8 @@ def broken_rules(evidence: Evidence, run: RunRules | None = None) -> list[Oracle
 
     Returns:
         The heaviest first, then in order of packets. While the rig's own event loop stood still,
-        what rests on something not being there is no more than a note.
+        what rests on something not being there is no more than a note, and so is what the
+        scenario provoked.
     """
     if not evidence.needs_wire:
         return []
@@ -100,8 +102,16 @@ def broken_rules(evidence: Evidence, run: RunRules | None = None) -> list[Oracle
     findings = (run or RunRules()).judge(events, evidence.ended_at)
     if stalled_s(evidence, events[0].at) >= STALL_LIMIT_S:
         findings = [_doubted(finding) for finding in findings]
+    if run is not None:
+        findings = run.fresh(findings)
+    findings = [
+        replace(finding, severity=Severity.NOTE)
+        if finding.oracle in evidence.provoked
+        else finding
+        for finding in findings
+    ]
     findings.sort(key=lambda finding: -finding.severity.rank)
-    return findings if run is None else run.fresh(findings)
+    return findings
 
 
 def _key(finding: OracleFinding) -> tuple[str, str, str]:

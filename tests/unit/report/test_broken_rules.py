@@ -97,6 +97,19 @@ def test_console_and_junit_tell_what_weighs_more_than_a_note(
     assert "note: no line end" not in failure.text
 
 
+def test_one_sentence_is_told_once_however_often_it_holds(record: RunRecord) -> None:
+    first = record.scenarios[0]
+    first.broken_rules.extend([dict(rule) for rule in first.broken_rules])
+    assert [(r["severity"], times) for r, times in first.told_once] == [
+        ("fault", 6),
+        ("warning", 6),
+    ]
+    out = io.StringIO()
+    print_record(record, Console(file=out, width=200))
+    assert out.getvalue().count("warning: no line end") == 1
+    assert "warning, RFC 3842 5.2 (platform), 6 times" in out.getvalue()
+
+
 def test_they_come_back_from_json(record: RunRecord, tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     write_json(record, path)

@@ -15,10 +15,12 @@ from talk import Talk
 
 from rig.report.record import scenario_record
 from rig.run import judged
+from rig.scenarios import scenarios
 from rig.timeline import CaptureHealth, LoopStalled, Tap, Timeline
 from rig.verdict.evidence import Evidence
 from rig.verdict.finding import RigFault, Verdict
 from rig.verdict.measurement import Limit, Measurement
+from rig.verdict.oracles.catalogue import oracle_texts
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.outcome import Outcome
 from rig.verdict.wire_rules import RunRules, broken_rules
@@ -50,6 +52,32 @@ def names(verdict: Verdict) -> list[tuple[str, Severity]]:
 
 def test_a_healthy_talk_breaks_no_rule() -> None:
     assert not [r for r in broken_rules(evidence(fine())) if r.severity is not Severity.NOTE]
+
+
+def refused() -> Talk:
+    talk = Talk()
+    asked = talk.ask("REGISTER", rows=("Contact: <sip:anna@192.0.2.10>", "Expires: 600"))
+    talk.answer(asked, 403)
+    return talk
+
+
+def test_what_the_scenario_provoked_is_a_note_in_it_and_not_said_again_after_it() -> None:
+    case = evidence(refused())
+    assert [r.severity for r in broken_rules(case) if r.oracle == "reg-refused"] == [
+        Severity.WARNING
+    ]
+    wanted = replace(case, provoked=frozenset({"reg-refused"}))
+    run = RunRules()
+    assert [r.severity for r in broken_rules(wanted, run) if r.oracle == "reg-refused"] == [
+        Severity.NOTE
+    ]
+    assert not [r for r in broken_rules(case, run) if r.oracle == "reg-refused"]
+
+
+def test_every_provoked_oracle_exists() -> None:
+    provoked = {name for scenario in scenarios().values() for name in scenario.provokes}
+    assert provoked
+    assert provoked <= oracle_texts().keys()
 
 
 def test_a_fault_on_the_wire_fails_a_run_that_has_what_it_expects() -> None:
