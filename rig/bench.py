@@ -19,9 +19,9 @@ from provisioning.transport.fetch_log import FetchRecord
 from provisioning.transport.hook import ServerHook
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
+from rig.bench_lamps import SETTLE_S
 from rig.bench_power import PowerSteps
 from rig.bench_provisioning import ProvisioningSteps
-from rig.bench_steps import SETTLE_S
 from rig.capture.correlate import Correlator
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
@@ -149,6 +149,8 @@ class Bench(PowerSteps, ProvisioningSteps):
             self._stack.push_async_callback(self.wire.stop)
         await self._open_platform()
         await self._open_provisioning()
+        self._stack.push_async_callback(self.lamp_boards.close)
+        await self.lamp_boards.open()
         await self._open_handsets()
 
     async def _beat(self) -> None:
@@ -243,7 +245,7 @@ class Bench(PowerSteps, ProvisioningSteps):
             driver = self.config.driver_of(entry.name)
             handset = make_handset(driver, place)
             self._handsets[entry.name] = handset
-            handset.lamp.subscribe(self.events.append)
+            self.lamp_of(entry.name).subscribe(self.events.append)
             if isinstance(handset, HandsetWithKeys):
                 handset.on_feature = self.events.append
             self._stack.push_async_callback(handset.shut_down)
@@ -342,6 +344,7 @@ class Bench(PowerSteps, ProvisioningSteps):
             started_at: when the scenario began.
             expectations: what must be true.
         """
+        await self.lamps_decided()
         if self.wire is not None:
             await self.wire.catch_up()
         ended_at = self.clock()
@@ -362,6 +365,7 @@ class Bench(PowerSteps, ProvisioningSteps):
                     self.site,
                     self.server,
                     self.events,
+                    sensor=self.lamp_of(name).name,
                     in_depth=name in deep,
                 )
                 for name, handset in self._handsets.items()
@@ -407,7 +411,7 @@ class Bench(PowerSteps, ProvisioningSteps):
             ),
             "mailbox platform": f"{self.platform.name}: emulated, over real SIP and RTP sockets",
             "provisioning": f"real files by real {self.config.fetch_by.upper()}",
-            "lamps": ", ".join(sorted({h.lamp.name for h in self._handsets.values()})),
+            "lamps": ", ".join(sorted({self.lamp_of(name).name for name in self._handsets})),
         }
 
     def _fetches_of(self, name: str) -> list[FetchSeen]:
@@ -440,15 +444,16 @@ class Bench(PowerSteps, ProvisioningSteps):
     def read_lamps(self) -> None:
         """Ask every sensor what it sees now, so that a lamp that never changes is known too."""
         at = self.clock()
-        for name, handset in self._handsets.items():
+        for name in self._handsets:
+            sensor = self.lamp_of(name)
             accounts = [f"account:{a.index}" for a in self._places[name].intent.accounts]
             self.events += [
                 LampSeen(
                     at=at,
                     handset=name,
                     lamp=lamp,
-                    state=handset.lamp.state(lamp),
-                    sensor=handset.lamp.name,
+                    state=sensor.state(lamp),
+                    sensor=sensor.name,
                 )
                 for lamp in ("message", *accounts)
             ]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from provisioning.inventory_site import Site
 from provisioning.known_names import known_names
-from rig.errors import RigError
+from rig.errors import RigError, UsageError
 from rig.faults.circumstances import Circumstances, together
 from rig.faults.seed import Alteration
 from rig.hardware.power import PowerPort
+from rig.lamp.wiring import LampWiring
 
 TAP = "tap"
 """The capture that needs no privilege: the SIP endpoints' own taps."""
@@ -45,6 +46,7 @@ class BenchConfig:
             where none is named.
         power_off_s: how long a scenario leaves a handset without power.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
+        lamp_wiring: which lamps are seen, and which keys pressed, by lamp boards.
     """
 
     site: Site
@@ -68,12 +70,14 @@ class BenchConfig:
     power: Mapping[str, PowerPort] = field(default_factory=dict)
     power_off_s: float = 1.0
     handset_addresses: bool = True
+    lamp_wiring: LampWiring = field(default_factory=LampWiring)
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything starts.
 
         Raises:
             RigError: an unknown way to fetch, or a role that names no handset.
+            UsageError: the lamp wiring names no handset.
         """
         if self.fetch_by not in {"http", "tftp"}:
             raise RigError(f"fetch_by is {self.fetch_by!r}; expected http or tftp")
@@ -85,6 +89,11 @@ class BenchConfig:
                     f"role {role} names handset {name!r}, which the inventory does not have; "
                     f"{known_names(name, sorted(names))}"
                 )
+        for name in sorted(self.lamp_wiring.handsets - names):
+            raise UsageError(
+                f"the lamp wiring names handset {name!r}, which the inventory does not have; "
+                f"{known_names(name, sorted(names))}"
+            )
 
     def driver_of(self, handset: str) -> str:
         """Name of the driver behind a handset."""

@@ -46,6 +46,7 @@ def handset_facts(
     server: SiteServer,
     events: Sequence[TimelineEvent],
     *,
+    sensor: str = "",
     in_depth: bool = False,
 ) -> HandsetFacts:
     """Gather the facts of one handset.
@@ -56,6 +57,7 @@ def handset_facts(
         site: the inventory, with the addresses of this bench.
         server: what gives out its files.
         events: of the run: what it fetched, what DHCP told it.
+        sensor: name of what sees its lamps; empty for the driver's own.
         in_depth: how it was provisioned is under test.
     """
     known = server.knows(place.name)
@@ -74,7 +76,7 @@ def handset_facts(
         files=tuple(served),
         mailboxes=mailboxes_of(site, place.name) if known else {},
         also=also_shown(site, place.name) if known else {},
-        sensor=handset.lamp.name,
+        sensor=sensor or handset.lamp.name,
         own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities,
         shows_features=isinstance(handset, HandsetWithKeys),
         provisioning=_provisioning(handset, place, server, served, events) if in_depth else None,

@@ -11,7 +11,8 @@ import contextlib
 from collections.abc import Awaitable
 
 from rig.bench_config import BenchConfig
-from rig.bench_steps import SETTLE_S, BenchSteps
+from rig.bench_lamps import SETTLE_S
+from rig.bench_steps import BenchSteps
 from rig.errors import RigError
 from rig.handset.base import Handset, HandsetWithoutCable
 from rig.hardware.power import PowerError, PowerPort, PowerState, VirtualPort
@@ -164,8 +165,9 @@ class PowerSteps(BenchSteps):
             raise RigError(f"{handset.name}: not up within {limit_s:g} s") from None
 
     async def _goes_dark(self, handset: Handset, port: PowerPort) -> None:
-        deadline = self.clock() + DARK_S
-        while handset.lamp.state("message").lit:
+        lamp = self.lamp_of(handset.name)
+        deadline = self.clock() + DARK_S + self.late_s(handset.name)
+        while lamp.state("message").lit:
             if self.clock() >= deadline:
                 raise PowerError(
                     f"{port.name} is off, and the lamp of {handset.name} is lit still: another "

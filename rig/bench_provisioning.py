@@ -13,7 +13,8 @@ from dataclasses import replace
 from provisioning.address import Mac
 from provisioning.device_profile import ProfileSet
 from provisioning.inventory_site import Site
-from rig.bench_steps import SETTLE_S, BenchSteps
+from rig.bench_lamps import SETTLE_S
+from rig.bench_steps import BenchSteps
 from rig.errors import RigError
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.site_server import SiteServer

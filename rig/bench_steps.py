@@ -10,10 +10,10 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from provisioning.inventory_site import Site
-from provisioning.known_names import known_names
 from provisioning.secret import Secret
 from rig import clock
 from rig.bench_config import TAP, BenchConfig
+from rig.bench_lamps import SETTLE_S, BenchLamps
 from rig.errors import RigError
 from rig.handset.base import (
     AnswerMode,
@@ -22,7 +22,7 @@ from rig.handset.base import (
     HandsetCall,
     HandsetWithKeys,
 )
-from rig.lamp.base import LampSensor
+from rig.lamp.boards import LampBoards
 from rig.mailbox_platform.base import (
     MailboxOptions,
     UserServices,
@@ -35,12 +35,10 @@ from rig.sip.matching import host_port
 from rig.sip_transport.call import Call
 from rig.sip_transport.client_registration import RegistrationClient
 from rig.sip_transport.stack import IncomingRequest, SipStack
-from rig.timeline import ActionDone, MailboxSeen, Tap, TimelineEvent
+from rig.timeline import MailboxSeen, Tap, TimelineEvent
 
-LAMP_MARGIN_S = 0.6
 MESSAGE_AUDIO = bytes(8000)
 """Half a second of silence: what lies in a mailbox when nobody has spoken into it."""
-SETTLE_S = 0.25
 
 _MODES = {
     AnswerMode.RING: "rings",
@@ -49,7 +47,7 @@ _MODES = {
 }
 
 
-class BenchSteps:
+class BenchSteps(BenchLamps):
     """The half of a bench that scenarios see.
 
     Attributes:
@@ -73,21 +71,12 @@ class BenchSteps:
         self.site: Site = config.seeded_site
         self.clock: Callable[[], float] = clock.now
         self._handsets: dict[str, Handset] = {}
+        self.lamp_boards = LampBoards(config.lamp_wiring, config.on_bench)
         self.outside: OutsideLine | None = None
 
     def cast(self, scenario: str) -> None:
         """Give the roles to the handsets that play them in a scenario."""
         self.roles = self.config.roles_for(scenario)
-
-    def note(self, actor: str, what: str, *, key: str = "") -> float:
-        """Put an action of the rig on the timeline.
-
-        Returns:
-            Its instant.
-        """
-        at = self.clock()
-        self.events.append(ActionDone(at=at, actor=actor, what=what, key=key))
-        return at
 
     @property
     def taps(self) -> frozenset[Tap]:
@@ -95,28 +84,6 @@ class BenchSteps:
         if self.config.capture != TAP:
             return frozenset({Tap.WIRE})
         return frozenset({Tap.PLATFORM, Tap.HANDSET})
-
-    def name_of(self, role: str) -> str:
-        """Name of the handset that plays a role; the name of a handset means itself.
-
-        Raises:
-            RigError: nobody does.
-        """
-        name = self.roles.get(role, role)
-        if name not in self._handsets:
-            raise RigError(
-                f"no handset plays {role}; roles: {', '.join(self.roles)}; "
-                f"handsets: {known_names(role, self._handsets)}"
-            )
-        return name
-
-    def role(self, role: str) -> Handset:
-        """The handset that plays a role.
-
-        Raises:
-            RigError: nobody does.
-        """
-        return self._handsets[self.name_of(role)]
 
     @property
     def handsets(self) -> tuple[Handset, ...]:
@@ -327,30 +294,6 @@ class BenchSteps:
             and e.cause != "query"
         ]
         return changes[-1] - 0.005 if changes else after
-
-    async def wait_lamp(
-        self, role: str, *, lit: bool, lamp: str = "message", within_s: float | None = None
-    ) -> bool:
-        """Wait until a lamp is as it must be, at most a little over the limit.
-
-        Args:
-            role: whose lamp.
-            lit: what it must be.
-            lamp: ``message`` or ``account:N``.
-            within_s: limit; None for that of the bench.
-
-        Returns:
-            Whether it got there. Judging is the verdict's business.
-        """
-        sensor: LampSensor = self.role(role).lamp
-        limit_s = self.config.lamp_limit_s if within_s is None else within_s
-        deadline = self.clock() + limit_s + LAMP_MARGIN_S
-        while self.clock() < deadline:
-            if sensor.state(lamp).lit == lit:
-                await asyncio.sleep(SETTLE_S)
-                return True
-            await asyncio.sleep(0.01)
-        return False
 
     async def sleep(self, duration_s: float) -> None:
         """Let time pass: the scenario observes that nothing happens."""

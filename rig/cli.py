@@ -24,6 +24,7 @@ from rig.commands import (
     mailbox_platform,
     phone,
     results,
+    sensor,
 )
 from rig.commands.audit import audit
 from rig.commands.common import DEBUG_VARIABLE, complain, debug_wanted, mute, show_warnings
@@ -62,6 +63,7 @@ app.add_typer(capture.app, name="capture")
 app.add_typer(mailbox_platform.app, name="platform")
 app.add_typer(handset.app, name="handset")
 app.add_typer(phone.app, name="phone")
+app.add_typer(sensor.app, name="sensor")
 app.add_typer(faults.app, name="faults")
 app.command()(explain)
 app.add_typer(results.app, name="results")

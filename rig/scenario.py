@@ -58,7 +58,7 @@ class Scenario:
             handset = bench.role(role)
             lacks += [
                 f"{handset.name} ({role}) cannot {capability.value}"
-                for capability in sorted(capabilities - handset.capabilities)
+                for capability in sorted(capabilities - bench.capabilities_of(role))
             ]
         lacks += [
             f"the first account of {bench.roles[role]} ({role}) has no mailbox"

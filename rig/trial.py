@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from provisioning.secret import Secret
 from rig.bench import Bench
-from rig.bench_steps import LAMP_MARGIN_S
+from rig.bench_lamps import LAMP_MARGIN_S
 from rig.errors import RigError
 from rig.handset.base import HandsetCall
 from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices

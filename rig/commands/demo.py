@@ -71,6 +71,10 @@ def verify(
     driver: Annotated[str, typer.Option(help="Driver of the handset under test.")] = "emulated",
     out_dir: OutDir = Path("phonerig-out"),
     capture: Capture = "tap",
+    lamps: Annotated[
+        Path | None,
+        typer.Option(help="Wiring file of lamp boards: they are believed, not the drivers."),
+    ] = None,
     results: Results = None,
     as_json: AsJson = False,
 ) -> None:
@@ -101,6 +105,7 @@ def verify(
             capture=capture,
             drivers={roles["callee"]: driver},
             boot_at_start=what != "provisioning",
+            lamps=lamps,
             results=results,
             as_json=as_json,
         )
@@ -151,6 +156,7 @@ def _run(
     fetch_by: str = "http",
     drivers: dict[str, str] | None = None,
     boot_at_start: bool = True,
+    lamps: Path | None = None,
     results: Path | None = None,
     as_json: bool,
 ) -> None:
@@ -158,10 +164,12 @@ def _run(
     from rig.capture.export import export_packets
     from rig.demo_bench import starts_off
     from rig.faults.catalogue import find_seed
+    from rig.lamp.wiring import LampWiring, load_wiring
     from rig.report.console import print_record
     from rig.report.results_store import open_results
     from rig.report.write import write_reports
 
+    wiring = LampWiring() if lamps is None else load_wiring(lamps)
     make_folder(out_dir)
     seeds = (find_seed(fault),) if fault else ()
     if seeds:
@@ -176,6 +184,7 @@ def _run(
             capture=capture,
             fetch_by=fetch_by,
             seeds=seeds,
+            lamp_wiring=wiring,
             boot_at_start=boot_at_start and not starts_off(seeds),
         )
         record, bench = asyncio.run(_on_bench(config, chosen, title, quiet=as_json))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rig.timeline import LampSeen, LampState
 
@@ -31,4 +31,26 @@ class LampSensor(Protocol):
 
     def subscribe(self, listener: LampListener) -> None:
         """Call ``listener`` at every change from now on."""
+        ...
+
+
+@runtime_checkable
+class LateLampSensor(LampSensor, Protocol):
+    """A sensor that sees light, and needs a while to tell what a lamp does from its edges.
+
+    Its state is late; the instants of its events are not.
+    """
+
+    @property
+    def lamps(self) -> tuple[str, ...]:
+        """Which lamps it sees."""
+        ...
+
+    @property
+    def settle_s(self) -> float:
+        """How long after a change :meth:`state` may still say what was before."""
+        ...
+
+    def decided(self, lamp: str, at: float) -> bool:
+        """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
         ...

@@ -250,6 +250,24 @@ class CameraSensor:
         eye = self._eyes.get(lamp)
         return f"no region is given for lamp {lamp}" if eye is None else eye.reason
 
+    @property
+    def lamps(self) -> tuple[str, ...]:
+        """Which lamps it sees."""
+        return tuple(self._lamps)
+
+    @property
+    def settle_s(self) -> float:
+        """How long after a change :meth:`state` may still say what was before."""
+        slowest_s = max(
+            (lamp.patterns.decides_within_s for lamp in self._lamps.values()), default=0
+        )
+        return slowest_s + SILENCE_S
+
+    def decided(self, lamp: str, at: float) -> bool:
+        """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
+        eye = self._eyes.get(lamp)
+        return eye is None or eye.decided(at)
+
     def subscribe(self, listener: LampListener) -> None:
         """Call ``listener`` at every change from now on."""
         self._listeners.append(listener)

@@ -229,6 +229,12 @@ class CameraEye:
         """Usual distance of two pictures; 0 before the second one."""
         return statistics.median(self._intervals) if self._intervals else 0.0
 
+    def decided(self, at: float) -> bool:
+        """Whether it is known what the lamp did at an instant, or that it cannot be known."""
+        if self._lit is None:
+            return True
+        return self._last_at is not None and self._last_at >= at and self._tracker.decided(at)
+
     def look(self, look: Look) -> list[Change]:
         """Take one picture.
 

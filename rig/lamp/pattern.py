@@ -213,6 +213,20 @@ class PatternTracker:
             return None
         return self._edges[-1].at + self._thresholds.settle_s
 
+    def decided(self, at: float) -> bool:
+        """Whether it is known what the lamp did at an instant, or that it cannot be known.
+
+        Args:
+            at: instant up to which every edge was fed.
+        """
+        if not self._edges:
+            return True
+        last, state = self._edges[-1], self.state
+        if state in {LampState.OFF, LampState.STEADY}:
+            return last.on == state.lit
+        # Blinking that has just ended looks like blinking, until it has gone on after that.
+        return state is not LampState.UNKNOWN and last.at >= at
+
     def lose_sight(self) -> None:
         """The sensor is blind from now on: nothing is known, and nothing is guessed."""
         self._edges.clear()

@@ -19,7 +19,7 @@ class LampKeywords(Component):
     @keyword(tags=["lamp"])
     def get_lamp_state(self, role: str, lamp: str = "message") -> LampState:
         """Returns what the sensor sees now: off, steady, slow, fast, pattern or unknown."""
-        return self.bench.role(role).lamp.state(lamp)
+        return self.bench.lamp_of(role).state(lamp)
 
     @keyword(tags=["lamp", "verdict"])
     def lamp_should_be(

@@ -25,6 +25,7 @@ from rig.verdict.evidence import (
 )
 from rig.verdict.fault_class import FaultClass
 from rig.verdict.finding import Finding, RigFault, Verdict
+from rig.verdict.lamp_sight import lit_instead
 from rig.verdict.mwi_delivery_rules import undecided
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
@@ -76,7 +77,21 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
                 Outcome.INCONCLUSIVE,
                 f"the lamp sensor of {expectation.handset} "
                 f"({case.handset.sensor or 'none fitted'}) does not know the state of lamp "
-                f"{expectation.lamp}: check its cable and calibration",
+                f"{expectation.lamp}"
+                + ("" if case.blind_since is None else f" from {case.blind_since:.3f} on")
+                + ": check its cable and calibration",
+            )
+        )
+        return
+    instead = lit_instead(evidence, expectation) if case.dark else None
+    if instead is not None:
+        verdict.rig_faults.append(
+            RigFault(
+                Outcome.INCONCLUSIVE,
+                f"lamp {expectation.lamp} of {expectation.handset} stayed dark, and lamp "
+                f"{instead.lamp} of {instead.handset}, whose phone was told nothing, went on at "
+                f"{instead.at:.3f}: are the sensors of {case.handset.sensor} and "
+                f"{instead.sensor} exchanged?",
             )
         )
         return

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rig.sip.message import Request, Response
 from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen, SipSeen
 from rig.verdict.evidence import Evidence, HandsetFacts, LampExpectation
+from rig.verdict.lamp_sight import blind_since
 from rig.verdict.mwi_facts import (
     AccountStory,
     NotifyStory,
@@ -58,7 +59,7 @@ class LampCase:
         account: index of the account behind the lamp.
         story: what was seen of that account.
         stories: what was seen of every account of the handset, by index.
-        state: what the lamp did at the end.
+        state: what the lamp did at the end; unknown if its sensor was blind in between.
         edges: what its sensor said after the trigger.
         changes: where it really changed, since the scenario began.
         trigger_at: when the trigger happened, by the packet if there is one.
@@ -66,6 +67,7 @@ class LampCase:
         missed_calls: after the trigger.
         rings: when the handset rang, from and until.
         unexpected_lamps: lamps of accounts of the handset that no expectation is about.
+        blind_since: when the sensor lost sight of the lamp; None if it never did.
     """
 
     evidence: Evidence
@@ -82,6 +84,7 @@ class LampCase:
     missed_calls: tuple[MissedCall, ...]
     rings: tuple[tuple[float, float], ...]
     unexpected_lamps: tuple[str, ...]
+    blind_since: float | None = None
 
     @property
     def subject(self) -> str:
@@ -258,6 +261,8 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
     )
     indices = {a.index for a in handset.intent.accounts} | {account}
     stories = {i: account_story(evidence, handset, i) for i in sorted(indices)}
+    blind = blind_since(evidence, expectation)
+    seen = lamp_state(evidence, handset.name, expectation.lamp, expectation.until)
     return LampCase(
         evidence=evidence,
         expectation=expectation,
@@ -265,9 +270,9 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         account=account,
         story=stories[account],
         stories=stories,
-        state=lamp_state(evidence, handset.name, expectation.lamp, expectation.until),
+        state=seen if blind is None else LampState.UNKNOWN,
         edges=edges,
-        changes=_changes(evidence, handset.name, expectation),
+        changes=_changes(evidence, handset.name, expectation) if blind is None else (),
         trigger_at=_trigger_at(evidence, expectation, stories[account].registers),
         truth=mailbox_truth(
             evidence,
@@ -277,6 +282,7 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         missed_calls=_missed_calls(evidence, handset, expectation.since),
         rings=_rings(evidence, handset),
         unexpected_lamps=_unexpected_lamps(evidence, handset.name),
+        blind_since=blind,
     )
 
 

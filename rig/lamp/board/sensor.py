@@ -102,6 +102,13 @@ class BoardLampSensor:
         entry = self._lamps.get(lamp)
         return entry.tracker.state if entry else LampState.UNKNOWN
 
+    def decided(self, lamp: str, at: float) -> bool:
+        """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
+        entry = self._lamps.get(lamp)
+        if entry is None or entry.early.level is Light.UNKNOWN:
+            return True
+        return entry.last_at >= at and entry.tracker.decided(at)
+
     def verdict(self, lamp: str = "message") -> LampVerdict:
         """Both verdicts on a lamp.
 

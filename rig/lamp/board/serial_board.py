@@ -16,7 +16,8 @@ from rig.clock import Clock, now
 from rig.errors import RigError, UsageError
 from rig.lamp.board.calibration import Calibration, CalibrationRefused, calibrate
 from rig.lamp.board.channels import ChannelReading, LightChanged
-from rig.lamp.board.line import PULSE_MS, RawLevels
+from rig.lamp.board.host_clock import HostInstant
+from rig.lamp.board.line import PULSE_MS, ClockTold, RawLevels
 from rig.lamp.board.port import OctetsRead, Port, PortClosed, PortEvent, PortOpened
 from rig.lamp.board.requests import Request
 from rig.lamp.board.sensor import BoardLampSensor
@@ -225,6 +226,20 @@ class SerialLampBoard:
         reply = self._ask(command).reply
         return reply.raw if isinstance(reply, RawLevels) else ()
 
+    def read_clock(self) -> tuple[int, HostInstant]:
+        """Ask the board for its clock.
+
+        Returns:
+            Milliseconds since it started, and when that was by the host's clock.
+
+        Raises:
+            rig.errors.RigError: no board is ready, or it does not answer.
+        """
+        reply = self._ask("C?").reply
+        ms = reply.ms if isinstance(reply, ClockTold) else 0
+        with self._changed:
+            return ms, self._session.clock.at(ms)
+
     def calibrate(
         self, channel: int, *, dark: int | Sequence[int], lit: int | Sequence[int]
     ) -> Calibration:
@@ -254,6 +269,19 @@ class SerialLampBoard:
             raise
         self._thresholds(channel, found, "")
         return found
+
+    def set_calibration(self, channel: int, found: Calibration | None) -> None:
+        """Set levels and thresholds that were found before; kept over restarts of the board.
+
+        Args:
+            channel: which input.
+            found: what an earlier calibration gave; None takes it away.
+
+        Raises:
+            rig.errors.RigError: the board does not take the thresholds.
+        """
+        self._check(channel)
+        self._thresholds(channel, found, "")
 
     def _thresholds(self, channel: int, found: Calibration | None, refused: str) -> None:
         with self._changed:

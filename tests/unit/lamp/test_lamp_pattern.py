@@ -161,3 +161,23 @@ def test_repeated_levels_are_no_edges_and_time_must_not_run_backwards():
 def test_thresholds_that_contradict_each_other_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         PatternThresholds(**wrong)
+
+
+@pytest.mark.parametrize(
+    "state", [LampState.OFF, LampState.STEADY, LampState.SLOW, LampState.FAST]
+)
+def test_an_instant_is_decided_when_the_reading_can_no_longer_turn_out_another(state):
+    tracker = PatternTracker()
+    assert tracker.decided(0.0)
+    edges = [*blink_edges(state, 10.0, 30.0)]
+    for edge in edges:
+        tracker.feed(edge)
+    tracker.update(30.0)
+    assert tracker.state is state
+    blinking = len(edges) > 1
+    assert tracker.decided(edges[-1].at)
+    assert tracker.decided(edges[-1].at + 0.1) is not blinking
+    tracker.feed(LampEdge(30.5, not edges[-1].on))
+    assert tracker.decided(30.4) is blinking
+    tracker.lose_sight()
+    assert tracker.decided(31.0)
