@@ -174,6 +174,17 @@ def made_secret(key: Secret, purpose: str, mac: Mac) -> Secret:
     return Secret(base64.b32encode(digest)[:TOKEN_CHARS].decode("ascii").lower())
 
 
+def shared_key(key: Secret, purpose: str) -> Secret:
+    """Make a secret that all servers of a site have and nobody else.
+
+    Args:
+        key: of the site.
+        purpose: keeps secrets for different uses apart.
+    """
+    text = f"phonerig servers {purpose}".encode()
+    return Secret(hmac.digest(key.reveal().encode(), text, hashlib.sha256).hex())
+
+
 def mask_tokens(text: str) -> str:
     """Replace whatever has the form of a path token by ``***``, known or not.
 

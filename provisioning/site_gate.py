@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from provisioning.access_model import ProofKind, credentials_of, first_token
+from provisioning.access_model import ProofKind, credentials_of, first_token, shared_key
 from provisioning.certificate_names import CertificateForms
 from provisioning.inventory_site import Site
 from provisioning.profile_model import Profile
@@ -22,6 +22,8 @@ def site_gate(
     site: Site,
     profiles: Mapping[str, Profile],
     on_alarm: Callable[[WalkAlarm], None] = lambda _alarm: None,
+    *,
+    several_servers: bool = False,
 ) -> Gate:
     """Make what every transport of a site asks about every request.
 
@@ -29,6 +31,8 @@ def site_gate(
         site: its inventory.
         profiles: by model.
         on_alarm: told of every walk over MAC addresses; it is logged too.
+        several_servers: others serve the same site, and must know each other's nonces: they are
+            signed with a key that is made from the site's.
 
     Raises:
         RigError: the file of dead tokens can be neither read nor made.
@@ -57,6 +61,7 @@ def site_gate(
         ),
         WalkGuard(WalkLimits(most_macs=settings.walk_limit), alarm),
         tokens=_tokens(site),
+        nonce_key=shared_key(settings.key, "nonces") if several_servers and settings.key else None,
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from peers import unavailable
 
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
+from provisioning.database_url import DatabaseUrl
 
 PASSWORD = "s3cret-of-the-store"
 USER = "mailbox"

@@ -137,6 +137,8 @@ class Gate:
         guard: stops walks; shared by all transports of a site.
         tokens: when the site has path tokens.
         fresh_text: gives unguessable text for nonces.
+        nonce_key: what nonces are signed with, where several servers must know each other's;
+            None for a key of this process alone.
 
     Attributes:
         counts: how often what happened: ``challenged``, ``refused``, ``stale``, ``replayed``,
@@ -153,6 +155,7 @@ class Gate:
         *,
         tokens: TokenBook | None = None,
         fresh_text: Callable[[], str] = lambda: secrets.token_urlsafe(18),
+        nonce_key: Secret | None = None,
     ) -> None:
         self._proofs = frozenset(settings.proofs)
         self._forms = forms
@@ -168,10 +171,12 @@ class Gate:
             if handset.credentials is not None:
                 self._by_user[handset.credentials.user] = handset
         self._nobody = Secret(fresh_text())
+        self._nonce_key = nonce_key
+        begin = [] if nonce_key is None else [nonce_key.reveal()]
         self._judge = DigestJudge(
             REALM,
             self._password_of,
-            fresh_text,
+            lambda: begin.pop() if begin else fresh_text(),
             algorithms=settings.digest_algorithms,
             nonce_lifetime_s=NONCE_LIFETIME_S,
         )
@@ -187,7 +192,8 @@ class Gate:
             former: is not asked any more.
         """
         self._guard.succeed(former._guard)
-        self._judge.succeed(former._judge)
+        if self._nonce_key == former._nonce_key:
+            self._judge.succeed(former._judge)
         self._revocations.succeed(former._revocations)
         self._guesses = former._guesses
         self.counts = former.counts

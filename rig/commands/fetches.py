@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from rig.verdict.oracles.fetch import Fetch
     from rig.verdict.oracles.fetch_finding import FetchFinding, Language
 
+_SQLITE = b"SQLite format 3\0"
+
 
 def fetches(
-    file: Annotated[
-        Path,
+    place: Annotated[
+        str,
         typer.Argument(
-            help="Output of 'serve --json', a web server's combined log, or a capture (pcap, "
-            "pcapng, also gzipped)."
+            metavar="FILE",
+            help="Output of 'serve --json', a web server's combined log, a capture (pcap, pcapng, "
+            "also gzipped), or what 'serve --log' keeps, a file or a database.",
         ),
     ],
     language: Annotated[str, typer.Option("--language", "-l", help="en or de.")] = "en",
@@ -35,6 +38,7 @@ def fetches(
     the wrong phone; in a capture also how TFTP went. No file of a phone is read. Exit code 1 if a
     fault is found, 4 if a capture holds no fetch or lacks a part.
     """
+    from provisioning.database_url import DatabaseUrl, is_database_url
     from rig.verdict.oracles.fetches import FetchOracle
 
     with clear_errors(as_json=as_json):
@@ -43,7 +47,8 @@ def fetches(
         words: Language = "de" if language == "de" else "en"
         oracle, count = FetchOracle(), 0
         found: list[FetchFinding] = []
-        source = _source(file)
+        source = _source(place)
+        file = DatabaseUrl(place) if is_database_url(place) else place
         for fetch in source.fetches:
             count += 1
             found += oracle.feed(fetch)
@@ -87,16 +92,42 @@ class _Source:
         return notes
 
 
-def _source(file: Path) -> _Source:
+def _source(place: str) -> _Source:
     from rig.capture.capture_fetches import CaptureFetches, is_capture
 
+    file = Path(place)
     try:
+        if _is_stored(place):
+            return _Source(_stored(place))
         if is_capture(file):
             capture = CaptureFetches(file)
             return _Source(capture, capture)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     return _Source(_read(file))
+
+
+def _is_stored(place: str) -> bool:
+    """Whether it is what ``serve --log`` keeps."""
+    from provisioning.database_url import is_database_url
+    from provisioning.transport.fetch_place import FILE_PREFIX
+
+    if is_database_url(place) or place.startswith(FILE_PREFIX):
+        return True
+    with Path(place).open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def _stored(place: str) -> Iterator[Fetch]:
+    from contextlib import closing
+
+    from provisioning.transport.fetch_place import open_fetches
+    from rig.commands.serve_log import refuse_password_in_argv
+    from rig.verdict.oracles.fetch_lines import read_lines
+
+    refuse_password_in_argv(place)
+    with closing(open_fetches(place, read_only=True)) as store:
+        yield from read_lines((fetch.line for fetch in store.read()), store.place)
 
 
 def _read(file: Path) -> Iterator[Fetch]:

@@ -126,10 +126,10 @@ def run(
 
     Shows registrations and mailboxes as they change. Runs until Ctrl-C or SIGTERM.
     """
+    from provisioning.database_url import DatabaseUrl, is_database_url
     from rig.errors import UsageError
     from rig.mailbox_platform.embedded.config import PlatformConfig
     from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
-    from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl, is_database_url
 
     with clear_errors(as_json=as_json), tempfile.TemporaryDirectory(prefix="phonerig-") as work:
         inventory = read_site(site)

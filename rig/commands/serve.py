@@ -9,6 +9,7 @@ import typer
 
 from rig.commands.common import clear_errors
 from rig.commands.serve_editions import Listeners
+from rig.commands.serve_log import log_place
 from rig.commands.serve_run import Running, Wish
 from rig.commands.service import EventLines, run_until_stopped
 
@@ -63,6 +64,20 @@ def serve(
             "of the site's pnp part; that part alone is enough.",
         ),
     ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            help="What keeps the fetches: an SQLite file, postgresql://user@host/name, file:PATH "
+            "of a file with such a URL, or 'none'. A URL with a password only in "
+            "PHONERIG_FETCH_LOG, in a file or ~/.pgpass. Left out: fetches.sqlite beside the "
+            "site.",
+            envvar="PHONERIG_FETCH_LOG",
+            show_envvar=False,
+        ),
+    ] = None,
+    log_days: Annotated[
+        float, typer.Option(min=0, help="Days after which kept fetches are dropped; 0 for never.")
+    ] = 90.0,
     watch: Annotated[
         bool, typer.Option("--watch", help="Reload the inventory when one of its files changes.")
     ] = False,
@@ -90,6 +105,8 @@ def serve(
             uploads=uploads,
             pnp=pnp,
             watch_files=watch,
+            log=log_place(log, site),
+            log_days=log_days,
             stop_within_s=stop_within,
         )
         run_until_stopped(Running(wish, EventLines(as_json=as_json)).serve())

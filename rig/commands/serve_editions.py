@@ -54,6 +54,7 @@ class Editions:
         listeners: for HTTPS.
         seen_by_dhcp: what an address told DHCP.
         on_alarm: told of every walk.
+        several_servers: others serve the same site, behind a balancer.
         withheld: told, with each new edition, whether secrets stay behind in the clear, and the
             names of the files that cannot leave so at all.
         pnp: answers phones by what the inventory says.
@@ -71,6 +72,8 @@ class Editions:
         on_alarm: Callable[[WalkAlarm], None],
         withheld: Callable[[Sequence[str]], None],
         pnp: PnpAnswers,
+        *,
+        several_servers: bool,
     ) -> None:
         self._site = site
         self._listeners = listeners
@@ -78,6 +81,7 @@ class Editions:
         self._on_alarm = on_alarm
         self._withheld = withheld
         self._pnp = pnp
+        self._several_servers = several_servers
         self._marks: ModelMarks | None = None
         self._contents: tuple[SiteContent, SiteContent] | None = None
         self.certificate: Path | None = None
@@ -110,7 +114,7 @@ class Editions:
         return Edition(
             content,
             clear,
-            site_gate(site, known, self._on_alarm),
+            site_gate(site, known, self._on_alarm, several_servers=self._several_servers),
             names,
             Identifier(KnownHandsets(handsets), self._marks, self._seen_by_dhcp),
             tls,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provisioning.transport.dhcp_watch import DhcpWatch
     from provisioning.transport.edition import Edition
     from provisioning.transport.fetch_log import FetchLog, FetchRecord
+    from provisioning.transport.fetch_writer import FetchWriter
     from provisioning.transport.reload import Reload
     from provisioning.transport.serve import ProvisioningServer
     from provisioning.transport.walk_guard import WalkAlarm
@@ -40,6 +41,8 @@ class Wish:
         uploads: folder for what handsets put; None refuses it.
         pnp: whether phones are answered that ask by SIP PnP; None leaves it to the site.
         watch_files: a changed inventory is reloaded by itself.
+        log: where fetches are kept; empty for nowhere.
+        log_days: how long; 0 for ever.
         stop_within_s: what transfers under way have to come to their end, when it stops.
     """
 
@@ -52,6 +55,8 @@ class Wish:
     uploads: Path | None
     pnp: bool | None
     watch_files: bool
+    log: str
+    log_days: float
     stop_within_s: float
 
 
@@ -70,6 +75,7 @@ class Running:
         from provisioning.identifier import never_seen
         from provisioning.text_source import noting_reads
         from provisioning.transport.dhcp_watch import DhcpWatch
+        from provisioning.transport.fetch_place import is_shared
 
         self._wish = wish
         self._lines = lines
@@ -77,11 +83,18 @@ class Running:
         seen = self._watch.seen if self._watch else never_seen
         self._pnp = PnpAnswers(wish.host, wish.pnp, seen, lines)
         self._editions = Editions(
-            wish.site, wish.listeners, seen, self._alarm, self._withheld, self._pnp
+            wish.site,
+            wish.listeners,
+            seen,
+            self._alarm,
+            self._withheld,
+            self._pnp,
+            several_servers=is_shared(wish.log),
         )
         with noting_reads() as read:
             edition = self._editions.make()
         self._read = read
+        self._writer = self._fetch_writer()
         self._log = self._fetch_log()
         self._server = self._made(edition)
         self._editions.publish(edition, self._server)
@@ -109,8 +122,19 @@ class Running:
         from provisioning.transport.fetch_log import FetchLog
 
         log = FetchLog()
+        if self._writer is not None:
+            log.listen(self._writer.put)
         log.listen(self._fetched)
         return log
+
+    def _fetch_writer(self) -> FetchWriter | None:
+        from provisioning.transport.fetch_place import open_fetches
+        from provisioning.transport.fetch_writer import FetchWriter, server_name
+
+        if not self._wish.log:
+            return None
+        store = open_fetches(self._wish.log)
+        return FetchWriter(store, server_name(), keep_days=self._wish.log_days)
 
     async def serve(self) -> None:
         """Serve until cancelled; what is under way then comes to its end first."""
@@ -121,6 +145,9 @@ class Running:
                 await self._watch.start()
                 stack.push_async_callback(self._watch.close)
             stack.callback(lambda: lines.tell(now(), "stopped", event="stopped"))
+            if self._writer is not None:
+                self._writer.start()
+                stack.push_async_callback(asyncio.to_thread, self._writer.close)
             await self._server.start()
             stack.push_async_callback(self._server.stop, self._wish.stop_within_s)
             stack.push_async_callback(self._pnp.stop)
@@ -145,7 +172,10 @@ class Running:
             https=https,
             tftp=tftp,
             files=names,
+            log=self._writer.place if self._writer else "",
         )
+        if self._writer is not None:
+            self._lines.note(f"fetches are kept in {self._writer.place}")
         overheard = "{}:{}".format(*self._watch.address) if self._watch else ""
         if overheard:
             text = f"DHCP overheard at {overheard}"

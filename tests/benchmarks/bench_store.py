@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from postgres_kit import Cluster, running_cluster
 
+from provisioning.database_url import DatabaseUrl
 from rig.mailbox_platform.embedded.store.store import MessageStore
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 
 BOX = "+4930100"
 AUDIO = b"\x01\x02" * 24_000

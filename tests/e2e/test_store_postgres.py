@@ -15,12 +15,12 @@ import pytest
 from platform_kit import ANNA, CARL, Phone, leave_message, make_site
 from postgres_kit import PASSWORD, Cluster, running_cluster
 
+from provisioning.database_url import DatabaseUrl
 from rig.errors import RigError, UsageError
 from rig.mailbox_platform.base import ForwardRule, UserServices
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.store.store import MessageStore
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.timeline import MailboxSeen
 
 PCM = b"\x01\x00" * 4000

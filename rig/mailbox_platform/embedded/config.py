@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from provisioning.database_url import DatabaseUrl
 from provisioning.pin import outside_platform_ranges
 from rig.errors import UsageError
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
 from rig.mailbox_platform.embedded.portal.portal_menu import PortalMenu
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 from rig.mailbox_platform.embedded.voicemail.pin_book import PinPolicy
 from rig.mailbox_platform.embedded.web.web_config import WebConfig

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from postgres_kit import Cluster, running_cluster
 
+from provisioning.database_url import DatabaseUrl
 from rig.errors import RigError
 from rig.mailbox_platform.embedded.store.store import MessageState, MessageStore
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.media.tones import speech
 from rig.media.wav import to_wav
 from rig.timeline import MailboxSeen

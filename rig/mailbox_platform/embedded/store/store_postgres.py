@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from provisioning.database_url import DatabaseUrl
 from rig.mailbox_platform.embedded.store.store_change import (
     SCHEMA_VERSION,
     AddMessage,
@@ -33,7 +34,6 @@ from rig.mailbox_platform.embedded.store.store_change import (
     StoreFailure,
 )
 from rig.mailbox_platform.embedded.store.store_sqlite import row_of, values_of
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.mailbox_platform.embedded.store.stored_message import LoginFailures
 
 _LOG = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioning.database_url import DatabaseUrl
 from rig.clock import Clock, now
 from rig.mailbox_platform.base import MailboxListener
 from rig.mailbox_platform.embedded.store.store_change import (
@@ -27,7 +28,6 @@ from rig.mailbox_platform.embedded.store.store_change import (
 from rig.mailbox_platform.embedded.store.store_index import StoreIndex
 from rig.mailbox_platform.embedded.store.store_postgres import PostgresDatabase
 from rig.mailbox_platform.embedded.store.store_sqlite import SqliteDatabase
-from rig.mailbox_platform.embedded.store.store_url import DatabaseUrl
 from rig.mailbox_platform.embedded.store.store_writer import Kept, StoreWriter, Unit
 from rig.mailbox_platform.embedded.store.stored_message import (
     StoredMessage,

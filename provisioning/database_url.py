@@ -1,11 +1,11 @@
-"""Names a store's database by URL, and never shows the password in it."""
+"""Names a database by URL, and never shows the password in it."""
 
 from __future__ import annotations
 
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from provisioning.errors import UsageError
 from provisioning.secret import Secret
-from rig.errors import UsageError
 
 _SCHEMES = ("postgresql", "postgres")
 _SECRET_PARAMETERS = frozenset({"password", "sslpassword"})
@@ -16,10 +16,13 @@ class DatabaseUrl:
 
     Args:
         text: the URL.
+        what: is kept there, for the error.
+        otherwise: what could be given instead of a URL.
 
     Attributes:
         secret: the whole URL.
         shown: the URL with ``***`` for the password; also what ``str`` gives.
+        has_password: whether one stands in it.
 
     Raises:
         UsageError: it is no URL of a PostgreSQL database.
@@ -27,7 +30,7 @@ class DatabaseUrl:
     Source: PostgreSQL manual, 34.1.1.2 "Connection URIs".
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, what: str = "store", otherwise: str = "a folder") -> None:
         self.secret = Secret(text)
         try:
             parts = urlsplit(text)
@@ -35,11 +38,15 @@ class DatabaseUrl:
             parts = urlsplit("")
         if parts.scheme not in _SCHEMES:
             raise UsageError(
-                "store: not a database that can be used; expected "
-                "postgresql://user@host:port/name, or a folder. Correct the URL."
+                f"{what}: not a database that can be used; expected "
+                f"postgresql://user@host:port/name, or {otherwise}. Correct the URL."
             )
         before, at, host = parts.netloc.rpartition("@")
         user, colon, _ = before.partition(":")
+        self.has_password = bool(colon)
+        self.has_password |= any(
+            name.lower() in _SECRET_PARAMETERS for name, _ in parse_qsl(parts.query)
+        )
         query = [
             (name, "***" if name.lower() in _SECRET_PARAMETERS else value)
             for name, value in parse_qsl(parts.query, keep_blank_values=True)
