@@ -48,7 +48,8 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _READ = """
 SELECT server, number, at, transport, host, path, handset, status, octets, data
-FROM provisioning_fetch WHERE (at, server, number) > (%s, %s, %s) ORDER BY at, server, number LIMIT %s
+FROM provisioning_fetch WHERE (at, server, number) > (%s, %s, %s)
+ORDER BY at, server, number LIMIT %s
 """
 
 
