@@ -54,6 +54,7 @@ class Link:
     seen: list[tuple[float, str, Packet]] = field(default_factory=list)
     server_ended: TransferEnded | None = None
     client_ended: TransferEnded | None = None
+    ended_at: float | None = None
     max_octets: int = 10_000_000
 
     def run(self, limit_s: float = 600.0) -> ClientSession:
@@ -130,6 +131,8 @@ class Link:
                 server.handle_timer(self.now)
                 flush("down", server, SERVER)
                 self.server_ended = server.next_event() or self.server_ended
+            if self.ended_at is None and self.client_ended and self.server_ended:
+                self.ended_at = self.now  # one of them may linger on
         return server
 
     def sent(self, direction: str, kind: type[Packet]) -> list[Packet]:

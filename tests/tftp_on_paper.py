@@ -19,6 +19,7 @@ from provisioning.transport.tftp_transfer import Transfer
 from provisioning.transport.upload_area import TakesUploads
 
 HOST: Address = ("192.0.2.1", 69)
+FIRST_PORT = 20_000
 _IP_PKTINFO = 8
 
 
@@ -29,11 +30,13 @@ class PaperNetwork:
     Attributes:
         open: by file number.
         sent: datagram and destination, in order, since it was last looked at.
+        ports: from which port each of them was sent.
         full: whether the system has no socket left.
     """
 
     open: dict[int, PaperSocket] = field(default_factory=dict)
     sent: list[tuple[bytes, Address]] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
     full: bool = False
     _made: int = 0
 
@@ -46,8 +49,15 @@ class PaperNetwork:
 
     def take(self) -> list[tuple[bytes, Address]]:
         """What was sent since the last time."""
-        sent, self.sent = self.sent, []
+        sent, self.sent, self.ports = self.sent, [], []
         return sent
+
+    def take_with_sources(self) -> list[tuple[bytes, Address, Address]]:
+        """Likewise, each with the address that it comes from."""
+        sources = [(HOST[0], port) for port in self.ports]
+        return [
+            (data, source, to) for (data, to), source in zip(self.take(), sources, strict=True)
+        ]
 
 
 class PaperSocket:
@@ -74,6 +84,7 @@ class PaperSocket:
 
     def sendto(self, data: bytes, destination: Address) -> int:
         self._network.sent.append((bytes(data), destination))
+        self._network.ports.append(FIRST_PORT + self._number)
         return len(data)
 
     def recvfrom(self, octets: int) -> tuple[bytes, Address]:
@@ -139,9 +150,14 @@ class OnPaper:
         self.server.network = self.network
 
     @property
-    def transfers(self) -> dict[Address, Transfer]:
-        """Those under way."""
-        return self.server._transfers
+    def transfers(self) -> list[Transfer]:
+        """All that have a socket."""
+        return list(self.server._transfers.values())
+
+    @property
+    def latest(self) -> dict[Address, Transfer]:
+        """The latest of each client."""
+        return self.server._latest
 
     def ask(
         self, data: bytes, source: Address, aimed_at: str = HOST[0]
@@ -149,6 +165,14 @@ class OnPaper:
         """Let a datagram come to the listening port; what is sent at once."""
         self.server._readable(_ListeningPaper(data, source, aimed_at))  # type: ignore[arg-type]
         return self.network.take()
+
+    def arrive(self, data: bytes, source: Address, port: int) -> None:
+        """Let a datagram come to any port; nobody is there if none has it open."""
+        if port == HOST[1]:
+            self.server._readable(_ListeningPaper(data, source, HOST[0]))  # type: ignore[arg-type]
+        elif (transfer := self.server._transfers.get(port - FIRST_PORT)) is not None:
+            self.network.open[port - FIRST_PORT].inbox.append((data, source))
+            transfer.readable()
 
     def tell(
         self, transfer: Transfer, data: bytes, source: Address
@@ -160,9 +184,13 @@ class OnPaper:
 
     def wait(self, seconds: float) -> list[tuple[bytes, Address]]:
         """Let time go by; what is sent then."""
-        self.now += seconds
-        self.server._tick()
+        self.look_at_the_clock(self.now + seconds)
         return self.network.take()
+
+    def look_at_the_clock(self, now: float) -> None:
+        """It is as late as that."""
+        self.now = now
+        self.server._tick()
 
     def rest(self, limit_s: float = 600.0) -> None:
         """Wait until no transfer is under way, and look whether anything is left of them."""
@@ -171,4 +199,5 @@ class OnPaper:
             self.wait(1.0)
         assert not self.transfers, "transfers that never end"
         assert not self.network.open, "sockets that nobody has"
+        assert not self.latest, "clients without a transfer"
         assert not self.server._per_address, "addresses that nobody uses"

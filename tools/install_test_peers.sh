@@ -27,6 +27,7 @@ want kamailio kamailio
     need="$need kamailio-presence-modules"
 want dnsmasq dnsmasq-base
 want ip iproute2
+want nft nftables
 want sngrep sngrep
 want strace strace
 want sshd openssh-server

@@ -216,7 +216,8 @@ class ClientSession(Receiver):
             self._fail(f"server announced {self.terms.tsize} octets and sent {octets}")
             return
         # Dallying costs time; it is spent where packets get lost.
-        self._finish(now, linger=self._loss_seen)
+        patience_s = min(2 * self._timer.interval_s, self._policy.max_s)
+        self._finish(now, patience_s if self._loss_seen else 0.0)
 
 
 def _answers_read(packet: Packet) -> bool:

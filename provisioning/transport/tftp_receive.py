@@ -52,6 +52,10 @@ class Receiver(Session):
         content = bytes(self._content)
         return from_netascii(content) if self._netascii else content
 
+    def forget(self) -> None:
+        """Give back the memory of the octets, when somebody else keeps them; it may linger on."""
+        self._content = bytearray()
+
     def next_timer(self) -> float | None:
         """When :meth:`handle_timer` is due, or None."""
         if self.state is SessionState.LINGERING:
@@ -122,12 +126,12 @@ class Receiver(Session):
         """Every block is there; the last one is not acknowledged yet."""
         raise NotImplementedError
 
-    def _finish(self, now: float, *, linger: bool) -> None:
+    def _finish(self, now: float, linger_s: float) -> None:
         """End well, and stay a while where the last ACK may get lost (RFC 1350 section 6)."""
         self._end(TransferEnded(finished=True, octets=len(self._content)))
-        if linger:
+        if linger_s:
             self.state = SessionState.LINGERING
-            self._linger_until = now + min(2 * self._timer.interval_s, self._policy.max_s)
+            self._linger_until = now + linger_s
 
     def _refuse(self, code: ErrorCode, reason: str) -> None:
         self._abort(code, reason, len(self._content))

@@ -28,6 +28,11 @@ class RetryPolicy:
     sends_before_contact: int = 6
     sends: int = 10
 
+    @property
+    def whole_s(self) -> float:
+        """For how long at most a peer that is as patient repeats one packet, seconds."""
+        return self.sends * self.max_s
+
 
 class RetryTimer:
     """The retransmission timer of one transfer.

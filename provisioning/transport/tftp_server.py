@@ -40,6 +40,7 @@ _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 _LISTEN_DRAIN = 64
 _REQUEST_BYTES = 1024
 _TICK_S = 0.05
+_MOST_LINGERING = 256
 _UPLOAD_ERRORS = {
     Refused.NAME: ErrorCode.ACCESS_VIOLATION,
     Refused.QUOTA: ErrorCode.DISK_FULL,
@@ -106,8 +107,10 @@ class TftpServer:
         self._clock = clock
         self._sockets: list[socket.socket] = []
         self._ports = PortWatch()
-        self._around = Surroundings(clock, hook, log.add, self._over)
-        self._transfers: dict[Address, Transfer] = {}
+        self._around = Surroundings(clock, hook, log.add, self._linger, self._over)
+        self._transfers: dict[int, Transfer] = {}  # by the number of their socket
+        self._lingering: dict[int, Transfer] = {}  # of these, the oldest first
+        self._latest: dict[Address, Transfer] = {}  # of each client
         self._per_address: Counter[str] = Counter()
         self._ticking: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
@@ -123,8 +126,8 @@ class TftpServer:
 
     @property
     def transfers(self) -> int:
-        """How many transfers are under way."""
-        return len(self._transfers)
+        """How many transfers are under way; those that only linger are not counted."""
+        return len(self._transfers) - len(self._lingering)
 
     async def start(self) -> None:
         """Listen.
@@ -161,7 +164,7 @@ class TftpServer:
             self._ports.remove(sock.fileno())
             sock.close()
         self._sockets = []
-        if self._transfers and patience_s > 0:
+        if self.transfers and patience_s > 0:
             self._drained = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience_s):
@@ -175,7 +178,7 @@ class TftpServer:
         self._sockets = []
         for transfer in tuple(self._transfers.values()):
             transfer.catch_up()  # an ACK that has arrived and was not read yet counts
-            if self._transfers.get(transfer.client) is transfer:
+            if transfer.socket.fileno() in self._transfers:
                 transfer.abandon("the server was closed")
         if self._ticking is not None:
             self._ticking.cancel()
@@ -195,14 +198,16 @@ class TftpServer:
 
     def _receive(self, data: bytes, client: Address, local: str) -> None:
         at = self._clock()
-        running = self._transfers.get(client)
-        if running is not None and running.request_bytes == data:
-            # A repeated request is the same transfer, whose own timer repeats the answer; unless
-            # its last packet is there unread and the client has begun anew from the same port.
-            running.catch_up()
-            if client in self._transfers:
-                return
-            running = None
+        running = self._latest.get(client)
+        if running is not None:
+            if running.request_bytes == data:
+                # A repeated request is the same transfer, whose own timer repeats the answer;
+                # unless its last packet is there unread and the client has begun anew.
+                running.catch_up()
+                if not running.settled:
+                    return
+            if running.settled:
+                running = None  # it may linger, in case the client has not heard the last ACK
         request = read_request(data)
         if request is None:
             return
@@ -212,7 +217,7 @@ class TftpServer:
         if running is not None:
             running.abandon("the client asked for something else from the same port")
         if (
-            len(self._transfers) >= self.limits.transfers
+            self.transfers >= self.limits.transfers
             or self._per_address[client[0]] >= self.limits.transfers_per_address
         ):
             self.requests_dropped += 1
@@ -299,7 +304,7 @@ class TftpServer:
             at=at,
             upload=answer if isinstance(answer, Upload) else None,
         )
-        self._transfers[client] = transfer
+        self._transfers[sock.fileno()] = self._latest[client] = transfer
         self._per_address[client[0]] += 1
         self._ports.add(sock.fileno(), transfer.readable)
         if self._ticking is None:
@@ -323,16 +328,29 @@ class TftpServer:
         else:
             self._ticking = None
 
-    def _over(self, transfer: Transfer) -> None:
-        self._ports.remove(transfer.socket.fileno())
-        transfer.close()
-        del self._transfers[transfer.client]
-        if self._drained is not None and not self._transfers:
-            self._drained.set()
-        host = transfer.client[0]
+    def _linger(self, transfer: Transfer) -> None:
+        """It has done its work: it takes nobody's place, and leaves if there are many such."""
+        self._lingering[transfer.socket.fileno()] = transfer
+        self._leave_place(transfer.client[0])
+        if len(self._lingering) > _MOST_LINGERING:
+            next(iter(self._lingering.values())).abandon("many others linger")
+
+    def _leave_place(self, host: str) -> None:
         self._per_address[host] -= 1
         if not self._per_address[host]:
             del self._per_address[host]
+        if self._drained is not None and not self.transfers:
+            self._drained.set()
+
+    def _over(self, transfer: Transfer) -> None:
+        descriptor = transfer.socket.fileno()
+        self._ports.remove(descriptor)
+        transfer.close()
+        del self._transfers[descriptor]
+        if self._latest.get(transfer.client) is transfer:
+            del self._latest[transfer.client]
+        if self._lingering.pop(descriptor, None) is None:
+            self._leave_place(transfer.client[0])
 
     def _refuse(self, error: Error, path: str, client: Address, local: str, at: float) -> None:
         with contextlib.suppress(OSError), self._open_socket(local) as sock:

@@ -29,12 +29,14 @@ class Surroundings:
         clock: for records and timers.
         hook: asked before a datagram is sent; None changes nothing.
         on_record: given the record of a transfer, once, as soon as its outcome is known.
+        on_linger: told when a transfer has done its work and only stays to repeat its last word.
         on_over: told when a transfer needs its socket no more.
     """
 
     clock: Clock
     hook: ServerHook | None
     on_record: Callable[[FetchRecord], None]
+    on_linger: Callable[[Transfer], None]
     on_over: Callable[[Transfer], None]
 
 
@@ -95,6 +97,11 @@ class Transfer:
         self.client = client
         self.request_bytes = request_bytes
 
+    @property
+    def settled(self) -> bool:
+        """Whether its outcome is known; it may linger on."""
+        return self._recorded
+
     def step(self) -> None:
         """Send what the session has to say; see whether it is over."""
         session = self._session
@@ -106,6 +113,8 @@ class Transfer:
             ended = session.next_event()
             if ended is not None:
                 self._record(ended)
+                if not session.over:
+                    self._around.on_linger(self)
         if session.over:
             self._around.on_over(self)
 
@@ -183,3 +192,4 @@ def _store(session: TakeSession, upload: Upload, now: float) -> None:
         session.not_stored(str(error))
     else:
         session.stored(now)
+        session.forget()

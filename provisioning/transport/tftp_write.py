@@ -159,8 +159,9 @@ class TakeSession(Receiver):
         Args:
             now: instant, seconds.
         """
+        # A writer that does not hear this ACK would take a file that is here for one that is not.
         self._acknowledge(now)
-        self._finish(now, linger=True)
+        self._finish(now, self._policy.whole_s)
 
     def not_stored(self, reason: str) -> None:
         """The file could not be kept: the client is told so instead of the last ACK.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -17,6 +18,7 @@ from provisioning.transport.tftp_packet import (
     Packet,
     Request,
 )
+from provisioning.transport.tftp_retry import RetryPolicy
 from provisioning.transport.tftp_write import PutSession, TakeSession
 
 CLAUSES = {
@@ -121,7 +123,27 @@ def test_sec2_any_lost_packet_of_a_write_is_repeated(
     assert link.client_ended.finished
     assert link.server_ended is not None
     assert link.server_ended.finished
-    assert link.now < 15
+    assert link.ended_at is not None
+    assert link.ended_at < 15
+
+
+def test_sec6_whoever_took_a_file_stays_as_long_as_the_writer_repeats() -> None:
+    """Every ACK of the last block but the last one is lost; the writer learns that it is there."""
+    policy = RetryPolicy()
+    acks = itertools.count()
+
+    def fate(way: str, packet: Packet, _number: int) -> list[float]:
+        lost = way == "down" and packet == Ack(1) and next(acks) < policy.sends - 1
+        return [] if lost else [0.01]
+
+    link = Link(b"all of it", wrq(), fate, policy)
+    server = link.write()
+    assert server is not None
+    assert server.content == b"all of it"
+    assert link.client_ended is not None
+    assert link.client_ended.finished
+    assert len(link.sent("down", Ack)) == 1 + policy.sends
+    assert server.over
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -59,7 +59,7 @@ def read_on_paper(bench: OnPaper, data: bytes, client: tuple[str, int]) -> bytes
     got = b""
     while sent:
         got += b"".join(packet for packet, _ in sent)
-        transfer = bench.transfers.get(client)
+        transfer = bench.latest.get(client)
         if transfer is None:
             break
         head = sent[-1][0]

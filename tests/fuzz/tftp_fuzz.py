@@ -32,6 +32,7 @@ from provisioning.transport.upload_area import UploadArea, UploadQuota
 
 LIMITS = TftpLimits(transfers=24, transfers_per_address=4, max_blksize=9000, max_windowsize=16)
 SENDS_WITHOUT_ANSWER = 6
+MOST_LINGERING = 256
 MOST_ERROR_OCTETS = 160
 SIZES = (0, 1, 511, 512, 513, 1428 * 2, 20_000)
 FILES = {f"{size}.cfg": ServedText(octets(size), handset=f"h{size}") for size in SIZES}
@@ -124,13 +125,13 @@ class TftpFuzz:
         elif odd < 0.06:
             aimed_at = rng.choice(GROUPS)
         elif odd < 0.12 and bench.transfers:
-            again = rng.choice(list(bench.transfers.values()))
+            again = rng.choice(bench.transfers)
             data, source = again.request_bytes, again.client
         bench.network.full = rng.random() < 0.01
-        before = dict(bench.transfers)
+        before, present = dict(bench.latest), bench.transfers
         dropped = bench.server.requests_dropped
         sent = bench.ask(data, source, aimed_at)
-        new = bench.transfers.get(source)
+        new = bench.latest.get(source)
         if new is not None and new is not before.get(source):
             self._unanswered[id(new)] = 0
             self._told.pop(id(new), None)
@@ -139,7 +140,7 @@ class TftpFuzz:
         assert {to for _, to in sent} <= {source}
         if source in ODD_SOURCES or aimed_at in GROUPS or len(data) < 4:
             assert not sent
-            assert bench.transfers == before
+            assert bench.transfers == present
             return "silence for what nobody may ask"
         self._forget_the_ended()
         if rng.random() < 0.05:
@@ -162,7 +163,7 @@ class TftpFuzz:
             self.request()
         if not bench.transfers:
             return "nobody there"
-        transfer = rng.choice(list(bench.transfers.values()))
+        transfer = rng.choice(bench.transfers)
         kind = rng.random()
         if kind < 0.06:
             self._let_time_pass()
@@ -186,7 +187,7 @@ class TftpFuzz:
             self._unanswered.pop(id(transfer), None)
         self._look_at(sent, data, source)
         assert len(sent) <= session.terms.windowsize + 1
-        ended = transfer.client not in bench.transfers
+        ended = transfer not in bench.transfers
         if source != transfer.client:
             assert len(sent) <= 1
             assert all(packet[:4] == ERROR + b"\0\5" and to == source for packet, to in sent)
@@ -227,12 +228,14 @@ class TftpFuzz:
             assert to[0] != "255.255.255.255", to
             assert to[1] > 0, to
             self._look_at_packet(packet, to)
-        transfers = self._bench.transfers
-        assert len(transfers) <= LIMITS.transfers
-        hosts = Counter(host for host, _ in transfers)
+        bench = self._bench
+        under_way = [one for one in bench.transfers if not one.settled]
+        assert len(under_way) == bench.server.transfers <= LIMITS.transfers
+        hosts = Counter(transfer.client[0] for transfer in under_way)
         assert max(hosts.values(), default=0) <= LIMITS.transfers_per_address
-        assert dict(hosts) == dict(self._bench.server._per_address)
-        assert len(self._bench.network.open) == len(transfers), "a socket without its transfer"
+        assert dict(hosts) == dict(bench.server._per_address)
+        assert len(bench.network.open) == len(bench.transfers), "a socket without its transfer"
+        assert len(bench.transfers) - len(under_way) <= MOST_LINGERING
 
     def _look_at_packet(self, packet: bytes, to: Address) -> None:
         kind = packet[:2]
@@ -242,7 +245,7 @@ class TftpFuzz:
             assert 0 <= int.from_bytes(packet[2:4]) <= 8, packet
             assert packet.endswith(b"\0"), packet
             return
-        transfer = self._bench.transfers.get(to)
+        transfer = self._bench.latest.get(to)
         assert len(packet) <= 4 + LIMITS.max_blksize, len(packet)
         if transfer is not None:
             blksize = transfer._session.terms.blksize
@@ -258,7 +261,7 @@ class TftpFuzz:
 
     def _forget_the_ended(self) -> None:
         if len(self._unanswered) > 2 * LIMITS.transfers or not self._bench.transfers:
-            live = {id(transfer) for transfer in self._bench.transfers.values()}
+            live = {id(transfer) for transfer in self._bench.transfers}
             self._unanswered = {key: n for key, n in self._unanswered.items() if key in live}
 
     def _source(self) -> Address:

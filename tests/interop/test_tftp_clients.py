@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fetch_site import LossyRelay, ServedText, octets, run_client, running_site
-from peers import require_peer
+from peers import require_peer, require_root
 
 from provisioning.errors import RigError
 from provisioning.transport.content import SiteContent
@@ -230,6 +232,21 @@ async def test_real_clients_through_a_link_that_loses_a_fifth(tmp_path: Path) ->
     assert set(got.values()) == {content}
     assert len(got) == 9
     assert relay.lost > 10
+
+
+@pytest.mark.root
+async def test_a_kernel_that_drops_a_fifth_keeps_no_file_from_anybody() -> None:
+    """150 fetches at once in a namespace of their own, by nftables, each way."""
+    require_root()
+    require_peer("nft")
+    script = Path(__file__).parents[1] / "lossy_campaign.py"
+    words = [require_peer("unshare"), "--net", sys.executable, script, "150", "20"]
+    status, out, err = await run_client(*words, limit_s=200)
+    assert status == 0, err.decode()
+    said = json.loads(out)
+    assert said["whole"] == 150, err.decode()
+    assert said["begun_again"] <= 3, err.decode()
+    assert 0.15 < said["dropped"] / said["datagrams"] < 0.25
 
 
 PATH_FORMS = [
