@@ -55,12 +55,15 @@ def refused_often(gap_s: float = 0.2, times: int = 5) -> Stage:
     return stage
 
 
-def watching(user: str, status: int, *, by_file: bool = False) -> Stage:
+def watching(user: str, status: int, *, by_file: bool = False, times: int = 1) -> Stage:
     stage = registered()
-    stage.transaction(
-        0.1, "SUBSCRIBE", PHONE, PLATFORM, status=status, call_id="sub",
-        headers=SUBSCRIBING, uri=f"sip:{user}@beispiel.example", answer_headers="Expires: 3600\n",
-    )  # fmt: skip
+    for number in range(times):
+        at = 0.1 + number * 0.2
+        stage.transaction(
+            at, "SUBSCRIBE", PHONE, PLATFORM, status=status, call_id=f"sub{number}",
+            headers=SUBSCRIBING, uri=f"sip:{user}@beispiel.example",
+            answer_headers="Expires: 3600\n",
+        )  # fmt: skip
     if by_file:
         line = ConfigDifference(
             "accounts[1].mwi.mailbox_uri", "None", f"sip:{user}@b", "001565000001.cfg", 30, "mwi"

@@ -13,6 +13,7 @@ from test_every_rule import firing
 
 from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen
 from rig.verdict.evidence import LampExpectation
+from rig.verdict.fault_class import FaultClass
 from rig.verdict.outcome import Outcome
 
 OTHER_BOX = f"{BOX}9"
@@ -35,6 +36,12 @@ def test_challenges_are_no_refusals() -> None:
         for p in stage.packets
     ]
     assert named(stage) == ("notify_missing", "M1", "platform")
+
+
+def test_who_floods_with_the_wrong_wish_has_two_faults() -> None:
+    stage = stages.watching("*97", 404, times=6)
+    findings = stage.judge().findings
+    assert [f.fault_class for f in findings] == [FaultClass.M8, FaultClass.M7]
 
 
 def test_who_chose_the_wrong_mailbox_is_told_by_the_file() -> None:
