@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioning.errors import RigError
+from provisioning.errors import RigError, UsageError
 from rig.commands.common import (
     clear_errors,
     complain,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from provisioning.inventory_site import Site
     from provisioning.render import RenderedFile, SiteFiles
+    from rig.handset.vendor.control import PhoneControl
     from rig.resync.campaign import Answer, Manner
     from rig.resync.sightings import FetchFile, Sightings
 
@@ -65,6 +66,19 @@ def resync(
             help="Send NOTIFYs to the registrar, for handsets that obey nobody else.",
         ),
     ] = False,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="notify, or http: by the interface that a handset's 'control' part names."
+        ),
+    ] = "notify",
+    capture: Annotated[
+        str,
+        typer.Option(
+            metavar="IF",
+            help="Interface where SIP passes; proves registrations and subscriptions (root).",
+        ),
+    ] = "",
     host: Annotated[
         str, typer.Option(help="Our own address; the one that faces the registrar if left out.")
     ] = "",
@@ -82,9 +96,9 @@ def resync(
 ) -> None:
     """Ask handsets to fetch again in their vendor's form, and wait for proof that they did.
 
-    Proof is the fetch in the log of the provisioning server, and the registration at the
-    registrar, which is asked with the account's own password. What nobody could see is not taken
-    for done.
+    Proof is the fetch in the log of the provisioning server, the registration at the registrar,
+    which is asked with the account's own password, and with --capture the subscription to the
+    mailbox. What nobody could see is not taken for done.
 
     Exit code 1 if a handset did not apply, 4 if it is not known of one.
     """
@@ -95,6 +109,11 @@ def resync(
         names = handsets or [entry.name for entry in inventory.handsets]
         for name in names:
             inventory.handset(name)
+        if by not in {"notify", "http"}:
+            raise UsageError(f"--by {by}; expected notify or http")
+        if by == "http":
+            _check_control(inventory, names, reboot=reboot, chosen=bool(handsets))
+            names = [name for name in names if inventory.handset(name).control is not None]
         where = inventory.registrar
         target = (
             read_address(registrar, "--registrar")
@@ -113,7 +132,17 @@ def resync(
         )
         files = publish(inventory, render_handsets(inventory, inventory.handsets))
         with _fetch_file(fetches) as follow:
-            wish = _Wish(inventory, names, manner, target, host, follow, files if look else None)
+            wish = _Wish(
+                inventory,
+                names,
+                manner,
+                target,
+                host,
+                follow,
+                files if look else None,
+                by_http=by == "http",
+                capture=capture,
+            )
             answers = asyncio.run(_resync(wish, _teller(len(names), shown=not as_json)))
         if as_json:
             print_json([_data(answer) for answer in answers])
@@ -133,6 +162,35 @@ class _Wish:
     host: str
     follow: FetchFile | None
     files: SiteFiles | None
+    by_http: bool = False
+    capture: str = ""
+
+
+def _check_control(site: Site, names: Sequence[str], *, reboot: bool, chosen: bool) -> None:
+    """See before anybody is asked that every handset has an interface that can be.
+
+    Raises:
+        UsageError: one that was named has none, all have none, or one cannot be asked so.
+    """
+    from rig.handset.vendor.control import PhoneCapability
+    from rig.handset.vendor.place import make_phone, place_of
+
+    wanted = PhoneCapability.REBOOT if reboot else PhoneCapability.RESYNC
+    known = {name: site.handset(name).control for name in names}
+    missing = [name for name, control in known.items() if control is None]
+    if missing and (chosen or len(missing) == len(names)):
+        raise UsageError(
+            f"--by http: {', '.join(missing)} has no 'control' part in the inventory; expected "
+            "its driver and address there"
+        )
+    for name, control in known.items():
+        if control is not None:
+            phone = make_phone(control.driver, place_of(control))
+            if wanted not in phone.capabilities:
+                raise UsageError(
+                    f"--by http: {name}: {phone.vendor} phones have no request for {wanted}; "
+                    "leave --by away, so that they are asked by NOTIFY"
+                )
 
 
 @contextmanager
@@ -153,6 +211,7 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
     from rig.handset.emulated.boot import resolve
     from rig.resync.campaign import Campaign
     from rig.resync.site_asks import asks_of, sightings_of
+    from rig.resync.wire import WireWatch
     from rig.sip_transport.stack import SipStack
 
     address = await resolve(*wish.registrar)
@@ -164,6 +223,12 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
         sip = SipStack(product="phonerig")
         await sip.listen(wish.host or facing(address), 0, tcp=True)
         stack.push_async_callback(sip.close)
+        phones = _phones(wish, stack)
+        watch = None
+        if wish.capture:
+            watch = WireWatch(wish.capture, sightings, host=address[0])
+            await watch.start(sip.address)
+            stack.push_async_callback(watch.stop)
         asks = asks_of(
             wish.site, wish.names, known, sip.flow_to(address), reboot=wish.manner.reboot
         )
@@ -171,9 +236,39 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
         def refresh() -> None:
             if wish.follow is not None:
                 wish.follow.read_into(sightings)
+            if watch is not None:
+                watch.look()
 
-        campaign = Campaign(sip, sightings, wish.manner, served=served, refresh=refresh, told=told)
+        campaign = Campaign(
+            sip,
+            sightings,
+            wish.manner,
+            served=served,
+            phones=phones,
+            refresh=refresh,
+            told=told,
+        )
         return await campaign.run(asks)
+
+
+def _phones(wish: _Wish, stack: AsyncExitStack) -> dict[str, PhoneControl]:
+    """Interfaces of the handsets that are asked by them, closed with the stack."""
+    from rig.handset.vendor.place import make_phone, place_of
+
+    found: dict[str, PhoneControl] = {}
+    for name in wish.names if wish.by_http else ():
+        control = wish.site.handset(name).control
+        if control is not None:
+            found[name] = phone = make_phone(control.driver, place_of(control))
+            stack.push_async_callback(_leave, phone)
+    return found
+
+
+async def _leave(phone: PhoneControl) -> None:
+    """Close an interface, and say what was unwise about it."""
+    for warning in phone.warnings:
+        complain(f"warning: {warning}", style="yellow")
+    await phone.close()
 
 
 async def _served(wish: _Wish, sightings: Sightings) -> dict[str, bool]:

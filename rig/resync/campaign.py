@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from provisioning.intent import AccountIntent
 from provisioning.profile_files import Resync
 from rig.errors import RigError
+from rig.handset.vendor.control import PhoneControl, PhoneError
 from rig.resync.bindings import PATIENCE_S, Binding, bindings_of, is_new
 from rig.resync.notify import event_for, resync_request
 from rig.resync.proof import Proof, Result, Seen, Wanted, prove
@@ -76,8 +77,8 @@ class Answer:
     Attributes:
         handset: its name.
         model: of the handset.
-        event: that was sent; empty for none.
-        status: of its answer; None for none.
+        event: that was sent, or the request to its own interface; empty for none.
+        status: of its answer; None for none, or where its interface said no.
         proof: whether it applied, and why not.
         took_s: seconds from the question until the end.
     """
@@ -88,6 +89,26 @@ class Answer:
     status: int | None
     proof: Proof
     took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a handset answered.
+
+    Attributes:
+        status: of SIP or HTTP; None for none.
+        refusal: what its interface said instead of a yes.
+        by: what it was asked by.
+    """
+
+    status: int | None
+    refusal: str = ""
+    by: str = "the NOTIFY"
+
+    @property
+    def no(self) -> bool:
+        """Whether it will not do it."""
+        return bool(self.refusal) or (self.status is not None and self.status >= 300)
 
 
 def _nothing(answer: Answer) -> None:
@@ -102,6 +123,7 @@ class Campaign:
         sightings: what is seen meanwhile.
         manner: how to ask.
         served: for each file whether the server gives it out as it is rendered.
+        phones: interfaces of real phones, by handset: those in it are asked by it, not by SIP.
         refresh: called before sightings are looked at, to fill them.
         told: called with every answer.
     """
@@ -113,6 +135,7 @@ class Campaign:
         manner: Manner,
         *,
         served: Mapping[str, bool] | None = None,
+        phones: Mapping[str, PhoneControl] | None = None,
         refresh: Callable[[], None] = lambda: None,
         told: Callable[[Answer], None] = _nothing,
     ) -> None:
@@ -120,6 +143,7 @@ class Campaign:
         self._sightings = sightings
         self._manner = manner
         self._served = served or {}
+        self._phones = phones or {}
         self._refresh = refresh
         self._told = told
 
@@ -150,6 +174,9 @@ class Campaign:
     async def _ask(self, ask: Ask) -> Answer:
         before = await bindings_of(self._stack, ask.registrar, ask.account)
         asked_at = self._stack.now
+        phone = self._phones.get(ask.handset)
+        if phone is not None:
+            return await self._ask_phone(ask, phone, before, asked_at)
         event = event_for(ask.resync, reboot=self._manner.reboot, other=self._manner.other)
         if not before:
             return Answer(
@@ -160,8 +187,23 @@ class Campaign:
         )
         answered = [status for status in statuses if status is not None]
         status = min(answered) if answered else None
-        proof = await self._wait(ask, before, status, asked_at)
+        proof = await self._wait(ask, before, _Said(status), asked_at)
         return Answer(ask.handset, ask.model, event, status, proof, self._stack.now - asked_at)
+
+    async def _ask_phone(
+        self, ask: Ask, phone: PhoneControl, before: Sequence[Binding], asked_at: float
+    ) -> Answer:
+        """Ask by the phone's own interface, which it needs no registration for."""
+        word = "reboot" if self._manner.reboot else "resync"
+        said = _Said(200, by="the request")
+        try:
+            await (phone.reboot() if self._manner.reboot else phone.resync())
+        except PhoneError as error:
+            said = _Said(None, str(error), "the request")
+        proof = await self._wait(ask, before, said, asked_at)
+        event = f"{phone.vendor}: {word}"
+        took_s = self._stack.now - asked_at
+        return Answer(ask.handset, ask.model, event, said.status, proof, took_s)
 
     def _targets(self, ask: Ask, bindings: Sequence[Binding]) -> list[str]:
         if self._manner.through_registrar:
@@ -195,7 +237,7 @@ class Campaign:
         return response.status
 
     async def _wait(
-        self, ask: Ask, before: Sequence[Binding], status: int | None, asked_at: float
+        self, ask: Ask, before: Sequence[Binding], said: _Said, asked_at: float
     ) -> Proof:
         """Look until the proof is whole, or time is over."""
         deadline = asked_at + self._manner.limit_s
@@ -216,7 +258,9 @@ class Campaign:
             seen_anew = self._sightings.registered_since(ask.handset, asked_at)
             seen = Seen(
                 asked=True,
-                status=status,
+                status=said.status,
+                refusal=said.refusal,
+                by=said.by,
                 fetches=fetches,
                 served=self._served,
                 bound=bound if looked_at > asked_at else None,
@@ -224,7 +268,7 @@ class Campaign:
                 subscribed=self._sightings.subscribed_since(ask.handset, asked_at),
             )
             proof = prove(ask.wanted, seen)
-            refused = status is not None and status >= 300 and not fetches
+            refused = said.no and not fetches
             old = bool(fetches) and any(
                 self._served.get(name) is False for name in ask.wanted.files
             )

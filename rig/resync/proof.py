@@ -57,8 +57,11 @@ class Seen:
     """What was seen of one handset since it was asked.
 
     Attributes:
-        asked: somebody was there to be asked: it had a binding.
+        asked: somebody was there to be asked: it had a binding, or an interface of its own.
         status: of its answer; None for none.
+        refusal: what its own interface said instead of a yes; empty when it was asked by SIP, or
+            said yes.
+        by: what it was asked by, for sentences.
         fetches: in order; None when nobody looked.
         served: by name whether the server gives out the file as it is rendered now; names that
             could not be looked at are left out.
@@ -69,6 +72,8 @@ class Seen:
 
     asked: bool
     status: int | None = None
+    refusal: str = ""
+    by: str = "the NOTIFY"
     fetches: tuple[FetchSighting, ...] | None = None
     served: Mapping[str, bool] | None = None
     bound: bool | None = None
@@ -129,8 +134,10 @@ def _not_reached(seen: Seen) -> Proof | None:
         return Proof(Result.NOT_APPLIED, "it is not registered, so nobody could be asked")
     if any(fetch.status in _FOUND for fetch in seen.fetches or ()):
         return None  # it came all the same, whatever it answered
+    if seen.refusal:
+        return Proof(Result.NOT_APPLIED, seen.refusal)
     if seen.status is None:
-        return Proof(Result.NOT_APPLIED, "it did not answer the NOTIFY")
+        return Proof(Result.NOT_APPLIED, f"it did not answer {seen.by}")
     if seen.status >= 300:
         why = _REFUSALS.get(seen.status, "it refused")
         return Proof(Result.NOT_APPLIED, f"NOTIFY answered with {seen.status}: {why}")
@@ -141,7 +148,7 @@ def _not_fetched(wanted: Wanted, seen: Seen) -> Proof | None:
     if seen.fetches is None:
         return None
     if not seen.fetches:
-        return Proof(Result.NOT_APPLIED, "it answered the NOTIFY, but never fetched")
+        return Proof(Result.NOT_APPLIED, f"it answered {seen.by}, but never fetched")
     served = seen.served or {}
     got = [fetch for fetch in seen.fetches if fetch.path in wanted.files]
     good = [fetch for fetch in got if fetch.status in _FOUND]

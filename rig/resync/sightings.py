@@ -90,12 +90,14 @@ class Sightings:
         return tuple(fetch for fetch in self._fetches[handset] if fetch.at >= since)
 
     def registered_since(self, handset: str, since: float) -> bool | None:
-        """Whether a handset was seen to register; None when nobody looks."""
-        return self._registered.get(handset, 0.0) >= since if self.sip_watched else None
+        """Whether a handset was seen to register; None when it was not, and nobody looks."""
+        seen = self._registered.get(handset, 0.0) >= since
+        return seen if seen or self.sip_watched else None
 
     def subscribed_since(self, handset: str, since: float) -> bool | None:
-        """Whether a handset was seen to subscribe; None when nobody looks."""
-        return self._subscribed.get(handset, 0.0) >= since if self.sip_watched else None
+        """Whether a handset was seen to subscribe; None when it was not, and nobody looks."""
+        seen = self._subscribed.get(handset, 0.0) >= since
+        return seen if seen or self.sip_watched else None
 
 
 class FetchFile:
