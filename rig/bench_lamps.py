@@ -15,7 +15,7 @@ from rig.errors import RigError
 from rig.handset.base import Handset, HandsetCapability
 from rig.lamp.base import LampSensor, LateLampSensor
 from rig.lamp.boards import LampBoards
-from rig.timeline import ActionDone, TimelineEvent
+from rig.timeline import ActionDone, LampState, TimelineEvent
 
 LAMP_MARGIN_S = 0.6
 SETTLE_S = 0.25
@@ -97,7 +97,8 @@ class BenchLamps:
     ) -> bool:
         """Wait until a lamp is as it must be, at most a little over the limit.
 
-        A sensor that decides late is given the time that it needs for that besides.
+        A sensor that decides late is given the time that it needs for that besides. A lamp that
+        cannot be seen is neither lit nor dark.
 
         Args:
             role: whose lamp.
@@ -112,7 +113,8 @@ class BenchLamps:
         limit_s = self.config.lamp_limit_s if within_s is None else within_s
         deadline = self.clock() + limit_s + LAMP_MARGIN_S + self.late_s(role)
         while self.clock() < deadline:
-            if sensor.state(lamp).lit == lit:
+            state = sensor.state(lamp)
+            if state is not LampState.UNKNOWN and state.lit == lit:
                 await asyncio.sleep(SETTLE_S)
                 return True
             await asyncio.sleep(_LOOK_S)

@@ -25,9 +25,14 @@ class Tap(StrEnum):
 
 
 class LampState(StrEnum):
-    """What a lamp does, as a person would say it."""
+    """What a lamp does, as a person would say it.
+
+    A sensor for light says ``lit`` at the first edge, and later whether that is steady or
+    blinking.
+    """
 
     OFF = "off"
+    LIT = "lit"
     STEADY = "steady"
     SLOW = "slow"
     FAST = "fast"

@@ -13,7 +13,7 @@ from rig.report.ladder_layout import LAMP_W, TIME_W, TOP, Layout, Row, lay_out, 
 from rig.report.record import ScenarioRecord
 
 BLINKING = {"slow", "fast", "pattern"}
-LIT = {"steady", *BLINKING}
+LIT = {"lit", "steady", *BLINKING}
 _CHAR_PX, _SMALL_CHAR_PX = 6.6, 6.2
 _SELF_PX = 44.0
 RELAY = "network"

@@ -18,7 +18,10 @@ class LampKeywords(Component):
 
     @keyword(tags=["lamp"])
     def get_lamp_state(self, role: str, lamp: str = "message") -> LampState:
-        """Returns what the sensor sees now: off, steady, slow, fast, pattern or unknown."""
+        """Returns what the sensor sees now: off, lit, steady, slow, fast, pattern or unknown.
+
+        ``lit`` is light whose pattern is not known yet.
+        """
         return self.bench.lamp_of(role).state(lamp)
 
     @keyword(tags=["lamp", "verdict"])

@@ -95,7 +95,7 @@ def test_a_sensor_that_cannot_see_is_unknown_on_the_timeline(stage, raw, why):
         wait_until(lambda: sensor.state() is LampState.UNKNOWN)
         assert reason(board, 2).startswith(why)
         states = [event.state for event in seen if event.state is not LampState.OFF]
-        assert states == [LampState.STEADY, LampState.UNKNOWN]
+        assert states == [LampState.LIT, LampState.STEADY, LampState.UNKNOWN]
         assert seen[-1].state is LampState.UNKNOWN
 
 
@@ -108,12 +108,13 @@ def test_a_lamp_is_off_steady_and_off_again_each_since_its_edge(stage):
         wait_until(lambda: level(board, 1) == "lit")
         early = sensor.verdict().early
         assert early.level == "lit"
-        assert sensor.state() is LampState.OFF
         wait_until(lambda: sensor.state() is LampState.STEADY)
         stage.light(1, DARK)
         wait_until(lambda: sensor.state() is LampState.OFF)
-    assert [event.state for event in seen[:3]] == [LampState.OFF, LampState.STEADY, LampState.OFF]
-    steady = seen[1]
+    states = [event.state for event in seen[:4]]
+    assert states == [LampState.OFF, LampState.LIT, LampState.STEADY, LampState.OFF]
+    steady = seen[2]
+    assert seen[1].at == steady.at
     assert (steady.at, steady.latency_s) == (early.at, early.error_s)
     assert (steady.handset, steady.lamp, steady.sensor) == (
         "anna", "message", f"serial:{stage.url}#1",
@@ -226,7 +227,7 @@ def test_a_megabyte_of_noise_is_garbage_and_then_the_board_is_back(fake):
         wait_until(lambda: level(board) == "lit")
         wait_until(lambda: sensor.state() is LampState.STEADY)
         states = [event.state for event in seen]
-        assert states == [LampState.OFF, LampState.UNKNOWN, LampState.STEADY]
+        assert states == [LampState.OFF, LampState.UNKNOWN, LampState.LIT, LampState.STEADY]
 
 
 def test_lost_lines_are_unknown_until_the_levels_are_read_again(fake):

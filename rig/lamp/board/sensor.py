@@ -2,9 +2,10 @@
 
 Sans-IO: changes of light and confirmations go in, :class:`rig.timeline.LampSeen` come out. Each
 lamp has two verdicts: an early one at the first edge (lit or dark), and a late one when the
-pattern is settled (off, steady, slow, fast, a pattern). Only the late one goes to the timeline,
-with the instant of the edge where the pattern began. Time passes only as far as the board has
-confirmed that no edge is missing: a lamp that is out of sight never settles as off.
+pattern is settled (off, steady, slow, fast, a pattern). Light after dark goes to the timeline
+early, as ``lit``; dark only when it is settled, because a blink must not be read as off. Each
+has the instant of the edge where it began, also when it is told late. Time passes only as far
+as the board has confirmed that no edge is missing: a lamp out of sight never settles as off.
 """
 
 from __future__ import annotations
@@ -41,13 +42,18 @@ class LampVerdict:
 @dataclass(slots=True)
 class _Lamp:
     channel: int
+    thresholds: PatternThresholds
     tracker: PatternTracker
     early: ChannelReading
     early_told_at: float = 0.0
     late_told_at: float | None = None
     last_at: float = 0.0
     errors: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
-    unknown_told: bool = True
+    told: LampState = LampState.UNKNOWN
+
+
+def _lamp(channel: int, thresholds: PatternThresholds) -> _Lamp:
+    return _Lamp(channel, thresholds, PatternTracker(thresholds), ChannelReading(channel))
 
 
 class BoardLampSensor:
@@ -76,10 +82,10 @@ class BoardLampSensor:
         self._listeners: list[LampListener] = []
         limits = thresholds or {}
         self._lamps = {
-            lamp: _Lamp(channel, PatternTracker(limits.get(lamp)), ChannelReading(channel))
+            lamp: _lamp(channel, limits.get(lamp) or PatternThresholds())
             for lamp, channel in lamps.items()
         }
-        used = [limits.get(lamp) or PatternThresholds() for lamp in lamps]
+        used = [entry.thresholds for entry in self._lamps.values()]
         self._settle_s = max((each.decides_within_s for each in used), default=0.0) + confirm_s
 
     @property
@@ -98,15 +104,17 @@ class BoardLampSensor:
         return self._settle_s
 
     def state(self, lamp: str = "message") -> LampState:
-        """What a lamp does now, settled; ``unknown`` while it cannot be seen or told."""
+        """What a lamp does now; ``lit`` before it is known how, ``unknown`` out of sight."""
         entry = self._lamps.get(lamp)
-        return entry.tracker.state if entry else LampState.UNKNOWN
+        return entry.told if entry else LampState.UNKNOWN
 
     def decided(self, lamp: str, at: float) -> bool:
         """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
         entry = self._lamps.get(lamp)
         if entry is None or entry.early.level is Light.UNKNOWN:
             return True
+        if entry.told is LampState.LIT and entry.early.level is Light.DARK:
+            return False
         return entry.last_at >= at and entry.tracker.decided(at)
 
     def verdict(self, lamp: str = "message") -> LampVerdict:
@@ -121,7 +129,7 @@ class BoardLampSensor:
         )
 
     def subscribe(self, listener: LampListener) -> None:
-        """Call ``listener`` at every settled change from now on, and when a lamp is lost."""
+        """Call ``listener`` at every change of :meth:`state` from now on."""
         self._listeners.append(listener)
 
     def light_changed(self, change: LightChanged) -> None:
@@ -136,6 +144,7 @@ class BoardLampSensor:
             if entry.early.level is not Light.UNKNOWN and at > entry.last_at:
                 entry.last_at = at
                 self._settled(lamp, entry, entry.tracker.update(at), told_at)
+                self._out_again(lamp, entry, at, told_at)
 
     def _changed(self, lamp: str, entry: _Lamp, change: LightChanged) -> None:
         reading = change.reading
@@ -146,23 +155,35 @@ class BoardLampSensor:
             entry.tracker.lose_sight()
             entry.late_told_at = None
             entry.errors.clear()
-            if not entry.unknown_told:
-                entry.unknown_told = True
-                self._tell(lamp, LampState.UNKNOWN, at, reading.error_s)
+            self._tell(lamp, entry, LampState.UNKNOWN, at, reading.error_s)
             return
         entry.errors.append((at, reading.error_s))
-        found = entry.tracker.feed(LampEdge(at, reading.level is Light.LIT))
+        lit = reading.level is Light.LIT
+        found = entry.tracker.feed(LampEdge(at, lit))
         self._settled(lamp, entry, found, change.told_at)
+        if lit and not entry.told.lit:
+            self._tell(lamp, entry, LampState.LIT, at, reading.error_s)
 
     def _settled(self, lamp: str, entry: _Lamp, found: LampReading | None, told_at: float) -> None:
         if found is None:
             return
         entry.late_told_at = told_at
-        entry.unknown_told = False
         error_s = next((error for at, error in entry.errors if at == found.since), 0.0)
-        self._tell(lamp, found.state, found.since, error_s)
+        self._tell(lamp, entry, found.state, found.since, error_s)
 
-    def _tell(self, lamp: str, state: LampState, at: float, error_s: float) -> None:
+    def _out_again(self, lamp: str, entry: _Lamp, at: float, told_at: float) -> None:
+        """A lamp that was settled as off, lit up and is dark again: settled as off once more."""
+        if entry.told is not LampState.LIT or entry.tracker.state is not LampState.OFF:
+            return
+        went_out = entry.early
+        if went_out.level is Light.DARK and at >= went_out.at + entry.thresholds.settle_s:
+            entry.late_told_at = told_at
+            self._tell(lamp, entry, LampState.OFF, went_out.at, went_out.error_s)
+
+    def _tell(self, lamp: str, entry: _Lamp, state: LampState, at: float, error_s: float) -> None:
+        if state is entry.told:
+            return
+        entry.told = state
         event = LampSeen(
             at=at,
             handset=self._handset,

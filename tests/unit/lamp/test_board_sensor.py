@@ -56,9 +56,10 @@ def test_off_then_steady_comes_late_with_the_instant_of_the_edge():
     verdict = scene.sensor.verdict()
     assert (verdict.early.level, verdict.early.at) == (Light.LIT, lit_at)
     assert verdict.early_told_at == pytest.approx(lit_at + 0.02)
-    assert scene.sensor.state() is LampState.OFF
+    assert scene.sensor.state() is LampState.LIT
     scene.wait(2)
-    assert scene.states == [LampState.OFF, LampState.STEADY]
+    assert scene.states == [LampState.OFF, LampState.LIT, LampState.STEADY]
+    assert scene.seen[1].at == scene.seen[2].at
     event = scene.seen[-1]
     assert (event.at, event.latency_s, event.handset, event.lamp) == (
         lit_at, 0.004, "anna", "message",
@@ -66,6 +67,25 @@ def test_off_then_steady_comes_late_with_the_instant_of_the_edge():
     verdict = scene.sensor.verdict()
     assert verdict.late.state is LampState.STEADY
     assert lit_at + 3 <= verdict.late_told_at <= lit_at + scene.sensor.settle_s
+
+
+def test_light_for_a_moment_is_on_the_timeline_and_dark_again_since_its_edge():
+    scene = Scene()
+    scene.light(False, 5)
+    lit_at = scene.now
+    scene.light(True, 0.4)
+    dark_at = scene.now
+    scene.light(False, 2)
+    assert scene.sensor.state() is LampState.LIT
+    assert not scene.sensor.decided("message", dark_at)
+    scene.wait(2)
+    assert [(event.state, event.at) for event in scene.seen[1:]] == [
+        (LampState.LIT, lit_at),
+        (LampState.OFF, dark_at),
+    ]
+    assert scene.sensor.decided("message", dark_at)
+    scene.wait(20)
+    assert len(scene.seen) == 3
 
 
 def test_a_lamp_out_of_sight_never_settles_as_off():
@@ -84,14 +104,14 @@ def test_whatever_makes_it_blind_is_unknown_once_and_a_new_beginning(why, lit):
     blind_at = scene.now
     scene.blind(why, 30)
     scene.blind(Blind.SILENT, 30)
-    settled = LampState.STEADY if lit else LampState.OFF
-    assert scene.states == [settled, LampState.UNKNOWN]
+    settled = [LampState.LIT, LampState.STEADY] if lit else [LampState.OFF]
+    assert scene.states == [*settled, LampState.UNKNOWN]
     assert scene.seen[-1].at == blind_at
     assert scene.sensor.verdict().early.level is Light.UNKNOWN
     assert scene.sensor.verdict().late is None
     back_at = scene.now
     scene.light(False, 5)
-    assert scene.states[2:] == [LampState.OFF]
+    assert scene.states[len(settled) + 1 :] == [LampState.OFF]
     assert scene.seen[-1].at == back_at
 
 
@@ -111,16 +131,16 @@ def test_ringing_takes_the_lamp_and_gives_it_back():
     blink(scene, (0.2, 0.2), 6)
     rung_at = scene.now
     scene.light(True, 5)
-    assert scene.states == [LampState.STEADY, LampState.FAST, LampState.STEADY]
-    assert scene.seen[1].at == pytest.approx(ringing_at + 0.2)
-    assert scene.seen[2].at == pytest.approx(rung_at)
+    assert scene.states[1:] == [LampState.STEADY, LampState.FAST, LampState.STEADY]
+    assert scene.seen[2].at == pytest.approx(ringing_at + 0.2)
+    assert scene.seen[3].at == pytest.approx(rung_at)
 
 
 def test_a_missed_call_that_makes_a_blinking_lamp_steady_is_seen():
     scene = Scene()
     blink(scene, (1.0, 1.0), 10)
     scene.light(True, 5)
-    assert scene.states == [LampState.SLOW, LampState.STEADY]
+    assert scene.states == [LampState.LIT, LampState.SLOW, LampState.STEADY]
 
 
 def test_a_steady_lamp_with_a_short_drop_every_fifteen_seconds_is_steady():
@@ -130,25 +150,25 @@ def test_a_steady_lamp_with_a_short_drop_every_fifteen_seconds_is_steady():
         scene.light(True, 14.7)
         scene.light(False, 0.3)
     scene.light(True, 4)
-    assert scene.states == [LampState.STEADY]
+    assert scene.states == [LampState.LIT, LampState.STEADY]
 
 
 def test_a_double_wink_is_a_pattern():
     scene = Scene()
     blink(scene, (0.125, 0.125, 0.125, 0.75), 10)
-    assert scene.states == [LampState.PATTERN]
+    assert scene.states == [LampState.LIT, LampState.PATTERN]
 
 
 def test_thresholds_of_a_model_decide():
     quick = PatternThresholds(settle_s=1.0, fast_below_s=0.5)
     scene = Scene(thresholds={"message": quick})
     scene.light(True, 2)
-    assert scene.states == [LampState.STEADY]
+    assert scene.states == [LampState.LIT, LampState.STEADY]
     assert scene.sensor.settle_s == 2 * 1.0 + 1.0
 
 
 def test_the_wait_for_a_proof_is_longer_than_the_classifier_needs():
-    assert Scene().sensor.settle_s > 2 * PatternThresholds().settle_s
+    assert Scene().sensor.settle_s > PatternThresholds().decides_within_s
 
 
 def test_instants_of_two_pairings_may_cross_and_time_never_runs_back():
@@ -157,8 +177,8 @@ def test_instants_of_two_pairings_may_cross_and_time_never_runs_back():
     scene.change(ChannelReading(2, Light.DARK, "", None, at=scene.now - 1.0, error_s=0.01))
     scene.sensor.seen_until(scene.now - 2, scene.now)
     scene.wait(5)
-    assert scene.states == [LampState.STEADY, LampState.OFF]
-    assert scene.seen[1].at >= scene.seen[0].at
+    assert scene.states == [LampState.LIT, LampState.STEADY, LampState.OFF]
+    assert scene.seen[2].at >= scene.seen[1].at
 
 
 def test_what_it_does_not_watch_is_unknown():
