@@ -63,7 +63,8 @@ class NetworkPath:
         """
         loop = asyncio.get_running_loop()
         try:
-            self._near, self._far = (self._bind() for _ in range(2))
+            self._near = self._bind()
+            self._far = self._bind()
         except OSError as error:
             await self.close()
             raise RigError(f"network relay cannot bind on {self._host}: {error}") from error
@@ -90,7 +91,11 @@ class NetworkPath:
     def _bind(self) -> socket.socket:
         side = socket.socket(family_of(self._host), socket.SOCK_DGRAM)
         side.setblocking(False)
-        side.bind((self._host, 0))
+        try:
+            side.bind((self._host, 0))
+        except OSError:
+            side.close()
+            raise
         return side
 
     def _from_handset(self) -> None:

@@ -145,6 +145,10 @@ class SipStack(EventDispatcher):
                     if attempt == attempts:
                         raise
                     continue
+                except BaseException:
+                    sock.close()
+                    await pool.close()
+                    raise
             self._udp = UdpSocket(sock, self._datagram_received, self._arm)
             self._tcp = pool
             self._address = address

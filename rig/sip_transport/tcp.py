@@ -93,7 +93,11 @@ class TcpPool:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((host, port))
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: _Connection(self), sock=sock)
+            # Known before anything is waited for, so that it can be closed if we are cancelled.
+            self._server = await loop.create_server(
+                lambda: _Connection(self), sock=sock, start_serving=False
+            )
+            await self._server.start_serving()
         except OSError as error:
             sock.close()
             raise RigError(

@@ -9,7 +9,9 @@ import pytest
 
 from rig.cli import run
 from rig.fault_trial.play import play_shot
+from rig.fault_trial.score import PairOutcome, score_pair
 from rig.fault_trial.shot import Kind, Shot
+from rig.faults.catalogue import find_seed
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -37,6 +39,15 @@ def test_two_independent_faults_are_both_named() -> None:
     result = play_shot(shot)
     named = [(finding["class"], finding["component"]) for finding in result["findings"]]
     assert named == [("D2", "platform"), ("M9", "handset")]
+
+
+def test_a_fault_in_a_file_that_never_came_whole_is_said_to_be_hidden() -> None:
+    pair = "keys-in-two-files", "last-block-missing"
+    result = play_shot(Shot(Kind.PAIR, pair, "boot"))
+    seeds = find_seed(pair[0]), find_seed(pair[1])
+    alone = {pair[0]: "provisioning.settings", pair[1]: "provisioning.way"}
+    assert score_pair(seeds, result, alone) is PairOutcome.MASKED, result["sentence"]
+    assert [finding["class"] for finding in result["findings"]] == ["P8"]
 
 
 @pytest.mark.parametrize("fault", ["", "lamp-stuck-off"])

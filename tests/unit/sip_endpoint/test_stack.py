@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 
@@ -467,3 +468,22 @@ class TestWhatAFaultMayDo:
         with pytest.raises(RequestTimedOut):
             await near.request(make(body=b"drop"), near.flow_to(far.address)).final(0.1)
         assert taken == [b"KEEP"]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_whoever_gives_up_while_it_opens_leaves_no_socket_behind(turns: int) -> None:
+    """A boot that takes too long is ended, and that may be just when the sockets are opened."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((HOST, 0))
+        port = taken.getsockname()[1]
+    stack = SipStack(product="probe")
+    opening = asyncio.ensure_future(stack.listen(HOST, port, tcp=True))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await opening
+    await stack.close()
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.bind((HOST, port))
