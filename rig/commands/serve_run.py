@@ -152,8 +152,8 @@ class Running:
             stack.push_async_callback(self._server.stop, self._wish.stop_within_s)
             stack.push_async_callback(self._pnp.stop)
             await self._pnp.start()
-            self._introduce()
             await stack.enter_async_context(self._reloading(manager))
+            self._introduce()  # whoever hears this may ask for a reload, which would end it before
             manager.tell("READY=1")
             stack.callback(manager.tell, "STOPPING=1")
             await forever()
