@@ -88,6 +88,9 @@ class HttpServer:
         hook: asked before an answer; None changes nothing.
         tls: for HTTPS; when it asks for client certificates, their names go to the log.
         clock: for records.
+
+    Attributes:
+        answering: how many requests are being answered.
     """
 
     def __init__(  # noqa: PLR0913 - one place with all its sides
@@ -111,6 +114,7 @@ class HttpServer:
         self._uploads = uploads
         self._tls = tls
         self._transport = "https" if tls else "http"
+        self.answering = 0
         self._clock = clock
         self._port = HttpPort(
             self._handle,
@@ -172,6 +176,15 @@ class HttpServer:
             request.headers.get(hdrs.AUTHORIZATION, ""),
             self._certificate(request),
         )
+        self.answering += 1
+        try:
+            return await self._answer(request, visit, client)
+        finally:
+            self.answering -= 1
+
+    async def _answer(
+        self, request: web.BaseRequest, visit: Visit, client: Address
+    ) -> web.StreamResponse:
         outcome = await self._outcome(request, visit, client)
         response, octets = outcome.response, outcome.octets
         try:

@@ -142,6 +142,34 @@ class ProvisioningServer:
         """Where HTTPS listens, in the order given; the real ports after :meth:`start`."""
         return tuple(server.address for server in self._https)
 
+    @property
+    def transfers(self) -> dict[str, int]:
+        """How many requests are being answered, by protocol."""
+        return {
+            "tftp": self._tftp.transfers,
+            "http": self._http.answering,
+            "https": sum(server.answering for server in self._https),
+        }
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """How many connections are open, by protocol."""
+        return {
+            "http": self._http.open_connections,
+            "https": sum(server.open_connections for server in self._https),
+        }
+
+    @property
+    def requests_dropped(self) -> int:
+        """How many TFTP requests met a limit."""
+        return self._tftp.requests_dropped
+
+    @property
+    def upload_bytes(self) -> tuple[int, int]:
+        """Octets that handsets have put since the start, and that the upload area holds."""
+        area = self._uploads
+        return (area.taken_bytes, area.used_bytes) if area else (0, 0)
+
     async def start(self) -> None:
         """Listen on all, or on none.
 

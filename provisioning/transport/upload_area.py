@@ -117,6 +117,7 @@ class UploadArea:
     Attributes:
         quota: how much is taken.
         used_bytes: octets in the area, those of unfinished uploads too.
+        taken_bytes: octets of all files that were taken since it was made.
 
     Raises:
         RigError: the folder cannot be made or read.
@@ -135,6 +136,7 @@ class UploadArea:
         self._names = dict(names)
         self._used: dict[Path, int] = {}
         self.used_bytes = 0
+        self.taken_bytes = 0
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._look_round()
@@ -288,6 +290,7 @@ class Upload:
         except OSError as error:
             raise self._failed(error) from error
         self._area.count(self._own, -before)
+        self._area.taken_bytes += self._written
         self._close()
         return self._target
 

@@ -78,6 +78,15 @@ def serve(
     log_days: Annotated[
         float, typer.Option(min=0, help="Days after which kept fetches are dropped; 0 for never.")
     ] = 90.0,
+    metrics: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Serve /metrics (Prometheus) and /healthz at this TCP port."
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="Address for --metrics; loopback, unless somebody else may look.")
+    ] = "127.0.0.1",
     watch: Annotated[
         bool, typer.Option("--watch", help="Reload the inventory when one of its files changes.")
     ] = False,
@@ -107,6 +116,7 @@ def serve(
             watch_files=watch,
             log=log_place(log, site),
             log_days=log_days,
+            metrics=None if metrics is None else (metrics_host, metrics),
             stop_within_s=stop_within,
         )
         run_until_stopped(Running(wish, EventLines(as_json=as_json)).serve())

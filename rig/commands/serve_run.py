@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from provisioning.clock import now
 from rig.commands.serve_editions import Editions, Listeners
 from rig.commands.serve_pnp import PnpAnswers
+from rig.commands.serve_watch import Watched
 from rig.commands.service import EventLines, forever
 from rig.commands.service_manager import ServiceManager
 
@@ -43,6 +44,7 @@ class Wish:
         watch_files: a changed inventory is reloaded by itself.
         log: where fetches are kept; empty for nowhere.
         log_days: how long; 0 for ever.
+        metrics: address and port for a monitoring system; None for none.
         stop_within_s: what transfers under way have to come to their end, when it stops.
     """
 
@@ -57,6 +59,7 @@ class Wish:
     watch_files: bool
     log: str
     log_days: float
+    metrics: tuple[str, int] | None
     stop_within_s: float
 
 
@@ -99,6 +102,7 @@ class Running:
         self._server = self._made(edition)
         self._editions.publish(edition, self._server)
         self._first = edition
+        self._watched = self._watch_over(edition)
 
     def _made(self, edition: Edition) -> ProvisioningServer:
         from provisioning.transport.serve import ProvisioningServer
@@ -117,6 +121,13 @@ class Running:
             https=self._editions.https(edition),
             uploads=uploads,
         )
+
+    def _watch_over(self, edition: Edition) -> Watched | None:
+        if self._wish.metrics is None:
+            return None
+        watched = Watched(self._server, self._writer, self._editions, edition)
+        self._log.listen(watched.metrics.fetched)
+        return watched
 
     def _fetch_log(self) -> FetchLog:
         from provisioning.transport.fetch_log import FetchLog
@@ -140,7 +151,7 @@ class Running:
         """Serve until cancelled; what is under way then comes to its end first."""
         lines = self._lines
         manager = ServiceManager.of_environment()
-        async with AsyncExitStack() as stack:
+        async with AsyncExitStack() as self._after, AsyncExitStack() as stack:
             if self._watch is not None:
                 await self._watch.start()
                 stack.push_async_callback(self._watch.close)
@@ -153,7 +164,11 @@ class Running:
             stack.push_async_callback(self._pnp.stop)
             await self._pnp.start()
             await stack.enter_async_context(self._reloading(manager))
+<<<<<<< HEAD
             self._introduce()  # whoever hears this may ask for a reload, which would end it before
+=======
+            await stack.enter_async_context(self._watching())
+>>>>>>> a971f37 (serve tells a monitoring system how it is: metrics and health at a listener of their own)
             manager.tell("READY=1")
             stack.callback(manager.tell, "STOPPING=1")
             await forever()
@@ -195,9 +210,14 @@ class Running:
             manager.tell("READY=1")
             self._reloaded(result)
 
+        def publish(edition: Edition) -> None:
+            self._editions.publish(edition, self._server)
+            if self._watched is not None:
+                self._watched.publish(edition)
+
         reloader = Reloader(
             load,
-            lambda edition: self._editions.publish(edition, self._server),
+            publish,
             told,
             watched=self._read if self._wish.watch_files else None,
         )
@@ -209,7 +229,27 @@ class Running:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
+    @contextlib.asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        """Answer a monitoring system until the block ends."""
+        if self._watched is None or self._wish.metrics is None:
+            yield
+            return
+        from provisioning.transport.metrics_port import MetricsPort
+
+        port = MetricsPort(self._watched.metrics, *self._wish.metrics)
+        await port.start()
+        url = "http://{}:{}".format(*port.address)
+        self._lines.tell(now(), f"metrics at {url}/metrics", event="metrics", url=url)
+        try:
+            yield
+        finally:
+            self._watched.stop()
+            self._after.push_async_callback(port.close)
+
     def _reloaded(self, result: Reload) -> None:
+        if self._watched is not None:
+            self._watched.reloaded(result)
         self._lines.tell(
             result.at,
             str(result),
@@ -221,6 +261,8 @@ class Running:
         )
 
     def _alarm(self, noticed: WalkAlarm) -> None:
+        if self._watched is not None:
+            self._watched.metrics.walked()
         self._lines.tell(now(), f"ALARM: {noticed}", event="alarm", place=noticed.place)
 
     def _withheld(self, names: Sequence[str]) -> None:
