@@ -164,11 +164,8 @@ class Running:
             stack.push_async_callback(self._pnp.stop)
             await self._pnp.start()
             await stack.enter_async_context(self._reloading(manager))
-<<<<<<< HEAD
-            self._introduce()  # whoever hears this may ask for a reload, which would end it before
-=======
             await stack.enter_async_context(self._watching())
->>>>>>> a971f37 (serve tells a monitoring system how it is: metrics and health at a listener of their own)
+            self._introduce()  # whoever hears this may ask for a reload, which would end it before
             manager.tell("READY=1")
             stack.callback(manager.tell, "STOPPING=1")
             await forever()
