@@ -32,6 +32,7 @@ from rig.handset.base import HandsetWithKeys
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.provisioned import FetchManner
+from rig.handset.vendor.call_backs import CallBackReceiver
 from rig.handset.vendor.place import place_of
 from rig.loopback import (
     FIRST_HANDSET,
@@ -88,6 +89,7 @@ class Bench(PowerSteps, ProvisioningSteps):
         platform: what the handsets register to.
         wire: the capture on an interface, if there is one.
         fax: lets the platform tell of a waiting fax.
+        call_backs: takes what real phones tell by their URLs, or None.
         mail_sink: what the platform has mailed, or None without a sink.
         run_rules: what the oracles know of the wire, and have said of it.
     """
@@ -103,6 +105,7 @@ class Bench(PowerSteps, ProvisioningSteps):
         self.wire: WireCapture | None = None
         self.fax = FaxHook()
         self.mail_sink: MailSink | None = None
+        self.call_backs: CallBackReceiver | None = None
         self.run_rules = RunRules()
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(
@@ -151,6 +154,7 @@ class Bench(PowerSteps, ProvisioningSteps):
         await self._open_provisioning()
         self._stack.push_async_callback(self.lamp_boards.close)
         await self.lamp_boards.open()
+        await self._open_call_backs()
         await self._open_handsets()
 
     async def _beat(self) -> None:
@@ -190,6 +194,14 @@ class Bench(PowerSteps, ProvisioningSteps):
         self._stack.push_async_callback(self.platform.stop)
         if self.outside is not None:
             self.outside.connect(self.platform.sip_address)
+
+    async def _open_call_backs(self) -> None:
+        if self.config.call_backs_at is not None:
+            host, port = self.config.call_backs_at
+            names = [entry.name for entry in self.site.handsets]
+            self.call_backs = CallBackReceiver(self.events.append, names, host=host, port=port)
+            await self.call_backs.open()
+            self._stack.push_async_callback(self.call_backs.close)
 
     async def _open_outside(self) -> None:
         if self.config.outside:

@@ -46,6 +46,7 @@ class BenchConfig:
             where none is named.
         power_off_s: how long a scenario leaves a handset without power.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
+        call_backs_at: address and port at which real phones call back; None for nowhere.
         lamp_wiring: which lamps are seen, and which keys pressed, by lamp boards.
     """
 
@@ -70,6 +71,7 @@ class BenchConfig:
     power: Mapping[str, PowerPort] = field(default_factory=dict)
     power_off_s: float = 1.0
     handset_addresses: bool = True
+    call_backs_at: tuple[str, int] | None = None
     lamp_wiring: LampWiring = field(default_factory=LampWiring)
 
     def __post_init__(self) -> None:

@@ -198,6 +198,27 @@ class FeatureSeen(TimelineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneSaid(TimelineEvent):
+    """A real phone's own word, by a call-back or because it was asked: no lamp was looked at.
+
+    Attributes:
+        handset: name of the handset.
+        what: neutral name of what it tells: ``mwi``, ``registered``, ``forward_always_on``.
+        waiting: messages wait, as it says; None where it tells something else.
+        text: what else it told.
+        by: how it was heard.
+        client: address that it came from.
+    """
+
+    handset: str
+    what: str
+    waiting: bool | None = None
+    text: str = ""
+    by: str = "call-back"
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchSeen(TimelineEvent):
     """A handset asked for a file; ``at`` is the request.
 

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from provisioning.secret import Secret, SecretResolver
 from rig.commands.common import clear_errors, complain, print_json, say, show_table
 from rig.commands.phone_options import Which, of_a_phone
 from rig.errors import UsageError
 
 if TYPE_CHECKING:
+    from rig.commands.service import EventLines
     from rig.handset.vendor.control import PhoneControl, PhoneState
+    from rig.handset.vendor.description import Description
+    from rig.timeline import PhoneSaid
 
 T = TypeVar("T")
 
@@ -204,6 +208,75 @@ def screen(
     octets = len(shown.content)
     what = f"{path}: {octets} octets of {shown.media_type}"
     _done(which, what, file=str(path), media_type=shown.media_type, octets=octets)
+
+
+@app.command()
+def listen(
+    driver: Annotated[str, typer.Argument(help="Vendor's driver.")],
+    handset: Annotated[str, typer.Argument(help="What to call the phone.")],
+    host: Annotated[
+        str, typer.Option(help="Our own address, which the phone reaches.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any.")] = 0,
+    token: Annotated[
+        str,
+        typer.Option(
+            metavar="REF", help="env:NAME or file:PATH of the URLs' secret part; else a new one."
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """Show what a real phone tells by its call-backs, and which settings it needs for that.
+
+    Runs until Ctrl-C or SIGTERM. The phone's word is no proof of its lamp.
+    """
+    from rig.commands.service import EventLines, run_until_stopped
+    from rig.handset.vendor.description import description, vendors
+
+    with clear_errors(as_json=as_json):
+        if driver not in vendors():
+            raise UsageError(f"no driver {driver!r}; there is {', '.join(vendors())}")
+        known = description(driver)
+        if not known.call_backs:
+            raise UsageError(f"{known.title} phones have no call-backs that are documented")
+        secret = SecretResolver(Path()).resolve(token) if token else None
+        lines = EventLines(as_json=as_json)
+        run_until_stopped(_listen(known, handset, (host, port), secret, lines))
+
+
+async def _listen(
+    known: Description,
+    handset: str,
+    where: tuple[str, int],
+    token: Secret | None,
+    lines: EventLines,
+) -> None:
+    from rig.clock import now
+    from rig.commands.service import forever
+    from rig.handset.vendor.call_backs import CallBackReceiver
+
+    def told(said: PhoneSaid) -> None:
+        text = f"{said.handset}: {said.what}" + (f" ({said.text})" if said.text else "")
+        lines.tell(
+            said.at,
+            f"{text} from {said.client}",
+            event="call_back",
+            handset=said.handset,
+            what=said.what,
+            waiting=said.waiting,
+            detail=said.text,
+            client=said.client,
+        )
+
+    receiver = CallBackReceiver(told, [handset], host=where[0], port=where[1], token=token)
+    await receiver.open()
+    try:
+        settings = receiver.settings(handset, known)
+        shown = "; ".join(f"{name} = {url}" for name, url in settings.items())
+        lines.tell(now(), f"tell the phone: {shown}", event="listening", settings=settings)
+        await forever()
+    finally:
+        await receiver.close()
 
 
 @app.command()

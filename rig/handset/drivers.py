@@ -13,7 +13,6 @@ from provisioning.intent import HandsetIntent
 from rig.errors import UsageError
 from rig.handset.base import Handset
 from rig.handset.vendor.place import GROUP, PhonePlace
-from rig.lamp.base import LampSensor
 from rig.sip.tokens import TokenSource
 from rig.timeline import Address
 
@@ -37,7 +36,6 @@ class HandsetPlace:
         manner: how an emulated handset fetches; None for the usual way.
         work_dir: a folder of its own.
         phone: where a real phone's interface is; None for those that are none.
-        sensor: what sees the lamp of a real phone, or None.
         tokens: source of branches, tags and Call-IDs; None for random ones.
     """
 
@@ -54,7 +52,6 @@ class HandsetPlace:
     manner: Any = None
     work_dir: Path = Path()
     phone: PhonePlace | None = None
-    sensor: LampSensor | None = None
     tokens: TokenSource | None = None
 
 

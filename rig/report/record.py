@@ -25,6 +25,7 @@ from rig.timeline import (
     FetchSeen,
     LampSeen,
     MailboxSeen,
+    PhoneSaid,
     RtpStreamSeen,
     SipSeen,
     Tap,
@@ -335,16 +336,20 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "saved": event.saved,
                 "cause": event.cause,
             }
-        case FeatureSeen() | ActionDone():
+        case FeatureSeen() | ActionDone() | PhoneSaid():
             return base | {"kind": "action", **_act(event)}
         case _:
             return {}
 
 
-def _act(event: FeatureSeen | ActionDone) -> dict[str, str]:
+def _act(event: FeatureSeen | ActionDone | PhoneSaid) -> dict[str, str]:
     """Who did what: a person, or a phone that shows something else."""
     if isinstance(event, ActionDone):
         return {"actor": event.actor, "what": redact_text(event.what)}
+    if isinstance(event, PhoneSaid):
+        what = event.what.replace("_", " ")
+        told = f"says by {event.by}: {what}" + (f" ({event.text})" if event.text else "")
+        return {"actor": event.handset, "what": redact_text(told)}
     state = f"on, to {event.target}" if event.active and event.target else "on"
     shown = f"shows {event.service.replace('_', ' ')} {state if event.active else 'off'}"
     return {"actor": event.handset, "what": redact_text(shown)}

@@ -12,7 +12,15 @@ from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import NotifyStory, lamp_state
 from rig.verdict.phrase import Word, phrase
-from rig.verdict.proofs import absence, lamp_edge, lamp_now, mailbox, packet, summary_line
+from rig.verdict.proofs import (
+    absence,
+    lamp_edge,
+    lamp_now,
+    mailbox,
+    packet,
+    phone_word,
+    summary_line,
+)
 from rig.verdict.rule_book import Found, found
 
 FOLLOWS_S = 1.0
@@ -52,7 +60,8 @@ def lamp_contradicts(case: LampCase) -> Found | None:
     said = summary_line(last)
     state = phrase("dark" if case.dark else "lit")
     status = last.answer_status or 200
-    return found(packet(last.first, said), lamp_now(case), said=said, status=status, state=state)
+    proofs = (packet(last.first, said), lamp_now(case), *phone_word(case))
+    return found(*proofs, said=said, status=status, state=state)
 
 
 def lamp_late(case: LampCase) -> Found | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rig.sip.message import Request, Response
-from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen, SipSeen
+from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen, PhoneSaid, SipSeen
 from rig.verdict.evidence import Evidence, HandsetFacts, LampExpectation
 from rig.verdict.lamp_sight import blind_since
 from rig.verdict.mwi_facts import (
@@ -68,6 +68,7 @@ class LampCase:
         rings: when the handset rang, from and until.
         unexpected_lamps: lamps of accounts of the handset that no expectation is about.
         blind_since: when the sensor lost sight of the lamp; None if it never did.
+        phone_said: the phone's own last word since the trigger, which ranks below its lamp.
     """
 
     evidence: Evidence
@@ -85,6 +86,7 @@ class LampCase:
     rings: tuple[tuple[float, float], ...]
     unexpected_lamps: tuple[str, ...]
     blind_since: float | None = None
+    phone_said: PhoneSaid | None = None
 
     @property
     def subject(self) -> str:
@@ -282,8 +284,24 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         missed_calls=_missed_calls(evidence, handset, expectation.since),
         rings=_rings(evidence, handset),
         unexpected_lamps=_unexpected_lamps(evidence, handset.name),
+        phone_said=_phone_said(evidence, expectation),
         blind_since=blind,
     )
+
+
+def _phone_said(evidence: Evidence, expectation: LampExpectation) -> PhoneSaid | None:
+    """The phone's own last word on waiting messages since the trigger.
+
+    An older one proves nothing: no vendor calls back when messages are gone.
+    """
+    words = [
+        said
+        for said in evidence.events(PhoneSaid, since=expectation.since)
+        if said.handset == expectation.handset
+        and said.waiting is not None
+        and said.at <= expectation.until
+    ]
+    return words[-1] if words else None
 
 
 def _trigger_at(

@@ -28,6 +28,7 @@ def measure(case: LampCase) -> list[Measurement]:
     if wanted.notify:
         measurements += [_notify_latency(case), *_signalled(case)]
     latency = _lamp_latency(case, name)
+    measurements += _phone_word(case)
     return [*measurements, latency] if latency else measurements
 
 
@@ -39,6 +40,31 @@ def _state(case: LampCase, name: str) -> Measurement:
         value, note = ("lit" if case.state.lit else "off"), f"pattern {case.state}"
     limit = Limit("==", wanted, f"{case.expectation.mailbox} holds {_new(case)} new")
     return Measurement(f"lamp_state[{name}]", value, limit=limit, note=note)
+
+
+def _phone_word(case: LampCase) -> list[Measurement]:
+    """What the phone itself says: for information, and whether the lamp sensor says otherwise."""
+    said = case.phone_said
+    if said is None:
+        return []
+    if case.state is LampState.UNKNOWN:
+        note = "no sensor sees the lamp, and the phone's own word is no lamp"
+    else:
+        seen = "lit" if case.state.lit else "off"
+        agrees = case.state.lit == said.waiting
+        note = (
+            f"agrees with the lamp sensor: {seen}"
+            if agrees
+            else f"disagrees with the lamp sensor, which ranks first: {seen}"
+        )
+    return [
+        Measurement(
+            f"phone_word[{said.handset}]",
+            "waiting" if said.waiting else "none",
+            where=f"{said.by} at {said.at:.3f}",
+            note=note,
+        )
+    ]
 
 
 def _new(case: LampCase) -> str:

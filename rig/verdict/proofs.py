@@ -25,6 +25,15 @@ def lamp_now(case: LampCase) -> Proof:
     return Proof(ProofKind.LAMP, where, f"{case.state} at the end", case.expectation.until)
 
 
+def phone_word(case: LampCase) -> tuple[Proof, ...]:
+    """What the phone itself says, which ranks below its lamp; nothing where it said nothing."""
+    said = case.phone_said
+    if said is None:
+        return ()
+    word = "messages wait" if said.waiting else "no message waits"
+    return (Proof(ProofKind.ACT, f"{said.by} of {said.handset}", word, said.at),)
+
+
 def mailbox(truth: MailboxSeen | None) -> tuple[Proof, ...]:
     """What the platform says that a mailbox holds."""
     if truth is None:

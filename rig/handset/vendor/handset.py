@@ -55,13 +55,11 @@ class VendorHandset:
 
     PHONE: ClassVar[type[HttpPhone]]
 
-    def __init__(
-        self, name: str, phone: PhoneControl, *, sip_address: Address, lamp: LampSensor
-    ) -> None:
+    def __init__(self, name: str, phone: PhoneControl, *, sip_address: Address) -> None:
         self._name = name
         self._phone = phone
         self._sip_address = sip_address
-        self._lamp = lamp
+        self._lamp = UnseenLamp()
 
     @classmethod
     def phone_at(cls, place: PhonePlace) -> PhoneControl:
@@ -86,7 +84,7 @@ class VendorHandset:
             )
         phone = cls.phone_at(place.phone)
         address = (phone.host, place.sip_port or _SIP_PORT)
-        return cls(place.name, phone, sip_address=address, lamp=place.sensor or UnseenLamp())
+        return cls(place.name, phone, sip_address=address)
 
     @property
     def name(self) -> str:
@@ -110,13 +108,11 @@ class VendorHandset:
         }
         if PhoneCapability.SET_DND in self._phone.capabilities:
             found.add(HandsetCapability.DND)
-        if not isinstance(self._lamp, UnseenLamp):
-            found.add(HandsetCapability.LAMP)
         return frozenset(found)
 
     @property
     def lamp(self) -> LampSensor:
-        """What tells this handset's lamps."""
+        """Nobody: no vendor tells its LED. A bench asks the lamp board that is wired to it."""
         return self._lamp
 
     @property
