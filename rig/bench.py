@@ -34,6 +34,7 @@ from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.provisioned import FetchManner
 from rig.handset.vendor.call_backs import CallBackReceiver
 from rig.handset.vendor.place import place_of
+from rig.lamp.base import LateLampSensor
 from rig.loopback import (
     FIRST_HANDSET,
     OUTSIDE,
@@ -453,11 +454,16 @@ class Bench(PowerSteps, ProvisioningSteps):
             for loss in losses
         ]
 
-    def read_lamps(self) -> None:
-        """Ask every sensor what it sees now, so that a lamp that never changes is known too."""
-        at = self.clock()
+    async def read_lamps(self) -> None:
+        """Ask every sensor what it sees, so that a lamp that never changes is known too.
+
+        The word of a late sensor is good up to an instant that is past by the time it is given; it
+        must not be dated later, or it would outlive a loss of sight in between.
+        """
+        decided_at = await self.lamps_decided()
         for name in self._handsets:
             sensor = self.lamp_of(name)
+            at = decided_at if isinstance(sensor, LateLampSensor) else self.clock()
             accounts = [f"account:{a.index}" for a in self._places[name].intent.accounts]
             self.events += [
                 LampSeen(

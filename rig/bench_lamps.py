@@ -120,8 +120,12 @@ class BenchLamps:
             await asyncio.sleep(_LOOK_S)
         return False
 
-    async def lamps_decided(self) -> None:
-        """Wait until every sensor has decided what its lamps did up to now."""
+    async def lamps_decided(self) -> float:
+        """Wait until every sensor has decided what its lamps did up to now.
+
+        Returns:
+            The instant that was now.
+        """
         at = self.clock()
         for name in self._handsets:
             sensor = self.lamp_of(name)
@@ -131,6 +135,7 @@ class BenchLamps:
                 if self.clock() > at + sensor.settle_s:
                     break
                 await asyncio.sleep(_LOOK_S)
+        return at
 
     async def press_key(self, role: str) -> float:
         """Press a role's message key with the solenoid that is wired to it.

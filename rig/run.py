@@ -78,8 +78,7 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
     trouble: RigFault | None = None
     try:
         await bench.reset()
-        await bench.lamps_decided()
-        bench.read_lamps()
+        await bench.read_lamps()
         started_at = bench.clock()
         expectations = await scenario.run(bench)
     except (PhonerigError, TimeoutError, OSError) as error:

@@ -66,7 +66,7 @@ class Trial:
         self._services.clear()
         self._options.clear()
         self.expectations.clear()
-        self.bench.read_lamps()
+        await self.bench.read_lamps()
         self.started_at = self.bench.clock()
         self._trigger = Trigger(self.started_at, "the start")
 

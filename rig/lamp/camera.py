@@ -350,7 +350,7 @@ class CameraSensor:
             lamp=lamp,
             state=change.state,
             sensor=self.name,
-            latency_s=round(latency_s, 4),
+            latency_s=round(latency_s + change.slack_s, 4),
         )
         for listener in tuple(self._listeners):
             listener(event)

@@ -178,14 +178,16 @@ class Change:
     """What a lamp does from an instant on.
 
     Attributes:
-        at: instant of the first edge that belongs to it; of a loss of sight, when it was noticed.
+        at: instant by which it had begun; of a loss of sight, when it was noticed.
         state: what it does.
         reason: why it is unknown; empty otherwise.
+        slack_s: how much earlier it may have begun: blinking hides its own end.
     """
 
     at: float
     state: LampState
     reason: str = ""
+    slack_s: float = 0.0
 
 
 class CameraEye:
@@ -280,7 +282,9 @@ class CameraEye:
     def _settled(self, reading: LampReading | None) -> list[Change]:
         known = self.state is not LampState.UNKNOWN
         self.reason = "" if known else "not watched for long enough yet"
-        return [] if reading is None else [Change(reading.since, reading.state)]
+        if reading is None:
+            return []
+        return [Change(reading.by, reading.state, slack_s=reading.slack_s)]
 
     def _pace(self, at: float) -> str | None:
         """Keep the distance of pictures; None for one that was seen, text for a gap."""

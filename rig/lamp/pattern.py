@@ -72,11 +72,19 @@ class LampReading:
         state: the settled state.
         since: instant of the first edge that belongs to it.
         period_s: mean period of blinking; 0 otherwise.
+        slack_s: how much later than ``since`` it may have begun. Blinking that ends in a dark
+            phase shows it only when the next lit one fails to come.
     """
 
     state: LampState
     since: float
     period_s: float = 0.0
+    slack_s: float = 0.0
+
+    @property
+    def by(self) -> float:
+        """Instant by which it had begun for certain."""
+        return self.since + self.slack_s
 
 
 def classify(
@@ -95,10 +103,27 @@ def classify(
     if not edges:
         return None
     last = edges[-1]
-    if now >= last.at + thresholds.settle_s:
-        return LampReading(LampState.STEADY if last.on else LampState.OFF, last.at)
     run = _run(edges, thresholds.settle_s)
+    if now >= last.at + thresholds.settle_s:
+        state = LampState.STEADY if last.on else LampState.OFF
+        return LampReading(state, last.at, slack_s=_hidden_s(run, thresholds))
     return _blinking(run, now, thresholds)
+
+
+def _hidden_s(run: Sequence[LampEdge], thresholds: PatternThresholds) -> float:
+    """How long the end of blinking can have been hidden in its own last phase.
+
+    A phase that was cut short shows the end itself; after a whole one the next edge was due.
+    """
+    phases = [after.at - before.at for before, after in pairwise(run)]
+    needed = 2 * thresholds.cycles
+    if len(phases) < needed:
+        return 0.0
+    if _alike(phases, needed, thresholds):
+        return sum(phases[-needed::2]) / thresholds.cycles
+    if len(phases) < 2 * needed or _alike(phases[:-1], needed, thresholds):
+        return 0.0
+    return max(phases[-2 * needed :: 2])
 
 
 def _run(edges: Sequence[LampEdge], settle_s: float) -> Sequence[LampEdge]:

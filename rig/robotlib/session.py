@@ -100,7 +100,7 @@ class Session:
     async def _new_trial(self, bench: Bench) -> Trial:
         name, title, requirements = self._test
         trial = Trial(bench, name, title=title, requirements=requirements)
-        bench.read_lamps()
+        await bench.read_lamps()
         return trial
 
     # -- use ----------------------------------------------------------------------------

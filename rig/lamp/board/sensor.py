@@ -169,7 +169,7 @@ class BoardLampSensor:
             return
         entry.late_told_at = told_at
         error_s = next((error for at, error in entry.errors if at == found.since), 0.0)
-        self._tell(lamp, entry, found.state, found.since, error_s)
+        self._tell(lamp, entry, found.state, found.by, error_s + found.slack_s)
 
     def _out_again(self, lamp: str, entry: _Lamp, at: float, told_at: float) -> None:
         """A lamp that was settled as off, lit up and is dark again: settled as off once more."""

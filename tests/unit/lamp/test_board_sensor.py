@@ -133,7 +133,10 @@ def test_ringing_takes_the_lamp_and_gives_it_back():
     scene.light(True, 5)
     assert scene.states[1:] == [LampState.STEADY, LampState.FAST, LampState.STEADY]
     assert scene.seen[2].at == pytest.approx(ringing_at + 0.2)
-    assert scene.seen[3].at == pytest.approx(rung_at)
+    # The last flash may have been a whole one: when it ended is known to within one phase.
+    steady = scene.seen[3]
+    assert steady.at - steady.latency_s <= rung_at <= steady.at
+    assert steady.latency_s < 0.25
 
 
 def test_a_missed_call_that_makes_a_blinking_lamp_steady_is_seen():

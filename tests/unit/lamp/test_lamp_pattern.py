@@ -181,3 +181,20 @@ def test_an_instant_is_decided_when_the_reading_can_no_longer_turn_out_another(s
     assert tracker.decided(30.4) is blinking
     tracker.lose_sight()
     assert tracker.decided(31.0)
+
+
+@pytest.mark.parametrize("state", BLINKING)
+@pytest.mark.parametrize("cut_at", [20.01, 20.1, 20.3, 20.7, 21.1, 21.5, 21.9])
+def test_the_end_of_blinking_lies_between_since_and_by(state, cut_at):
+    edges = list(blink_edges(state, 10.0, cut_at))
+    if edges[-1].on:
+        edges.append(LampEdge(cut_at, on=False))
+    last = readings(edges, cut_at + 10.0)[-1]
+    assert last.state is LampState.OFF
+    assert last.since <= cut_at <= last.by + 1e-9
+    assert last.slack_s <= 1.0
+
+
+def test_a_lamp_that_never_blinked_hides_nothing():
+    edges = [LampEdge(0.0, on=False), LampEdge(10.0, on=True), LampEdge(20.0, on=False)]
+    assert [reading.slack_s for reading in readings(edges, 30.0)] == [0.0, 0.0, 0.0]
