@@ -11,7 +11,9 @@ from provisioning.inventory_fields import FieldReader
 from provisioning.inventory_reading import HOST, HOST_FORM, Reading
 
 _DRIVER = r"[a-z][a-z0-9_-]{0,30}"
-_ADDRESS = re.compile(r"(?:https?://|ssh://)?[^\s/?#@\x00-\x1f]{1,255}/?")
+_ADDRESS = re.compile(
+    r"(?:https?://)?[^\s/?#@\x00-\x1f]{1,255}/?|sip:[^\s/?#@:\x00-\x1f]+@[^\s/?#@\x00-\x1f]{1,255}"
+)
 _FILE = r"[^\x00-\x1f\x7f]{1,255}"
 _PIN = r"(?:SHA-?256:)?(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}"
 
@@ -49,7 +51,9 @@ def read_control(owner: FieldReader, reading: Reading) -> HandsetControl | None:
 
 def _address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
-        raise ValueError("https://HOST, http://HOST or HOST, without user and password")
+        raise ValueError(
+            "https://HOST, http://HOST or HOST, without user and password, or sip:USER@HOST:PORT"
+        )
     return text
 
 

@@ -42,7 +42,10 @@ def _choose(
         str, typer.Option(help="Vendor's driver; 'phonerig phone drivers' lists them.")
     ] = "",
     address: Annotated[
-        str, typer.Option(help="https://HOST or http://HOST, of the phone's interface.")
+        str,
+        typer.Option(
+            help="https://HOST or http://HOST of its interface; sip:USER@HOST:PORT asks by NOTIFY."
+        ),
     ] = "",
     user: Annotated[
         str, typer.Option(help="User of that interface; the vendor's usual one if left out.")

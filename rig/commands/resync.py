@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provisioning.errors import RigError, UsageError
+from provisioning.errors import UsageError
 from rig.commands.common import (
     clear_errors,
     complain,
@@ -212,6 +212,7 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
     from rig.resync.campaign import Campaign
     from rig.resync.site_asks import asks_of, sightings_of
     from rig.resync.wire import WireWatch
+    from rig.sip_transport.lone_notify import facing
     from rig.sip_transport.stack import SipStack
 
     address = await resolve(*wish.registrar)
@@ -301,27 +302,6 @@ def _masked_alike(site: Site, owner: str, one: bytes, other: bytes) -> bool:
 
     profile = profiles().get(site.handset(owner).model)
     return mask_secrets(one, profile) == mask_secrets(other, profile)
-
-
-def facing(address: tuple[str, int]) -> str:
-    """Which of our addresses faces another one; connecting UDP sends nothing.
-
-    Raises:
-        RigError: no way leads there.
-    """
-    import socket
-
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect(address)
-            host: str = probe.getsockname()[0]
-            return host
-    except OSError as error:
-        raise RigError(
-            f"{address[0]}: no way leads to the registrar: {error.strerror}. Name our own address "
-            "by --host, or another registrar by --registrar"
-        ) from error
 
 
 def _teller(count: int, *, shown: bool) -> Callable[[Answer], None]:

@@ -6,9 +6,8 @@ Source: RFC 3265 and RFC 6665; a NOTIFY outside of a subscription is the vendors
 from __future__ import annotations
 
 from provisioning.profile_files import Resync
-from rig.sip.header import Headers
-from rig.sip.matching import host_port
 from rig.sip.message import Request
+from rig.sip_transport.lone_notify import lone_notify
 from rig.timeline import Address
 
 
@@ -38,16 +37,5 @@ def resync_request(
         sender: our own SIP address.
         reboot: which of the bodies.
     """
-    headers = Headers(
-        [
-            ("From", f"<sip:provisioning@{host_port(sender).rpartition(':')[0]}>"),
-            ("To", f"<{target}>"),
-            ("Contact", f"<sip:{host_port(sender)}>"),
-            ("Event", event),
-            ("Subscription-State", "terminated"),
-        ]
-    )
     body = (resync.reboot_body if reboot else resync.body).replace("\n", "\r\n").encode()
-    if body:
-        headers.add("Content-Type", resync.media_type)
-    return Request("NOTIFY", target, headers, body)
+    return lone_notify(target, event, sender, body=body, media_type=resync.media_type)

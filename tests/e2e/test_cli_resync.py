@@ -12,7 +12,7 @@ from cli_runner import write_site
 from resync_kit import a_site, resync
 
 from provisioning.errors import RigError
-from rig.commands.resync import facing
+from rig.sip_transport.lone_notify import facing
 
 
 async def test_a_change_is_applied_and_who_is_not_there_is_named(tmp_path):

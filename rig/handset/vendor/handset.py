@@ -14,9 +14,11 @@ from rig.errors import RigError, UsageError
 from rig.handset.base import AnswerMode, HandsetCall, HandsetCapability
 from rig.handset.vendor.cisco import CiscoPhone
 from rig.handset.vendor.control import PhoneCapability, PhoneControl
+from rig.handset.vendor.description import description
 from rig.handset.vendor.fanvil import FanvilPhone
 from rig.handset.vendor.grandstream import GrandstreamPhone
 from rig.handset.vendor.http_phone import HttpPhone
+from rig.handset.vendor.notify_phone import NotifyPhone
 from rig.handset.vendor.place import PhonePlace
 from rig.handset.vendor.poly import PolyPhone
 from rig.handset.vendor.restart import went_and_came_back
@@ -65,9 +67,15 @@ class VendorHandset:
     def phone_at(cls, place: PhonePlace) -> PhoneControl:
         """Make the control of a phone.
 
+        Args:
+            place: an address that begins with ``sip:`` is asked by NOTIFY.
+
         Raises:
-            UsageError: the address is none.
+            UsageError: the address is none, or the vendor takes nothing by NOTIFY.
         """
+        if place.address.lower().startswith("sip:"):
+            vendor = description(cls.PHONE.NAME)
+            return NotifyPhone(vendor, place.address, place.login, timeout_s=place.timeout_s)
         return cls.PHONE(place.link(cls.PHONE.NAME), patience=place.patience)
 
     @classmethod
