@@ -1,4 +1,7 @@
-"""Thousands of path tricks, and fifty planted secrets that must appear nowhere."""
+"""Thousands of path tricks, and fifty planted secrets that must appear nowhere.
+
+What whole programs leave behind is searched in ``test_secret_canaries.py``.
+"""
 
 from __future__ import annotations
 
