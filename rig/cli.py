@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from rig.commands import (
+    agent,
     capture,
     demo,
     device_profile,
@@ -64,6 +65,7 @@ app.add_typer(mailbox_platform.app, name="platform")
 app.add_typer(handset.app, name="handset")
 app.add_typer(phone.app, name="phone")
 app.add_typer(sensor.app, name="sensor")
+app.add_typer(agent.app, name="agent")
 app.add_typer(faults.app, name="faults")
 app.command()(explain)
 app.add_typer(results.app, name="results")

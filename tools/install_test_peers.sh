@@ -45,6 +45,7 @@ want avr-gcc gcc-avr
 [ -e /usr/include/libelf.h ] || need="$need libelf-dev"
 want ser2net ser2net
 want systemd-analyze systemd
+want mosquitto mosquitto
 ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"
 
 install_programs() {

@@ -22,7 +22,7 @@ def dhcp(
     ] = "",
     vendor: Annotated[
         bool,
-        typer.Option("--option-43", help="Also 43, for the vendors of the site's handsets."),
+        typer.Option("--vendor-options", help="Also 43, for the vendors of the site's handsets."),
     ] = False,
 ) -> None:
     """Print the DHCP options by which new phones find their files: 66, 150, 160; 67, 43 by wish.

@@ -152,7 +152,7 @@ def test_a_phone_goes_from_dhcp_to_a_lit_lamp(tmp_path: Path) -> None:
 @pytest.mark.interop("dnsmasq")
 def test_each_vendor_gets_its_own_option_43_and_others_none(tmp_path: Path) -> None:
     url = b"http://10.77.0.1:8080/cfg"
-    words = generated("dnsmasq", "--option-43", "--boot-file", "first.cfg")
+    words = generated("dnsmasq", "--vendor-options", "--boot-file", "first.cfg")
     assert "option 43 as snom reads it (verified)" in words.lower()
     with network(tmp_path, words) as net:
         snom = net.ask("snom320")
@@ -167,7 +167,7 @@ def test_each_vendor_gets_its_own_option_43_and_others_none(tmp_path: Path) -> N
 
 def test_option_43_is_for_the_vendors_of_the_site_alone(tmp_path: Path) -> None:
     site = str(write_site(tmp_path, url="http://10.0.0.1"))
-    ask = ["dhcp", site, "--option-43", "--format"]
+    ask = ["dhcp", site, "--vendor-options", "--format"]
     kea = json.loads(CliRunner().invoke(app, [*ask, "kea"]).stdout)["Dhcp4"]
     (only,) = kea["client-classes"]
     assert only["name"] == "yealink-phones"
@@ -184,7 +184,7 @@ def test_option_43_is_for_the_vendors_of_the_site_alone(tmp_path: Path) -> None:
 
 def test_a_url_too_long_for_option_43_is_refused() -> None:
     url = "http://10.0.0.1/" + "a" * 238
-    result = CliRunner().invoke(app, ["dhcp", "demo", "--option-43", "--url", url])
+    result = CliRunner().invoke(app, ["dhcp", "demo", "--vendor-options", "--url", url])
     assert result.exit_code == 2
     assert "option 43 for snom would have 257 octets; expected up to 255" in result.stderr
 

@@ -1,0 +1,200 @@
+"""Brings up what an agent's file names: handsets, lamp boards, a capture, a log, and the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+from provisioning.device_profile import ProfileSet
+from provisioning.inventory_site import Site
+from rig.agent.buffer import EventBuffer
+from rig.agent.config import AgentConfig, AgentHandset, LampInput, Verb
+from rig.agent.follow import follow
+from rig.agent.link import cancelled
+from rig.agent.site_agent import Deed, SiteAgent
+from rig.capture.live import WireCapture
+from rig.capture.tally import PacketTally
+from rig.errors import PhonerigError, RigError
+from rig.handset.base import Handset
+from rig.handset.drivers import HandsetPlace, make_handset
+from rig.handset.emulated.boot import resolve
+
+if TYPE_CHECKING:
+    from rig.lamp.board.serial_board import SerialLampBoard
+
+SUMMARY_EVERY_S = 5.0
+CALL_S = 5.0
+"""A handset that calls because its message key was pressed from afar hangs up after so long."""
+
+_SIP_PORT = 5060
+_LOG = "fetches"
+
+Told = Callable[[str], None]
+
+
+class Place:
+    """Everything of one agent; an asynchronous context manager.
+
+    Args:
+        config: of the agent.
+        site: its inventory; None where no handset has a driver.
+        profiles: of all models.
+        told: called with what a person should know.
+    """
+
+    def __init__(
+        self, config: AgentConfig, site: Site | None, profiles: ProfileSet, told: Told
+    ) -> None:
+        self._config = config
+        self._site = site
+        self._profiles = profiles
+        self._told = told
+        self._handsets: dict[str, Handset] = {}
+        self._boards: dict[str, SerialLampBoard] = {}
+        self._inputs: dict[str, LampInput] = {
+            each.name: each.lamp for each in config.handsets if each.lamp is not None
+        }
+        self._calls: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self.agent: SiteAgent
+
+    async def __aenter__(self) -> Self:
+        """Start everything; handsets boot meanwhile.
+
+        Raises:
+            PhonerigError: something of it cannot be used; names it.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything in reverse order."""
+        await self._stack.aclose()
+
+    async def _open(self) -> None:
+        config, stack = self._config, self._stack
+        buffer = EventBuffer(config.buffer)
+        stack.callback(buffer.close)
+        verbs: Mapping[Verb, Deed] = {Verb.PRESS: self._press, Verb.POWER: self._power}
+        deeds = {verb.value: verbs[verb] for verb in config.allow}
+        self.agent = SiteAgent(config.name, config.broker, buffer, deeds=deeds, told=self._told)
+        for each in config.handsets:
+            await self._add(each)
+        self.agent.start()
+        stack.push_async_callback(self.agent.stop)
+        if config.fetches is not None:
+            offset = buffer.mark(_LOG)
+            self._task(
+                follow(
+                    config.fetches,
+                    offset,
+                    lambda at, data, read: self.agent.fetched(at, data, (_LOG, read)),
+                )
+            )
+        if config.capture:
+            await self._count(config.capture)
+
+    async def _add(self, each: AgentHandset) -> None:
+        handset = None
+        if each.driver:
+            handset = self._handsets[each.name] = await self._make(each)
+            self._stack.push_async_callback(handset.shut_down)
+        if each.lamp is not None:
+            board = await self._board(each.lamp)
+            self.agent.watch(each.name, board.sensor(each.name, {"message": each.lamp.channel}))
+        elif handset is not None:
+            self.agent.watch(each.name, handset.lamp)
+        if handset is not None:
+            self._task(self._boot(handset))
+
+    async def _make(self, each: AgentHandset) -> Handset:
+        if self._site is None:
+            raise RigError(f"handset {each.name}: driver {each.driver} without an inventory")
+        intent = self._site.intent(each.name)
+        host, _, port = each.registrar.rpartition(":")
+        registrar = await resolve(host, int(port or _SIP_PORT)) if each.registrar else None
+        return make_handset(
+            each.driver,
+            HandsetPlace(
+                name=each.name,
+                profile=self._profiles.get(intent.model),
+                intent=intent,
+                host=each.host,
+                registrar=registrar,
+            ),
+        )
+
+    async def _board(self, lamp: LampInput) -> SerialLampBoard:
+        from rig.lamp.board.serial_board import SerialLampBoard  # noqa: PLC0415 - wants pyserial
+
+        board = self._boards.get(lamp.board)
+        if board is None:
+            board = self._boards[lamp.board] = SerialLampBoard(lamp.board)
+            await asyncio.to_thread(board.start)
+            self._stack.callback(board.stop)
+        if lamp.dark is not None and lamp.lit is not None:
+            await asyncio.to_thread(board.calibrate, lamp.channel, dark=lamp.dark, lit=lamp.lit)
+        return board
+
+    async def _boot(self, handset: Handset) -> None:
+        try:
+            await handset.boot()
+        except PhonerigError as error:
+            self._told(f"{handset.name}: does not boot: {error}")
+        else:
+            self._told(f"{handset.name}: booted")
+
+    async def _count(self, interface: str) -> None:
+        tally = PacketTally()
+        capture = WireCapture(interface, tally, host="127.0.0.1")
+        await capture.start()
+        self._stack.push_async_callback(capture.stop)
+
+        async def summarise() -> None:
+            told: dict[str, int] = {}
+            while True:
+                await asyncio.sleep(SUMMARY_EVERY_S)
+                if tally.counts != told:
+                    told = dict(tally.counts)
+                    self.agent.captured(interface, told, capture.dropped + tally.dropped)
+
+        self._task(summarise())
+
+    def _task(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._stack.push_async_callback(cancelled, task)
+
+    # ---- deeds ------------------------------------------------------------------------------
+
+    def _handset(self, name: str) -> Handset:
+        if name not in self._handsets:
+            known = ", ".join(sorted(self._handsets)) or "none"
+            raise RigError(f"no handset {name!r} that can be driven here; there are: {known}")
+        return self._handsets[name]
+
+    async def _press(self, name: str) -> None:
+        lamp = self._inputs.get(name)
+        if lamp is not None and lamp.relay is not None:
+            board = self._boards[lamp.board]
+            await asyncio.to_thread(board.press, lamp.relay, lamp.press_ms)
+            return
+        call = await self._handset(name).press_message_key()
+
+        async def end() -> None:
+            await asyncio.sleep(CALL_S)
+            with contextlib.suppress(PhonerigError):
+                await call.hang_up()
+
+        task = asyncio.ensure_future(end())
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _power(self, name: str) -> None:
+        await self._handset(name).power_cycle()
