@@ -15,6 +15,7 @@ from provisioning.vendor_settings import VendorSetting, vendor_settings
 from rig.errors import UsageError
 from rig.faults.catalogue import seeds
 from rig.faults.seed import Seed
+from rig.faults.titles import title_of
 from rig.verdict.fault_class import FaultClass, class_texts
 from rig.verdict.phrase import LANGUAGES
 from rig.verdict.rule_table import TABLES, Rule, RuleTable, common_words, rule_table
@@ -213,7 +214,7 @@ def _explain_seed(seed: Seed, lang: str) -> Iterator[Line]:
 def _seed_line(seed: Seed, lang: str) -> str:
     number = f"{seed.id} " if seed.id else ""
     blamed = common_words().components[seed.component].in_language(lang)
-    return f"{number}`{seed.name}` ({blamed}): {seed.title}"
+    return f"{number}`{seed.name}` ({blamed}): {title_of(seed, lang)}"
 
 
 def _blanked(text: str) -> str:

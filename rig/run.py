@@ -15,6 +15,7 @@ from rig.verdict.evidence import Evidence, Expectation
 from rig.verdict.finding import RigFault, Verdict
 from rig.verdict.judge import judge
 from rig.verdict.outcome import Outcome
+from rig.verdict.said import said
 from rig.verdict.wire_rules import RunRules, broken_rules
 
 ScenarioDone = Callable[[ScenarioRecord], None]
@@ -84,7 +85,7 @@ async def run_scenario(bench: Bench, scenario: Scenario) -> ScenarioRecord:
     except (PhonerigError, TimeoutError, OSError) as error:
         # A peer that died or a time that ran out is the rig's trouble, never a traceback.
         why = str(error) or type(error).__name__
-        trouble = RigFault(Outcome.ERROR, f"the scenario could not be carried out: {why}")
+        trouble = RigFault(Outcome.ERROR, said("rig_not_carried_out", why=why))
     evidence = await bench.evidence(started_at, expectations)
     evidence.provoked = scenario.provokes
     verdict = judged(evidence, trouble, bench.run_rules)

@@ -49,6 +49,7 @@ def page_template(
         number=lambda value: f"{value:.4g}" if isinstance(value, float) else str(value),
         relation=lambda sign: _RELATIONS.get(sign, sign),
         phrase=words.phrase,
+        part=words.part,
         sentence=words.sentence,
         remedy=words.remedy,
         hides=words.hides,

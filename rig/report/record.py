@@ -40,6 +40,7 @@ from rig.verdict.finding import Verdict
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.outcome import Outcome, worst
 from rig.verdict.provisioning_facts import ProvisioningExpectation
+from rig.verdict.said import german
 
 SCHEMA = 1
 _SECRET_FIELD = re.compile(r"password|secret|pin\b|credential", re.IGNORECASE)
@@ -213,8 +214,12 @@ def scenario_record(
                 "proofs": [
                     {
                         "kind": p.kind.value,
-                        "where": p.where,
+                        "where": str(p.where),
                         "text": redact_text(p.text),
+                        "de": {
+                            "where": german(p.where),
+                            "text": redact_text(german(p.text)),
+                        },
                         "at": p.at,
                         "packet": p.packet,
                         "message": earlier.get(p.packet, ""),
@@ -225,7 +230,11 @@ def scenario_record(
             for f in verdict.findings
         ],
         rig_faults=[
-            {"outcome": f.outcome.value, "sentence": redact_text(f.sentence)}
+            {
+                "outcome": f.outcome.value,
+                "sentence": redact_text(f.sentence),
+                "de": {"sentence": redact_text(german(f.sentence))},
+            }
             for f in verdict.rig_faults
         ],
         events=[

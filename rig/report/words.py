@@ -68,14 +68,20 @@ class Words:
         """What cannot be judged while a recorded finding lasts; empty if nothing."""
         return str(self._of(finding).get("hides", ""))
 
+    def part(self, row: Mapping[str, Any], name: str) -> str:
+        """One text of a recorded row, of a proof say; the English one where there is no other."""
+        return str(self._of(row).get(name, row[name]))
+
     def _of(self, finding: Mapping[str, Any]) -> Mapping[str, Any]:
         found: Mapping[str, Any] = finding.get(self.lang, finding)
         return found
 
     def verdict(self, scenario: ScenarioRecord) -> str:
         """The verdict of a scenario in one sentence."""
-        if self.lang == "en" or scenario.rig_faults:
+        if self.lang == "en":
             return self.phrase(scenario.sentence)
+        if scenario.rig_faults:
+            return self.sentence(scenario.rig_faults[0])
         if scenario.findings:
             first = scenario.findings[0]
             component = self.phrase(first["component"])

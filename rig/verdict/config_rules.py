@@ -13,6 +13,7 @@ from rig.verdict.mwi import LampCase
 from rig.verdict.phrase import Fact, phrase
 from rig.verdict.proofs import absence, mailbox, packet
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 
 def account_not_configured(case: LampCase) -> Found | None:
@@ -24,11 +25,11 @@ def account_not_configured(case: LampCase) -> Found | None:
     if case.account in {a.index for a in applied.accounts}:
         return None
     own = [d for d in case.handset.differences if d.field.startswith(f"accounts[{case.account}]")]
-    where = _where(own[0]) if own else next(iter(case.handset.files), "the configuration")
-    text = (own[0].key if own else "") or f"account {case.account} is off or absent"
+    where = _where(own[0]) if own else next(iter(case.handset.files), said("the_configuration"))
+    text = (own[0].key if own else "") or said("account_absent", account=case.account)
     return found(
         Proof(ProofKind.FILE, where, text),
-        absence(f"REGISTER of account {case.account}", case.expectation.until),
+        absence(said("register_of", account=case.account), case.expectation.until),
         where=where,
         account=case.account,
     )
@@ -41,12 +42,16 @@ def subscription_not_configured(case: LampCase) -> Found | None:
         return None
     first = wrong[0]
     have = phrase("reads" if first.line else "key_absent", value=first.got)
-    text = f"reads {first.got}" if first.line else f"key absent, the phone takes {first.got}"
+    text = said("reads" if first.line else "key_absent", got=first.got)
     registers = case.story.registers[-1:]
     return found(
-        Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {text}"),
-        *(packet(r, "REGISTER, no SUBSCRIBE follows") for r in registers),
-        absence("SUBSCRIBE for message-summary", case.expectation.until),
+        Proof(
+            ProofKind.FILE,
+            _where(first),
+            said("setting_says", setting=first.key or first.field, what=text),
+        ),
+        *(packet(r, said("no_subscribe_follows")) for r in registers),
+        absence(said("summary_subscribe"), case.expectation.until),
         where=_where(first),
         account=case.account,
         setting=first.field,
@@ -102,7 +107,7 @@ def _key_number(case: LampCase, first: ConfigDifference) -> Found:
     got: Fact = first.got or phrase("nothing")
     return found(
         Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {first.got}"),
-        *(packet(d, f"the message key dials {_target(d)}") for d in _dialled(case)),
+        *(packet(d, said("key_dials", number=_target(d))) for d in _dialled(case)),
         *mailbox(case.truth),
         where=_where(first),
         account=case.account,

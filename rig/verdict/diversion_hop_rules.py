@@ -22,8 +22,9 @@ from rig.verdict.diversion_facts import CallLeg, DiversionCase, build_case
 from rig.verdict.evidence import DiversionExpectation, Hop
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.phrase import phrase
-from rig.verdict.proofs import mailbox, packet
+from rig.verdict.proofs import answered, mailbox, packet
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 SAME_TIME_S = 0.3
 """Ringing times that differ by less are the same."""
@@ -63,9 +64,9 @@ def died_of_header(case: DiversionCase) -> Found | None:
             if not odd.search(written):
                 continue
             alike = _alike(case, name, odd)
-            other = () if alike is None else (packet(alike, "a like call without it, answered"),)
+            other = () if alike is None else (packet(alike, said("like_call")),)
             return found(
-                packet(caller.invite, f"{name}: {written}, no answer at all"),
+                packet(caller.invite, said("no_answer_at_all", header=name, written=written)),
                 *other,
                 certain=alike is not None,
                 header=name,
@@ -105,7 +106,9 @@ def false_loop_alarm(case: DiversionCase) -> Found | None:
     if not is_loop_alarm(final.message):
         return None
     warning = final.message.headers.get("Warning")
-    text = f"answered {caller.status}" + (f", Warning: {warning}" if warning else "")
+    text = answered(caller.status)
+    if warning:
+        text = said("what_and", what=text, more=said("warning", text=warning))
     return found(packet(final, text), packet(caller.invite, f"INVITE {caller.request.uri}"),
                  status=caller.status or 0)  # fmt: skip
 
@@ -117,7 +120,7 @@ def owner_menu(case: DiversionCase) -> Found | None:
         return None
     return found(
         *(packet(leg.invite, f"INVITE {leg.request.uri}") for leg in case.diverted_legs[:1]),
-        Proof(ProofKind.AUDIO, "audio to the caller", ", ".join(case.greetings)),
+        Proof(ProofKind.AUDIO, said("audio_to_caller"), ", ".join(case.greetings)),
         prompt=menu,
     )
 
@@ -131,7 +134,7 @@ def ring_time_fixed(case: DiversionCase) -> Found | None:
     if max(rang) - min(rang) > SAME_TIME_S:
         return None
     return found(
-        *(packet(cancel, f"CANCEL after {r:.1f} s of {w:.1f} s") for w, r, cancel in series),
+        *(packet(cancel, said("cancel_of", rang_s=r, wanted_s=w)) for w, r, cancel in series),
         rang_s=sum(rang) / len(rang),
         settings=", ".join(f"{w:.1f}" for w in wanted),
     )
@@ -297,7 +300,7 @@ def reason_not_matched(case: DiversionCase) -> Found | None:
         return None
     return found(
         case_header(case, "Diversion"),
-        Proof(ProofKind.AUDIO, "audio to the caller", ", ".join(case.greetings)),
+        Proof(ProofKind.AUDIO, said("audio_to_caller"), ", ".join(case.greetings)),
         quoted=quoted.group(0),
         heard=heard[0],
         wanted=wanted,

@@ -18,9 +18,10 @@ from rig.verdict.diversion_facts import CallLeg, DiversionCase, user_of
 from rig.verdict.diversion_hop_rules import ring_time_fixed
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.phrase import Fact, Phrase, phrase
-from rig.verdict.proofs import packet
+from rig.verdict.proofs import answered, packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import rule_table
+from rig.verdict.said import said
 
 FORBIDDEN = 403
 
@@ -65,7 +66,7 @@ def target_refused(case: DiversionCase) -> Found | None:
         return None  # a trunk must refuse what names no diverting party
     return found(
         packet(leg.invite, f"INVITE {leg.request.uri}"),
-        *((packet(leg.final, f"answered {leg.status}"),) if leg.final else ()),
+        *((packet(leg.final, answered(leg.status)),) if leg.final else ()),
         uri=leg.request.uri,
         status=leg.status or 0,
     )
@@ -97,8 +98,8 @@ def wrong_timer(case: DiversionCase) -> Found | None:
     if abs(rang - wanted) <= RING_TOLERANCE_S:
         return None
     return found(
-        packet(leg.provisional[0], "ringing"),
-        packet(leg.cancel, f"CANCEL {rang:.1f} s later"),
+        packet(leg.provisional[0], said("ringing")),
+        packet(leg.cancel, said("cancel_later", rang_s=rang)),
         rang_s=rang,
         wanted_s=wanted,
     )
@@ -114,7 +115,7 @@ def header_missing(case: DiversionCase) -> Found | None:
         return None
     second = phrase("and_no", header=missing[1]) if missing[1:] else phrase("no_more")
     return found(
-        packet(leg.invite, f"INVITE without {', '.join(missing)}"),
+        packet(leg.invite, said("invite_without", headers=", ".join(missing))),
         uri=leg.request.uri,
         first=missing[0],
         second=second,
@@ -225,9 +226,9 @@ def _happened_proofs(case: DiversionCase) -> tuple[Proof, ...]:
     """Point at what really happened at the callee."""
     for leg in _last_legs(case):
         if leg.cancel is not None:
-            return (packet(leg.cancel, "CANCEL after ringing"),)
+            return (packet(leg.cancel, said("cancel_after_ringing")),)
         if leg.final is not None:
-            return (packet(leg.final, f"answered {leg.status}"),)
+            return (packet(leg.final, answered(leg.status)),)
     return ()
 
 
@@ -286,17 +287,17 @@ def wrong_greeting(case: DiversionCase) -> Found | None:
     heard = case.greetings
     greetings = [p for p in heard if p.startswith("greeting.")]
     if not greetings:
-        said = phrase("heard_no_greeting")
+        how = phrase("heard_no_greeting")
     elif set(greetings) != {wanted.greeting}:
-        said = phrase("heard", prompts=", ".join(greetings))
+        how = phrase("heard", prompts=", ".join(greetings))
     elif heard[0] == "beep":
-        said = phrase("heard_beep_first")
+        how = phrase("heard_beep_first")
     else:
         return None
     return found(
-        packet(case.diverted_legs[0].invite, "the call to the mailbox"),
-        Proof(ProofKind.AUDIO, "audio to the caller", ", ".join(heard) or "silence"),
-        heard=said,
+        packet(case.diverted_legs[0].invite, said("to_the_mailbox")),
+        Proof(ProofKind.AUDIO, said("audio_to_caller"), ", ".join(heard) or said("silence")),
+        heard=how,
         wanted=wanted.greeting,
     )
 

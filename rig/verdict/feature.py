@@ -17,9 +17,10 @@ from rig.verdict.evidence import Evidence, FeatureExpectation, HandsetFacts
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.phrase import Phrase, phrase
-from rig.verdict.proofs import absence, packet
+from rig.verdict.proofs import absence, answered, packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import Source, rule_table
+from rig.verdict.said import said
 from rig.verdict.sources import sources_about
 
 FLAP_PERIOD_S = 10.0
@@ -209,13 +210,15 @@ def feature_echoed(case: FeatureCase) -> Found | None:
     extra = len(case.asked) - len(case.pressed)
     if not case.asked or extra <= 0:
         return None
-    first, last = case.asked[0].seen.at, case.asked[-1].seen.at
-    if (last - first) / len(case.asked) > FLAP_PERIOD_S:
+    first, last = case.asked[0], case.asked[-1]
+    if (last.seen.at - first.seen.at) / len(case.asked) > FLAP_PERIOD_S:
         return None
     turns = _turns(case)
     return found(
-        packet(case.asked[-1].seen, f"asks for {_on(active=case.asked[-1].word.active)}"),
-        *(packet(s.seen, f"is told {_on(active=s.word.active)}") for s in turns[-2:]),
+        packet(
+            case.asked[-1].seen, said("asks_for", state=_on(active=case.asked[-1].word.active))
+        ),
+        *(packet(s.seen, said("is_told", state=_on(active=s.word.active))) for s in turns[-2:]),
         asked=len(case.asked),
         pressed=len(case.pressed),
         effect=_effect(turns, case),
@@ -232,7 +235,7 @@ def feature_flaps(case: FeatureCase) -> Found | None:
     if period_s > FLAP_PERIOD_S:
         return None
     return found(
-        *(packet(s.seen, f"tells {_on(active=s.word.active)}") for s in turns[-2:]),
+        *(packet(s.seen, said("tells", state=_on(active=s.word.active))) for s in turns[-2:]),
         count=len(turns),
         period_s=period_s,
         service=_service(case),
@@ -246,8 +249,8 @@ def feature_not_asked(case: FeatureCase) -> Found | None:
         return None
     press = case.pressed[-1]
     return found(
-        Proof(ProofKind.ABSENCE, "not seen", "SUBSCRIBE with a request", case.expectation.until),
-        Proof(ProofKind.LAMP, f"key of {case.subject}", press.what, press.at),
+        absence(said("subscribe_with_request"), case.expectation.until),
+        Proof(ProofKind.LAMP, said("the_key_of", handset=case.subject), press.what, press.at),
         service=_service(case),
     )
 
@@ -258,7 +261,7 @@ def feature_refused(case: FeatureCase) -> Found | None:
         return None
     last = case.refused[-1]
     return found(
-        packet(last.seen, f"asks for {_on(active=last.word.active)}, answered {last.status}"),
+        packet(last.seen, _asks(last)),
         status=last.status or 0,
         service=_service(case),
     )
@@ -273,13 +276,13 @@ def feature_not_done(case: FeatureCase) -> Found | None:
     if after and case.fits(after[-1].word):
         return None
     what = phrase("told_nothing")
-    proofs: tuple[Proof, ...] = (absence("a NOTIFY with the state", case.expectation.until),)
+    proofs: tuple[Proof, ...] = (absence(said("notify_with_state"), case.expectation.until),)
     if after:
         what = phrase("told_state", state=_said(after[-1].word))
-        proofs = (packet(after[-1].seen, f"tells {_on(active=after[-1].word.active)}"),)
+        proofs = (packet(after[-1].seen, said("tells", state=_on(active=after[-1].word.active))),)
     return found(
         *proofs,
-        packet(asked.seen, f"asks for {_on(active=asked.word.active)}, answered {asked.status}"),
+        packet(asked.seen, _asks(asked)),
         state=_said(asked.word),
         what=what,
         service=_service(case),
@@ -292,11 +295,13 @@ def feature_not_told(case: FeatureCase) -> Found | None:
     if case.asked or case.refused or case.pressed or (last is not None and case.fits(last.word)):
         return None
     last_proof = (
-        () if last is None else (packet(last.seen, f"told last: {_on(active=last.word.active)}"),)
+        ()
+        if last is None
+        else (packet(last.seen, said("told_last", state=_on(active=last.word.active))),)
     )
     return found(
-        *(packet(s.seen, f"tells {_on(active=s.word.active)}") for s in case.told[-1:]),
-        *(() if case.told else (absence("a NOTIFY with the state", case.expectation.until),)),
+        *(packet(s.seen, said("tells", state=_on(active=s.word.active))) for s in case.told[-1:]),
+        *(() if case.told else (absence(said("notify_with_state"), case.expectation.until),)),
         *last_proof,
         state=phrase("on" if case.expectation.active else "off"),
         service=_service(case),
@@ -310,10 +315,11 @@ def feature_not_shown(case: FeatureCase) -> Found | None:
         return None
     if case.shows == case.expectation.active:
         return None
-    shown = Proof(ProofKind.LAMP, f"key of {case.subject}", f"shows {_on(active=case.shows)}",
-                  case.expectation.until)  # fmt: skip
+    where = said("the_key_of", handset=case.subject)
+    text = said("shows", what=_on(active=case.shows))
+    shown = Proof(ProofKind.LAMP, where, text, case.expectation.until)
     return found(
-        packet(last.seen, f"is told {_on(active=last.word.active)}"),
+        packet(last.seen, said("is_told", state=_on(active=last.word.active))),
         shown,
         state=_said(last.word),
         service=_service(case),
@@ -324,10 +330,10 @@ def _turns(case: FeatureCase) -> list[Said]:
     """Words by which the platform's state changed, since the first change."""
     state = None if case.before is None else case.before.word.active
     turns = []
-    for said in case.told:
-        if state is not None and said.word.active != state:
-            turns.append(said)
-        state = said.word.active
+    for told in case.told:
+        if state is not None and told.word.active != state:
+            turns.append(told)
+        state = told.word.active
     return turns
 
 
@@ -337,7 +343,12 @@ def _effect(turns: list[Said], case: FeatureCase) -> Phrase:
 
 
 def _on(*, active: bool) -> str:
-    return "on" if active else "off"
+    return said("on" if active else "off")
+
+
+def _asks(asked: Said) -> str:
+    how = answered(asked.status)
+    return said("asks_for_how", state=_on(active=asked.word.active), how=how)
 
 
 def _said(word: FeatureWord) -> Phrase:

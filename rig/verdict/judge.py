@@ -32,6 +32,7 @@ from rig.verdict.outcome import Outcome
 from rig.verdict.provisioning_facts import ProvisioningExpectation
 from rig.verdict.provisioning_rules import provisioning_book
 from rig.verdict.rig_health import STALL_LIMIT_S, capture_faults, sensor_faults, stalled_s
+from rig.verdict.said import said
 
 NO_LAMP = frozenset({"account_not_configured"})
 """Rules that explain why there is no lamp to be seen: the phone lacks the account."""
@@ -75,11 +76,15 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,
-                f"the lamp sensor of {expectation.handset} "
-                f"({case.handset.sensor or 'none fitted'}) does not know the state of lamp "
-                f"{expectation.lamp}"
-                + ("" if case.blind_since is None else f" from {case.blind_since:.3f} on")
-                + ": check its cable and calibration",
+                said(
+                    "rig_sensor_blind",
+                    handset=expectation.handset,
+                    sensor=case.handset.sensor or said("rig_none_fitted"),
+                    lamp=expectation.lamp,
+                    since=""
+                    if case.blind_since is None
+                    else said("rig_since", at=case.blind_since),
+                ),
             )
         )
         return
@@ -88,10 +93,16 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,
-                f"lamp {expectation.lamp} of {expectation.handset} stayed dark, and lamp "
-                f"{instead.lamp} of {instead.handset}, whose phone was told nothing, went on at "
-                f"{instead.at:.3f}: are the sensors of {case.handset.sensor} and "
-                f"{instead.sensor} exchanged?",
+                said(
+                    "rig_sensors_exchanged",
+                    lamp=expectation.lamp,
+                    handset=expectation.handset,
+                    other_lamp=instead.lamp,
+                    other=instead.handset,
+                    at=instead.at,
+                    sensor=case.handset.sensor,
+                    other_sensor=instead.sensor,
+                ),
             )
         )
         return
@@ -101,11 +112,18 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,
-                f"the run ended {evidence.ended_at - late.first.at:.1f} s after a NOTIFY to "
-                f"{expectation.handset} (packet {late.first.number}), too soon to see what became "
-                "of it: run again, on an idle machine",
+                said(
+                    "rig_ended_early",
+                    after_s=evidence.ended_at - late.first.at,
+                    handset=expectation.handset,
+                    packet=late.first.number,
+                ),
             )
         )
+
+
+def _since(at: float | None) -> str:
+    return "" if at is None else said("rig_since", at=at)
 
 
 def _said(finding: Finding, verdict: Verdict) -> bool:
@@ -129,9 +147,7 @@ def _judge_provisioning(
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,
-                f"{case.subject} was still fetching its files when it was judged: what it had "
-                "not yet asked for is no fault; give it longer (boot_limit_s), or look why the "
-                "server is slow",
+                said("rig_still_fetching", handset=case.subject),
             )
         )
 
@@ -178,8 +194,7 @@ def _was_seen(
     verdict.rig_faults.append(
         RigFault(
             Outcome.INCONCLUSIVE,
-            f"the capture holds no INVITE from {expectation.caller} to "
-            f"{expectation.callee}: the rig did not see the call it made",
+            said("rig_no_invite", caller=expectation.caller, callee=expectation.callee),
         )
     )
     return False
@@ -194,8 +209,7 @@ def _doubt_instants(evidence: Evidence, verdict: Verdict) -> None:
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,
-                f"the rig's own event loop stood still for {stall_s:.1f} s: what came late or "
-                "not at all cannot be put down to the product; run again on an idle machine",
+                said("rig_stood_still", stall_s=stall_s),
             )
         )
 

@@ -16,12 +16,14 @@ from rig.verdict.proofs import (
     absence,
     lamp_edge,
     lamp_now,
+    lamp_word,
     mailbox,
     packet,
     phone_word,
     summary_line,
 )
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 FOLLOWS_S = 1.0
 """A lamp edge later than this after a NOTIFY is not its doing."""
@@ -44,10 +46,12 @@ def lamp_policy_off(case: LampCase) -> Found | None:
     if applied.lamp.on_message:
         return None
     difference = next((d for d in case.handset.differences if d.field == "lamp.on_message"), None)
-    where = case.handset.files[0] if case.handset.files else "the configuration"
+    where = next(iter(case.handset.files), said("the_configuration"))
     if difference is not None:
         where = f"{difference.file}:{difference.line}" if difference.line else difference.file
-    return found(Proof(ProofKind.FILE, where, "message lamp off"), lamp_now(case), where=where)
+    return found(
+        Proof(ProofKind.FILE, where, said("message_lamp_off")), lamp_now(case), where=where
+    )
 
 
 def lamp_contradicts(case: LampCase) -> Found | None:
@@ -57,11 +61,11 @@ def lamp_contradicts(case: LampCase) -> Found | None:
         return None
     if not (case.dark or case.false_light):
         return None
-    said = summary_line(last)
+    text = summary_line(last)
     state = phrase("dark" if case.dark else "lit")
     status = last.answer_status or 200
-    proofs = (packet(last.first, said), lamp_now(case), *phone_word(case))
-    return found(*proofs, said=said, status=status, state=state)
+    proofs = (packet(last.first, text), lamp_now(case), *phone_word(case))
+    return found(*proofs, said=text, status=status, state=state)
 
 
 def lamp_late(case: LampCase) -> Found | None:
@@ -101,13 +105,13 @@ def lamp_by_missed_call(case: LampCase) -> Found | None:
         applied = case.handset.applied
         told = applied is not None and applied.lamp.on_missed_call
         wire = (
-            (packet(last.first, f"last NOTIFY says {summary_line(last)}"),)
+            (packet(last.first, said("last_says", what=summary_line(last))),)
             if last
-            else (absence("NOTIFY with Messages-Waiting: yes", edge.at),)
+            else (absence(said("notify_says_yes"), edge.at),)
         )
         return found(
             lamp_edge(edge),
-            packet(call.invite, "the call that was missed"),
+            packet(call.invite, said("missed_call")),
             *wire,
             component=Component.CONFIG if told else Component.HANDSET,
             new=case.truth.new if case.truth else "?",
@@ -127,8 +131,10 @@ def lamp_by_forwarding(case: LampCase) -> Found | None:
             continue
         for feature in shown:
             if -CLOCK_SLACK_S <= edge.at - feature.at <= FOLLOWS_S:
-                where = f"key {feature.service} of {feature.handset}"
-                switched = Proof(ProofKind.ACT, where, f"shows {feature.target}", feature.at)
+                where = said("key_of", service=feature.service, handset=feature.handset)
+                switched = Proof(
+                    ProofKind.ACT, where, said("shows", what=feature.target), feature.at
+                )
                 return found(lamp_edge(edge), switched, *_last_word(case, edge))
     return None
 
@@ -176,10 +182,10 @@ def _untold_edge(case: LampCase) -> LampSeen | None:
 
 
 def _last_word(case: LampCase, edge: LampSeen) -> tuple[Proof, ...]:
-    said = [n for n in case.story.notifies if n.first.at <= edge.at]
-    if not said:
-        return (absence("NOTIFY with Messages-Waiting: yes", edge.at),)
-    return (packet(said[-1].first, f"last NOTIFY says {summary_line(said[-1])}"),)
+    told = [n for n in case.story.notifies if n.first.at <= edge.at]
+    if not told:
+        return (absence(said("notify_says_yes"), edge.at),)
+    return (packet(told[-1].first, said("last_says", what=summary_line(told[-1]))),)
 
 
 def other_lamp_wrong(case: LampCase) -> Found | None:
@@ -191,16 +197,21 @@ def other_lamp_wrong(case: LampCase) -> Found | None:
         story = case.stories.get(account)
         if story is None or state.value == "unknown" or not state.lit or _booting(case, until):
             continue
-        said = [n for n in story.notifies if n.accepted and n.first.at <= until]
-        if says(case, lamp, until) or not said:
+        heard = [n for n in story.notifies if n.accepted and n.first.at <= until]
+        if says(case, lamp, until) or not heard:
             continue
-        if until - said[-1].first.at <= case.expectation.within_s:
+        if until - heard[-1].first.at <= case.expectation.within_s:
             continue  # it may still follow
         return found(
-            packet(said[-1].first, summary_line(said[-1])),
-            Proof(ProofKind.LAMP, f"lamp {lamp} of {case.handset.name}", f"{state}", until),
+            packet(heard[-1].first, summary_line(heard[-1])),
+            Proof(
+                ProofKind.LAMP,
+                said("lamp_of", lamp=lamp, handset=case.handset.name),
+                lamp_word(state),
+                until,
+            ),
             lamp=lamp,
-            said=summary_line(said[-1]),
+            said=summary_line(heard[-1]),
         )
     return None
 

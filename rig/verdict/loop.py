@@ -20,9 +20,10 @@ from rig.verdict.evidence import Evidence, LoopExpectation
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.phrase import Phrase, phrase
-from rig.verdict.proofs import absence, packet
+from rig.verdict.proofs import absence, answered, packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import Source, rule_table
+from rig.verdict.said import said
 from rig.verdict.sources import sources_about
 
 _FRAGMENT = re.compile(rb"\ASIP/2\.0 (\d{3})\b")
@@ -139,7 +140,7 @@ def owner_menu_in_loop(case: LoopCase) -> Found | None:
     ]  # fmt: skip
     return found(
         *(packet(leg.invite, f"INVITE {leg.request.uri}") for leg in to_mailbox[-1:]),
-        Proof(ProofKind.AUDIO, "audio to the caller", ", ".join(case.heard)),
+        Proof(ProofKind.AUDIO, said("audio_to_caller"), ", ".join(case.heard)),
         prompt=menu,
     )
 
@@ -159,7 +160,7 @@ def loop_goes_round(case: LoopCase) -> Found | None:
         how = phrase("forwarded", count=len(case.forwarded))
     else:
         return None
-    return found(packet(last, "once more"), *_caller_proofs(case, caller), how=how,
+    return found(packet(last, said("once_more")), *_caller_proofs(case, caller), how=how,
                  end=_end(case, caller))  # fmt: skip
 
 
@@ -187,8 +188,8 @@ def _end(case: LoopCase, caller: CallLeg) -> Phrase:
 def _caller_proofs(case: LoopCase, caller: CallLeg) -> tuple[Proof, ...]:
     asked = packet(caller.invite, f"INVITE {caller.request.uri}")
     if caller.final is not None:
-        return asked, packet(caller.final, f"answered {caller.status}")
-    return asked, absence("a final response to the caller", case.expectation.until)
+        return asked, packet(caller.final, answered(caller.status))
+    return asked, absence(said("final_to_caller"), case.expectation.until)
 
 
 def transfer_refused_as_loop(case: LoopCase) -> Found | None:
@@ -201,7 +202,10 @@ def transfer_refused_as_loop(case: LoopCase) -> Found | None:
     transfers = len({seen.message.call_id for _, seen in case.referrals})
     return found(
         packet(seen, f"SIP/2.0 {status}"),
-        *(packet(leg.invite, f"INVITE {leg.request.uri}, no Diversion") for leg in case.legs[-1:]),
+        *(
+            packet(leg.invite, said("invite_undiverted", uri=leg.request.uri))
+            for leg in case.legs[-1:]
+        ),
         status=status,
         transfers=transfers,
         diverted=len(diverted),

@@ -12,8 +12,9 @@ from rig.timeline import MailboxSeen, SipSeen
 from rig.verdict.evidence import HandsetFacts
 from rig.verdict.mwi import LampCase, agrees
 from rig.verdict.mwi_facts import account_story, is_summary
-from rig.verdict.proofs import mailbox, packet, summary_line
+from rig.verdict.proofs import answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 
 def told_stranger(case: LampCase) -> Found | None:
@@ -30,7 +31,10 @@ def told_stranger(case: LampCase) -> Found | None:
         method = asked.message.method if isinstance(asked.message, Request) else ""
         return found(
             packet(seen, _first_lines(request)),
-            packet(answer, f"{method} from there answered {status}"),
+            packet(
+                answer,
+                said("method_from_there", method=method, how=answered(status)),
+            ),
             host=host,
             port=port,
             status=status,
@@ -117,8 +121,8 @@ def untold_behind_port(case: LampCase) -> Found | None:
     other, port, notify = told[0]
     other_port = port.observations[0].destination[1]
     return found(
-        packet(mine, f"REGISTER to {here[0]}:{here[1]}"),
-        packet(notify, f"{other.name}, registered at port {other_port}, is told"),
+        packet(mine, said("register_to", address=f"{here[0]}:{here[1]}")),
+        packet(notify, said("other_is_told", other=other.name, port=other_port)),
         *mailbox(case.truth),
         port=here[1],
         other=other.name,

@@ -16,6 +16,7 @@ from rig.verdict.mwi_facts import request_of
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 _NEGATIVE = re.compile(
     rb"^[A-Za-z-]+-Message[ \t]*:[ \t]*(?:-\d|\d+[ \t]*/[ \t]*-\d)[^\r\n]*", re.MULTILINE
@@ -30,8 +31,8 @@ def body_altered(case: LampCase) -> Found | None:
             got = request_of(notify.altered).body.decode("utf-8", "replace")
             text = ", ".join(line for line in got.split("\r\n") if line)
             return found(
-                packet(notify.altered, f"arrived: {text or 'no body'}"),
-                packet(notify.first, f"sent: {summary_line(notify)}"),
+                packet(notify.altered, said("arrived", what=text or said("no_body"))),
+                packet(notify.first, said("sent", what=summary_line(notify))),
                 sent=summary_line(notify),
             )
     return None
@@ -51,7 +52,7 @@ def body_unreadable(case: LampCase) -> Found | None:
             return _malformed(notify.first, what, f"Content-Type: {written}")
     last = case.after[-1] if case.after else None
     if last is not None and not last.request.body and last.state != "terminated":
-        return _malformed(last.first, phrase("is_empty"), "no body")
+        return _malformed(last.first, phrase("is_empty"), said("no_body"))
     return None
 
 
@@ -98,8 +99,8 @@ def count_wrong(case: LampCase) -> Found | None:
             held = phrase("held_new_saved", new=truth.new, saved=truth.saved)
         elif truth:
             held = phrase("held_new", new=truth.new)
-        said = summary_line(notify)
-        return found(packet(notify.first, said), *mailbox(truth), said=said, held=held)
+        text = summary_line(notify)
+        return found(packet(notify.first, text), *mailbox(truth), said=text, held=held)
     return None
 
 

@@ -15,8 +15,9 @@ from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, request_of
 from rig.verdict.mwi_lifecycle_rules import asked_other, refused_subscribe
 from rig.verdict.mwi_measure import NOTIFY_LIMIT_S
 from rig.verdict.phrase import Phrase, Word, phrase
-from rig.verdict.proofs import absence, mailbox, packet, summary_line
+from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 REFUSED_BODY = frozenset({400, 406, 413, 415, 422, 488, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
@@ -38,7 +39,7 @@ def subscribe_refused(case: LampCase) -> Found | None:
     last = refused_subscribe(case)
     if last is None or asked_other(case, last):
         return None
-    answer = f"SUBSCRIBE answered {last.status}"
+    answer = said("subscribe_how", how=answered(last.status))
     return found(packet(last.seen, answer), status=last.status or 0)
 
 
@@ -70,7 +71,7 @@ def _reached_platform(case: LampCase, seen: SipSeen) -> bool:
 
 
 def _no_answer(subscribe: SubscribeStory) -> Proof:
-    return absence("an answer to this SUBSCRIBE", subscribe.seen.at)
+    return absence(said("subscribe_answer"), subscribe.seen.at)
 
 
 def never_subscribed(case: LampCase) -> Found | None:
@@ -78,7 +79,7 @@ def never_subscribed(case: LampCase) -> Found | None:
     mode = next((a.mwi.mode for a in case.handset.intent.accounts if a.index == case.account), "")
     if not case.deaf or mode != "subscribe" or case.story.subscribes or case.after:
         return None
-    return found(absence("SUBSCRIBE for message-summary", case.expectation.until))
+    return found(absence(said("summary_subscribe"), case.expectation.until))
 
 
 def subscription_ended(case: LampCase) -> Found | None:
@@ -102,7 +103,7 @@ def told_after_end(case: LampCase) -> Found | None:
         last = ended.get(notify.request.call_id)
         if last is not None and case.in_window(notify):
             return found(
-                packet(notify.first, f"NOTIFY answered {notify.answer_status or 'by nobody'}"),
+                packet(notify.first, said("notify_how", how=answered(notify.answer_status))),
                 packet(last.first, last.request.headers.get("Subscription-State") or ""),
             )
         if notify.solicited and notify.state == "terminated":
@@ -118,7 +119,9 @@ def _asked_to_end(case: LampCase, notify: NotifyStory) -> bool:
 
 
 def _lifecycle(notify: NotifyStory, what: Phrase) -> Found:
-    state = notify.request.headers.get("Subscription-State") or "no Subscription-State"
+    state = notify.request.headers.get("Subscription-State") or said(
+        "no_header", header="Subscription-State"
+    )
     return found(packet(notify.first, state), what=what)
 
 
@@ -133,9 +136,9 @@ def notify_missing(case: LampCase) -> Found | None:
         return None
     asked = [r for r in case.story.registers if r.at > truth.at and not r.retransmission]
     return found(
-        *(packet(r, "REGISTER, no NOTIFY follows") for r in asked[-1:]),
+        *(packet(r, said("no_notify_follows")) for r in asked[-1:]),
         *mailbox(truth),
-        absence(f"NOTIFY message-summary after {case.expectation.trigger}", truth.at),
+        absence(said("notify_after", trigger=Word(case.expectation.trigger)), truth.at),
         mailbox=truth.mailbox,
         new=truth.new,
     )
@@ -166,6 +169,10 @@ def undecided(case: LampCase) -> NotifyStory | None:
     return last if case.evidence.ended_at - last.first.at < UNDECIDED_S else None
 
 
+def _sent(what: str, times: int) -> str:
+    return said("sent_times", what=what, times=times)
+
+
 def notify_lost(case: LampCase) -> Found | None:
     """Sent by the platform, never seen at the phone."""
     if not case.after or undecided(case):
@@ -174,8 +181,8 @@ def notify_lost(case: LampCase) -> Found | None:
     if last.arrived or last.answer is not None:
         return None
     return found(
-        packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times"),
-        absence("this NOTIFY at the phone's port, and any answer", last.first.at),
+        packet(last.first, _sent(summary_line(last), last.transmissions)),
+        absence(said("notify_at_phone"), last.first.at),
         certain=last.arrived is False,
         times=last.transmissions,
     )
@@ -199,9 +206,14 @@ def answer_lost(case: LampCase) -> Found | None:
         if len(answers) < REPEATED or heard:
             continue
         return found(
-            packet(answers[0], f"{notify.answer_status}, sent {len(answers)} times"),
-            packet(notify.first, f"{summary_line(notify)}, sent {notify.transmissions} times"),
-            absence("any of these answers at the platform's port", answers[0].at),
+            packet(
+                answers[0], said("sent_times", what=f"{notify.answer_status}", times=len(answers))
+            ),
+            packet(
+                notify.first,
+                said("sent_times", what=summary_line(notify), times=notify.transmissions),
+            ),
+            absence(said("answers_at_platform"), answers[0].at),
             times=notify.transmissions,
         )
     return None
@@ -217,8 +229,8 @@ def notify_unanswered(case: LampCase) -> Found | None:
     if not case.ill and last.transmissions < 2:
         return None
     return found(
-        packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times"),
-        absence("an answer to this NOTIFY", last.first.at),
+        packet(last.first, _sent(summary_line(last), last.transmissions)),
+        absence(said("notify_answer"), last.first.at),
         times=last.transmissions,
     )
 
@@ -251,8 +263,8 @@ def sent_to_private_contact(case: LampCase) -> Found | None:
             continue
         host, port = min(sources)
         return found(
-            packet(notify.first, f"sent to {to[0]}:{to[1]}"),
-            packet(request, f"comes from {host}:{port}"),
+            packet(notify.first, said("sent_to", address=f"{to[0]}:{to[1]}")),
+            packet(request, said("comes_from", address=f"{host}:{port}")),
             contact=f"{to[0]}:{to[1]}",
             source=f"{host}:{port}",
         )
@@ -261,7 +273,7 @@ def sent_to_private_contact(case: LampCase) -> Found | None:
 
 def _how_it_subscribed(notify: NotifyStory) -> tuple[Proof, ...]:
     seen: SipSeen | None = notify.subscribe
-    return () if seen is None else (packet(seen, "the SUBSCRIBE that it belongs to"),)
+    return () if seen is None else (packet(seen, said("its_subscribe")),)
 
 
 def notify_excess(case: LampCase) -> Found | None:
@@ -294,7 +306,9 @@ def _two_dialogs(first: NotifyStory, second: NotifyStory) -> bool:
 
 
 def _twice(first: NotifyStory, second: NotifyStory) -> Found:
-    return found(packet(second.first, summary_line(second)), packet(first.first, "said before"))
+    return found(
+        packet(second.first, summary_line(second)), packet(first.first, said("said_before"))
+    )
 
 
 def _same_news(one: NotifyStory, two: NotifyStory) -> bool:
@@ -339,4 +353,8 @@ def _refused(case: LampCase) -> NotifyStory | None:
 def _refusal(notify: NotifyStory) -> Found:
     status = notify.answer_status or 0
     kind = phrase("notify" if notify.solicited else "unsolicited_notify")
-    return found(packet(notify.first, f"NOTIFY answered {status}"), status=status, kind=kind)
+    return found(
+        packet(notify.first, said("notify_how", how=answered(status))),
+        status=status,
+        kind=kind,
+    )

@@ -18,8 +18,9 @@ from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, request_of
 from rig.verdict.phrase import phrase
-from rig.verdict.proofs import absence, mailbox, packet, summary_line
+from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
+from rig.verdict.said import said
 
 CHALLENGES = frozenset({401, 407, 423})
 """Answers that ask for another SUBSCRIBE at once: credentials, or a longer time."""
@@ -55,8 +56,8 @@ def subscribe_storm(case: LampCase) -> Found | None:
     span_s = rounds[-1].seen.at - rounds[0].seen.at
     status = next(s.status for s in attempts if s.status is not None and s.status >= 300)
     return found(
-        packet(rounds[0].seen, f"SUBSCRIBE again, {len(rounds)} times in {span_s:.1f} s"),
-        packet(rounds[-1].seen, "the last of them"),
+        packet(rounds[0].seen, said("again_in", times=len(rounds), span_s=span_s)),
+        packet(rounds[-1].seen, said("last_of_them")),
         status=status,
         times=len(rounds),
         span_s=span_s,
@@ -66,13 +67,13 @@ def subscribe_storm(case: LampCase) -> Found | None:
 def wrong_mailbox_refused(case: LampCase) -> Found | None:
     """The phone subscribes to something else than its mailbox, and is refused."""
     last = refused_subscribe(case)
-    return None if last is None else _other_mailbox(case, last, f"answered {last.status}")
+    return None if last is None else _other_mailbox(case, last, answered(last.status))
 
 
 def wrong_mailbox_watched(case: LampCase) -> Found | None:
     """The phone subscribes to somebody else's mailbox, and gets it."""
     granted = [s for s in case.story.subscribes if s.granted]
-    return None if not granted else _other_mailbox(case, granted[-1], "accepted")
+    return None if not granted else _other_mailbox(case, granted[-1], said("accepted"))
 
 
 def refused_subscribe(case: LampCase) -> SubscribeStory | None:
@@ -99,7 +100,9 @@ def _other_mailbox(case: LampCase, subscribe: SubscribeStory, how: str) -> Found
     asked = asked_other(case, subscribe)
     if not asked:
         return None
-    proof = packet(subscribe.seen, f"SUBSCRIBE {request_of(subscribe.seen).uri}, {how}")
+    proof = packet(
+        subscribe.seen, said("subscribe_to", uri=request_of(subscribe.seen).uri, how=how)
+    )
     file = _told_by_file(case)
     if file is None:
         return found(proof, component=Component.HANDSET, why=phrase("by_itself"), asked=asked)
@@ -131,10 +134,10 @@ def subscription_left_behind(case: LampCase) -> Found | None:
     late = [
         n for n in case.story.notifies if n.request.call_id == call_id and n.first.at > gone.at
     ]
-    told = (f"NOTIFY all the same, answered {n.answer_status or 'by nobody'}" for n in late[:1])
+    told = (said("notify_all_the_same", how=answered(n.answer_status)) for n in late[:1])
     return found(
-        packet(gone, "REGISTER with Expires 0"),
-        packet(before[-1].seen, "its subscription, never ended"),
+        packet(gone, said("expires_zero")),
+        packet(before[-1].seen, said("never_ended")),
         *(packet(late[0].first, text) for text in told),
     )
 
@@ -167,8 +170,11 @@ def first_notify_missing(case: LampCase) -> Found | None:
     if any(n.request.call_id == call_id for n in case.story.notifies):
         return None
     return found(
-        packet(granted[-1].seen, f"SUBSCRIBE answered {granted[-1].status}"),
-        absence("the first NOTIFY of this subscription", granted[-1].seen.at),
+        packet(
+            granted[-1].seen,
+            said("subscribe_how", how=answered(granted[-1].status)),
+        ),
+        absence(said("first_notify"), granted[-1].seen.at),
         status=granted[-1].status or 200,
     )
 
@@ -183,9 +189,11 @@ def forgotten_after_loss(case: LampCase) -> Found | None:
     if last is None or not _given_up(case, last):
         return None
     return found(
-        packet(last.first, f"{summary_line(last)}, sent {last.transmissions} times, no answer"),
+        packet(
+            last.first, said("sent_no_answer", what=summary_line(last), times=last.transmissions)
+        ),
         *mailbox(truth),
-        absence("any NOTIFY in this dialog afterwards", truth.at),
+        absence(said("notify_afterwards"), truth.at),
         times=last.transmissions,
     )
 
@@ -216,8 +224,8 @@ def phone_crashed(case: LampCase) -> Found | None:
         fetch, register = boot
         return found(
             packet(notify.first, summary_line(notify)),
-            Proof(ProofKind.FETCH, f"fetch of {fetch.path}", f"{fetch.status}", fetch.at),
-            packet(register, "REGISTER with another Call-ID"),
+            Proof(ProofKind.FETCH, said("fetch_of", path=fetch.path), f"{fetch.status}", fetch.at),
+            packet(register, said("other_call_id")),
             after_s=fetch.at - notify.first.at,
         )
     return None

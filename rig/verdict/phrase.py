@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 LANGUAGES = ("en", "de")
 
@@ -57,6 +57,28 @@ class Word:
     """A word that the program uses and a translation is known of, e.g. a trigger."""
 
     text: str
+
+
+class Said(str):
+    """A text of the program that is known in both languages: a string of its English words.
+
+    Attributes:
+        de: its German words.
+    """
+
+    __slots__ = ("de",)
+
+    de: str
+
+    def __new__(cls, en: str, de: str) -> Self:
+        """Put both together."""
+        text = super().__new__(cls, en)
+        text.de = de
+        return text
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # a second language
+        """What a copy is made of."""
+        return str(self), self.de
 
 
 Fact = str | int | float | Phrase | Word
@@ -107,6 +129,8 @@ class _Formatter(string.Formatter):
         if isinstance(value, Word):
             english = self._lang == "en"
             return value.text if english else self._wording.words.get(value.text, value.text)
+        if isinstance(value, Said) and self._lang == "de":
+            return value.de
         text = str(super().format_field(value, format_spec))
         return text.replace(".", ",") if self._lang == "de" and isinstance(value, float) else text
 

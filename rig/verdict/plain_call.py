@@ -17,9 +17,10 @@ from rig.verdict.evidence import Evidence, PlainCallExpectation
 from rig.verdict.feature import FeatureStory, feature_story
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.phrase import Phrase, phrase
-from rig.verdict.proofs import packet
+from rig.verdict.proofs import answered, packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import Source, rule_table
+from rig.verdict.said import said
 from rig.verdict.sources import sources_about
 
 
@@ -101,7 +102,7 @@ def added_on_the_way(case: PlainCase) -> Found | None:
         if diverter:
             return found(
                 packet(seen, f"Diversion: {diverter}"),
-                packet(case.sightings[0], "the same INVITE as it left, without Diversion"),
+                packet(case.sightings[0], said("same_invite")),
                 whose=_whose(case, diverter),
                 diverter=diverter,
             )
@@ -119,7 +120,7 @@ def added_by_platform(case: PlainCase) -> Found | None:
         if diverter:
             return found(
                 packet(leg.invite, f"Diversion: {diverter}"),
-                packet(case.sightings[-1], "the caller's INVITE, without Diversion"),
+                packet(case.sightings[-1], said("callers_invite")),
                 whose=_whose(case, diverter),
                 diverter=diverter,
                 uri=leg.request.uri,
@@ -138,8 +139,15 @@ def redirected_alone(case: PlainCase) -> Found | None:
             continue
         contact = leg.final.message.headers.get("Contact") or ""
         return found(
-            packet(leg.final, f"answered {leg.status}, Contact: {contact}"),
-            packet(told.seen, "the platform says: nothing is forwarded"),
+            packet(
+                leg.final,
+                said(
+                    "what_and",
+                    what=answered(leg.status),
+                    more=said("with_contact", contact=contact),
+                ),
+            ),
+            packet(told.seen, said("nothing_forwarded")),
             status=leg.status or 0,
             contact=contact,
         )

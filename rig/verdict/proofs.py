@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from rig.timeline import LampSeen, MailboxSeen, SipSeen
+from rig.timeline import LampSeen, LampState, MailboxSeen, SipSeen
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import NotifyStory
+from rig.verdict.said import Said, said
 
 
 def packet(seen: SipSeen, text: str) -> Proof:
     """A proof that points at a message."""
-    return Proof(ProofKind.PACKET, f"packet {seen.number}", text, seen.at, seen.number)
+    return Proof(
+        ProofKind.PACKET, said("packet_number", number=seen.number), text, seen.at, seen.number
+    )
 
 
 def lamp_edge(edge: LampSeen) -> Proof:
     """A proof that points at a change of a lamp."""
-    where = f"lamp {edge.lamp} of {edge.handset}"
-    return Proof(ProofKind.LAMP, where, f"turned {edge.state}", edge.at)
+    where = said("lamp_of", lamp=edge.lamp, handset=edge.handset)
+    text = said("turned", state=lamp_word(edge.state))
+    return Proof(ProofKind.LAMP, where, text, edge.at)
 
 
 def lamp_now(case: LampCase) -> Proof:
     """A proof that points at what the lamp does when it is judged."""
-    where = f"lamp {case.expectation.lamp} of {case.handset.name}"
-    return Proof(ProofKind.LAMP, where, f"{case.state} at the end", case.expectation.until)
+    where = said("lamp_of", lamp=case.expectation.lamp, handset=case.handset.name)
+    text = said("at_the_end", state=lamp_word(case.state))
+    return Proof(ProofKind.LAMP, where, text, case.expectation.until)
+
+
+def lamp_word(state: LampState) -> Said:
+    """What a lamp does, in a word."""
+    return said(f"lamp_{state.value}")
 
 
 def phone_word(case: LampCase) -> tuple[Proof, ...]:
@@ -38,19 +48,25 @@ def mailbox(truth: MailboxSeen | None) -> tuple[Proof, ...]:
     """What the platform says that a mailbox holds."""
     if truth is None:
         return ()
-    text = f"{truth.new} new, {truth.saved} saved"
-    return (Proof(ProofKind.MAILBOX, f"mailbox {truth.mailbox}", text, truth.at),)
+    where = said("mailbox_number", number=truth.mailbox)
+    text = said("new_saved", new=truth.new, saved=truth.saved)
+    return (Proof(ProofKind.MAILBOX, where, text, truth.at),)
+
+
+def answered(status: int | None) -> Said:
+    """How a request was answered."""
+    return said("answered", status=status) if status else said("answered_by_nobody")
 
 
 def absence(text: str, at: float) -> Proof:
     """What should have been there and was not."""
-    return Proof(ProofKind.ABSENCE, "not seen", text, at)
+    return Proof(ProofKind.ABSENCE, said("not_seen"), text, at)
 
 
 def summary_line(notify: NotifyStory) -> str:
     """Flag and counts of a NOTIFY in one line."""
     if notify.summary is None:
-        return notify.body_error or "no body"
+        return notify.body_error or said("no_body")
     flag = "yes" if notify.summary.waiting else "no"
     voice = notify.summary.voice
     counts = "" if voice is None else f", Voice-Message: {voice.new_and_saved}"

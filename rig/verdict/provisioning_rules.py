@@ -17,8 +17,8 @@ from rig.verdict.mangling import mangling
 from rig.verdict.oracles.fetch import Fetch
 from rig.verdict.oracles.fetch_finding import FetchFinding, fetch_rules
 from rig.verdict.phrase import Fact, Phrase, Text, Word, phrase
-from rig.verdict.proofs import absence, packet
-from rig.verdict.provisioning import ProvisioningCase
+from rig.verdict.proofs import absence, answered, packet
+from rig.verdict.provisioning import ProvisioningCase, Told
 from rig.verdict.provisioning_differences import (
     INDEX,
     PLACE,
@@ -30,6 +30,7 @@ from rig.verdict.provisioning_differences import (
 from rig.verdict.provisioning_facts import FileHit
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import rule_table
+from rig.verdict.said import Said, said
 
 _NAMES = (
     "mac-with-separators",
@@ -59,7 +60,7 @@ def not_told(case: ProvisioningCase) -> Found | None:
     """Something changed, and nobody told the handset to fetch it."""
     if not case.expectation.told or case.told or any(f.done for f in case.fetches):
         return None
-    proofs = [_file(name, "the server has another one by now") for name in case.facts.stale[:1]]
+    proofs = [_file(name, said("server_has_other")) for name in case.facts.stale[:1]]
     return found(
         *proofs,
         absence("NOTIFY check-sync", case.expectation.until),
@@ -74,7 +75,7 @@ def told_not_to_reboot(case: ProvisioningCase) -> Found | None:
         return None
     return found(
         packet(told.seen, f"Event: {told.event}"),
-        absence("a REGISTER after it", case.expectation.until),
+        absence(said("register_after"), case.expectation.until),
         event=told.event,
         right=case.facts.reboot_event,
     )
@@ -85,9 +86,7 @@ def resync_refused(case: ProvisioningCase) -> Found | None:
     told = case.told[-1] if case.told else None
     if told is None or told.status is None or told.status < 300 or any(case.fetches):
         return None
-    return found(
-        packet(told.seen, f"Event: {told.event}, answered {told.status}"), status=told.status
-    )
+    return found(packet(told.seen, _event(told)), status=told.status)
 
 
 def resync_ignored(case: ProvisioningCase) -> Found | None:
@@ -96,8 +95,8 @@ def resync_ignored(case: ProvisioningCase) -> Found | None:
     if told is None or not case.expectation.told or told.status != 200 or any(case.fetches):
         return None
     return found(
-        packet(told.seen, f"Event: {told.event}, answered 200"),
-        absence("a fetch after it", case.expectation.until),
+        packet(told.seen, _event(told)),
+        absence(said("fetch_after"), case.expectation.until),
         event=told.event,
     )
 
@@ -109,8 +108,8 @@ def old_file_again(case: ProvisioningCase) -> Found | None:
     name = case.facts.stale[0]
     last = next((f for f in reversed(case.fetches) if f.path.endswith(name)), case.fetches[-1])
     return found(
-        _fetch(last, f"status {last.status}"),
-        _file(name, "the server has another one by now"),
+        _fetch(last, said("status", status=last.status)),
+        _file(name, said("server_has_other")),
         file=name,
         status=last.status,
     )
@@ -124,27 +123,27 @@ def other_url_offered(case: ProvisioningCase) -> Found | None:
     offered, wanted = case.facts.offered_url, case.facts.wanted_url
     if not offered or offered == wanted or not case.ill:
         return None
-    proof = Proof(ProofKind.FETCH, "DHCP option 66", offered, case.expectation.since)
+    proof = Proof(ProofKind.FETCH, said("dhcp_option"), offered, case.expectation.since)
     return found(proof, offered=offered, wanted=wanted)
 
 
 def transfer_wrong(case: ProvisioningCase) -> Found | None:
     """A file did not come as TFTP and HTTP want it."""
-    said = next((f for f in case.judged if f.rule.fault_class is FaultClass.P8), None)
-    if said is None or not case.ill:
+    word = next((f for f in case.judged if f.rule.fault_class is FaultClass.P8), None)
+    if word is None or not case.ill:
         return None
-    return found(*_fetches(said), component=said.rule.component, what=_said(said))
+    return found(*_fetches(word), component=word.rule.component, what=_said(word))
 
 
 def path_encoded_twice(case: ProvisioningCase) -> Found | None:
     """It asks for a path in which a percent sign was encoded again."""
-    said = case.said("percent-twice")
-    if said is None or not case.ill:
+    word = case.said("percent-twice")
+    if word is None or not case.ill:
         return None
     hits = case.hits("percent-twice")
     told = tuple(_hit(hit) for hit in hits[:1])
-    escape = str(said.values["escape"])
-    return found(*_fetches(said), *told, path=said.fetches[0].path, escape=escape)
+    escape = str(word.values["escape"])
+    return found(*_fetches(word), *told, path=word.fetches[0].path, escape=escape)
 
 
 # -- the device -------------------------------------------------------------------------------
@@ -154,13 +153,17 @@ def account_of_another(case: ProvisioningCase) -> Found | None:
     """Its files hold an account of somebody else."""
     if not case.strangers:
         return None
-    said = case.said("zero-mac-answered", "somebody-elses-file")
+    word = case.said("zero-mac-answered", "somebody-elses-file")
     got = next((f for f in reversed(case.fetches) if f.done and f.handset), None)
     proofs = (
-        _fetches(said) if said else ((_fetch(got, f"answered by {got.handset}"),) if got else ())
+        _fetches(word)
+        if word
+        else ((_fetch(got, said("answered_for", handset=got.handset)),) if got else ())
     )
-    own = case.facts.received[-1] if case.facts.received else "the configuration"
-    return found(*proofs, _file(own, f"account {case.strangers[0]}"), user=case.strangers[0])
+    own = case.facts.received[-1] if case.facts.received else said("the_configuration")
+    return found(
+        *proofs, _file(own, said("account_in_it", user=case.strangers[0])), user=case.strangers[0]
+    )
 
 
 # -- the name ---------------------------------------------------------------------------------
@@ -168,24 +171,24 @@ def account_of_another(case: ProvisioningCase) -> Found | None:
 
 def name_not_served(case: ProvisioningCase) -> Found | None:
     """What it asked for is not served under that name."""
-    said = case.said(*_NAMES)
-    if said is None or not case.wanted:
+    word = case.said(*_NAMES)
+    if word is None or not case.wanted:
         return None
-    if not case.ill and said.rule.name not in {"shared-refused", "name-case"}:
+    if not case.ill and word.rule.name not in {"shared-refused", "name-case"}:
         return None
-    return found(*_fetches(said), what=_said(said))
+    return found(*_fetches(word), what=_said(word))
 
 
 def own_file_not_asked(case: ProvisioningCase) -> Found | None:
     """It got one file, and asked for nothing more."""
-    said = case.said("boot-file-alone")
-    if said is None or not case.ill:
+    word = case.said("boot-file-alone")
+    if word is None or not case.ill:
         return None
-    asked = str(said.values["name"])
+    asked = str(word.values["name"])
     rest = [name for name in case.facts.stored if name not in {f.path for f in case.fetches}]
-    missing = rest[0] if rest else "its own file"
+    missing = rest[0] if rest else said("its_own_file")
     until = case.expectation.until
-    return found(*_fetches(said), absence(f"a request for {missing}", until), name=asked)
+    return found(*_fetches(word), absence(said("request_for", name=missing), until), name=asked)
 
 
 # -- the form ---------------------------------------------------------------------------------
@@ -218,8 +221,8 @@ def files_disagree(case: ProvisioningCase) -> Found | None:
     """Two files set the same, and what counts is not what is wanted."""
     flips = case.hits("vlan-flips")
     if flips and case.loops:
-        said = case.said("boot-loop")
-        return _at(flips[0], *(_fetches(said) if said else ()))
+        word = case.said("boot-loop")
+        return _at(flips[0], *(_fetches(word) if word else ()))
     for hit in case.hits("two-sources", "contradiction"):
         spots = f"{hit.where} {hit.found} "
         if any(d.line and f"{d.file}:{d.line}" in spots for d in case.differences):
@@ -307,8 +310,14 @@ def _at(hit: FileHit, *more: Proof) -> Found:
     return Found((_hit(hit), *more), facts)
 
 
+def _event(told: Told) -> str:
+    how = answered(told.status)
+    return said("event_how", event=told.event, how=how)
+
+
 def _hit(hit: FileHit) -> Proof:
-    return Proof(ProofKind.FILE, hit.where, f"{hit.found}; expected {hit.expected}")
+    text = said("found_expected", found=hit.found, expected=hit.expected)
+    return Proof(ProofKind.FILE, hit.where, text)
 
 
 def _file(name: str, text: str) -> Proof:
@@ -316,26 +325,30 @@ def _file(name: str, text: str) -> Proof:
 
 
 def _fetch(fetch: Fetch, text: str) -> Proof:
-    return Proof(ProofKind.FETCH, fetch.where, f"{fetch.path}: {text}", fetch.at)
+    where = said("fetch_of", path=fetch.path)
+    if fetch.number:
+        where = said("fetch_number", number=fetch.number)
+    what = said("path_says", path=fetch.path, what=text)
+    return Proof(ProofKind.FETCH, where, what, fetch.at)
 
 
-def _fetches(said: FetchFinding) -> tuple[Proof, ...]:
-    first, *more = said.fetches
+def _fetches(finding: FetchFinding) -> tuple[Proof, ...]:
+    first, *more = finding.fetches
     return (
-        _fetch(first, said.sentence()),
-        *(_fetch(fetch, f"status {fetch.status}") for fetch in more[:3]),
+        _fetch(first, Said(finding.sentence(), finding.sentence("de"))),
+        *(_fetch(fetch, said("status", status=fetch.status)) for fetch in more[:3]),
     )
 
 
-def _said(said: FetchFinding) -> Phrase:
-    return Phrase(phrase_of(said.rule.name), {k: str(v) for k, v in said.values.items()})
+def _said(finding: FetchFinding) -> Phrase:
+    return Phrase(phrase_of(finding.rule.name), {k: str(v) for k, v in finding.values.items()})
 
 
 def _difference(difference: ConfigDifference) -> Proof:
-    have = f"{difference.got or 'nothing'}, wanted {difference.wanted or 'nothing'}"
-    return Proof(
-        ProofKind.FILE, _place(difference), f"{difference.key or difference.field}: {have}"
-    )
+    nothing = said("nothing")
+    have = said("got_wanted", got=difference.got or nothing, wanted=difference.wanted or nothing)
+    text = said("setting_says", setting=difference.key or difference.field, what=have)
+    return Proof(ProofKind.FILE, _place(difference), text)
 
 
 def _place(difference: ConfigDifference) -> str:

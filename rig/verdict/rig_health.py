@@ -22,6 +22,7 @@ from rig.timeline import (
 from rig.verdict.evidence import Addresses, Evidence, LampExpectation
 from rig.verdict.finding import RigFault
 from rig.verdict.outcome import Outcome
+from rig.verdict.said import said
 
 CLOCK_SLACK_S = 0.02
 """A message may seem to arrive this much before it was sent; more, and two clocks disagree."""
@@ -60,15 +61,13 @@ def capture_faults(evidence: Evidence) -> list[RigFault]:
         return []
     health = evidence.events(CaptureHealth)
     if not health:
-        return [
-            RigFault(Outcome.ERROR, "no capture ran: start one, or run a scenario that needs none")
-        ]
+        return [RigFault(Outcome.ERROR, said("rig_no_capture"))]
     faults = [*_unhealthy(evidence, health)]
     if not faults and not evidence.events(SipSeen, since=evidence.started_at):
         faults.append(
             RigFault(
                 Outcome.ERROR,
-                "the capture saw no SIP message during the scenario: wrong interface or port?",
+                said("rig_no_message"),
             )
         )
     return faults or [*_holes(evidence)]
@@ -78,17 +77,19 @@ def _unhealthy(evidence: Evidence, health: list[CaptureHealth]) -> Iterator[RigF
     for tap in sorted(evidence.taps | {h.tap for h in health}):
         words = [h for h in health if h.tap is tap]
         if not words:
-            yield RigFault(
-                Outcome.ERROR, f"nobody knows whether the capture ({tap}) ran: it gave no account"
-            )
+            yield RigFault(Outcome.ERROR, said("rig_no_account", tap=tap.value))
         elif not words[-1].running:
-            note = words[-1].note or "no reason given"
-            yield RigFault(Outcome.ERROR, f"the capture ({tap}) stopped before the end: {note}")
+            note = words[-1].note or said("rig_no_reason")
+            yield RigFault(Outcome.ERROR, said("rig_capture_stopped", tap=tap.value, why=note))
         elif words[-1].dropped:
             yield RigFault(
                 Outcome.INCONCLUSIVE,
-                f"the capture ({tap}) dropped {words[-1].dropped} packets and kept "
-                f"{words[-1].packets}: raise its buffer or narrow its filter",
+                said(
+                    "rig_dropped",
+                    tap=tap.value,
+                    dropped=words[-1].dropped,
+                    kept=words[-1].packets,
+                ),
             )
 
 
@@ -108,10 +109,7 @@ def _orphan(evidence: Evidence, window: list[SipSeen]) -> str:
     asked = {s.transaction for s in evidence.events(SipSeen) if isinstance(s.message, Request)}
     for seen in window:
         if isinstance(seen.message, Response) and seen.transaction not in asked:
-            return (
-                f"the capture has a hole: packet {seen.number} answers "
-                f"({seen.message.status}) a request that was not seen"
-            )
+            return said("rig_hole", packet=seen.number, status=seen.message.status)
     return ""
 
 
@@ -134,15 +132,15 @@ def _blind_tap(evidence: Evidence, window: list[SipSeen]) -> str:
             arrived = answers or seen.number in got
             received = first.destination in phones and arrived and not seen.retransmission
             if first.source in phones or received:
-                return f"the handsets' tap did not see packet {seen.number}, which passed there"
+                return said("rig_tap_passed", packet=seen.number)
         elif Tap.PLATFORM not in ends and first.destination in evidence.platform_addresses:
             answers = isinstance(seen.message, Request) and seen.transaction in answered
             if answers and not seen.retransmission:
-                return f"the platform's tap did not see packet {seen.number}, which it answered"
+                return said("rig_tap_answered", packet=seen.number)
             if seen.number in got and not seen.retransmission:
-                return f"the platform's tap did not see packet {seen.number}, which it waited for"
+                return said("rig_tap_waited", packet=seen.number)
         elif Tap.PLATFORM not in ends and first.source in evidence.platform_addresses:
-            return f"the platform's tap did not see packet {seen.number}, which it sent"
+            return said("rig_tap_sent", packet=seen.number)
     return ""
 
 
@@ -189,10 +187,7 @@ def _clocks(window: list[SipSeen]) -> str:
         sent = [o.at for o in seen.observations if o.outbound]
         got = [o.at for o in seen.observations if o.outbound is False]
         if sent and got and min(got) < min(sent) - CLOCK_SLACK_S:
-            return (
-                f"the clocks of two taps disagree: packet {seen.number} arrived "
-                f"{min(sent) - min(got):.3f} s before it was sent"
-            )
+            return said("rig_clocks", packet=seen.number, early_s=min(sent) - min(got))
     return ""
 
 
@@ -216,11 +211,13 @@ def _unseen_act(evidence: Evidence) -> str:
             for seen in evidence.events(SipSeen, since=since)
             if seen.at <= act.at + ACT_S
         ):
-            return (
-                f"the capture is blind: {act.actor} {act.what}, and no "
-                f"{' or '.join(sorted(methods))} was seen"
-            )
+            return said("rig_blind", actor=act.actor, what=act.what, methods=_either(methods))
     return ""
+
+
+def _either(methods: frozenset[str]) -> str:
+    first, *more = sorted(methods)
+    return said("rig_or", one=first, other=more[0]) if more else first
 
 
 def _fits(seen: SipSeen, methods: frozenset[str], addresses: Addresses, key: str) -> bool:
@@ -250,8 +247,13 @@ def sensor_faults(evidence: Evidence) -> list[RigFault]:
                 faults.append(
                     RigFault(
                         Outcome.INCONCLUSIVE,
-                        f"the lamp sensor of {handset} is noisy: {NOISE_EDGES} changes of lamp "
-                        f"{lamp} within {last - first:.2f} s; shield it or set its threshold anew",
+                        said(
+                            "rig_sensor_noisy",
+                            handset=handset,
+                            edges=NOISE_EDGES,
+                            lamp=lamp,
+                            span_s=last - first,
+                        ),
                     )
                 )
                 break

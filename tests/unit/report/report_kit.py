@@ -24,6 +24,7 @@ from rig.verdict.finding import Finding, Proof, ProofKind, RigFault, Verdict
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.outcome import Outcome
 from rig.verdict.rule_table import rule_table
+from rig.verdict.said import said
 
 START = 1_795_345_729.0
 PHONE: Address = ("127.83.12.10", 5060)
@@ -151,10 +152,10 @@ def finding(packet: int = 6) -> Finding:
         component=Component.PLATFORM,
         facts={"handset": "anna", "said": f"the count is wrong {HOSTILE}", "held": HOSTILE},
         proofs=(
-            Proof(ProofKind.PACKET, f"packet {packet}", 'response="PLANTEDproof"', START + 5,
-                  packet),
+            Proof(ProofKind.PACKET, said("packet_number", number=packet),
+                  'response="PLANTEDproof"', START + 5, packet),
             Proof(ProofKind.FILE, "0015.cfg:31", HOSTILE),
-            Proof(ProofKind.PACKET, f"packet {packet}",
+            Proof(ProofKind.PACKET, said("packet_number", number=packet),
                   "Messages-Waiting: yes, Voice-Message: 1/0", START + 5, packet),
         ),
         handset="anna",
@@ -165,7 +166,9 @@ def finding(packet: int = 6) -> Finding:
 VERDICTS = {
     "passing": Verdict(measurements=[measured()]),
     "failing": Verdict(measurements=[measured(3.0)], findings=[finding()]),
-    "broken": Verdict(rig_faults=[RigFault(Outcome.ERROR, f"the capture ended {HOSTILE}")]),
+    "broken": Verdict(
+        rig_faults=[RigFault(Outcome.ERROR, said("rig_capture_stopped", tap="wire", why=HOSTILE))]
+    ),
     "undecided": Verdict(measurements=[measured(None)]),
 }
 

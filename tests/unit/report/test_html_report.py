@@ -359,3 +359,19 @@ def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
     empty = RunRecord("Run", "site", "tap", START, 0.0, "1")
     write_html(empty, tmp_path / "report.html")
     assert "Nothing was measured." in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_proofs_and_the_rigs_own_faults_are_in_german_on_the_german_page(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    write_html(record, tmp_path / "de.html", lang="de")
+    german = html.document_fromstring((tmp_path / "de.html").read_text(encoding="utf-8"))
+    wheres = german.xpath("//div[@class='finding']//li//a/text()")
+    assert wheres
+    assert all(where.startswith("Paket ") for where in wheres)
+    (blind,) = german.xpath("//div[@class='finding rig']")
+    row = next(row for s in record.scenarios for row in s.rig_faults)
+    assert row["de"]["sentence"] in blind.text_content()
+    assert row["sentence"] not in german.text_content()
+    older = {key: value for key, value in row.items() if key != "de"}
+    assert words("de").sentence(older) == row["sentence"]
