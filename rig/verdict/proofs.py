@@ -37,11 +37,12 @@ def lamp_word(state: LampState) -> Said:
 
 def phone_word(case: LampCase) -> tuple[Proof, ...]:
     """What the phone itself says, which ranks below its lamp; nothing where it said nothing."""
-    said = case.phone_said
-    if said is None:
+    told = case.phone_said
+    if told is None:
         return ()
-    word = "messages wait" if said.waiting else "no message waits"
-    return (Proof(ProofKind.ACT, f"{said.by} of {said.handset}", word, said.at),)
+    where = said("by_of", by=told.by, handset=told.handset)
+    text = said("messages_wait" if told.waiting else "no_message_waits")
+    return (Proof(ProofKind.ACT, where, text, told.at),)
 
 
 def mailbox(truth: MailboxSeen | None) -> tuple[Proof, ...]:

@@ -24,6 +24,8 @@ from rig.verdict.said import german, proof_texts, said
 POINTING = {"packet", "absence", "Proof", "RigFault", "_file", "_fetch", "_sent"}
 """Calls whose text a reader sees."""
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 QUOTE = re.compile(r"(?:[A-Z][A-Za-z0-9./-]*|message-summary|check-sync|[:,;/() ])*")
 """Names of methods and headers, which are the same in every language."""
 
@@ -52,18 +54,27 @@ def constants(node: ast.expr) -> Iterator[str]:
             yield from constants(other)
 
 
+def written(function: ast.AST, argument: ast.expr) -> Iterator[str]:
+    """Words written into an argument, or into the variable that it is."""
+    yield from constants(argument)
+    name = getattr(argument, "id", "")
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and name in {getattr(t, "id", None) for t in node.targets}:
+            yield from constants(node.value)
+
+
 def test_no_proof_and_no_rig_fault_is_written_in_one_language_alone() -> None:
     looked_at = 0
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            if name not in POINTING:
-                continue
-            looked_at += 1
-            assert isinstance(node, ast.Call)
-            for argument in node.args:
-                for text in constants(argument):
-                    assert QUOTE.fullmatch(text), f"{path.name}:{node.lineno}: {text!r}"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for function in (n for n in ast.walk(tree) if isinstance(n, FUNCTIONS)):
+            for node in ast.walk(function):
+                if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in POINTING:
+                    continue
+                looked_at += 1
+                for argument in node.args:
+                    for text in written(function, argument):
+                        assert QUOTE.fullmatch(text), f"{path.name}:{node.lineno}: {text!r}"
     assert looked_at > 130
 
 
