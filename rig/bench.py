@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,7 @@ from provisioning.device_profile import shipped_profiles
 from provisioning.render import SiteFiles
 from provisioning.transport.fetch_log import FetchRecord
 from provisioning.transport.hook import ServerHook
+from rig.bench_cameras import OpenCameras
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
 from rig.bench_lamps import SETTLE_S
@@ -110,7 +112,9 @@ class Bench(PowerSteps, ProvisioningSteps):
         self.run_rules = RunRules()
         self._stack = contextlib.AsyncExitStack()
         self._plan = LoopbackPlan(
-            own_addresses=config.handset_addresses, ipv6=config.circumstances.ipv6
+            own_addresses=config.handset_addresses,
+            ipv6=config.circumstances.ipv6,
+            shared=config.host,
         )
         self._profiles = shipped_profiles()
         self.stranger_host = self._plan.host(STRANGER)
@@ -146,9 +150,9 @@ class Bench(PowerSteps, ProvisioningSteps):
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
             own = "" if not self._plan.prefix else f"net {self._plan.prefix}.0/24"
-            self.wire = WireCapture(
-                self.config.capture, self.recorder, host=self._plan.host(1), pcap_filter=own
-            )
+            # A marker must leave by the interface that is captured.
+            to = next(iter(self.config.addresses.values()), self._plan.host(1))
+            self.wire = WireCapture(self.config.capture, self.recorder, host=to, pcap_filter=own)
             await self.wire.start()
             self._stack.push_async_callback(self.wire.stop)
         await self._open_platform()
@@ -175,7 +179,7 @@ class Bench(PowerSteps, ProvisioningSteps):
         self.platform = EmbeddedPlatform(
             self.site,
             host=self._plan.host(PLATFORM),
-            port=self.site.registrar.port if self._plan.prefix else 0,
+            port=self.site.registrar.port if self._plan.prefix else self.config.sip_port,
             store_dir=self.config.out_dir / "store",
             tap=self._tap(Tap.PLATFORM),
             hook=chained(PlatformHook, [self.fax, *hooks]),
@@ -250,10 +254,16 @@ class Bench(PowerSteps, ProvisioningSteps):
         return self.server.files
 
     async def _open_handsets(self) -> None:
+        cameras = OpenCameras(
+            {n: p for n, p in self.config.cameras.items() if n in self.config.on_bench}
+        )
+        self._stack.push_async_callback(cameras.close)
+        cameras.open()
         for number, entry in enumerate(self.site.handsets):
             if entry.name not in self.config.on_bench:
                 continue
             place = await self._place(entry.name, FIRST_HANDSET + number)
+            place = replace(place, sensor=cameras.by_handset.get(entry.name))
             self._places[entry.name] = place
             driver = self.config.driver_of(entry.name)
             handset = make_handset(driver, place)
@@ -283,13 +293,14 @@ class Bench(PowerSteps, ProvisioningSteps):
         for seed in self.config.seeds:
             offered = seed.option_66(offered) if seed.option_66 else offered
         entry = self.site.handset(name)
+        own = self.config.addresses.get(name, "")
         return HandsetPlace(
             name=name,
             profile=self._profiles.get(entry.model),
             intent=self.site.intent(name),
-            host=self._plan.host(number),
-            own_host=bool(self._plan.prefix),
-            sip_port=5060 if self._plan.prefix else 0,
+            host=own or self._plan.host(number),
+            own_host=bool(own or self._plan.prefix),
+            sip_port=5060 if own or self._plan.prefix else 0,
             tap=self._tap(Tap.HANDSET),
             registrar=registrar,
             hook=chained(HandsetHook, hooks),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provisioning.inventory_site import Site
 from provisioning.known_names import known_names
+from rig.bench_cameras import CameraPlace
 from rig.errors import RigError, UsageError
 from rig.faults.circumstances import Circumstances, together
 from rig.faults.seed import Alteration
@@ -45,6 +46,10 @@ class BenchConfig:
         power: what feeds a handset, by its name; handsets in software have a virtual port
             where none is named.
         power_off_s: how long a scenario leaves a handset without power.
+        cameras: in which camera's picture the lamp of a real phone is, by its name.
+        host: address on this computer for platform and servers; empty for loopback.
+        sip_port: of the platform, where ``host`` is given.
+        addresses: of handsets that have one of their own, by name.
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
         call_backs_at: address and port at which real phones call back; None for nowhere.
         lamp_wiring: which lamps are seen, and which keys pressed, by lamp boards.
@@ -70,6 +75,10 @@ class BenchConfig:
     boot_limit_s: float = 20.0
     power: Mapping[str, PowerPort] = field(default_factory=dict)
     power_off_s: float = 1.0
+    cameras: Mapping[str, CameraPlace] = field(default_factory=dict)
+    host: str = ""
+    sip_port: int = 0
+    addresses: Mapping[str, str] = field(default_factory=dict)
     handset_addresses: bool = True
     call_backs_at: tuple[str, int] | None = None
     lamp_wiring: LampWiring = field(default_factory=LampWiring)

@@ -20,6 +20,7 @@ from rig.hardware.power import PowerError, PowerPort, PowerState, VirtualPort
 DARK_S = 3.0
 """A phone without power must be dark by then: its capacitors are empty."""
 _LOOK_S = 0.02
+_ASK_AGAIN_S = 1.0
 
 
 class PowerSteps(BenchSteps):
@@ -151,10 +152,31 @@ class PowerSteps(BenchSteps):
             if reading.state is PowerState.OFF:
                 await handset.lose_power()
 
+    def lamp_patience_s(self, role: str) -> float:
+        """How long to wait for a lamp after power came back, in seconds.
+
+        A real phone that cannot be asked whether it is up may be booting still.
+        """
+        handset, limit_s = self.role(role), self.config.lamp_limit_s
+        in_software = isinstance(handset, HandsetWithoutCable)
+        return limit_s if in_software else limit_s + self.config.boot_limit_s
+
     async def _boots(self, handset: Handset) -> None:
+        limit_s = self.config.boot_limit_s
         if isinstance(handset, HandsetWithoutCable):
             await handset.power_cycle()  # also right if it has not lost its power
-        await handset.wait_ready(self.config.boot_limit_s)
+            await handset.wait_ready(limit_s)
+            return
+        deadline = self.clock() + limit_s
+        while True:  # a phone that boots cannot be asked, and then not everything is up
+            try:
+                await handset.wait_ready(max(0.0, deadline - self.clock()))
+            except RigError:
+                if self.clock() >= deadline:
+                    raise
+                await asyncio.sleep(_ASK_AGAIN_S)
+            else:
+                return
 
     async def _comes_up(self, handset: Handset, work: Awaitable[None]) -> None:
         try:

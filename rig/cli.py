@@ -16,6 +16,7 @@ import typer
 
 from rig.commands import (
     agent,
+    bench,
     capture,
     demo,
     device_profile,
@@ -58,6 +59,7 @@ app.command()(audit)
 app.command()(models)
 app.command()(serve)
 app.command()(fetches)
+app.add_typer(bench.app, name="bench")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(device_profile.app, name="profile")
 app.add_typer(capture.app, name="capture")

@@ -22,16 +22,19 @@ class LoopbackPlan:
         shared: the address of everybody without one of their own.
     """
 
-    def __init__(self, *, own_addresses: bool = True, ipv6: bool = False) -> None:
+    def __init__(
+        self, *, own_addresses: bool = True, ipv6: bool = False, shared: str = ""
+    ) -> None:
         """Choose.
 
         Args:
             own_addresses: everybody gets an address, where the system has more than one.
             ipv6: everybody is at ``::1``.
+            shared: everybody is at this address of the computer; empty for loopback.
         """
         self.prefix = ""
-        self.shared = "::1" if ipv6 else "127.0.0.1"
-        if own_addresses and not ipv6:
+        self.shared = shared or ("::1" if ipv6 else "127.0.0.1")
+        if own_addresses and not ipv6 and not shared:
             self.prefix = next(filter(_usable, _candidates()), "")
 
     def host(self, number: int) -> str:

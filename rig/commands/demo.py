@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,7 @@ def demo(
             raise UsageError(f"--fetch-by is {fetch_by!r}; expected http or tftp")
         _run(
             read_site(DEMO),
-            _choose(scenario),
+            choose(scenario),
             title="Demonstration",
             roles=ROLES,
             callees=CALLEES,
@@ -97,7 +98,7 @@ def verify(
             roles, callees = ROLES, CALLEES
         _run(
             inventory,
-            _choose(case or list(cases)),
+            choose(case or list(cases)),
             title=f"Verification of {what}",
             roles=roles,
             callees=callees,
@@ -133,7 +134,12 @@ def _roles(site: Site, handset: str, caller: str, target: str) -> dict[str, str]
     return roles
 
 
-def _choose(names: list[str] | None) -> list[Scenario]:
+def choose(names: list[str] | None) -> list[Scenario]:
+    """Scenarios by name; those of the demonstration if none is named.
+
+    Raises:
+        UsageError: there is no such scenario.
+    """
     from rig.scenarios import demonstration, scenarios
 
     known = scenarios() if names else demonstration()
@@ -161,23 +167,19 @@ def _run(
     as_json: bool,
 ) -> None:
     from rig.bench_config import BenchConfig
-    from rig.capture.export import export_packets
     from rig.demo_bench import starts_off
     from rig.faults.catalogue import find_seed
     from rig.lamp.wiring import LampWiring, load_wiring
-    from rig.report.console import print_record
-    from rig.report.results_store import open_results
-    from rig.report.write import write_reports
 
     wiring = LampWiring() if lamps is None else load_wiring(lamps)
-    make_folder(out_dir)
     seeds = (find_seed(fault),) if fault else ()
     if seeds:
         chosen = [scenario for scenario in chosen if scenario.name == seeds[0].scenario]
-    with tempfile.TemporaryDirectory(prefix="phonerig-") as work:
-        config = BenchConfig(
+
+    def config(work: Path) -> BenchConfig:
+        return BenchConfig(
             site=site,
-            out_dir=Path(work),
+            out_dir=work,
             roles=roles,
             scenario_roles={name: {"callee": callee} for name, callee in callees.items()},
             drivers=drivers or {},
@@ -187,7 +189,37 @@ def _run(
             lamp_wiring=wiring,
             boot_at_start=boot_at_start and not starts_off(seeds),
         )
-        record, bench = asyncio.run(_on_bench(config, chosen, title, quiet=as_json))
+
+    run_and_report(config, chosen, title=title, out_dir=out_dir, results=results, as_json=as_json)
+
+
+def run_and_report(
+    config: Callable[[Path], BenchConfig],
+    chosen: list[Scenario],
+    *,
+    title: str,
+    out_dir: Path,
+    results: Path | None,
+    as_json: bool,
+) -> None:
+    """Run scenarios on a bench, write the reports, and leave with the outcome's exit code.
+
+    Args:
+        config: makes the bench's settings for a folder to work in.
+        chosen: what to run, in order.
+        title: of the run.
+        out_dir: folder for reports.
+        results: file of results that the run is added to; None for none.
+        as_json: print JSON.
+    """
+    from rig.capture.export import export_packets
+    from rig.report.console import print_record
+    from rig.report.results_store import open_results
+    from rig.report.write import write_reports
+
+    make_folder(out_dir)
+    with tempfile.TemporaryDirectory(prefix="phonerig-") as work:
+        record, bench = asyncio.run(_on_bench(config(Path(work)), chosen, title, quiet=as_json))
     paths = write_reports(record, out_dir)
     export_packets(out_dir / "run.pcapng", bench.recorder.packets)
     if results is not None:
