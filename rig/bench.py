@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +17,6 @@ from provisioning.device_profile import shipped_profiles
 from provisioning.render import SiteFiles
 from provisioning.transport.fetch_log import FetchRecord
 from provisioning.transport.hook import ServerHook
-from rig.bench_cameras import OpenCameras
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
 from rig.bench_lamps import SETTLE_S
@@ -159,6 +157,8 @@ class Bench(PowerSteps, ProvisioningSteps):
         await self._open_provisioning()
         self._stack.push_async_callback(self.lamp_boards.close)
         await self.lamp_boards.open()
+        self._stack.push_async_callback(self.cameras.close)
+        self.cameras.open()
         await self._open_call_backs()
         await self._open_handsets()
 
@@ -254,16 +254,10 @@ class Bench(PowerSteps, ProvisioningSteps):
         return self.server.files
 
     async def _open_handsets(self) -> None:
-        cameras = OpenCameras(
-            {n: p for n, p in self.config.cameras.items() if n in self.config.on_bench}
-        )
-        self._stack.push_async_callback(cameras.close)
-        cameras.open()
         for number, entry in enumerate(self.site.handsets):
             if entry.name not in self.config.on_bench:
                 continue
             place = await self._place(entry.name, FIRST_HANDSET + number)
-            place = replace(place, sensor=cameras.by_handset.get(entry.name))
             self._places[entry.name] = place
             driver = self.config.driver_of(entry.name)
             handset = make_handset(driver, place)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rig.lamp.base import LampSensor
 from rig.lamp.camera import CameraLamp, CameraSensor
 
 
@@ -49,16 +48,19 @@ class CameraPlace:
 
 
 class OpenCameras:
-    """The cameras of one run.
+    """The cameras of one run."""
 
-    Attributes:
-        by_handset: sensor of each handset that is in a picture.
-    """
+    def __init__(self, places: Mapping[str, CameraPlace], handsets: Iterable[str]) -> None:
+        """Describe them; nothing is opened yet.
 
-    def __init__(self, places: Mapping[str, CameraPlace]) -> None:
-        self._places = dict(places)
+        Args:
+            places: by name of the handset.
+            handsets: names of those on the bench; cameras of others are left alone.
+        """
+        wanted = frozenset(handsets)
+        self._places = {name: place for name, place in places.items() if name in wanted}
         self._stack = contextlib.AsyncExitStack()
-        self.by_handset: dict[str, LampSensor] = {}
+        self._sensors: dict[str, CameraSensor] = {}
 
     def open(self) -> None:
         """Begin to watch.
@@ -70,7 +72,11 @@ class OpenCameras:
             sensor = place.sensor(handset)
             self._stack.push_async_callback(asyncio.to_thread, sensor.stop)
             sensor.start()
-            self.by_handset[handset] = sensor
+            self._sensors[handset] = sensor
+
+    def sensor(self, handset: str) -> CameraSensor | None:
+        """What sees the lamp of a handset; None if no camera does."""
+        return self._sensors.get(handset)
 
     async def close(self) -> None:
         """Stop watching; safe to call twice."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from provisioning.known_names import known_names
+from rig.bench_cameras import OpenCameras
 from rig.bench_config import BenchConfig
 from rig.errors import RigError
 from rig.handset.base import Handset, HandsetCapability
@@ -31,6 +32,7 @@ class BenchLamps:
         events: everything but packets, as it happens.
         clock: tells the time.
         lamp_boards: boards that see or press handsets of this bench.
+        cameras: those in whose pictures they are.
     """
 
     config: BenchConfig
@@ -38,6 +40,7 @@ class BenchLamps:
     events: list[TimelineEvent]
     clock: Callable[[], float]
     lamp_boards: LampBoards
+    cameras: OpenCameras
     _handsets: dict[str, Handset]
 
     def note(self, actor: str, what: str, *, key: str = "") -> float:
@@ -73,13 +76,16 @@ class BenchLamps:
         return self._handsets[self.name_of(role)]
 
     def lamp_of(self, role: str) -> LampSensor:
-        """What tells a role's lamps: a board where one is wired, else the handset's driver.
+        """What tells a role's lamps: a board or camera that sees it, else the handset's driver.
 
-        Where a board is wired the driver's word does not count, not even for lamps that the
-        board does not see.
+        Where somebody looks the driver's word does not count, not even for lamps that are not
+        looked at.
         """
         name = self.name_of(role)
-        return self.lamp_boards.sensor(name) or self._handsets[name].lamp
+        return self._watcher(name) or self._handsets[name].lamp
+
+    def _watcher(self, name: str) -> LampSensor | None:
+        return self.lamp_boards.sensor(name) or self.cameras.sensor(name)
 
     def late_s(self, role: str) -> float:
         """How long after a change a role's sensor may still say what was before."""
@@ -87,9 +93,9 @@ class BenchLamps:
         return sensor.settle_s if isinstance(sensor, LateLampSensor) else 0.0
 
     def capabilities_of(self, role: str) -> frozenset[HandsetCapability]:
-        """What a role can do on this bench: its driver's word, and a lamp that a board sees."""
-        wired = self.lamp_boards.sensor(self.name_of(role)) is not None
-        seen = {HandsetCapability.LAMP} if wired else set()
+        """What a role can do on this bench: its driver's word, and a lamp that is looked at."""
+        watched = self._watcher(self.name_of(role)) is not None
+        seen = {HandsetCapability.LAMP} if watched else set()
         return self.role(role).capabilities | seen
 
     async def wait_lamp(
