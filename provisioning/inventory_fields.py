@@ -96,6 +96,11 @@ class FieldReader:
         else:
             expect_kind(node, f"the {what}", "a mapping (key: value)", faults)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that is written, for mappings whose keys are the user's own."""
+        return tuple(key.value for key in self._keys)
+
     def node(self, key: str, *, required: bool = False) -> YamlNode | None:
         """The value of a key as it is; None when absent, empty (reported) or broken.
 

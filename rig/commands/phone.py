@@ -289,11 +289,17 @@ def drivers(
 
         known = [description(name) for name in vendors()]
         if as_json:
-            print_json({each.vendor: sorted(each.capabilities) for each in known})
+            print_json({each.vendor: sorted(each.capabilities) for each in known} | {"ssh": []})
             return
         show_table(
             ["driver", "phones", "can"],
-            [(each.vendor, each.title, ", ".join(sorted(each.capabilities))) for each in known],
+            [
+                *(
+                    (each.vendor, each.title, ", ".join(sorted(each.capabilities)))
+                    for each in known
+                ),
+                ("ssh", "any with SSH", "what a file of commands says (--commands)"),
+            ],
         )
         say("no phone was at hand: all of it is from documents and public programs")
 

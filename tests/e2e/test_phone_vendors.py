@@ -28,8 +28,8 @@ from rig.handset.vendor.control import (
     PhoneRefused,
     PhoneUnreachable,
 )
-from rig.handset.vendor.http_phone import Patience
 from rig.handset.vendor.place import PhonePlace, make_phone
+from rig.handset.vendor.read_back import Patience
 
 FAKES = {
     "cisco": FakeCisco,

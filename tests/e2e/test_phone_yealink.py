@@ -13,7 +13,7 @@ from rig.handset.vendor.control import (
     PhoneDidNothing,
     PhoneRefused,
 )
-from rig.handset.vendor.http_phone import Patience
+from rig.handset.vendor.read_back import Patience
 from rig.handset.vendor.yealink import YealinkPhone
 
 SOON = Patience(settle_s=0.2)

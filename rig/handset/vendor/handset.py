@@ -23,6 +23,7 @@ from rig.handset.vendor.place import PhonePlace
 from rig.handset.vendor.poly import PolyPhone
 from rig.handset.vendor.restart import went_and_came_back
 from rig.handset.vendor.snom import SnomPhone
+from rig.handset.vendor.ssh_phone import SshPhone
 from rig.handset.vendor.yealink import YealinkPhone
 from rig.lamp.base import LampListener, LampSensor
 from rig.timeline import Address, LampState
@@ -250,3 +251,16 @@ class PolyHandset(VendorHandset):
     """A Poly desk phone with UC Software."""
 
     PHONE = PolyPhone
+
+
+class SshHandset(VendorHandset):
+    """Any phone with an SSH server, by commands of the user's."""
+
+    @classmethod
+    def phone_at(cls, place: PhonePlace) -> PhoneControl:
+        """Make the control of a phone.
+
+        Raises:
+            UsageError: no file of commands, or no address.
+        """
+        return SshPhone(place)

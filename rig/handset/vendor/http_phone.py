@@ -5,18 +5,14 @@ A vendor's module says how its replies are read; see :mod:`rig.handset.vendor.ye
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
-from rig.clock import Clock, now
 from rig.errors import UsageError
 from rig.handset.vendor.control import (
-    SERVICES,
     BadPhoneReply,
     PhoneCapability,
-    PhoneDidNothing,
     PhoneRefused,
     PhoneState,
     Screen,
@@ -29,33 +25,13 @@ from rig.handset.vendor.link import (
     PhoneReply,
     PhoneRequest,
 )
-
-SETTLE_S = 5.0
-"""A phone that took a change shows it by then."""
-_LOOK_S = 0.3
+from rig.handset.vendor.read_back import Patience, check_service, dnd_shown, forward_shown
 
 _PICTURES = {
     b"BM": "image/bmp",
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
 }
-
-Sleep = Callable[[float], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a change may take to show, and by which clock.
-
-    Attributes:
-        settle_s: seconds until a change must be read back.
-        clock: gives instants.
-        sleep: waits.
-    """
-
-    settle_s: float = SETTLE_S
-    clock: Clock = now
-    sleep: Sleep = asyncio.sleep
 
 
 class HttpPhone:
@@ -154,26 +130,17 @@ class HttpPhone:
 
     async def set_dnd(self, *, on: bool) -> None:
         """Switch do-not-disturb, and read back that it is so."""
-        word = "on" if on else "off"
-        await self.ask(f"dnd.{word}")
-        await self._shows(lambda state: state.dnd is on, f"do-not-disturb {word}")
+        await self.ask(f"dnd.{'on' if on else 'off'}")
+        await dnd_shown(self, on=on, patience=self._patience)
 
     async def set_forward(self, service: str, target: str) -> None:
         """Switch a forwarding of the whole phone, and read back that it is so."""
-        if service not in SERVICES:
-            raise UsageError(f"no forwarding {service!r}; there is {', '.join(SERVICES)}")
+        check_service(service)
         if target:
             await self.ask(f"forward.{service}.on", number=checked_number(target))
         else:
             await self.ask(f"forward.{service}.off")
-
-        def is_so(state: PhoneState) -> bool:
-            said = state.forward(service)
-            if said is None or said.active != bool(target):
-                return False
-            return not target or said.target == target
-
-        await self._shows(is_so, f"forwarding {service} {f'to {target}' if target else 'off'}")
+        await forward_shown(self, service, target, patience=self._patience)
 
     async def screen(self) -> Screen:
         """Take a picture of the display."""
@@ -238,32 +205,4 @@ class HttpPhone:
         why = self._description.cannot.get(capability.value, "no public source names a way")
         return UsageError(
             f"{self._description.title} phones cannot do {capability} by this interface: {why}"
-        )
-
-    async def _shows(self, is_so: Callable[[PhoneState], bool], what: str) -> None:
-        """Wait until the phone itself shows a change.
-
-        Raises:
-            PhoneDidNothing: it does not.
-        """
-        patience = self._patience
-        deadline = patience.clock() + patience.settle_s
-        while True:
-            state = await self.state()
-            if is_so(state):
-                return
-            if patience.clock() >= deadline:
-                break
-            await patience.sleep(_LOOK_S)
-        shown = ", ".join(
-            f"{said.service} {f'to {said.target}' if said.active else 'off'}"
-            for said in state.forwards or ()
-            if not said.account
-        )
-        dnd = {True: "on", False: "off", None: "not told"}[state.dnd]
-        raise PhoneDidNothing(
-            f"{self.where}: the phone took the request for {what}, but does not show it "
-            f"{patience.settle_s:g} s later: do-not-disturb {dnd}, forwarding "
-            f"{shown or 'not told'}. Is the feature switched off, or the account's own instead "
-            "of the phone's?"
         )

@@ -12,8 +12,8 @@ from rig.errors import UsageError
 from rig.handset.vendor.address import PhoneAddress, PhoneLogin, TlsPolicy
 from rig.handset.vendor.control import PhoneControl
 from rig.handset.vendor.description import description
-from rig.handset.vendor.http_phone import Patience
 from rig.handset.vendor.link import TIMEOUT_S, PhoneLink
+from rig.handset.vendor.read_back import Patience
 
 GROUP = "phonerig.handsets"
 

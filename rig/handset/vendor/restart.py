@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rig.handset.vendor.control import PhoneControl, PhoneDidNothing, PhoneUnreachable
-from rig.handset.vendor.http_phone import Patience
+from rig.handset.vendor.read_back import Patience
 
 LEAVE_S = 45.0
 """A phone that restarts at all has gone by then; some end their tasks first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rig.handset.vendor.control import PhoneDidNothing, PhoneUnreachable
-from rig.handset.vendor.http_phone import Patience
+from rig.handset.vendor.read_back import Patience
 from rig.handset.vendor.restart import went_and_came_back
 
 
