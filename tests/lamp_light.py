@@ -70,6 +70,11 @@ class LightPath:
         raw = LIT if lit else DARK
         self.stage.light(self.channel, raw if self.held is None else self.held)
 
+    def show(self, state):
+        """Shine otherwise than the emulated phone drives it, until it drives it again."""
+        self.state = state
+        self._shine()
+
     def hold(self, raw):
         """Whatever the lamp does, this is what the converter reads."""
         self.held = raw

@@ -324,7 +324,7 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "lamp": event.lamp,
                 "state": event.state.value,
                 "sensor": event.sensor,
-            }
+            } | ({"latency_s": event.latency_s} if event.latency_s else {})
         case FetchSeen():
             return base | {
                 "kind": "fetch",

@@ -159,7 +159,7 @@ class LampCase:
     @property
     def settling(self) -> LampSeen | None:
         """The change after the trigger that brought the lamp to what it must be, for good."""
-        since = [c for c in self.changes if c.at >= self.expectation.since]
+        since = [c for c in self.changes if c.at + c.latency_s >= self.expectation.since]
         return since[-1] if since and since[-1].state.lit == self.expectation.lit else None
 
     def in_window(self, notify: NotifyStory) -> bool:
