@@ -44,6 +44,8 @@ class PatternThresholds:
         jitter: how much one phase may differ from its mean, as a fraction of the period.
         cycles: complete periods that must agree before blinking is settled, at least 1.
         dimming_s: dark gaps shorter than this come from dimming by pulse width, and are lit.
+        burst_s: even blinking must have gone on for so long; less may be a group of flashes with
+            a pause to come, as 3 times 100 ms. Source: user pattern of the Cisco SPA guide.
     """
 
     settle_s: float = 3.0
@@ -51,6 +53,7 @@ class PatternThresholds:
     jitter: float = 0.15
     cycles: int = 2
     dimming_s: float = 0.02
+    burst_s: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.dimming_s < self.fast_below_s < 2 * self.settle_s:
@@ -119,9 +122,9 @@ def _hidden_s(run: Sequence[LampEdge], thresholds: PatternThresholds) -> float:
     needed = 2 * thresholds.cycles
     if len(phases) < needed:
         return 0.0
-    if _alike(phases, needed, thresholds):
+    if _blinks(phases, needed, thresholds):
         return sum(phases[-needed::2]) / thresholds.cycles
-    if len(phases) < 2 * needed or _alike(phases[:-1], needed, thresholds):
+    if len(phases) < 2 * needed or _blinks(phases[:-1], needed, thresholds):
         return 0.0
     return max(phases[-2 * needed :: 2])
 
@@ -144,6 +147,8 @@ def _blinking(
         return None
     alike = _alike(phases, needed, thresholds)
     if alike:
+        if not _blinks(phases, needed, thresholds):
+            return None
         period_s = sum(phases[-needed:]) / thresholds.cycles
         expected_s = sum(phases[-needed::2]) / thresholds.cycles
         if now - run[-1].at > expected_s + thresholds.jitter * period_s:
@@ -152,7 +157,7 @@ def _blinking(
         state = LampState.FAST if fast else LampState.SLOW
         return LampReading(state, run[len(phases) - alike].at, period_s)
     tails = [phases[: len(phases) - cut] for cut in range(1, needed + 1)]
-    if len(phases) >= 2 * needed and not any(_alike(tail, needed, thresholds) for tail in tails):
+    if len(phases) >= 2 * needed and not any(_blinks(tail, needed, thresholds) for tail in tails):
         return LampReading(LampState.PATTERN, run[len(phases) - 2 * needed].at)
     return None
 
@@ -168,6 +173,13 @@ def _alike(phases: Sequence[float], needed: int, thresholds: PatternThresholds) 
             break
         alike = back
     return alike if alike >= needed else 0
+
+
+def _blinks(phases: Sequence[float], needed: int, thresholds: PatternThresholds) -> int:
+    """How many of the last phases are even blinking that has gone on for long enough; or 0."""
+    alike = _alike(phases, needed, thresholds)
+    period_s = 2 * sum(phases[-alike:]) / max(alike, 1)
+    return alike if sum(phases[-alike:]) > thresholds.burst_s - period_s / 2 else 0
 
 
 class PatternTracker:

@@ -198,3 +198,15 @@ def test_the_end_of_blinking_lies_between_since_and_by(state, cut_at):
 def test_a_lamp_that_never_blinked_hides_nothing():
     edges = [LampEdge(0.0, on=False), LampEdge(10.0, on=True), LampEdge(20.0, on=False)]
     assert [reading.slack_s for reading in readings(edges, 30.0)] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("flashes", [2, 3, 4])
+@pytest.mark.parametrize("flash_s", [0.1, 0.125])
+def test_a_group_of_flashes_with_a_pause_is_a_pattern_and_at_no_time_fast(flashes, flash_s):
+    edges, at = [], 5.0
+    for _ in range(10):
+        for number in range(2 * flashes):
+            edges.append(LampEdge(at, number % 2 == 0))
+            at += flash_s if number < 2 * flashes - 1 else 0.9
+    found = readings(edges, at)
+    assert [reading.state for reading in found] == [LampState.PATTERN]
