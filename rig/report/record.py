@@ -318,13 +318,18 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "digits": "•" * len(event.digits),
             }
         case LampSeen():
-            return base | {
-                "kind": "lamp",
-                "handset": event.handset,
-                "lamp": event.lamp,
-                "state": event.state.value,
-                "sensor": event.sensor,
-            } | ({"latency_s": event.latency_s} if event.latency_s else {})
+            unsure = {"latency_s": event.latency_s} if event.latency_s else {}
+            return (
+                base
+                | unsure
+                | {
+                    "kind": "lamp",
+                    "handset": event.handset,
+                    "lamp": event.lamp,
+                    "state": event.state.value,
+                    "sensor": event.sensor,
+                }
+            )
         case FetchSeen():
             return base | {
                 "kind": "fetch",
