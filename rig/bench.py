@@ -20,6 +20,8 @@ from provisioning.transport.hook import ServerHook
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
 from rig.bench_lamps import SETTLE_S
+from rig.bench_phones import phones_registered
+from rig.bench_plan import IN_SOFTWARE
 from rig.bench_power import PowerSteps
 from rig.bench_provisioning import ProvisioningSteps
 from rig.capture.correlate import Correlator
@@ -33,6 +35,7 @@ from rig.handset.drivers import HandsetPlace, make_handset
 from rig.handset.emulated.hook import HandsetHook
 from rig.handset.emulated.provisioned import FetchManner
 from rig.handset.vendor.call_backs import CallBackReceiver
+from rig.handset.vendor.description import vendors
 from rig.handset.vendor.place import place_of
 from rig.lamp.base import LateLampSensor
 from rig.loopback import (
@@ -272,6 +275,8 @@ class Bench(PowerSteps, ProvisioningSteps):
         self._progress(f"{len(self._handsets)} handsets boot")
         await asyncio.gather(*(handset.boot() for handset in self._handsets.values()))
         await asyncio.gather(*(handset.wait_ready(20) for handset in self._handsets.values()))
+        real = [name for name in self._handsets if self._is_real(name)]
+        await phones_registered(self.platform, self.site, real, self.config.boot_limit_s)
         await asyncio.sleep(SETTLE_S)
 
     async def _place(self, name: str, number: int) -> HandsetPlace:
@@ -305,7 +310,7 @@ class Bench(PowerSteps, ProvisioningSteps):
                 tap=self._datagram,
             ),
             work_dir=self.config.out_dir / "handsets" / name,
-            phone=None if entry.control is None else place_of(entry.control),
+            phone=place_of(entry.control) if entry.control and self._is_real(name) else None,
             tokens=self._tokens(name),
         )
 
@@ -424,13 +429,21 @@ class Bench(PowerSteps, ProvisioningSteps):
         """What is emulated and what is real, by part."""
         drivers = sorted({self.config.driver_of(n) for n in self._handsets})
         return {
-            "handsets": ", ".join(
-                f"{name} ({_NATURE.get(name, 'own driver')})" for name in drivers
-            ),
+            "handsets": ", ".join(f"{name} ({self._nature(name)})" for name in drivers),
             "mailbox platform": f"{self.platform.name}: emulated, over real SIP and RTP sockets",
             "provisioning": f"real files by real {self.config.fetch_by.upper()}",
             "lamps": ", ".join(sorted({self.lamp_of(name).name for name in self._handsets})),
         }
+
+    def _is_real(self, name: str) -> bool:
+        """Whether a handset is none of software."""
+        return self.config.driver_of(name) not in IN_SOFTWARE
+
+    def _nature(self, driver: str) -> str:
+        """What stands behind a driver, for reports."""
+        if driver in vendors():
+            return "a real phone, by its vendor's interface"
+        return _NATURE.get(driver, "own driver")
 
     def _fetches_of(self, name: str) -> list[FetchSeen]:
         """What one handset has fetched so far, in order."""

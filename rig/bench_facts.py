@@ -66,9 +66,7 @@ def handset_facts(
     told = read_served(served, place, fitted)
     return HandsetFacts(
         name=place.name,
-        sip_addresses=Addresses(
-            (handset.sip_address,), frozenset({place.host}) if place.own_host else frozenset()
-        ),
+        sip_addresses=Addresses((handset.sip_address,), _own_hosts(handset, place)),
         intent=fitted,
         applied=told.applied,
         differences=told.differences if known else (),
@@ -77,10 +75,18 @@ def handset_facts(
         mailboxes=mailboxes_of(site, place.name) if known else {},
         also=also_shown(site, place.name) if known else {},
         sensor=sensor or handset.lamp.name,
-        own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities,
+        # Nobody takes packets at the port of a phone that is not of this process.
+        own_tap=HandsetCapability.BOOT_FROM_FILES in handset.capabilities and not place.phone,
         shows_features=isinstance(handset, HandsetWithKeys),
         provisioning=_provisioning(handset, place, server, served, events) if in_depth else None,
     )
+
+
+def _own_hosts(handset: Handset, place: HandsetPlace) -> frozenset[str]:
+    """Hosts that are a handset's alone: a real phone's is, whatever port it speaks from."""
+    if place.phone is not None:
+        return frozenset({handset.sip_address[0]})
+    return frozenset({place.host}) if place.own_host else frozenset()
 
 
 def _received(

@@ -87,6 +87,11 @@ class _BenchFile:
             root.node("handsets", required=True)
         roles = self._roles(handsets)
         host, sip_port, outside = self._platform()
+        calls = root.part("call_backs", "call-backs")
+        call_backs_port = None
+        if calls is not None:
+            call_backs_port = calls.integer("port", 0, low=0, high=65535)
+            calls.finish()
         limits = root.part("limits", "limits")
         numbers = {}
         if limits is not None:
@@ -104,7 +109,7 @@ class _BenchFile:
         return BenchPlan(
             file=self._path, site=self._site, handsets=handsets, roles=roles, taps=taps,
             capture=capture, host=host, sip_port=sip_port, outside=outside,
-            limit_source=source, wiring=self._wiring,
+            limit_source=source, wiring=self._wiring, call_backs_port=call_backs_port,
             **numbers,
         )  # fmt: skip
 

@@ -72,6 +72,7 @@ class BenchPlan:
         capture: what a run takes packets by: ``tap`` or the name of a tap.
         host: address on this computer for platform and servers; empty for loopback.
         sip_port: of the platform.
+        call_backs_port: at which real phones call back; None for nowhere, 0 for any.
         outside: the platform has a trunk, with a carrier at its far end.
         lamp_limit_s: longest time from a trigger to the lamp.
         limit_source: where that limit stands.
@@ -88,6 +89,7 @@ class BenchPlan:
     capture: str = TAP
     host: str = ""
     sip_port: int = 5060
+    call_backs_port: int | None = None
     outside: bool = False
     lamp_limit_s: float = 2.0
     limit_source: str = "bench default"
@@ -127,6 +129,9 @@ class BenchPlan:
             lamp_wiring=self.wiring,
             host=self.host,
             outside=self.outside,
+            call_backs_at=None
+            if self.call_backs_port is None
+            else (self.host or "127.0.0.1", self.call_backs_port),
             sip_port=self.sip_port,
             addresses={h.name: h.address for h in self.handsets.values() if h.address},
         )

@@ -75,7 +75,7 @@ async def test_what_does_nothing_is_exit_code_1_what_forbids_is_3_and_misuse_is_
 async def test_switches_are_read_back_and_a_restart_is_waited_for():
     class Restarting(FakeYealink):
         async def come_back(self):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(2.0)
             await self.listen(self.port)
 
         def press(self, key):
@@ -90,7 +90,7 @@ async def test_switches_are_read_back_and_a_restart_is_waited_for():
         assert json.loads(result.output)["target"] == "102"
         assert (await run("forward", "busy", "off", *of(fake))).exit_code == 0
         assert (fake.dnd, fake.forward["BusyFwd"]) == (True, "")
-        again = await run("reboot", *of(fake), "--leave", "10", "--back", "20", "--json")
+        again = await run("reboot", *of(fake), "--leave", "15", "--back", "20", "--json")
         assert again.exit_code == 0, again.output
         assert json.loads(again.output)["away_s"] >= 0
         assert fake.rebooted == 1

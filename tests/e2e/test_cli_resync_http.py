@@ -112,7 +112,7 @@ async def test_who_does_not_subscribe_is_found_out_on_the_wire(tmp_path):
             return None if subscribes else asks(message, *rest, **more)
 
         desk._hook.outgoing = mute
-        log = ("--by", "http", "--fetches", tmp_path / "fetches", "--within", "6")
+        log = ("--by", "http", "--fetches", tmp_path / "fetches", "--within", "9")
         result = await resync(path, "desk", *log, "--reboot", "--capture", "lo", "--json")
         (row,) = json.loads(result.stdout)
         assert result.exit_code == 1, row

@@ -122,7 +122,7 @@ async def test_a_bench_has_what_a_phone_said_in_its_evidence_its_verdict_and_its
     )  # fmt: skip
     async with Bench(config) as bench:
         started_at = bench.clock()
-        bench.read_lamps()
+        await bench.read_lamps()
         assert await ask(bench.call_backs.url("anna", "mwi", "mac=805ec0")) == 200
         wanted = LampExpectation(
             handset="anna", lamp="message", lit=False, since=started_at, until=bench.clock(),

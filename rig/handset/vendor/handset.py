@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rig.clock import now
 from rig.errors import RigError, UsageError
 from rig.handset.base import AnswerMode, HandsetCall, HandsetCapability
+from rig.handset.emulated.boot import resolve
 from rig.handset.vendor.cisco import CiscoPhone
 from rig.handset.vendor.control import PhoneCapability, PhoneControl
 from rig.handset.vendor.description import description
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from rig.handset.drivers import HandsetPlace
 
 _LOOK_S = 1.0
+_READY_S = 120.0
+"""The web interface is there before the registration."""
 _SIP_PORT = 5060
 
 
@@ -135,10 +138,12 @@ class VendorHandset:
         Raises:
             RigError: it does not restart, or does not come back.
         """
+        self._sip_address = await resolve(self._phone.host.strip("[]"), self._sip_address[1])
         if PhoneCapability.REBOOT not in self._phone.capabilities:
             return  # it is on already; who cannot restart it takes it as it is
         await self._phone.reboot()
         await went_and_came_back(self._phone)
+        await self.wait_ready(_READY_S)
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Wait until the phone says that every account is registered.

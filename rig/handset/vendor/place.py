@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from provisioning.control_model import HandsetControl
@@ -90,19 +90,20 @@ def make_phone(driver: str, place: PhonePlace) -> PhoneControl:
     Raises:
         UsageError: no such driver, or one that drives no real phone; lists those that do.
     """
-    makers = phone_makers()
-    if driver not in makers:
-        raise UsageError(
-            f"no driver {driver!r} for a real phone; there is {', '.join(sorted(makers))}"
-        )
-    made: PhoneControl = makers[driver].load().phone_at(place)
-    return made
+    for entry in entry_points(group=GROUP):
+        if entry.name == driver and hasattr(kind := entry.load(), "phone_at"):
+            made: PhoneControl = kind.phone_at(place)
+            return made
+    raise UsageError(
+        f"no driver {driver!r} for a real phone; there is {', '.join(phone_drivers())}"
+    )
 
 
-def phone_makers() -> dict[str, EntryPoint]:
-    """Drivers of real phones that are installed, by name."""
-    return {
-        entry.name: entry
-        for entry in entry_points(group=GROUP)
-        if isinstance(getattr(entry.load(), "phone_at", None), Callable)  # type: ignore[arg-type]
-    }
+def phone_drivers() -> tuple[str, ...]:
+    """Names of the installed drivers that drive real phones; those that cannot load are none."""
+    found = []
+    for entry in entry_points(group=GROUP):
+        with contextlib.suppress(ImportError, AttributeError):
+            if hasattr(entry.load(), "phone_at"):
+                found.append(entry.name)
+    return tuple(sorted(found))

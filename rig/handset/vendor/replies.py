@@ -39,7 +39,7 @@ def read_xml(body: bytes) -> etree._Element:
     )
     try:
         return etree.fromstring(body.strip(), parser)
-    except (etree.XMLSyntaxError, ValueError):
+    except (etree.XMLSyntaxError, ValueError, LookupError):
         raise ValueError(f"no XML: {_begin(body)}") from None
 
 

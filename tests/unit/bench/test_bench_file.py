@@ -97,7 +97,7 @@ CHANGES = [
     ("{switch: sw1, port: 5}", "{port: 5}", "names 0 devices"),
     ("{switch: sw1, port: 5}", "{switch: own, port: 5}", "a switch of this file"),
     ("{relay: own, channel: 1, n", "{relay: own, channel: 'a b', n", "a channel such"),
-    ("    address: 192.0.2.51\n", "    driver: yelink\n", "known: emulated"),
+    ("    address: 192.0.2.51\n", "    driver: yelink\n", "known: cisco, emulated"),
     ("    address: 192.0.2.51\n", '    lamp: {camera: cam, region: "1,1,9,9"}\n', "board too"),
     ("  desk:", "  Desk Nr 1:", "small letters"),
     ("taps:", "tabs:", "unknown key 'tabs'"),
@@ -178,3 +178,10 @@ def test_the_wiring_file_is_read_with_the_bench(tmp_path):
 @pytest.mark.parametrize("text", ["", "- a\n", "handsets: 3\nsite: demo\n", "site: demo\n"])
 def test_what_is_no_bench_is_told(tmp_path, text):
     assert all("bench.yaml" in line for line in faults(tmp_path, text))
+
+
+def test_call_backs_are_taken_at_the_benchs_own_address(tmp_path):
+    assert read(tmp_path).config(tmp_path).call_backs_at is None
+    config = read(tmp_path, f"{LAB}\ncall_backs: {{port: 8088}}\n").config(tmp_path)
+    assert config.call_backs_at == ("192.0.2.10", 8088)
+    assert "from 0 to 65535" in faults(tmp_path, f"{LAB}\ncall_backs: {{port: 70000}}\n")[0]

@@ -16,7 +16,7 @@ from rig.handset.vendor.description import (
     parse_description,
     vendors,
 )
-from rig.handset.vendor.place import make_phone, phone_makers
+from rig.handset.vendor.place import make_phone, phone_drivers
 
 NEEDS = {
     PhoneCapability.PRESS: ["press"],
@@ -49,7 +49,7 @@ def test_every_capability_has_its_requests_and_every_request_can_be_made(vendor)
 
 @pytest.mark.parametrize("vendor", vendors())
 def test_every_driver_has_a_description_and_every_source_is_named_by_something(vendor):
-    assert vendor in phone_makers()
+    assert vendor in phone_drivers()
     known = description(vendor)
     cited = {known.keys_source, *(action.source for action in known.actions.values())}
     cited |= {back.source for back in known.call_backs}
