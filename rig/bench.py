@@ -62,6 +62,7 @@ from rig.timeline import (
     LampSeen,
     LoopStalled,
     MailboxSeen,
+    SipSeen,
     Tap,
     Timeline,
 )
@@ -342,6 +343,26 @@ class Bench(PowerSteps, ProvisioningSteps):
 
     # -- evidence -----------------------------------------------------------------------
 
+    async def sip(self, since: float) -> list[SipSeen]:
+        """SIP messages that were seen since an instant, up to now."""
+        await self._correlate()
+        events = self._correlator.events()
+        return [e for e in events if isinstance(e, SipSeen) and e.at >= since]
+
+    async def _correlate(self) -> float:
+        """Take everything that was captured up to now; gives that instant."""
+        if self.wire is not None:
+            await self.wire.catch_up()
+        at = self.clock()
+        fresh = self.recorder.packets[self._correlated :]
+        self._correlator.feed_all(sorted(fresh, key=lambda packet: packet.at))
+        self._correlated = len(self.recorder.packets)
+        return at
+
+    def stands_alone(self, name: str) -> bool:
+        """Whether nobody else on the bench uses a handset's address."""
+        return self._places[name].own_host
+
     def _mailbox_changed(self, change: MailboxSeen) -> None:
         self.events.append(change)
 
@@ -368,12 +389,7 @@ class Bench(PowerSteps, ProvisioningSteps):
             expectations: what must be true.
         """
         await self.lamps_decided()
-        if self.wire is not None:
-            await self.wire.catch_up()
-        ended_at = self.clock()
-        fresh = self.recorder.packets[self._correlated :]
-        self._correlator.feed_all(sorted(fresh, key=lambda packet: packet.at))
-        self._correlated = len(self.recorder.packets)
+        ended_at = await self._correlate()
         timeline = Timeline(list(self.events))
         timeline.merge(*self._correlator.events(), *self.recorder.health(self.taps, ended_at))
         deep = {e.handset for e in expectations if isinstance(e, ProvisioningExpectation)}

@@ -30,6 +30,7 @@ class PowerSteps(BenchSteps):
         super().__init__(config)
         self._ports: dict[str, PowerPort] = {}
         self._dark: set[str] = set()
+        self._boots_begun: set[asyncio.Task[None]] = set()
 
     def power_of(self, role: str) -> PowerPort | None:
         """What feeds a role's handset; None if the rig cannot switch it."""
@@ -75,14 +76,51 @@ class PowerSteps(BenchSteps):
             RigError: no port feeds it, or no power flows. That the handset does not come up
                 is judged, not raised.
         """
+        at = await self.give_power(role)
+        with self.product_may_fail(role):
+            await self.come_up(role)
+        await asyncio.sleep(SETTLE_S)
+        return at
+
+    async def give_power(self, role: str) -> float:
+        """Give a role its power back, and wait for nothing but the port.
+
+        Returns:
+            The instant just before.
+
+        Raises:
+            RigError: no port feeds it, or no power flows.
+        """
         handset, port = self._fed(role)
         at = self.note(handset.name, f"gets its power back: {port.name} on", key="power_cycle")
         await port.on()
         self._dark.discard(handset.name)
-        with self.product_may_fail(role):
-            await self._comes_up(handset, self._boots(handset))
-        await asyncio.sleep(SETTLE_S)
         return at
+
+    async def come_up(self, role: str) -> None:
+        """Wait until a role that has power is up; one in software boots by this.
+
+        Raises:
+            RigError: it does not come up in the time that the bench allows.
+        """
+        handset = self.role(role)
+        await self._comes_up(handset, self._boots(handset))
+
+    def begin_boot(self, role: str) -> asyncio.Task[None]:
+        """Let a role that has power come up, without waiting; ended with the bench at the latest.
+
+        Returns:
+            The work, whose exception is why it did not come up.
+        """
+        task = asyncio.get_running_loop().create_task(self.come_up(role))
+        self._boots_begun.add(task)
+        task.add_done_callback(self._boot_ended)
+        return task
+
+    def _boot_ended(self, task: asyncio.Task[None]) -> None:
+        self._boots_begun.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever wants it asks the task
 
     async def power_cycle(self, role: str) -> float:
         """Cut a role's power and give it back, by its port where the rig has one.
@@ -124,6 +162,10 @@ class PowerSteps(BenchSteps):
 
     async def close_ports(self) -> None:
         """At the end: leave no phone dark, and no socket open."""
+        for task in tuple(self._boots_begun):
+            task.cancel()
+        if self._boots_begun:
+            await asyncio.wait(self._boots_begun)
         for name in sorted(self._dark):
             self.note(name, "gets its power back at the end", key="power_cycle")
             with contextlib.suppress(RigError):

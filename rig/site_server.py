@@ -158,6 +158,12 @@ class SiteServer:
         own = (self._stored(file.path) for file in self.files.of_handset(handset).files)
         return (*own, *map(self._stored, self._extra))
 
+    def own_names(self, handset: str) -> tuple[str, ...]:
+        """Those of them that nobody else shares; all where a model shares every file."""
+        files = self.files.of_handset(handset).files
+        own = [file for file in files if file.handset] or files
+        return tuple(self._stored(file.path) for file in own)
+
     def path_of(self, name: str) -> str:
         """A name that a handset asks for, as it stands behind the server's address."""
         return f"{self._folder}/{name}" if self._folder else name

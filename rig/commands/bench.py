@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,9 @@ from rig.commands.demo import AsJson, OutDir, Results, choose, run_and_report
 
 if TYPE_CHECKING:
     from rig.bench_check import BenchReport
+    from rig.bench_plan import BenchPlan
     from rig.hardware.power import PowerPort, PowerReading
+    from rig.hardware.strategy import Stage, Strategy
 
 app = typer.Typer(no_args_is_help=True, help="Benches that a file describes.")
 
@@ -105,6 +108,99 @@ def run(
             results=results,
             as_json=as_json,
         )
+
+
+class StageWord(StrEnum):
+    """Where a phone shall be."""
+
+    OFF = "off"
+    BOOTED = "booted"
+    PROVISIONED = "provisioned"
+    REGISTERED = "registered"
+    SUBSCRIBED = "subscribed"
+
+
+@app.command("bring-up")
+def bring_up(
+    file: File,
+    handsets: Annotated[
+        list[str] | None, typer.Argument(help="By name; all that play a role if left out.")
+    ] = None,
+    to: Annotated[StageWord, typer.Option(help="Where they shall be.")] = StageWord.SUBSCRIBED,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what came of it as JSON.")
+    ] = False,
+) -> None:
+    """Cut the phones' power and bring them up stage by stage; says where one stops, and why.
+
+    Exit code 1 when a phone or the platform did not do its part, 3 when the rig did not.
+    """
+    from rig.bench_file import load_bench
+    from rig.hardware.strategy import Stage
+
+    with clear_errors(as_json=as_json):
+        plan = load_bench(file)
+        on_bench = sorted(set(plan.roles.values()))
+        for name in handsets or ():
+            if name not in on_bench:
+                raise UsageError(f"{name!r} plays no role; {known_names(name, on_bench)}")
+        found = asyncio.run(_bring_up(plan, handsets or on_bench, Stage[to.name]))
+        if as_json:
+            print_json({"handsets": [_stage_data(each) for each in found]})
+        else:
+            show_table(
+                ("handset", "", "stage", "why not further"),
+                [
+                    (x.phone, "WRONG" if x.failure else "ok", _reached(x), _why(x))
+                    for x in found
+                ],
+            )  # fmt: skip
+        failures = [each.failure for each in found if each.failure is not None]
+        by_rig = any(failure.by_rig for failure in failures)
+        raise typer.Exit(3 if by_rig else int(bool(failures)))
+
+
+async def _bring_up(plan: BenchPlan, names: list[str], to: Stage) -> list[Strategy]:
+    import tempfile
+
+    from rig.bench import Bench
+    from rig.bench_strategy import strategy_of
+    from rig.hardware.strategy import StageFailed
+
+    async def reach(strategy: Strategy) -> None:
+        # It keeps its failure.
+        with contextlib.suppress(StageFailed):
+            await strategy.reach(to)
+
+    with tempfile.TemporaryDirectory(prefix="phonerig-") as work:
+        async with Bench(plan.config(Path(work), boot_at_start=False)) as bench:
+            strategies = [strategy_of(bench, name) for name in names]
+            await asyncio.gather(*(reach(strategy) for strategy in strategies))
+    return strategies
+
+
+def _reached(strategy: Strategy) -> str:
+    """The stage that was reached last."""
+    failure = strategy.failure
+    if failure is None:
+        return "" if strategy.stage is None else strategy.stage.word
+    return type(failure.stage)(failure.stage - 1).word if failure.stage else "unknown"
+
+
+def _why(strategy: Strategy) -> str:
+    failure = strategy.failure
+    return "" if failure is None else f"not {failure.stage.word}: {failure.reason}"
+
+
+def _stage_data(strategy: Strategy) -> dict[str, object]:
+    failure = strategy.failure
+    return {
+        "handset": strategy.phone,
+        "reached": _reached(strategy),
+        "failed": None if failure is None else failure.stage.word,
+        "reason": "" if failure is None else failure.reason,
+        "by_rig": failure is not None and failure.by_rig,
+    }
 
 
 @app.command()

@@ -298,6 +298,28 @@ def test_power_is_switched_and_read_from_the_command_line(lab, capsys):
     assert "known: anna, bert" in complaint
 
 
+def test_phones_are_brought_up_and_the_one_that_stops_is_named(tmp_path, capsys):
+    file = EXAMPLES / "emulated.yaml"
+    code, text, _ = here(capsys, "bench", "bring-up", file, "anna", "frida", "--json")
+    assert code == 0
+    reached = {h["handset"]: (h["reached"], h["failed"]) for h in json.loads(text)["handsets"]}
+    assert reached == {"anna": ("subscribed", None), "frida": ("subscribed", None)}
+    assert here(capsys, "bench", "bring-up", file, "lena")[0] == 2
+    with poe_switch(tmp_path / "switch") as switch:
+        bench = tmp_path / "bench.yaml"
+        bench.write_text(
+            "site: demo\nroles: {callee: anna, caller: emil}\nhandsets:\n"
+            "  anna: {power: {switch: sw1, port: 6}}\n  emil:\n"
+            f"switches:\n  sw1: {{host: 127.0.0.1, snmp_port: {switch.port}, ports: [6],"
+            f" community: 'demo:{COMMUNITY}'}}\n"
+        )
+        code, text, _ = here(capsys, "bench", "bring-up", bench, "--to", "registered")
+    assert code == 3
+    assert "not off: sw1" in text
+    assert "notWritable" in text
+    assert "emil" in text
+
+
 def test_the_bench_of_the_examples_is_right_and_passes(tmp_path, capsys):
     file = EXAMPLES / "emulated.yaml"
     assert here(capsys, "bench", "check", file)[0] == 0
