@@ -29,12 +29,18 @@ Verify = Callable[..., "ScenarioRecord"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--phonerig-capture``."""
+    """Add ``--phonerig-capture`` and ``--phonerig-lamps``."""
     group = parser.getgroup("phonerig")
     group.addoption(
         "--phonerig-capture",
         default="tap",
         help="how benches capture: 'tap' (no privilege) or an interface such as 'lo'",
+    )
+    group.addoption(
+        "--phonerig-lamps",
+        default="",
+        metavar="FILE",
+        help="wiring file of lamp boards, which are believed and not the handsets' drivers",
     )
 
 
@@ -43,10 +49,15 @@ def phonerig_bench_config(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> BenchConfig:
     """What the bench is made of: the demo site unless a module overrides this fixture."""
+    from dataclasses import replace  # noqa: PLC0415 - see the module docstring
+
     from rig.demo_bench import demo_config  # noqa: PLC0415 - see the module docstring
+    from rig.lamp.wiring import load_wiring  # noqa: PLC0415 - see the module docstring
 
     capture = str(request.config.getoption("--phonerig-capture"))
-    return demo_config(Path(tmp_path_factory.mktemp("bench")), capture=capture)
+    config = demo_config(Path(tmp_path_factory.mktemp("bench")), capture=capture)
+    lamps = str(request.config.getoption("--phonerig-lamps"))
+    return replace(config, lamp_wiring=load_wiring(Path(lamps))) if lamps else config
 
 
 @pytest.fixture(scope="module")

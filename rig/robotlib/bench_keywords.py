@@ -19,6 +19,7 @@ from rig.demo_bench import ROLES, scenario_roles
 from rig.errors import UsageError
 from rig.faults.catalogue import find_seed
 from rig.handset.base import HandsetCapability
+from rig.lamp.wiring import LampWiring, load_wiring
 from rig.report.record import ScenarioRecord
 from rig.robotlib.component import Component
 from rig.run import run_scenario
@@ -48,6 +49,7 @@ class BenchKeywords(Component):
         digest_algorithms: list[str] | None = None,
         lamp_limit: timedelta = timedelta(seconds=2),
         mail_sink: bool = False,
+        lamps: str = "",
         fault: str = "",
     ) -> None:
         """Brings up platform, provisioning, capture and handsets; returns when all are ready.
@@ -60,6 +62,7 @@ class BenchKeywords(Component):
         - ``drivers``: driver by handset name, ``emulated`` where none is named.
         - ``capture``: ``tap``, or an interface such as ``lo``.
         - ``mail_sink``: take the platform's mail, for `Mail Should Have Come`.
+        - ``lamps``: wiring file of lamp boards, which are believed and not the drivers.
         - ``fault``: a seeded fault by name, to prove the verdicts.
 
         | `Open Bench` | drivers=${{ {'greta': 'softphone'} }} | seconds_per_ring=0.5 |
@@ -80,6 +83,7 @@ class BenchKeywords(Component):
             seconds_per_ring=seconds_per_ring,
             lamp_limit_s=lamp_limit.total_seconds(),
             mail_sink=mail_sink,
+            lamp_wiring=load_wiring(Path(lamps)) if lamps else LampWiring(),
             seeds=(find_seed(fault),) if fault else (),
         )
         if digest_algorithms:
@@ -107,10 +111,9 @@ class BenchKeywords(Component):
         """
         if role not in self.bench.roles:
             raise SkipExecution(f"no handset plays {role} on this bench")
-        handset = self.bench.role(role)
-        lacks = sorted(c.value for c in set(capabilities) - handset.capabilities)
+        lacks = sorted(c.value for c in set(capabilities) - self.bench.capabilities_of(role))
         if lacks:
-            raise SkipExecution(f"{handset.name} ({role}) cannot {', '.join(lacks)}")
+            raise SkipExecution(f"{self.bench.name_of(role)} ({role}) cannot {', '.join(lacks)}")
 
     @keyword(tags=["bench", "scenario"])
     def run_scenario(self, name: str) -> ScenarioRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from robot.api import SkipExecution
 from robot.api.deco import keyword
 
 from rig.assertion import ProductFailure
@@ -23,6 +24,35 @@ class LampKeywords(Component):
         ``lit`` is light whose pattern is not known yet.
         """
         return self.bench.lamp_of(role).state(lamp)
+
+    @keyword(tags=["lamp"])
+    def get_lamp_sensor(self, role: str) -> str:
+        """Returns the name of what tells a role's lamps: ``virtual``, ``serial:/dev/...#0``."""
+        return self.bench.lamp_of(role).name
+
+    @keyword(tags=["lamp", "bench"])
+    def require_lamp_board(self, role: str, key: bool = False) -> None:  # noqa: FBT001, FBT002 - Robot
+        """Skips the test before it starts unless a lamp board sees this role's lamp.
+
+        With ``key=yes`` the board must also have a solenoid on its message key.
+
+        | [Setup] | `Require Lamp Board` | callee |
+        """
+        if role not in self.bench.roles:
+            raise SkipExecution(f"no handset plays {role} on this bench")
+        name = self.bench.name_of(role)
+        if self.bench.lamp_boards.sensor(name) is None:
+            raise SkipExecution(f"no lamp board sees {name} ({role}) on this bench")
+        if key and not self.bench.lamp_boards.presses(name):
+            raise SkipExecution(f"no solenoid presses the message key of {name} ({role})")
+
+    @keyword(tags=["lamp", "handset"])
+    def press_message_key_by_solenoid(self, role: str = "callee") -> float:
+        """Presses the message key with the solenoid on it; returns for how many seconds.
+
+        What the phone does then is seen on the wire and at its lamp.
+        """
+        return self.session.run(self.bench.press_key(role))
 
     @keyword(tags=["lamp", "verdict"])
     def lamp_should_be(

@@ -197,3 +197,23 @@ def test_ports_are_listed(capsys):
         assert port["device"].startswith("/dev/")
     assert run(["sensor", "list"]) == 0
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    ("handset", "levels", "code", "told"),
+    [
+        ("ana", LEVELS, 2, "the lamp wiring names handset 'ana'"),
+        ("anna", LEVELS, 3, "lamp board /dev/no-board cannot be used"),
+        ("anna", None, 3, "was never calibrated"),
+    ],
+)
+def test_verify_says_what_is_wrong_with_its_lamp_boards(
+    tmp_path, capsys, handset, levels, code, told
+):
+    path = tmp_path / "lamps.yaml"
+    lamp = {"channel": 0, "handset": handset} | ({} if levels is None else {"levels": levels})
+    boards = [{"url": "/dev/no-board", "lamps": [lamp]}]
+    path.write_text(yaml.safe_dump({"schema": 1, "boards": boards}))
+    out = ["--out", str(tmp_path / "out")]
+    assert run(["verify", "mwi", "demo", "--case", "busy", "--lamps", str(path), *out]) == code
+    assert told in " ".join(capsys.readouterr().err.split())

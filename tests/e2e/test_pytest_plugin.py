@@ -48,11 +48,11 @@ def test_the_fault_is_expected(phonerig_verify):
 """
 
 
-def run_pytest(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_phones.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [*command, "--junitxml=junit.xml", "test_phones.py"],
+        [*command, *arguments, "--junitxml=junit.xml", "test_phones.py"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -79,3 +79,13 @@ def test_a_wrong_one_fails_with_the_verdict_in_a_section(tmp_path: Path) -> None
     assert "  proof: packet " in by_hand
     assert "  remedy: " in by_hand
     assert "alias_phone: clara (alias) is no alias of the mailbox of anna" in done.stdout
+
+
+def test_a_wiring_file_of_lamp_boards_is_believed(tmp_path: Path) -> None:
+    levels = "{dark: 20, lit: 600, on: 368, off: 252}"
+    lamp = f"{{channel: 0, handset: anna, levels: {levels}}}"
+    wiring = f"schema: 1\nboards:\n  - url: /dev/no-board\n    lamps: [{lamp}]\n"
+    (tmp_path / "lamps.yaml").write_text(wiring, encoding="utf-8")
+    done = run_pytest(tmp_path, PASSING, "--phonerig-lamps", "lamps.yaml")
+    assert done.returncode == 1
+    assert "lamp board /dev/no-board cannot be used" in done.stdout

@@ -25,6 +25,10 @@ from rig.verdict.outcome import Outcome
 pytestmark = pytest.mark.timeout(300)
 
 SUITES = Path(__file__).parents[2] / "robot_tests"
+BOARD_CASES = (
+    "The Board Sees A Message Come And Go",
+    "The Board Sees Nothing When A Call Is Missed",
+)
 SOFTPHONE_SKIPS = {
     "A Phone Asks For A File That Bears Its Name": "greta (callee) cannot boot_from_files",
     "Two Accounts Of One Phone Subscribe Each": "no handset plays twin on this bench",
@@ -119,13 +123,31 @@ def test_the_suites_pass_unchanged(bench: str, tmp_path: Path) -> None:
     tests = results_of(tmp_path)
     assert len(tests) >= 59
     skips = {name: test.message for name, test in tests.items() if test.skipped}
-    assert skips == (SOFTPHONE_SKIPS if bench == "softphone" else {})
+    callee = "greta" if bench == "softphone" else "anna"
+    boards = dict.fromkeys(BOARD_CASES, f"no lamp board sees {callee} (callee) on this bench")
+    assert skips == boards | (SOFTPHONE_SKIPS if bench == "softphone" else {})
     assert {name for name, test in tests.items() if test.passed} >= ON_EVERY_BENCH
     lights = "robot-tests-03-deposit-and-lamp-a-message-lights-the-lamp.pcapng"
     (capture,) = (tmp_path / "captures").glob(f"*{lights}")
     seen = analyse_capture(capture)
     assert any(line.waiting and line.counts.startswith("1/0") for line in seen.mwi)
     assert seen.methods["INVITE"]
+
+
+def test_the_suite_of_the_lamp_board_passes_where_a_board_sees_the_phone(tmp_path: Path) -> None:
+    """The board is the flashed program on an emulated chip, and the phone's lamp shines on it."""
+    require_peer("avr-gcc")
+    listener = Path(__file__).parents[1] / "lamp_light_listener.py"
+    done = run_robot(
+        tmp_path,
+        *("--pythonpath", listener.parent, "--listener", f"{listener}:{tmp_path}"),
+        *("--variable", f"LAMPS:{tmp_path}/lamps.yaml", "--suite", "13*", SUITES),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tests = results_of(tmp_path)
+    assert {name: test.status for name, test in tests.items()} == dict.fromkeys(
+        BOARD_CASES, "PASS"
+    )
 
 
 def test_a_seeded_fault_is_named_in_message_and_log(tmp_path: Path) -> None:
