@@ -21,6 +21,7 @@ from aiohttp import hdrs, web
 
 from provisioning.errors import RigError
 from provisioning.transport.content import Address
+from provisioning.transport.http_plain_connection import Desk, PlainConnection
 from provisioning.transport.listen_error import listen_error
 
 HttpHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -69,6 +70,7 @@ class HttpPort:
         limits: what it bears.
         tls: for HTTPS.
         unreadable: told of requests that could not be read.
+        desk: decides about plain requests at once; None has the handler answer them all.
         handshake_failed: told of TLS handshakes that came to nothing.
 
     Attributes:
@@ -84,6 +86,7 @@ class HttpPort:
         limits: PortLimits | None = None,
         tls: ssl.SSLContext | None = None,
         unreadable: Unreadable = lambda _who, _octets, _status: None,
+        desk: Desk | None = None,
         handshake_failed: HandshakeFailed = lambda _who, _why: None,
     ) -> None:
         self._handler = handler
@@ -92,6 +95,7 @@ class HttpPort:
         self._limits = limits or PortLimits()
         self.tls = tls
         self.unreadable = unreadable
+        self._desk = desk
         self._handshake_failed = handshake_failed
         self._server: asyncio.Server | None = None
         self._connections: web.Server | None = None
@@ -123,16 +127,42 @@ class HttpPort:
         if self._server is not None:
             raise RigError("this HTTP server is already running; close it first")
         loop = asyncio.get_running_loop()
-        self._connections = connections = web.Server(self._handle)
+        self._connections = web.Server(self._handle)
 
         def connect() -> asyncio.Protocol:
-            made = Connection(connections, self, self._limits, loop)
+            made = self._connection()
             return made if self.tls is None else _Door(self, made, self.tls)
 
         try:
             self._server = await loop.create_server(connect, self._host, self._port, backlog=1024)
         except OSError as error:
             raise listen_error("HTTP", self._host, self._port, error) from error
+
+    def _connection(self) -> AnyConnection:
+        if self._desk is None:
+            return self._library_connection()
+        limits = self._limits
+        return PlainConnection(self, self._desk, limits.deadline_s, limits.keepalive_s)
+
+    def _library_connection(self) -> Connection:
+        if self._connections is None:
+            raise RigError("this HTTP server is closed")
+        return Connection(self._connections, self, self._limits, asyncio.get_running_loop())
+
+    def taken_over(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Let the library have a connection, and what came over it last.
+
+        Args:
+            transport: of the connection.
+            data: not answered yet.
+        """
+        if self._connections is None:
+            transport.close()
+            return
+        connection = self._library_connection()
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        connection.data_received(data)
 
     async def close(self, patience_s: float = CLOSE_S) -> None:
         """Stop listening, close the connections; safe to call twice.
@@ -149,6 +179,9 @@ class HttpPort:
         server.close()
         for door in tuple(self._doors):
             door.cancel()
+        for transport in tuple(self._open):
+            if isinstance(transport.get_protocol(), PlainConnection):
+                transport.close()  # what waits for the client leaves first
         give_up_at = asyncio.get_running_loop().time() + patience_s
         connections.pre_shutdown()
         await connections.shutdown(patience_s)
@@ -158,6 +191,9 @@ class HttpPort:
                 async with asyncio.timeout_at(give_up_at):
                     await self._empty.wait()
         for transport in tuple(self._open):
+            left = transport.get_protocol()
+            if isinstance(left, PlainConnection):
+                left.break_off()
             transport.abort()
         await server.wait_closed()
 
@@ -172,6 +208,8 @@ class HttpPort:
         Returns:
             What to give to :meth:`leaves`; None when there are too many: it is closed.
         """
+        if transport in self._open and isinstance(transport, asyncio.Transport):
+            return transport  # the library takes over
         host = address_of(transport)[0]
         if (
             not isinstance(transport, asyncio.Transport)
@@ -194,7 +232,10 @@ class HttpPort:
             del self._hosts[host]
 
     def shake_hands(
-        self, transport: asyncio.Transport, connection: Connection, tls: ssl.SSLContext
+        self,
+        transport: asyncio.Transport,
+        connection: Connection | PlainConnection,
+        tls: ssl.SSLContext,
     ) -> None:
         """Begin TLS on a new connection."""
         shaking = self._shake_hands(transport, connection, tls)
@@ -203,7 +244,10 @@ class HttpPort:
         task.add_done_callback(self._doors.discard)
 
     async def _shake_hands(
-        self, transport: asyncio.Transport, connection: Connection, tls: ssl.SSLContext
+        self,
+        transport: asyncio.Transport,
+        connection: Connection | PlainConnection,
+        tls: ssl.SSLContext,
     ) -> None:
         who = address_of(transport)
         try:
@@ -225,7 +269,7 @@ class HttpPort:
 class _Door(asyncio.Protocol):
     """A new connection before TLS: nothing is read before the handshake has begun."""
 
-    def __init__(self, port: HttpPort, connection: Connection, tls: ssl.SSLContext) -> None:
+    def __init__(self, port: HttpPort, connection: AnyConnection, tls: ssl.SSLContext) -> None:
         self._port = port
         self._connection = connection
         self._tls = tls
@@ -314,6 +358,9 @@ class Connection(web.RequestHandler):
         response = plain(status, "bad request\n" if status < 500 else "internal error\n")
         response.force_close()
         return response
+
+
+AnyConnection = Connection | PlainConnection
 
 
 def plain(status: int, text: str) -> web.Response:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
@@ -23,21 +22,21 @@ from provisioning.transport.content import Address, Answer, ContentSource
 from provisioning.transport.fetch_log import UNFINISHED, FetchLog, FetchRecord
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.http_access import AccessRule, Admission, Visit
+from provisioning.transport.http_plain_connection import Exchange, PlainConnection
+from provisioning.transport.http_plain_request import PlainRequest
 from provisioning.transport.http_port import (
     CLOSE_S,
     Connection,
     HttpPort,
     PortLimits,
     client_of,
-    plain,
-    with_server,
 )
-from provisioning.transport.http_rules import (
-    RangeNotSatisfiableError,
-    entity_tag,
-    http_date,
-    is_unmodified,
-    select_range,
+from provisioning.transport.http_reply import (
+    NOT_FOUND,
+    Asked,
+    Reply,
+    file_reply,
+    text_reply,
 )
 from provisioning.transport.http_tls import Tls
 from provisioning.transport.http_upload import take
@@ -55,23 +54,6 @@ _BUFFERED_BYTES = 32 * 1024
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _REQUEST_LINE = re.compile(rb"[^\r\n]{0,400}")
 _ANYBODY = Admission("", open_to_all=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """How a request is answered, and what the log says of it.
-
-    Attributes:
-        response: the answer.
-        handset: whose file it was about; empty when refused or shared.
-        octets: of content that were taken.
-        sends: its body is content that is sent.
-    """
-
-    response: web.Response
-    handset: str = ""
-    octets: int = 0
-    sends: bool = False
 
 
 class HttpServer:
@@ -123,6 +105,7 @@ class HttpServer:
             limits=limits,
             tls=tls.context if tls else None,
             unreadable=self._record_unreadable,
+            desk=self,
             handshake_failed=self._record_handshake,
         )
 
@@ -166,121 +149,153 @@ class HttpServer:
         """
         await self._port.close(patience_s)
 
+    def plain_request(self, request: PlainRequest, connection: PlainConnection) -> Exchange:
+        """Decide about a plain request; see :class:`~.http_plain_connection.Desk`."""
+        asked, client = request.asked, connection.client
+        certificate = self._certificate(connection, connection.transport)
+        visit = self._visit(asked, client, certificate)
+        reply = self._decide(asked, visit, client)
+        self.answering += 1
+        return _Exchange(self, asked, visit, client, reply)
+
+    def ended(self, exchange: _Exchange, *, whole: bool) -> None:
+        """Record a plain request whose answer has left, or was broken off."""
+        self.answering -= 1
+        asked, reply = exchange.asked, exchange.reply
+        sent = whole and reply.sends and asked.method == hdrs.METH_GET
+        octets = len(reply.body) if sent else reply.octets
+        self._note(asked, exchange.visit, exchange.client, reply, octets)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        client = client_of(request)
-        visit = Visit(
-            request.method,
-            _ABSOLUTE_FORM.sub("", request.raw_path, count=1),
-            client[0],
-            self._clock(),
-            request.headers.get(hdrs.AUTHORIZATION, ""),
-            self._certificate(request),
-        )
         self.answering += 1
         try:
-            return await self._answer(request, visit, client)
+            return await self._answer(request)
         finally:
             self.answering -= 1
 
-    async def _answer(
-        self, request: web.BaseRequest, visit: Visit, client: Address
-    ) -> web.StreamResponse:
-        outcome = await self._outcome(request, visit, client)
-        response, octets = outcome.response, outcome.octets
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        client = client_of(request)
+        asked = _asked(request)
+        certificate = self._certificate(request.protocol, request.transport)
+        visit = self._visit(asked, client, certificate)
+        if asked.method in _PUT and self._uploads is not None:
+            reply = await self._take(request, visit, self._uploads)
+        else:
+            reply = self._decide(asked, visit, client)
+        octets = reply.octets
+        response = web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+        if reply.closes:
+            response.force_close()
         try:
             await _send(response, request)
-            if outcome.sends and isinstance(response.body, bytes):
-                octets = len(response.body)
+            if reply.sends and asked.method == hdrs.METH_GET:
+                octets = len(reply.body)
         finally:
-            name = visit.certificate.text if visit.certificate else ""
-            self._log.add(
-                FetchRecord(
-                    at=visit.at,
-                    transport=self._transport,
-                    client=client,
-                    path=request.raw_path,
-                    handset=outcome.handset,
-                    status=response.status,
-                    octets=octets,
-                    duration_s=self._clock() - visit.at,
-                    user_agent=mask_tokens(request.headers.get(hdrs.USER_AGENT, "")),
-                    certificate_name=name,
-                )
-            )
+            self._note(asked, visit, client, reply, octets)
         return response
 
-    async def _outcome(self, request: web.BaseRequest, visit: Visit, client: Address) -> _Outcome:
+    def _visit(
+        self, asked: Asked, client: Address, certificate: ClientCertificate | None
+    ) -> Visit:
+        target = asked.target
+        if not target.startswith("/"):
+            target = _ABSOLUTE_FORM.sub("", target, count=1)
+        return Visit(
+            asked.method, target, client[0], self._clock(), asked.authorization, certificate
+        )
+
+    def _decide(self, asked: Asked, visit: Visit, client: Address) -> Reply:
+        """What a request gets that brings nothing: the one place where this is decided."""
         refusal = self._hook.refusal(visit.target)
         if refusal is not None:
-            return _Outcome(plain(refusal, "refused\n"))
+            return text_reply(refusal, "refused\n")
+        if asked.method not in _READ:
+            allowed = _ALLOWED if self._uploads is None else _ALLOWED_WITH_PUT
+            return text_reply(405, "method not allowed\n", (hdrs.ALLOW, allowed))
         try:
-            if visit.method in _READ:
-                return self._read(request, visit, client)
-            if visit.method in _PUT and self._uploads is not None:
-                return await self._put(request, visit, self._uploads)
+            admission = self._access.admit(visit) if self._access else _ANYBODY
+            answer = self._look_up(asked, visit, admission, client)
+            if answer is None:
+                return self._refuse(admission, visit.at)
+            return file_reply(answer, asked)
         except ConnectionError:
             raise
         except Exception:
             logger.exception("content source failed on an HTTP request")
-            return _Outcome(plain(500, "internal error\n"))
-        response = plain(405, "method not allowed\n")
-        response.headers[hdrs.ALLOW] = _ALLOWED if self._uploads is None else _ALLOWED_WITH_PUT
-        return _Outcome(response)
+            return text_reply(500, "internal error\n")
 
-    def _read(self, request: web.BaseRequest, visit: Visit, client: Address) -> _Outcome:
-        admission = self._access.admit(visit) if self._access else _ANYBODY
-        answer = self._look_up(visit, admission, client, request)
-        if answer is None:
-            return _Outcome(self._refuse(admission, visit.at))
-        response = _serve(answer, request)
-        return _Outcome(response, answer.handset, sends=visit.method == hdrs.METH_GET)
+    async def _take(self, request: web.BaseRequest, visit: Visit, uploads: UploadArea) -> Reply:
+        refusal = self._hook.refusal(visit.target)
+        if refusal is not None:
+            return text_reply(refusal, "refused\n")
+        try:
+            return await self._put(request, visit, uploads)
+        except ConnectionError:
+            raise
+        except Exception:
+            logger.exception("content source failed on an HTTP request")
+            return text_reply(500, "internal error\n")
 
-    async def _put(self, request: web.BaseRequest, visit: Visit, uploads: UploadArea) -> _Outcome:
+    async def _put(self, request: web.BaseRequest, visit: Visit, uploads: UploadArea) -> Reply:
         admission = self._access.admit(visit) if self._access else _ANYBODY
         target = admission.target or visit.target
         owner = uploads.owner(target)
         may = self._access.may_put(admission, owner, visit.at) if self._access else bool(owner)
         if not may:
-            response = self._refuse(admission, visit.at)
-            response.force_close()  # its body is not read
-            return _Outcome(response)
+            return self._refuse(admission, visit.at, closes=True)  # its body is not read
         status, octets = await take(request, uploads, target, visit.host)
-        response = plain(status, "taken\n" if status == _CREATED else "not taken\n")
-        if status != _CREATED:
-            response.force_close()
-        return _Outcome(response, owner, octets)
+        taken = status == _CREATED
+        reply = text_reply(status, "taken\n" if taken else "not taken\n", closes=not taken)
+        reply.handset, reply.octets = owner, octets
+        return reply
 
     def _look_up(
-        self, visit: Visit, admission: Admission, client: Address, request: web.BaseRequest
+        self, asked: Asked, visit: Visit, admission: Admission, client: Address
     ) -> Answer | None:
         """The file, if there is one for whoever asks; always looked for, to take the same time."""
-        user_agent = request.headers.get(hdrs.USER_AGENT, "")
         answer = self._hook.answer(
             admission.target or visit.target,
-            lambda name: self._source.find(name, client, user_agent),
+            lambda name: self._source.find(name, client, asked.user_agent),
         )
         return self._access.permitted(visit, admission, answer) if self._access else answer
 
-    def _refuse(self, admission: Admission, at: float) -> web.Response:
+    def _refuse(self, admission: Admission, at: float, *, closes: bool = False) -> Reply:
         """The one answer for everything that there is not, for whoever asks."""
         challenges = self._access.challenges(admission, at) if self._access else ()
         if not challenges:
-            return plain(404, "not found\n")
-        response = plain(401, "not authorised\n")
-        for challenge in challenges:
-            response.headers.add(hdrs.WWW_AUTHENTICATE, challenge)
-        return response
+            return NOT_FOUND if not closes else text_reply(404, "not found\n", closes=True)
+        offered = [(hdrs.WWW_AUTHENTICATE, challenge) for challenge in challenges]
+        return text_reply(401, "not authorised\n", *offered, closes=closes)
 
-    def _certificate(self, request: web.BaseRequest) -> ClientCertificate | None:
+    def _certificate(
+        self, connection: object, transport: asyncio.BaseTransport | None
+    ) -> ClientCertificate | None:
         """The client's certificate, looked at once for all requests of a connection."""
-        connection = request.protocol
-        if self._tls is None or not isinstance(connection, Connection):
+        if self._tls is None or not isinstance(connection, Connection | PlainConnection):
             return None
         if connection.facts is None:
-            found = request.transport.get_extra_info("ssl_object") if request.transport else None
+            found = transport.get_extra_info("ssl_object") if transport else None
             connection.facts = (self._tls.certificate_of(found),)
         (certificate,) = connection.facts if isinstance(connection.facts, tuple) else (None,)
         return certificate if isinstance(certificate, ClientCertificate) else None
+
+    def _note(
+        self, asked: Asked, visit: Visit, client: Address, reply: Reply, octets: int
+    ) -> None:
+        self._log.add(
+            FetchRecord(
+                at=visit.at,
+                transport=self._transport,
+                client=client,
+                path=asked.target,
+                handset=reply.handset,
+                status=reply.status,
+                octets=octets,
+                duration_s=self._clock() - visit.at,
+                user_agent=mask_tokens(asked.user_agent),
+                certificate_name=visit.certificate.text if visit.certificate else "",
+            )
+        )
 
     def _record_unreadable(self, client: Address, first: bytes, status: int) -> None:
         line = _REQUEST_LINE.match(first)
@@ -327,26 +342,37 @@ async def _send(response: web.Response, request: web.BaseRequest) -> None:
         raise ConnectionError("the client takes no octets") from None
 
 
-def _serve(answer: Answer, request: web.BaseRequest) -> web.Response:
-    content = answer.content
-    tag = entity_tag(content)
-    modified = http_date(answer.modified_at)
+class _Exchange:
+    """A plain request and its answer, until it has left."""
+
+    __slots__ = ("_server", "asked", "client", "reply", "visit")
+
+    def __init__(
+        self, server: HttpServer, asked: Asked, visit: Visit, client: Address, reply: Reply
+    ) -> None:
+        self._server = server
+        self.asked = asked
+        self.visit = visit
+        self.client = client
+        self.reply = reply
+
+    def ended(self, *, whole: bool) -> None:
+        """Have it recorded."""
+        self._server.ended(self, whole=whole)
+
+
+def _asked(request: web.BaseRequest) -> Asked:
+    """What a request that the library has read asks for."""
     get = request.headers.get
-    headers = {hdrs.ETAG: tag, hdrs.LAST_MODIFIED: modified, hdrs.CACHE_CONTROL: "no-cache"}
-    if is_unmodified(
-        get(hdrs.IF_NONE_MATCH), get(hdrs.IF_MODIFIED_SINCE), tag, answer.modified_at
-    ):
-        return with_server(web.Response(status=304, headers=headers))
-    headers |= {hdrs.CONTENT_TYPE: answer.media_type, hdrs.ACCEPT_RANGES: "bytes"}
-    wanted = get(hdrs.RANGE) if request.method == hdrs.METH_GET else None
-    try:
-        part = select_range(wanted, get(hdrs.IF_RANGE), len(content), tag, modified)
-    except RangeNotSatisfiableError:
-        refused = plain(416, "range not satisfiable\n")
-        refused.headers[hdrs.CONTENT_RANGE] = f"bytes */{len(content)}"
-        return refused
-    if part is None:
-        return with_server(web.Response(body=content, headers=headers))
-    headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"
-    body = content[part.start : part.stop]
-    return with_server(web.Response(status=206, body=body, headers=headers))
+    return Asked(
+        request.method,
+        request.raw_path,
+        get(hdrs.USER_AGENT, ""),
+        get(hdrs.AUTHORIZATION, ""),
+        (
+            get(hdrs.IF_NONE_MATCH),
+            get(hdrs.IF_MODIFIED_SINCE),
+            get(hdrs.RANGE),
+            get(hdrs.IF_RANGE),
+        ),
+    )
