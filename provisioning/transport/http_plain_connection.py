@@ -45,6 +45,15 @@ class Desk(Protocol):
 class Port(Protocol):
     """Where the connection came in."""
 
+    @property
+    def buffer(self) -> memoryview:
+        """Where what comes in is put for a moment, for all connections of the port.
+
+        A buffer of each connection's own would be most of its memory, and one for each read
+        most of its time.
+        """
+        ...
+
     def enters(self, transport: asyncio.BaseTransport) -> asyncio.Transport | None:
         """Count a new connection."""
         ...
@@ -58,7 +67,7 @@ class Port(Protocol):
         ...
 
 
-class PlainConnection(asyncio.Protocol):
+class PlainConnection(asyncio.BufferedProtocol):
     """See the module.
 
     Args:
@@ -120,7 +129,7 @@ class PlainConnection(asyncio.Protocol):
         self._timer = self._loop.call_later(self._deadline, self._too_late)
         early, self._early = self._early, b""
         if early:
-            self.data_received(early)
+            self._received(early)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; an answer that waited has left when nothing went wrong."""
@@ -143,8 +152,15 @@ class PlainConnection(asyncio.Protocol):
         self._end_wait(whole=True)
         self._go_on()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - it is as large as it is
+        """Where the next octets are put."""
+        return self._port.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Answer the plain requests of what came in."""
+        self._received(bytes(self._port.buffer[:nbytes]))
+
+    def _received(self, data: bytes) -> None:
         transport = self.transport
         if transport is None:
             self._early += data  # TLS is quicker than the one who waits for its handshake

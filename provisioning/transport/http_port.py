@@ -32,6 +32,7 @@ HandshakeFailed = Callable[[Address, str], None]
 
 _KEEPALIVE_S = 30.0
 CLOSE_S = 2.0
+_BUFFER_BYTES = 16 * 1024
 _REMEMBERED = 512
 _FEW = 500
 NOBODY: Address = ("", 0)
@@ -102,6 +103,7 @@ class HttpPort:
         self._hosts: Counter[str] = Counter()
         self._open: dict[asyncio.Transport, str] = {}
         self._empty: asyncio.Event | None = None
+        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._doors: set[asyncio.Task[None]] = set()
 
     @property
@@ -129,7 +131,7 @@ class HttpPort:
         loop = asyncio.get_running_loop()
         self._connections = web.Server(self._handle)
 
-        def connect() -> asyncio.Protocol:
+        def connect() -> asyncio.BaseProtocol:
             made = self._connection()
             return made if self.tls is None else _Door(self, made, self.tls)
 
@@ -195,6 +197,7 @@ class HttpPort:
             if isinstance(left, PlainConnection):
                 left.break_off()
             transport.abort()
+        await asyncio.sleep(0)  # until they have heard of it
         await server.wait_closed()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
