@@ -7,10 +7,12 @@ takes seconds.
 from __future__ import annotations
 
 import contextlib
+import random
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -116,6 +118,55 @@ def wait_until(fulfilled: Callable[[], object], patience_s: float = PATIENCE_S) 
     while not fulfilled():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.002)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A change of one lamp at an instant of the chip's clock."""
+
+    us: int
+    channel: int
+    lit: bool
+
+
+def random_changes(seed: int, count: int, per_second: float = 40.0) -> list[Planned]:
+    """Lamps that go on and out at random; none is quicker than a documented one."""
+    source = random.Random(seed)
+    lit, free_us = [False] * 8, [0] * 8
+    plan, us = [], 0
+    for _ in range(count):
+        us += round(source.expovariate(per_second) * 1e6)
+        channel = source.choice([each for each in range(8) if free_us[each] <= us] or [0])
+        us = max(us, free_us[channel])
+        lit[channel] = not lit[channel]
+        free_us[channel] = us + 100_000
+        plan.append(Planned(us, channel, lit[channel]))
+    return plan
+
+
+def chip_us(chip: ChipBoard) -> int:
+    """The chip's clock."""
+    chip.told.clear()
+    chip.outside("CLOCK?")
+    wait_until(lambda: chip.told)
+    return int(chip.told[-1].split()[1])
+
+
+def play(chip: ChipBoard, plan: list[Planned]) -> int:
+    """Let the chip's lamps do what is planned, and wait until it was told.
+
+    Returns the instant of its clock that counts as 0.
+    """
+    start_us = chip_us(chip) + 500_000
+    chip.told.clear()
+    for change in plan:
+        raw = LIT if change.lit else DARK
+        chip.outside(f"AT {start_us + change.us} {change.channel} {round(raw * 5000 / 1023)}")
+    wait_until(lambda: chip.told, 60)
+    done, at_us = chip.told[-1].split()
+    assert done == "DONE"
+    wait_until(lambda: chip_us(chip) > int(at_us) + 500_000)
+    return start_us
 
 
 @contextlib.contextmanager

@@ -10,10 +10,21 @@ from pathlib import Path
 
 import pytest
 from lamp_board_fake import DARK, LIT, OPEN, SATURATED
-from lamp_board_kit import PATIENCE_S, SPEED, STAGES, UNHURRIED, Ser2net, board_on, wait_until
+from lamp_board_kit import (
+    PATIENCE_S,
+    SPEED,
+    STAGES,
+    UNHURRIED,
+    Ser2net,
+    board_on,
+    play,
+    random_changes,
+    wait_until,
+)
 
 from rig.errors import RigError, UsageError
 from rig.lamp.board.calibration import CalibrationRefused
+from rig.lamp.board.channels import LightChanged
 from rig.lamp.board.serial_board import SerialLampBoard
 from rig.lamp.board.session import Settings
 from rig.timeline import LampState
@@ -204,6 +215,26 @@ def test_the_same_over_the_network_by_ser2net(stage, tmp_path, rfc2217):
         wait_until(lambda: reason(board, 5).startswith("not connected"))
         server.start()
         wait_until(lambda: level(board, 5) == "lit")
+
+
+def test_a_thousand_random_changes_on_eight_inputs_arrive_each_once_and_right(tmp_path):
+    plan = random_changes(seed=20261130, count=1000)
+    with STAGES["chip"](tmp_path) as chip, board_on(chip) as board:
+        seen = []
+        board.subscribe(seen.append)
+        play(chip, plan)
+        # Lines come in order: what was to be told before the answer has been told.
+        board.read_raw(0)
+        changes = [
+            (event.reading.channel, event.reading.level == "lit", event.reading.blind)
+            for event in seen
+            if isinstance(event, LightChanged)
+        ]
+        lost = board.lines_lost
+    for channel in range(8):
+        wanted = [(channel, change.lit, None) for change in plan if change.channel == channel]
+        assert [each for each in changes if each[0] == channel] == wanted
+    assert lost == 0
 
 
 # -- what only a board of the test's own making can do ---------------------------------------
