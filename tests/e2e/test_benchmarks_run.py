@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_kit import chip_program, firmware_elf
 from peers import require_peer, require_root
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -200,3 +201,19 @@ async def test_a_config_is_fetched_beside_nginx_and_amid_a_crowd():
     assert figures["slow_connections"].value == 10
     assert "target <= 64" in figures["memory_per_idle_kb"].told
     assert 0 < figures["get_amid_p50_ms"].value <= figures["get_amid_p99_ms"].value
+
+
+async def test_light_of_lamps_reaches_the_timeline_and_nothing_is_lost():
+    chip_program()
+    firmware_elf()
+    figures = await figures_of("bench_lamp.py")
+    for kind in ("chip", "python"):
+        assert figures[f"{kind}_edges"].value == 40
+        for what in ("edge_p50_ms", "lit_p50_ms", "steady_p50_s", "off_p50_s", "instant_p50_ms"):
+            assert figures[f"{kind}_{what}"].value > 0
+        assert 3 <= figures[f"{kind}_off_p50_s"].value <= figures[f"{kind}_off_p99_s"].value
+        assert "target <= 50" in figures[f"{kind}_edge_p99_ms"].told
+    assert figures["changes"].value == 100
+    assert figures["changes_lost"].value == figures["changes_wrong"].value == 0
+    assert figures["watching_lamps"].value == 32
+    assert 0 < figures["watching_core_share"].value < 100
