@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from provisioning.address import Mac
@@ -185,6 +185,20 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
+class LampTiming:
+    """What tells the patterns of a lamp apart that blinks unlike others; both in seconds.
+
+    Attributes:
+        settle_s: a lamp without a change for so long is steady or off; longer than the longest
+            phase of its blinking.
+        fast_below_s: blinking with a shorter period is fast, with a longer one slow.
+    """
+
+    settle_s: Annotated[float, Field(ge=0.4, le=60)] | None = None
+    fast_below_s: Annotated[float, Field(gt=0.05, le=10)] | None = None
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Lamp:
     """One lamp.
 
@@ -193,12 +207,14 @@ class Lamp:
         color: as seen.
         mwi: what it does while a message waits.
         shared_with: what else lights it by default: ``ringing``, ``missed_call``, ``dnd`` ...
+        timing: how its patterns are told apart; None for the usual limits.
     """
 
     part: str
     color: str
     mwi: LampPattern
     shared_with: tuple[str, ...] = ()
+    timing: LampTiming | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

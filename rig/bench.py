@@ -38,6 +38,7 @@ from rig.handset.vendor.call_backs import CallBackReceiver
 from rig.handset.vendor.description import vendors
 from rig.handset.vendor.place import place_of
 from rig.lamp.base import LateLampSensor
+from rig.lamp.boards import LampBoards
 from rig.loopback import (
     FIRST_HANDSET,
     OUTSIDE,
@@ -119,6 +120,11 @@ class Bench(PowerSteps, ProvisioningSteps):
             shared=config.host,
         )
         self._profiles = shipped_profiles()
+        self.lamp_boards = LampBoards(
+            config.lamp_wiring,
+            config.on_bench,
+            profiles=lambda name: self._profiles.get(self.site.handset(name).model),
+        )
         self.stranger_host = self._plan.host(STRANGER)
 
     # -- life cycle ---------------------------------------------------------------------

@@ -23,7 +23,6 @@ from rig.handset.base import (
     HandsetCall,
     HandsetWithKeys,
 )
-from rig.lamp.boards import LampBoards
 from rig.mailbox_platform.base import (
     MailboxOptions,
     UserServices,
@@ -72,7 +71,6 @@ class BenchSteps(BenchLamps):
         self.site: Site = config.seeded_site
         self.clock: Callable[[], float] = clock.now
         self._handsets: dict[str, Handset] = {}
-        self.lamp_boards = LampBoards(config.lamp_wiring, config.on_bench)
         self.cameras = OpenCameras(config.cameras, config.on_bench)
         self.outside: OutsideLine | None = None
 

@@ -6,15 +6,17 @@ What is wired where stands in :mod:`rig.lamp.wiring`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from provisioning.profile_model import Lamp, LampTiming, Profile
 from rig.clock import Clock, now
 from rig.errors import RigError, UsageError
 from rig.lamp.board.sensor import BoardLampSensor
 from rig.lamp.board.serial_board import SerialLampBoard
 from rig.lamp.board.session import Settings
 from rig.lamp.pattern import PatternThresholds
-from rig.lamp.wiring import BoardWire, KeyWire, LampWiring
+from rig.lamp.wiring import BoardWire, KeyWire, LampWire, LampWiring
 
 
 def make_board(wire: BoardWire, *, clock: Clock = now, **more: object) -> SerialLampBoard:
@@ -34,20 +36,41 @@ def set_levels(board: SerialLampBoard, wire: BoardWire) -> None:
             board.set_calibration(lamp.channel, lamp.levels.calibration)
 
 
+def thresholds_of(lamp: LampWire, profile: Profile | None) -> PatternThresholds:
+    """Limits of the classifier: what the wiring says, else the model's profile, else the usual."""
+    known = None if profile is None else profile.lamps.get(lamp.lamp.partition(":")[0])
+    timing = known.timing if isinstance(known, Lamp) and known.timing else LampTiming()
+    usual = PatternThresholds()
+    return replace(
+        usual,
+        settle_s=lamp.settle_s or timing.settle_s or usual.settle_s,
+        fast_below_s=timing.fast_below_s or usual.fast_below_s,
+    )
+
+
 class LampBoards:
     """Every board that watches or presses a handset of this bench.
 
     Use it inside a running event loop: sensors change and tell in that loop.
     """
 
-    def __init__(self, wiring: LampWiring, handsets: Iterable[str], *, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        wiring: LampWiring,
+        handsets: Iterable[str],
+        *,
+        profiles: Callable[[str], Profile | None] = lambda _name: None,
+        clock: Clock = now,
+    ) -> None:
         """Describe them; nothing is opened yet.
 
         Args:
             wiring: what is wired where.
             handsets: names of the handsets on the bench; boards of others are left alone.
+            profiles: gives the profile of a handset by its name, which may know its lamps.
             clock: gives instants.
         """
+        self._profiles = profiles
         self._clock = clock
         self._wanted = frozenset(handsets)
         self._wires = [board for board in wiring.boards if board.handsets & self._wanted]
@@ -82,11 +105,12 @@ class LampBoards:
         self._boards[wire.url] = board
         await asyncio.to_thread(set_levels, board, wire)
         for handset in sorted({lamp.handset for lamp in wire.lamps} & self._wanted):
+            profile = self._profiles(handset)
             lamps = [lamp for lamp in wire.lamps if lamp.handset == handset]
             self._sensors[handset] = board.sensor(
                 handset,
                 {lamp.lamp: lamp.channel for lamp in lamps},
-                {lamp.lamp: PatternThresholds(settle_s=lamp.settle_s) for lamp in lamps},
+                {lamp.lamp: thresholds_of(lamp, profile) for lamp in lamps},
             )
         for key in wire.keys:
             if key.handset in self._wanted:

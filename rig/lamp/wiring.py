@@ -101,14 +101,14 @@ class LampWire(_Part):
         lamp: ``message`` or ``account:N``.
         levels: from its calibration; None before.
         settle_s: a lamp without an edge for so long is steady or off; longer than the longest
-            phase of its blinking.
+            phase of its blinking. None for what the model's profile says, else 3 s.
     """
 
     channel: Channel
     handset: str = ""
     lamp: LampName = "message"
     levels: Levels | None = None
-    settle_s: float = Field(default=3.0, ge=0.4, le=60)
+    settle_s: float | None = Field(default=None, ge=0.4, le=60)
 
 
 class KeyWire(_Part):

@@ -80,12 +80,12 @@ def edges(stage: Board, board: SerialLampBoard, count: int) -> list[float]:
 
 def classified(
     stage: Board, board: SerialLampBoard, rounds: int
-) -> tuple[dict[str, list[float]], list[float]]:
+) -> tuple[dict[str, list[float]], list[float], int]:
     """Light lamps until they are steady, then until they are off.
 
     Returns:
         By state, how long it took until the timeline had it, in seconds; and how far its
-        instants were from the changes, in milliseconds.
+        instants were from the changes, in milliseconds; and how often a lamp was out of sight.
     """
     seen: dict[str, dict[LampState, tuple[float, LampSeen]]] = {}
     for channel in range(LAMPS):
@@ -98,6 +98,7 @@ def classified(
     wait_until(lambda: all(LampState.OFF in each for each in seen.values()), PATIENCE_S)
     took: dict[str, list[float]] = {"lit": [], "steady": [], "off": []}
     off_by: list[float] = []
+    blind = 0
     source = random.Random(2)
     for _ in range(rounds):
         for wanted, raw in ((LampState.STEADY, LIT), (LampState.OFF, DARK)):
@@ -109,10 +110,13 @@ def classified(
                 stage.light(channel, raw)
             wait_until(lambda wanted=wanted: all(wanted in each for each in seen.values()))
             for name, at in changed_at.items():
+                blind += LampState.UNKNOWN in seen[name]
                 for state, (told_at, event) in seen[name].items():
+                    if LampState.UNKNOWN in seen[name]:
+                        continue
                     took[state.value].append(told_at - at)
                     off_by.append(1000 * abs(event.at - at))
-    return took, off_by
+    return took, off_by, blind
 
 
 def life(kind: str, make: Callable[[Path, float], Board], quick: bool) -> None:
@@ -123,7 +127,7 @@ def life(kind: str, make: Callable[[Path, float], Board], quick: bool) -> None:
         board_on(stage, UNHURRIED if quick else LIFE) as board,
     ):
         found = edges(stage, board, QUICK_EDGES if quick else EDGES)
-        took, off_by = classified(stage, board, QUICK_ROUNDS if quick else ROUNDS)
+        took, off_by, blind = classified(stage, board, QUICK_ROUNDS if quick else ROUNDS)
     report(f"{kind}_edges", len(found), "edges")
     report(f"{kind}_edge_p50_ms", statistics.median(found), "ms")
     report(f"{kind}_edge_p99_ms", percentile(found, 99), "ms", at_most=50)
@@ -132,6 +136,7 @@ def life(kind: str, make: Callable[[Path, float], Board], quick: bool) -> None:
         p50, p99 = statistics.median(values), percentile(values, 99)
         report(f"{kind}_{state}_p50_{unit}", scale * p50, unit, note=f"{len(values)} times")
         report(f"{kind}_{state}_p99_{unit}", scale * p99, unit)
+    report(f"{kind}_blind", blind, "times", at_most=0, note="a chip or a host that stood still")
     report(f"{kind}_instant_p50_ms", statistics.median(off_by), "ms")
     report(f"{kind}_instant_p99_ms", percentile(off_by, 99), "ms", at_most=20)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from rig.errors import RigError, UsageError
 from rig.lamp.board.calibration import CalibrationRefused
 from rig.lamp.board.channels import LightChanged
 from rig.lamp.board.serial_board import SerialLampBoard
-from rig.lamp.board.session import Settings
+from rig.lamp.board.session import Settings, WentBlind
 from rig.timeline import LampState
 
 pytestmark = pytest.mark.interop(peer="simavr")
@@ -322,6 +323,26 @@ def test_a_listener_that_fails_leaves_no_lamp_that_looks_watched(fake):
     finally:
         threading.excepthook = hook
     assert [type(each) for each in caught] == [LookupError]
+
+
+def test_a_program_that_stood_still_does_not_take_that_for_the_boards_silence(fake):
+    with board_on(fake) as board:
+        blind, slept = [], []
+
+        def stand_still(event):
+            if isinstance(event, WentBlind):
+                blind.append(event)
+            elif not slept:
+                slept.append(event)
+                time.sleep(4 * UNHURRIED.beat_s / SPEED)
+
+        board.subscribe(stand_still)
+        fake.light(1, LIT)
+        wait_until(lambda: slept)
+        fake.light(0, LIT)
+        assert board.press(0, 100) >= 100
+        wait_until(lambda: level(board) == "lit")
+        assert blind == []
 
 
 def test_what_is_not_there_is_a_mistake_of_the_caller(fake):

@@ -42,7 +42,7 @@ class PortClosed:
 
 @dataclass(frozen=True, slots=True)
 class OctetsRead:
-    """Octets came."""
+    """Octets came; none, if the port was looked at in vain until then."""
 
     at: float
     octets: bytes
@@ -73,9 +73,13 @@ class Port:
         self._thread.daemon = True
         self._thread.start()
 
+    def leave(self) -> None:
+        """Close the port soon, and do not wait for that."""
+        self._leaving.set()
+
     def stop(self) -> None:
         """Close the port and end the thread."""
-        self._leaving.set()
+        self.leave()
         if self._thread:
             self._thread.join()
             self._thread = None
@@ -131,8 +135,8 @@ class Port:
             octets = port.read(1)
             if octets and (more := port.in_waiting):
                 octets += port.read(more)
-            if octets:
-                self._events.put(OctetsRead(self._clock(), octets))
+            # Also in vain: only who has looked may say that nothing came.
+            self._events.put(OctetsRead(self._clock(), octets))
 
     def _close(self) -> None:
         with self._lock:

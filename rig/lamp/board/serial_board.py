@@ -33,8 +33,6 @@ from rig.lamp.board.session import (
 from rig.lamp.pattern import PatternThresholds
 
 BAUD = 115_200
-POLL_S = 0.25
-"""The session's thread looks at its timers at least so often."""
 GIVE_UP_S = 30.0
 """No answer takes so long, whatever the clock says."""
 STUCK_S = 0.2
@@ -85,10 +83,9 @@ class SerialLampBoard:
         self._never_opened = ""
         self._listeners: list[BoardListener] = []
         self._sensors: list[BoardLampSensor] = []
+        self._looked_at = 0.0
         self._pulses: dict[int, int] = {}
         self._relay_faults: dict[int, RelayFault] = {}
-        # A clock of a test runs at another pace, so timers must be looked at more often.
-        self._poll_s = POLL_S if clock is now else POLL_S / 25
 
     # -- life -------------------------------------------------------------------------------
 
@@ -326,6 +323,7 @@ class SerialLampBoard:
     def _pulse(self, relay: int, ms: int) -> int:
         """Wait for the end of a press, and then for what the contact has to say."""
         deadline = self._clock() + ms / 1000 + self._session.settings.reply_s
+        # Who has not looked at the port since cannot say that the board said nothing.
         with self._changed:
             while relay not in self._pulses:
                 if not self._ready:
@@ -333,12 +331,12 @@ class SerialLampBoard:
                         f"key press by relay {relay} of {self.name} broke off: "
                         f"{self._blind_reason()}. The relay opens by itself."
                     )
-                if self._clock() > deadline:
+                if self._looked_at > deadline:
                     raise RigError(f"relay {relay} of {self.name} never said that it has opened")
                 self._changed.wait(0.05)
             if relay in self._session.settings.feedback:
                 until = self._clock() + STUCK_S
-                while relay not in self._relay_faults and self._clock() < until:
+                while relay not in self._relay_faults and self._looked_at < until:
                     self._changed.wait(0.01)
             return self._pulses.pop(relay)
 
@@ -402,6 +400,7 @@ class SerialLampBoard:
             self._serve()
         except BaseException as error:
             # A listener has raised. What is known must not look as if it were still watched.
+            self._port.leave()
             with self._changed:
                 self._session.closed(self._clock(), f"a listener failed: {error!r}")
                 events = self._session.take_events()
@@ -412,13 +411,7 @@ class SerialLampBoard:
 
     def _serve(self) -> None:
         while True:
-            with self._changed:
-                due_at = self._session.next_timer()
-            pause_s = self._poll_s if due_at is None else due_at - self._clock()
-            try:
-                event = self._queue.get(timeout=min(max(pause_s, 0.0), self._poll_s))
-            except queue.Empty:
-                event = None
+            event = self._queue.get()
             with self._changed:
                 self._advance(event)
                 events = self._session.take_events()
@@ -441,6 +434,8 @@ class SerialLampBoard:
 
     def _advance(self, event: PortEvent | None) -> None:
         session = self._session
+        if event:
+            self._looked_at = event.at
         match event:
             case PortOpened(at=at):
                 session.opened(at)
@@ -450,10 +445,11 @@ class SerialLampBoard:
                 session.closed(at, reason)
             case OctetsRead(at=at, octets=octets):
                 session.receive(octets, at)
+                # Time passes only as far as the port was looked at: a program that stood still
+                # must not take its own pause for the board's silence.
+                session.handle_timer(at)
             case None:
                 pass
-        instant = self._clock()
-        session.handle_timer(instant)
         while octets := session.data_to_send(self._clock()):
             self._port.write(octets)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning.device_profile import shipped_profiles
+from provisioning.profile_model import LampTiming
 from rig.errors import InputErrors, UsageError
 from rig.lamp.board.calibration import calibrate
+from rig.lamp.boards import thresholds_of
+from rig.lamp.pattern import PatternThresholds
 from rig.lamp.wiring import (
     BoardWire,
     KeyWire,
@@ -131,3 +137,16 @@ def test_whatever_a_calibration_finds_can_be_kept(dark, contrast):
     levels = Levels.of(found)
     assert levels.calibration == found
     assert levels.dark < levels.off < levels.on < levels.lit
+
+
+def test_limits_are_those_of_the_wiring_else_of_the_model_else_the_usual():
+    model = shipped_profiles().get("J129")
+    slow = replace(model.message_lamp, timing=LampTiming(settle_s=5.0, fast_below_s=1.2))
+    own = replace(model, lamps={"message": slow})
+    wire = LampWire(channel=0, handset="anna")
+    assert thresholds_of(wire, None) == thresholds_of(wire, model) == PatternThresholds()
+    assert thresholds_of(wire, own) == PatternThresholds(settle_s=5.0, fast_below_s=1.2)
+    wired = LampWire(channel=0, handset="anna", settle_s=4.0)
+    assert thresholds_of(wired, own) == PatternThresholds(settle_s=4.0, fast_below_s=1.2)
+    icon = LampWire(channel=0, handset="anna", lamp="account:1")
+    assert thresholds_of(icon, own) == PatternThresholds()
