@@ -20,11 +20,13 @@ from provisioning.ssh import SshHost
 from rig.bench import Bench
 from rig.bench_cameras import CameraPlace
 from rig.bench_config import TAP
-from rig.bench_plan import BenchPlan, TapPlan
+from rig.bench_plan import IN_SOFTWARE, BenchPlan, TapPlan
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
 from rig.capture.remote import CLOCK_OFF_S, RemoteCapture
 from rig.errors import PhonerigError, RigError
+from rig.handset.vendor.control import PhoneCapability
+from rig.handset.vendor.place import PhonePlace, make_phone, place_of
 from rig.hardware.power import PowerPort, PowerState
 from rig.lamp.board.session import Settings
 from rig.lamp.boards import make_board, set_levels
@@ -41,6 +43,7 @@ LOOK_S = 0.6
 """How long a capture is left to run: its count of drops comes several times a second."""
 CAMERA_S = 5.0
 _STEP_S = 0.05
+_TELLING = frozenset(cap for cap in PhoneCapability if cap.value.startswith("read_"))
 _TO_DO = re.compile(r"; |\. (?=[A-Z])|: (?=is it )")
 """Where in our errors the advice begins."""
 
@@ -142,6 +145,10 @@ def _checks(plan: BenchPlan) -> Iterator[tuple[str, Check]]:
             yield f"lamp board {board.url}", partial(asyncio.to_thread, _board, board)
     for name, port in plan.ports.items():
         yield f"power of {name}", partial(_power, name, port)
+    for name, handset in plan.handsets.items():
+        control = plan.site.handset(name).control
+        if control is not None and handset.driver not in IN_SOFTWARE:
+            yield f"phone {name}", partial(_phone, name, handset.driver, place_of(control))
 
 
 async def _guarded(part: str, check: Check) -> list[CheckLine]:
@@ -163,6 +170,26 @@ def _wrong(part: str, error: Exception) -> CheckLine:
     if found is None:
         return CheckLine(part, right=False, said=text)
     return CheckLine(part, right=False, said=text[: found.start()], fix=text[found.end() :])
+
+
+async def _phone(name: str, driver: str, place: PhonePlace) -> list[CheckLine]:
+    """Ask a phone what it says of itself, which needs the right login; nothing is changed."""
+    phone = make_phone(driver, place)
+    try:
+        if not phone.capabilities & _TELLING:
+            up = await phone.answers()
+            fix = "" if up else "Is the phone up, and is that its address?"
+            said = f"{phone.where} {'answers' if up else 'does not answer'}"
+            return [CheckLine(f"phone {name}", right=up, said=said, fix=fix)]
+        state = await phone.state()
+        users = [said.user for said in state.accounts or () if said.registered]
+        told = f"registered: {', '.join(users)}" if users else "nobody registered, as it says"
+        said = "; ".join([f"{phone.where} lets us in", *phone.warnings])
+        if PhoneCapability.READ_REGISTRATION in phone.capabilities:
+            said = f"{said}; {told}"
+        return [CheckLine(f"phone {name}", right=True, said=said)]
+    finally:
+        await phone.close()
 
 
 # -- parts --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A bench is tested before a run: every part right, and every part wrong in its own way.
 
 Real are the SSH server with its tcpdump, the SNMP agent, the relay's HTTP, the capture on ``lo``
-and the lamp board's line protocol; the phones are never contacted.
+and the lamp board's line protocol; the phones are fakes of their web interface.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
 import threading
@@ -23,6 +22,8 @@ from lamp_board_fake import DARK, LIT, FakeBoard
 from peers import free_sip_port, require_peer, require_root
 from snmp_kit import COMMUNITY, PORT_KINDS, open_files, poe_switch
 from sshd_kit import make_key, ssh_server
+from vendor_fakes.base import PASSWORD, in_a_thread
+from vendor_fakes.yealink import FakeYealink
 
 from rig.bench_check import BenchReport, check_bench
 from rig.bench_file import load_bench
@@ -104,9 +105,19 @@ class Lab:
     def __init__(self, folder, **parts):
         self.folder = folder
         self.parts = parts
-        shutil.copy(EXAMPLES / "site.yaml", folder / "site.yaml")
+        self.give(password=PASSWORD)
         (folder / "community").write_text(COMMUNITY)
         (folder / "community").chmod(0o600)
+
+    def give(self, *, password, url=""):
+        """Write the inventory: one web interface for both phones."""
+        text = (EXAMPLES / "site.yaml").read_text(encoding="utf-8")
+        for old in ("https://192.0.2.51", "https://192.0.2.52"):
+            assert old in text
+            text = text.replace(old, url or self.parts["phone_url"])
+        text = text.replace("demo:admin-11", f"demo:{password}")
+        text = text.replace("demo:admin-22", f"demo:{PASSWORD}")
+        (self.folder / "site.yaml").write_text(text, encoding="utf-8")
 
     def write(self, name="bench.yaml", **changes):
         path = self.folder / name
@@ -129,13 +140,15 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         ssh_server(tmp_path_factory.mktemp("sshd")) as ssh,
         poe_switch(tmp_path_factory.mktemp("switch")) as switch,
         relay() as relay_port,
+        in_a_thread(FakeYealink()) as phone,
         FakeBoard(folder, speed=1.0) as board,
     ):
         board.light(0, LIT)
         yield Lab(
             folder, interface="lo", ssh_port=ssh.port, key=ssh.identity,
             known=ssh.known_hosts(), board=board.url, snmp_port=switch.port,
-            relay_port=relay_port, lamps="lamps.yaml", levels=LEVELS, poe=NUMBER["phone"],
+            phone_url=phone.url, relay_port=relay_port, lamps="lamps.yaml", levels=LEVELS,
+            poe=NUMBER["phone"],
         )  # fmt: skip
 
 
@@ -152,8 +165,9 @@ def test_a_right_bench_is_right_in_every_part_and_leaves_nothing(lab):
     said = {line.part: line.said for line in report.lines}
     assert set(said) == {
         "inventory", "platform", "tap here", "tap far", f"lamp board {lab.parts['board']}",
-        "power of anna", "power of bert", "platform and servers",
+        "power of anna", "power of bert", "phone anna", "phone bert", "platform and servers",
     }  # fmt: skip
+    assert said["phone anna"] == f"{lab.parts['phone_url']} lets us in; registered: 101"
     assert "sees its own datagram" in said["tap here"]
     assert "host key right" in said["tap far"]
     assert "s off" in said["tap far"]
@@ -198,7 +212,23 @@ def test_parts_that_are_gone_are_each_named_and_hide_no_other(lab, tmp_path):
     assert "cannot be used" in told(report, "lamp board")
     assert "UDP: Address already in use" in told(report, "platform")
     assert "platform and servers" in wrong(report)
-    assert [line.part for line in report.lines if line.right] == ["inventory"]
+    right = [line.part for line in report.lines if line.right]
+    assert right == ["inventory", "phone anna", "phone bert"]
+
+
+def test_phones_that_do_not_let_us_in_or_are_not_there_are_named(lab):
+    try:
+        lab.give(password="anders-99")
+        report = lab.check()
+        assert "its password is wrong" in told(report, "phone anna")
+        assert "anders-99" not in str(report)
+        assert [part for part in wrong(report) if part.startswith("phone")] == ["phone anna"]
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            lab.give(password=PASSWORD, url=f"http://127.0.0.1:{nobody.getsockname()[1]}")
+            assert "nobody answers" in told(lab.check(), "phone bert")
+    finally:
+        lab.give(password=PASSWORD)
 
 
 def test_parts_that_answer_wrongly_are_each_named(lab, tmp_path):

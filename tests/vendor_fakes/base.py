@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import re
 import ssl
+import threading
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -219,3 +220,19 @@ class FakePhone:
 def picture(size: int = 64) -> bytes:
     """A small bitmap, as phones give it."""
     return b"BM" + (54 + size).to_bytes(4, "little") + bytes(48 + size)
+
+
+@contextlib.contextmanager
+def in_a_thread(fake):
+    """Let a fake phone serve from a loop of its own, for tests without one."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
+    try:
+        yield fake
+    finally:
+        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
