@@ -102,7 +102,7 @@ class Lives:
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         pid = int(self._server.stdout.readline())
-        _wait_stopped(pid)
+        wait_stopped(pid)
         tracer = subprocess.Popen(
             [self._strace, "-f", "-p", str(pid), *words],
             stdout=subprocess.DEVNULL,
@@ -144,7 +144,8 @@ class Lives:
         return most
 
 
-def _wait_stopped(pid: int) -> None:
+def wait_stopped(pid: int) -> None:
+    """Wait until a process has stopped itself."""
     give_up_at = time.monotonic() + 30
     while time.monotonic() < give_up_at:
         stat = Path(f"/proc/{pid}/stat").read_text()
