@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -32,12 +33,16 @@ class PaperNetwork:
         sent: datagram and destination, in order, since it was last looked at.
         ports: from which port each of them was sent.
         full: whether the system has no socket left.
+        cuts_bursts: whether it can send several datagrams in one call.
+        bursts: how often it did.
     """
 
     open: dict[int, PaperSocket] = field(default_factory=dict)
     sent: list[tuple[bytes, Address]] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
     full: bool = False
+    cuts_bursts: bool = True
+    bursts: int = 0
     _made: int = 0
 
     def socket(self, host: str) -> Any:
@@ -86,6 +91,23 @@ class PaperSocket:
         self._network.sent.append((bytes(data), destination))
         self._network.ports.append(FIRST_PORT + self._number)
         return len(data)
+
+    def sendmsg(
+        self,
+        parts: list[bytes],
+        ancillary: list[tuple[int, int, bytes]],
+        _flags: int,
+        destination: Address,
+    ) -> int:
+        """Cut a burst apart, as the kernel does for UDP_SEGMENT."""
+        ((_, _, value),) = ancillary
+        if not self._network.cuts_bursts:
+            raise OSError(22, "Invalid argument")
+        size, whole = int.from_bytes(value, sys.byteorder), b"".join(parts)
+        self._network.bursts += 1
+        for at in range(0, len(whole), size):
+            self.sendto(whole[at : at + size], destination)
+        return len(whole)
 
     def recvfrom(self, octets: int) -> tuple[bytes, Address]:
         if not self.inbox:

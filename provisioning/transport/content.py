@@ -144,8 +144,11 @@ class SiteContent:
 
     def find(self, path: str, client: Address, user_agent: str) -> Answer | None:  # noqa: ARG002 - the seam's signature; a site's files do not depend on who asks
         """Look a path up; see :meth:`ContentSource.find`."""
-        name = normalise_path(path)
-        answer = self._answers.get(name) if name else None
+        name: str | None = path
+        answer = self._answers.get(path)  # most phones write a name as it is
+        if answer is None:
+            name = normalise_path(path)
+            answer = self._answers.get(name) if name else None
         if answer is None or name is None or self.alter is None:
             return answer
         return Answer(

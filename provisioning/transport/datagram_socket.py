@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from collections.abc import Iterable
+from functools import lru_cache
 
 from provisioning.transport.content import Address
 
@@ -16,6 +18,11 @@ _IP_PKTINFO = 8  # linux/in.h; the socket module names it only from Python 3.14 
 _IN_PKTINFO = struct.Struct("=i4s4s")  # interface, address of ours, address in the packet
 _IN6_PKTINFO = struct.Struct("=16si")  # address in the packet, interface
 ANCILLARY_OCTETS = socket.CMSG_SPACE(max(_IN_PKTINFO.size, _IN6_PKTINFO.size))
+
+_SO_RCVBUFFORCE = 33  # linux/socket.h; needs CAP_NET_ADMIN
+_UDP_SEGMENT = 103  # linux/udp.h
+_MOST_SEGMENTS = 64
+_MOST_BURST_OCTETS = 65_000
 
 _EVERY_ADDRESS = "::"
 _PORT_TRIES = 16
@@ -90,7 +97,7 @@ def _listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket
     family = family_of(host)
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        _keep_a_rush(sock, receive_buffer_bytes)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
@@ -103,6 +110,17 @@ def _listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket
     return sock
 
 
+def _keep_a_rush(sock: socket.socket, octets: int) -> None:
+    """Make room for datagrams that come faster than they are read, past the limit if we may.
+
+    The usual limit, ``net.core.rmem_max`` of 208 KB, holds some 500 requests.
+    """
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, octets)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+
+
 def asked_address(ancillary: Iterable[tuple[int, int, bytes]]) -> str | None:
     """Which of our addresses a datagram was aimed at; None for broadcast and multicast.
 
@@ -113,17 +131,27 @@ def asked_address(ancillary: Iterable[tuple[int, int, bytes]]) -> str | None:
         ancillary: control messages of a datagram from a listening socket.
     """
     for level, kind, value in ancillary:
-        if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
-            _interface, local, asked = _IN_PKTINFO.unpack(value)
-            return socket.inet_ntoa(local) if local == asked else None
-        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
-            asked, interface = _IN6_PKTINFO.unpack(value)
-            if asked[0] == 0xFF:
-                return None
-            host = socket.inet_ntop(socket.AF_INET6, asked)
-            link_local = asked[0] == 0xFE and asked[1] & 0xC0 == 0x80
-            return f"{host}%{interface}" if link_local else host
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+            return _asked_v4(value)
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            return _asked_v6(value)
     return None
+
+
+@lru_cache(64)  # a host has few addresses, and anybody may aim at others
+def _asked_v4(packet_info: bytes) -> str | None:
+    _interface, local, asked = _IN_PKTINFO.unpack(packet_info)
+    return socket.inet_ntoa(local) if local == asked else None
+
+
+@lru_cache(64)
+def _asked_v6(packet_info: bytes) -> str | None:
+    asked, interface = _IN6_PKTINFO.unpack(packet_info)
+    if asked[0] == 0xFF:
+        return None
+    host = socket.inet_ntop(socket.AF_INET6, asked)
+    link_local = asked[0] == 0xFE and asked[1] & 0xC0 == 0x80
+    return f"{host}%{interface}" if link_local else host
 
 
 def can_be_answered(client: Address) -> bool:
@@ -149,3 +177,37 @@ def send_all(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> None
             sock.sendto(data, destination)
     except OSError:
         return  # once the system takes no more, it takes none of the rest
+
+
+def send_burst(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> bool:
+    """Send datagrams, in one system call if they are of one size: the kernel cuts them apart.
+
+    Args:
+        sock: where from.
+        outgoing: two or more.
+
+    Returns:
+        Whether it is worth trying again: not where the datagrams are larger than the way there
+        takes whole, or the kernel or the network card cannot do it.
+
+    Source: Linux, udp(7), ``UDP_SEGMENT``.
+    """
+    first, destination = outgoing[0]
+    size = len(first)
+    parts = [data for data, to in outgoing if to == destination and len(data) == size]
+    last = outgoing[-1][0]
+    if len(parts) == len(outgoing) - 1 and outgoing[-1][1] == destination and len(last) < size:
+        parts.append(last)
+    burst = len(parts) == len(outgoing) <= _MOST_SEGMENTS
+    if not burst or size * len(outgoing) > _MOST_BURST_OCTETS:
+        send_all(sock, outgoing)
+        return True
+    segment = [(socket.IPPROTO_UDP, _UDP_SEGMENT, size.to_bytes(2, sys.byteorder))]
+    try:
+        sock.sendmsg(parts, segment, 0, destination)
+    except BlockingIOError:
+        return True  # the system takes no more now: lost, as on a wire
+    except OSError:
+        send_all(sock, outgoing)
+        return False
+    return True

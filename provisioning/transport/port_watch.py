@@ -12,7 +12,7 @@ import select
 from collections.abc import Callable
 
 _AT_ONCE = 256
-_ROUNDS = 8
+_MOST_IN_A_TURN = 1024
 
 
 class PortWatch:
@@ -57,8 +57,10 @@ class PortWatch:
 
     def _dispatch(self, poll: select.epoll) -> None:
         callbacks = self._callbacks
-        for _ in range(_ROUNDS):
+        done = 0
+        while done < _MOST_IN_A_TURN:
             ready = poll.poll(0, _AT_ONCE)
+            done += len(ready)
             for descriptor, _events in ready:
                 # Gone, or even taken over by a new socket, since an earlier one of this round:
                 # then there is nothing to read, which a non-blocking socket says by itself.

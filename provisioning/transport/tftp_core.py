@@ -24,6 +24,7 @@ from provisioning.transport.tftp_packet import (
     PacketError,
     Request,
     decode,
+    option_ack,
     to_netascii,
 )
 from provisioning.transport.tftp_receive import Receiver
@@ -32,6 +33,7 @@ from provisioning.transport.tftp_send import ACK, Sender
 from provisioning.transport.tftp_session import Address, SessionState
 
 _MODES = frozenset({"octet", "netascii"})
+_SENDING, _ENDED = SessionState.SENDING, SessionState.ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +122,22 @@ class ServerSession(Sender):
             source: where it came from.
             now: instant, seconds.
         """
-        if self.over:
+        state = self.state
+        if state is _ENDED:
             return
         if source != self._peer:
             self._refuse_stranger(data, source)
         elif data[:2] != ACK or len(data) < 4:
             self._receive_other(data)
-        elif self.state is SessionState.SENDING:
-            self._receive_ack(int.from_bytes(data[2:4]), now)
+        elif state is _SENDING:
+            self._receive_ack(data[2] << 8 | data[3], now)
         elif data[2:4] == b"\0\0":
             self._timer.answered(now)
             self._begin(now)
 
     def _offer(self, now: float) -> None:
-        self._send(OptionAck(self.terms.acknowledged))
+        if self._peer is not None:
+            self._output.append((option_ack(self.terms.acknowledged), self._peer))
         self._timer.sent(now)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from provisioning.errors import RemoteProtocolError
 from provisioning.transport.tftp_packet import DEFAULT_BLKSIZE, ErrorCode
@@ -41,6 +42,11 @@ class Terms:
     acknowledged: tuple[tuple[str, str], ...] = ()
 
 
+NO_TERMS = Terms()
+"""Those of a request without options."""
+
+
+@lru_cache(256)  # phones of one model ask alike
 def grant(
     options: tuple[tuple[str, str], ...],
     *,

@@ -7,8 +7,10 @@ Sans-IO. Source: RFC 1350 section 5 (packets), appendix (netascii by RFC 764); R
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from provisioning.errors import RemoteProtocolError
 
@@ -82,7 +84,7 @@ class Data:
 
     def to_bytes(self) -> bytes:
         """Encode for the wire."""
-        return data_packet(self.block, self.payload)
+        return DATA_HEADER(Opcode.DATA, self.block) + self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,19 @@ class OptionAck:
         return b"\x00\x06" + b"".join(_string(text) for pair in self.options for text in pair)
 
 
-def data_packet(block: int, payload: bytes) -> bytes:
-    """Encode a DATA without making a value of it: the packet that a server sends most."""
-    return b"\x00\x03" + block.to_bytes(2) + payload
+@lru_cache(256)  # phones of one model are answered alike
+def option_ack(options: tuple[tuple[str, str], ...]) -> bytes:
+    """Encode an OACK."""
+    return OptionAck(options).to_bytes()
+
+
+DATA_HEADER = struct.Struct(">HH").pack
+"""Opcode and block number of a DATA, for whoever sends so many that no value is made of each."""
 
 
 Packet = Request | Data | Ack | Error | OptionAck
+
+_REQUESTS = {opcode.to_bytes(2): opcode for opcode in (Opcode.RRQ, Opcode.WRQ)}
 
 
 def decode(data: bytes) -> Packet:
@@ -156,6 +165,9 @@ def decode(data: bytes) -> Packet:
     """
     if len(data) < 4:
         raise PacketError(f"{len(data)} octets are too few for a TFTP packet")
+    asked = _REQUESTS.get(data[:2])
+    if asked is not None:
+        return _request(asked, data)
     opcode = int.from_bytes(data[:2])
     if opcode == Opcode.DATA:
         return Data(int.from_bytes(data[2:4]), data[4:])
@@ -165,24 +177,31 @@ def decode(data: bytes) -> Packet:
         return Error(int.from_bytes(data[2:4]), _text(data[4:].partition(b"\0")[0]))
     if opcode == Opcode.OACK:
         return OptionAck(_options(_strings(data[2:])))
-    if opcode in {Opcode.RRQ, Opcode.WRQ}:
-        return _request(Opcode(opcode), data)
     raise PacketError(
         f"unknown opcode {opcode}, expected 1 to 6", status_hint=ErrorCode.ILLEGAL_OPERATION
     )
 
 
 def _request(opcode: Opcode, data: bytes) -> Request:
-    illegal = ErrorCode.ILLEGAL_OPERATION
     if len(data) > MAX_REQUEST_OCTETS:
         raise PacketError(
-            f"request of {len(data)} octets, at most {MAX_REQUEST_OCTETS}", status_hint=illegal
+            f"request of {len(data)} octets, at most {MAX_REQUEST_OCTETS}",
+            status_hint=ErrorCode.ILLEGAL_OPERATION,
         )
-    strings = _strings(data[2:])
-    if len(strings) < 2 or not strings[0]:
-        raise PacketError("request without a file name and a mode", status_hint=illegal)
-    filename, mode, *options = strings
-    return Request(opcode, filename, mode.lower(), _options(options))
+    end = data.find(b"\0", 2)
+    how = _mode_and_options(data[end + 1 :]) if end > 2 else None
+    if how is None:
+        raise PacketError(
+            "request without a file name and a mode", status_hint=ErrorCode.ILLEGAL_OPERATION
+        )
+    return Request(opcode, _text(data[2:end]), *how)
+
+
+@lru_cache(256)  # phones of one model ask alike
+def _mode_and_options(data: bytes) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """What stands behind the file name; None when not even a mode does."""
+    strings = _strings(data)
+    return (strings[0].lower(), _options(strings[1:])) if strings else None
 
 
 def _strings(data: bytes) -> list[str]:

@@ -80,6 +80,16 @@ class RetryTimer:
         self._sent_at = now
         self.deadline = now + self.interval_s
 
+    def turned(self, now: float) -> None:
+        """The peer made progress and the next packet went out: ``answered`` and ``sent``."""
+        if self._sends == 1:
+            self._measure(now - self._sent_at)
+        self._contact = True
+        self._sends = 1
+        self._sent_at = now
+        fixed_s = self._fixed_s
+        self.deadline = now + (self._base_s if fixed_s is None else fixed_s)
+
     def touched(self, now: float) -> None:
         """The peer is in the middle of its turn: be patient again from now."""
         self.deadline = now + self.interval_s
@@ -90,18 +100,24 @@ class RetryTimer:
         Source: RFC 6298 section 2 and 3 (Karn's rule: no sample from a packet sent twice).
         """
         if self._sends == 1:
-            sample_s = max(0.0, now - self._sent_at)
-            if self._smoothed_s is None:
-                self._smoothed_s, self._variation_s = sample_s, sample_s / 2
-            else:
-                error_s = sample_s - self._smoothed_s
-                self._variation_s += (abs(error_s) - self._variation_s) / 4
-                self._smoothed_s += error_s / 8
-            base_s = self._smoothed_s + 4 * self._variation_s
-            self._base_s = min(self._policy.max_s, max(self._policy.min_s, base_s))
+            self._measure(now - self._sent_at)
         self._contact = True
         self._sends = 0
         self.deadline = None
+
+    def _measure(self, sample_s: float) -> None:
+        sample_s = max(sample_s, 0.0)
+        smoothed_s = self._smoothed_s
+        if smoothed_s is None:
+            self._smoothed_s, self._variation_s = sample_s, sample_s / 2
+        else:
+            error_s = sample_s - smoothed_s
+            self._variation_s += (abs(error_s) - self._variation_s) / 4
+            self._smoothed_s = smoothed_s + error_s / 8
+        base_s = self._smoothed_s + 4 * self._variation_s
+        policy = self._policy
+        base_s = max(base_s, policy.min_s)
+        self._base_s = min(policy.max_s, base_s)
 
     def stop(self) -> None:
         """Nothing more is waited for."""

@@ -9,11 +9,12 @@ section 4 (an ACK inside the window).
 
 from __future__ import annotations
 
-from provisioning.transport.tftp_packet import Error, Opcode, PacketError, data_packet, decode
+from provisioning.transport.tftp_packet import DATA_HEADER, Error, Opcode, PacketError, decode
 from provisioning.transport.tftp_retry import RetryPolicy
 from provisioning.transport.tftp_session import Address, Session, SessionState, TransferEnded
 
 ACK = Opcode.ACK.to_bytes(2)
+_DATA = int(Opcode.DATA)
 
 
 class Sender(Session):
@@ -69,26 +70,36 @@ class Sender(Session):
 
         Otherwise every delayed packet would double the traffic from there on.
         """
-        progress = (block - self._acked) & 0xFFFF
-        if not 1 <= progress <= self._sent - self._acked:
+        acked = self._acked
+        progress = (block - acked) & 0xFFFF
+        if not 1 <= progress <= self._sent - acked:
             return
-        self._acked += progress
-        self._timer.answered(now)
+        self._acked = acked + progress
         if self._acked == self._last_block:
+            self._timer.answered(now)
             self._end(TransferEnded(finished=True, octets=len(self._content)))
         else:
-            self._send_window(now)
+            self._put_window()
+            self._timer.turned(now)
 
     def _send_window(self, now: float) -> None:
+        self._put_window()
+        self._timer.sent(now)
+
+    def _put_window(self) -> None:
+        """Every packet of a transfer is made here, so this is written for speed."""
         peer = self._peer
         if peer is None:
             return
-        size = self.terms.blksize
-        self._sent = min(self._acked + self.terms.windowsize, self._last_block)
-        for block in range(self._acked + 1, self._sent + 1):
-            payload = self._content[(block - 1) * size : block * size]
-            self._output.append((data_packet(block & 0xFFFF, payload), peer))
-        self._timer.sent(now)
+        acked, size, content = self._acked, self.terms.blksize, self._content
+        sent = acked + self.terms.windowsize
+        sent = min(sent, self._last_block)
+        self._sent = sent
+        output, header = self._output, DATA_HEADER
+        end = acked * size
+        for block in range(acked + 1, sent + 1):
+            begin, end = end, end + size
+            output.append((header(_DATA, block & 0xFFFF) + content[begin:end], peer))
 
     def _lose(self, reason: str, code: int | None = None) -> None:
         octets = min(self._acked * self.terms.blksize, len(self._content))

@@ -5,12 +5,11 @@ Sans-IO. Source: RFC 1350 section 4 (transfer IDs).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from provisioning.transport.tftp_options import Terms
+from provisioning.transport.tftp_options import NO_TERMS
 from provisioning.transport.tftp_packet import (
     Error,
     ErrorCode,
@@ -67,6 +66,7 @@ class Session:
     Attributes:
         state: where the transfer is.
         terms: what both ends agreed on.
+        event: its end, until :meth:`next_event` takes it.
     """
 
     def __init__(self, peer: Address | None, policy: RetryPolicy) -> None:
@@ -74,9 +74,9 @@ class Session:
         self._policy = policy
         self._timer = RetryTimer(policy)
         self._output: list[Outgoing] = []
-        self._events: deque[TransferEnded] = deque()
+        self.event: TransferEnded | None = None
         self.state = SessionState.ENDED
-        self.terms = Terms()
+        self.terms = NO_TERMS
 
     def data_to_send(self) -> list[Outgoing]:
         """Take the datagrams that are due, with their destinations."""
@@ -89,7 +89,8 @@ class Session:
 
     def next_event(self) -> TransferEnded | None:
         """Take the end of the transfer, once."""
-        return self._events.popleft() if self._events else None
+        event, self.event = self.event, None
+        return event
 
     @property
     def over(self) -> bool:
@@ -158,4 +159,4 @@ class Session:
     def _end(self, event: TransferEnded) -> None:
         self.state = SessionState.ENDED
         self._timer.stop()
-        self._events.append(event)
+        self.event = event

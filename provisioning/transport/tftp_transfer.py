@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from provisioning.clock import Clock
 from provisioning.transport.content import Address
-from provisioning.transport.datagram_socket import plain, send_all
+from provisioning.transport.datagram_socket import plain, send_all, send_burst
 from provisioning.transport.fetch_log import FINISHED, UNFINISHED, FetchRecord
 from provisioning.transport.hook import ServerHook
 from provisioning.transport.tftp_core import ServerSession
 from provisioning.transport.tftp_packet import Request
-from provisioning.transport.tftp_session import Outgoing, TransferEnded
+from provisioning.transport.tftp_session import Outgoing, SessionState, TransferEnded
 from provisioning.transport.tftp_write import TakeSession
 from provisioning.transport.upload_area import Upload, UploadRefusedError
 
 _SHORT_DATAGRAM_BYTES = 1024
 _DATAGRAM_BYTES = 65_536
+_ENDED = SessionState.ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Transfer:
     __slots__ = (
         "_around",
         "_at",
+        "_bursts",
+        "_clock",
         "_handset",
         "_octets",
         "_recorded",
@@ -87,6 +90,8 @@ class Transfer:
         upload: Upload | None = None,
     ) -> None:
         self._around = around
+        self._clock = around.clock
+        self._bursts = True
         self._session = session
         self._handset = handset
         self._at = at
@@ -108,13 +113,20 @@ class Transfer:
         outgoing = session.data_to_send()
         if self._around.hook is not None:
             outgoing = altered(outgoing, self._around.hook, session.request)
-        send_all(self.socket, outgoing)
-        if not self._recorded:
-            ended = session.next_event()
-            if ended is not None:
-                self._record(ended)
-                if not session.over:
-                    self._around.on_linger(self)
+        if len(outgoing) > 1 and self._bursts:
+            self._bursts = send_burst(self.socket, outgoing)
+        elif outgoing:
+            send_all(self.socket, outgoing)
+        if session.event is not None or session.state is _ENDED:
+            self._look_at_the_end()
+
+    def _look_at_the_end(self) -> None:
+        session = self._session
+        ended = session.next_event()
+        if ended is not None and not self._recorded:
+            self._record(ended)
+            if not session.over:
+                self._around.on_linger(self)
         if session.over:
             self._around.on_over(self)
 
@@ -150,9 +162,9 @@ class Transfer:
             data, source = self.socket.recvfrom(self._octets)
         except OSError:
             return False
-        now = self._around.clock()
+        now = self._clock()
         session = self._session
-        session.receive(data, plain(source), now)
+        session.receive(data, source if len(source) == 2 else plain(source), now)
         upload = self._upload
         if upload is not None and isinstance(session, TakeSession) and session.waits_for_disk:
             _store(session, upload, now)

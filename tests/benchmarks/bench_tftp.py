@@ -1,22 +1,25 @@
-"""TFTP: 1,000 clients fetch 8 KB each, ours beside dnsmasq in the same run.
+"""TFTP: a boot storm of 1,000 phones, ours beside dnsmasq, atftpd and tftpd-hpa in the same run.
 
-Both servers run in a network namespace of their own, where port 69 is free, and one load
-generator fetches from each in turn. Two ratios matter, because the generator is Python and
-shares the machine: fetches per second, and processor time that the server spends per fetch;
-1 x means as good as dnsmasq, 0.5 x half as good. Three kinds of load: 64 clients at a time,
-all at the same time, and 64 that ask for windows of four blocks (RFC 7440;
-dnsmasq 2.90 does not know them).
+All servers run in a network namespace of their own, and one load generator, a small C program
+(``tftp_load.c``, compiled at the start), fetches from each in turn: every phone its own file. The
+ratios are fetches per second of ours against the other's; 1 x means as good. Beside dnsmasq also
+processor time that the server spends. Loads: 64 phones at a time and all at once, 8 KB and 100 KB
+each, with single blocks and with windows of eight (RFC 7440), which dnsmasq 2.90 and tftpd-hpa
+do not know: they get the same requests and send single blocks.
 
-Needs root, ``unshare`` and ``dnsmasq``.
-Run: ``python tests/benchmarks/bench_tftp.py [--quick] [--clients N] [--rounds N]``
+A request that a server does not answer within a second is sent again, ten times at most; ``lost``
+counts them.
+
+Needs root, ``unshare``, ``cc``, ``dnsmasq``, ``atftpd`` and ``in.tftpd-hpa``.
+Run: ``python tests/benchmarks/bench_tftp.py [--quick] [--clients N] [--rounds N] [--only LOAD]``
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -30,25 +33,53 @@ from pathlib import Path
 
 from figures import arguments, report, report_median
 
-NAME = "phone.cfg"
-SIZE = 8192
-OURS = "127.0.0.2"
-DNSMASQ = "127.0.0.1"
+HERE = Path(__file__).parent
+BLKSIZE = 1428
+WINDOWSIZE = 8
 CLIENTS = 1000
 ROUNDS = 5
 AT_ONCE = 64
 START_S = 10.0
 IDLE_S = 0.05
 INSIDE = "PHONERIG_BENCH_NAMESPACE"
+OURS, DNSMASQ, ATFTPD, HPA = "ours", "dnsmasq", "atftpd", "tftpd_hpa"
+ADDRESSES = {
+    OURS: ("127.0.0.2", 69),
+    DNSMASQ: ("127.0.0.1", 69),
+    ATFTPD: ("127.0.0.3", 6901),
+    HPA: ("127.0.0.4", 6902),
+}
+PATHS = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
-class ServedFile:
-    """The one file of the benchmark."""
+class Load:
+    """One kind of load.
 
-    content: bytes
-    media_type: str = "text/plain"
-    handset: str = "bench"
+    Attributes:
+        octets: of each file.
+        at_once: clients at the same time.
+        windowsize: that they ask for.
+        at_least: target against dnsmasq.
+    """
+
+    octets: int
+    at_once: int
+    windowsize: int
+    at_least: float
+
+
+def loads(clients: int, octets: int) -> dict[str, Load]:
+    """All of them, by name."""
+    few = min(AT_ONCE, clients)
+    return {
+        "few_8k": Load(8192, few, 1, 0.6),
+        "few_8k_windows": Load(8192, few, WINDOWSIZE, 1.0),
+        "storm_8k": Load(8192, clients, 1, 0.6),
+        "storm_8k_windows": Load(8192, clients, WINDOWSIZE, 1.0),
+        "storm_100k": Load(octets, clients, 1, 0.6),
+        "storm_100k_windows": Load(octets, clients, WINDOWSIZE, 1.0),
+    }
 
 
 @dataclass(frozen=True)
@@ -58,91 +89,32 @@ class Round:
     elapsed_s: float
     server_cpu_s: float
     resent: int
+    failed: int
     slowest_s: float
 
 
-class Client:
-    """The smallest client that can fetch with blksize: one socket, one state."""
+@dataclass(frozen=True)
+class ServedFile:
+    """One phone's file."""
 
-    def __init__(self, server: str, blksize: int, windowsize: int) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setblocking(False)
-        options = b"blksize\0%d\0" % blksize
-        if windowsize > 1:
-            options += b"windowsize\0%d\0" % windowsize
-        self.last = b"\0\x01" + NAME.encode() + b"\0octet\0" + options
-        self.peer = (server, 69)
-        self.block = 0
-        self.window = 1
-        self.asked_window = windowsize
-        self.unacked = 0
-        self.octets = 0
-        self.blksize = blksize
-        self.started_at = self.sent_at = time.monotonic()
-        self.done = False
-        self.resent = 0
-        self.socket.sendto(self.last, self.peer)
-
-    def send(self, packet: bytes) -> None:
-        self.last = packet
-        self.unacked = 0
-        self.sent_at = time.monotonic()
-        self.socket.sendto(packet, self.peer)
-
-    def resend(self) -> None:
-        self.resent += 1
-        self.send(self.last)
-
-    def readable(self) -> None:
-        while not self.done:
-            try:
-                data, self.peer = self.socket.recvfrom(2048)
-            except BlockingIOError:
-                return
-            if data[1] == 6:
-                self.window = self.asked_window if b"windowsize" in data else 1
-                self.send(b"\0\x04\0\0")
-            elif data[1] == 3 and int.from_bytes(data[2:4]) == self.block + 1:
-                self.block += 1
-                self.octets += len(data) - 4
-                self.unacked += 1
-                self.done = len(data) - 4 < self.blksize
-                if self.done or self.unacked >= self.window:
-                    self.send(b"\0\x04" + data[2:4])
-            elif data[1] == 5:
-                raise SystemExit(f"{self.peer}: {data[4:]!r}")
+    content: bytes
+    media_type: str = "text/plain"
+    handset: str = "bench"
 
 
-def load(server: str, pid: int, clients: int, at_once: int, windowsize: int) -> Round:
-    """Fetch ``clients`` times, ``at_once`` at the same time."""
-    poll = select.epoll()
-    running: dict[int, Client] = {}
-    resent, slowest_s, left = 0, 0.0, clients
-    cpu_before = cpu_s(pid)
-    began = time.monotonic()
-    while running or left:
-        while left and len(running) < at_once:
-            client = Client(server, 1428, windowsize)
-            running[client.socket.fileno()] = client
-            poll.register(client.socket.fileno(), select.EPOLLIN)
-            left -= 1
-        for descriptor, _ in poll.poll(0.2):
-            client = running[descriptor]
-            client.readable()
-            if client.done:
-                assert client.octets == SIZE
-                slowest_s = max(slowest_s, time.monotonic() - client.started_at)
-                resent += client.resent
-                poll.unregister(descriptor)
-                del running[descriptor]
-                client.socket.close()
-        at = time.monotonic()
-        for client in running.values():
-            if at - client.sent_at > 1.0:
-                client.resend()
-    elapsed_s = time.monotonic() - began
-    poll.close()
-    return Round(elapsed_s, cpu_s(pid) - cpu_before, resent, slowest_s)
+def run_load(program: Path, name: str, pid: int, clients: int, load: Load) -> Round:
+    """Let the generator fetch once from one server."""
+    host, port = ADDRESSES[name]
+    words = [host, port, clients, load.at_once, load.octets, BLKSIZE, load.windowsize]
+    before = cpu_s(pid)
+    ended = subprocess.run(
+        [str(program), *map(str, words)], capture_output=True, text=True, check=True
+    )
+    said = json.loads(ended.stdout)
+    if said["refused"]:
+        raise SystemExit(f"{name} refused {said['refused']} requests")
+    spent = cpu_s(pid) - before
+    return Round(said["elapsed_s"], spent, said["resent"], said["failed"], said["slowest_s"])
 
 
 def cpu_s(pid: int) -> float:
@@ -156,14 +128,13 @@ def cpu_s(pid: int) -> float:
     return int(fields[0]) / 1e9
 
 
-async def serve() -> None:
+async def serve(files: dict[str, ServedFile]) -> None:
     """Be our server until terminated."""
     from provisioning.transport.content import SiteContent  # noqa: PLC0415 - only in this process
     from provisioning.transport.fetch_log import FetchLog  # noqa: PLC0415 - late: only this part needs it
     from provisioning.transport.tftp_server import TftpServer  # noqa: PLC0415 - late: only this part needs it
 
-    content = SiteContent({NAME: ServedFile(os.urandom(SIZE))})
-    server = TftpServer(content, FetchLog(), OURS, 69)
+    server = TftpServer(SiteContent(files), FetchLog(), *ADDRESSES[OURS])
     await server.start()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -171,8 +142,8 @@ async def serve() -> None:
     await server.close()
 
 
-def wait_until_it_serves(server: str) -> None:
-    """Fetch until the first packet of the file comes.
+def wait_until_it_serves(name: str) -> None:
+    """Ask until an answer comes.
 
     Raises:
         SystemExit: not in time.
@@ -181,75 +152,132 @@ def wait_until_it_serves(server: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(0.2)
         while time.monotonic() < deadline:
-            asking.sendto(b"\0\x01" + NAME.encode() + b"\0octet\0blksize\x001428\0", (server, 69))
+            asking.sendto(b"\0\1nothing\0octet\0", ADDRESSES[name])
             try:
-                _, peer = asking.recvfrom(2048)
+                asking.recvfrom(2048)
             except (TimeoutError, ConnectionRefusedError):
                 continue
-            asking.sendto(b"\0\x05\0\0that is all\0", peer)
             return
-    raise SystemExit(f"{server}: does not serve within {START_S:g} s")
+    raise SystemExit(f"{name}: does not serve within {START_S:g} s")
 
 
-def start_servers(folder: Path) -> dict[str, subprocess.Popen[bytes]]:
-    """Start both; the caller terminates them."""
-    (folder / NAME).write_bytes(os.urandom(SIZE))
-    folder.chmod(0o755)
-    dnsmasq = shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin")
-    if dnsmasq is None:
-        raise SystemExit("dnsmasq is not installed: apt-get install dnsmasq-base")
-    words = ["--no-daemon", "--conf-file=/dev/null", "--port=0", "--quiet-tftp", "--user=root"]
-    words += [f"--listen-address={DNSMASQ}", "--bind-interfaces", "--tftp-max=2000"]
-    return {
-        DNSMASQ: subprocess.Popen(
-            [dnsmasq, *words, "--enable-tftp", f"--tftp-root={folder}"],
-            stderr=subprocess.DEVNULL,
-        ),
-        OURS: subprocess.Popen([sys.executable, __file__, "--serve"]),
-    }
+def need(program: str, package: str) -> str:
+    """Where a program is.
+
+    Raises:
+        SystemExit: it is not installed.
+    """
+    found = shutil.which(program, path=PATHS)
+    if found is None:
+        raise SystemExit(f"{program} is not installed: {package}; or run make test-deps")
+    return found
+
+
+def command(name: str, folder: Path) -> list[str]:
+    """The words that start a server on a folder."""
+    host, port = ADDRESSES[name]
+    if name == DNSMASQ:
+        words = [need("dnsmasq", "apt-get install dnsmasq-base"), "--no-daemon", "--port=0"]
+        words += ["--conf-file=/dev/null", "--quiet-tftp", "--user=root", "--bind-interfaces"]
+        words += [f"--listen-address={host}", "--tftp-max=2000", "--enable-tftp"]
+        return [*words, f"--tftp-root={folder}"]
+    if name == ATFTPD:
+        words = [need("atftpd", "apt-get install atftpd"), "--daemon", "--no-fork"]
+        words += ["--user", "root.root", "--bind-address", host, "--port", str(port)]
+        return [*words, "--maxthread", "2000", "--logfile", "/dev/null", str(folder)]
+    if name == HPA:
+        words = [need("in.tftpd-hpa", "from the package tftpd-hpa"), "--foreground"]
+        words += ["--user", "root", "--secure", "--permissive"]
+        return [*words, "--address", f"{host}:{port}", str(folder)]
+    return [sys.executable, __file__, "--serve", str(folder)]
 
 
 def compare(
-    clients: int, repeat: int, servers: dict[str, subprocess.Popen[bytes]], at_once: int
+    program: Path, folder: Path, clients: int, repeat: int, plans: dict[str, Load]
 ) -> None:
-    """Interleave the rounds of each kind of load and print the figures."""
-    report("clients", clients, "fetches", note=f"{SIZE} octets each")
-    report("at_once", at_once, "clients", note="of the loads few and windows")
-    plans = {"few": (at_once, 1), "all": (clients, 1), "windows": (at_once, 4)}
-    for plan, (together, windowsize) in plans.items():
-        rounds: dict[str, list[Round]] = {DNSMASQ: [], OURS: []}
-        for server, process in servers.items():
-            load(server, process.pid, min(100, clients), min(50, clients), windowsize)  # warm up
-        for _ in range(repeat):
-            for server, process in servers.items():
-                rounds[server].append(load(server, process.pid, clients, together, windowsize))
-        pairs = list(zip(rounds[OURS], rounds[DNSMASQ], strict=True))
-        rates = [dnsmasq.elapsed_s / ours.elapsed_s for ours, dnsmasq in pairs]
-        report_median(f"{plan}_fetches_vs_dnsmasq", rates, "x")
-        costs = [dnsmasq.server_cpu_s / ours.server_cpu_s for ours, dnsmasq in pairs]
-        report_median(f"{plan}_server_cpu_vs_dnsmasq", costs, "x")
-        for name, server in (("ours", OURS), ("dnsmasq", DNSMASQ)):
-            elapsed_s = statistics.median(one.elapsed_s for one in rounds[server])
-            slowest_s = max(one.slowest_s for one in rounds[server])
-            resent = sum(one.resent for one in rounds[server])
-            note = f"slowest {slowest_s:.3f} s; {resent} packets sent again by clients"
-            report(f"{plan}_{name}_per_s", clients / elapsed_s, "fetches/s", note=note)
-
-
-def measure(clients: int, repeat: int, at_once: int) -> None:
-    """Start both servers, compare, end them."""
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    with tempfile.TemporaryDirectory(prefix="phonerig-bench-") as folder:
-        servers = start_servers(Path(folder))
+    """Run every load against every server, interleaved, and print the figures."""
+    report("clients", clients, "fetches", note=f"blocks of {BLKSIZE} octets")
+    size = 0
+    for plan, load in sorted(plans.items(), key=lambda item: item[1].octets):
+        if load.octets != size:  # the servers start anew on other files
+            size = load.octets
+            for number in range(clients):
+                (folder / f"phone{number}.cfg").write_bytes(os.urandom(size))
+        processes = {
+            name: subprocess.Popen(
+                command(name, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for name in ADDRESSES
+        }
         try:
-            for server in servers:
-                wait_until_it_serves(server)
-            compare(clients, repeat, servers, at_once)
+            rounds = measured(program, processes, clients, repeat, load)
         finally:
-            for process in servers.values():
+            for process in processes.values():
                 process.terminate()
-            for process in servers.values():
-                process.wait(10)
+            for process in processes.values():
+                process.wait(20)
+        tell(plan, load, clients, rounds)
+
+
+def measured(
+    program: Path,
+    processes: dict[str, subprocess.Popen[bytes]],
+    clients: int,
+    repeat: int,
+    load: Load,
+) -> dict[str, list[Round]]:
+    """The rounds of one load, the servers in turn."""
+    few = min(50, clients)
+    for name, process in processes.items():
+        wait_until_it_serves(name)
+        run_load(program, name, process.pid, few, Load(load.octets, few, load.windowsize, 0))
+    rounds: dict[str, list[Round]] = {name: [] for name in processes}
+    for number in range(repeat):
+        for name, process in processes.items():
+            if number < 2 or name in {OURS, DNSMASQ}:  # the others are slow and say the same
+                rounds[name].append(run_load(program, name, process.pid, clients, load))
+    return rounds
+
+
+def tell(plan: str, load: Load, clients: int, rounds: dict[str, list[Round]]) -> None:
+    """Print the figures of one load."""
+    ours = rounds[OURS]
+    for name, theirs in rounds.items():
+        if name != OURS:
+            rates = [
+                their.elapsed_s / our.elapsed_s for our, their in zip(ours, theirs, strict=False)
+            ]
+            target = load.at_least if name == DNSMASQ else None
+            report_median(f"{plan}_vs_{name}", rates, "x", at_least=target)
+    pairs = list(zip(ours, rounds[DNSMASQ], strict=True))
+    costs = [their.server_cpu_s / our.server_cpu_s for our, their in pairs]
+    report_median(f"{plan}_server_cpu_vs_dnsmasq", costs, "x")
+    for name, of in rounds.items():
+        rate = clients / statistics.median(one.elapsed_s for one in of)
+        lost, failed = (
+            sum(values) for values in zip(*((r.resent, r.failed) for r in of), strict=True)
+        )
+        slowest_s = max(one.slowest_s for one in of)
+        note = f"slowest {slowest_s:.3f} s; lost {lost}, never served {failed} in {len(of)} rounds"
+        report(f"{plan}_{name}_per_s", rate, "fetches/s", note=note)
+
+
+def measure(clients: int, repeat: int, octets: int, only: str) -> None:
+    """Compile the generator, make the files, compare."""
+    ip = need("ip", "apt-get install iproute2")
+    subprocess.run([ip, "link", "set", "lo", "up"], check=True)
+    # tftpd-hpa does not start where loopback is the only address
+    subprocess.run([ip, "address", "add", "10.0.69.1/32", "dev", "lo"], check=True)
+    with tempfile.TemporaryDirectory(prefix="phonerig-bench-") as place:
+        program, folder = Path(place) / "tftp_load", Path(place) / "files"
+        folder.mkdir()
+        for path in (Path(place), folder):
+            path.chmod(0o755)
+        compiler = need("cc", "apt-get install gcc libc6-dev")
+        words = ["-O2", "-D_GNU_SOURCE", "-o", str(program), str(HERE / "tftp_load.c")]
+        subprocess.run([compiler, *words], check=True)
+        plans = {name: load for name, load in loads(clients, octets).items() if only in name}
+        compare(program, folder, clients, repeat, plans)
 
 
 def main() -> None:
@@ -257,20 +285,22 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--clients", type=int, help=f"default {CLIENTS}")
     parser.add_argument("--rounds", type=int, help=f"default {ROUNDS}")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only", default="", help="loads that have this in their name")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(serve())
+        files = {path.name: ServedFile(path.read_bytes()) for path in options.serve.iterdir()}
+        asyncio.run(serve(files))
         return
     if os.environ.get(INSIDE) != "1":
-        unshare = shutil.which("unshare", path="/usr/bin:/bin")
+        unshare = shutil.which("unshare", path=PATHS)
         if os.geteuid() != 0 or unshare is None:
             raise SystemExit("needs root and unshare, for a network namespace of its own")
         os.environ[INSIDE] = "1"
         os.execv(unshare, ["unshare", "--net", sys.executable, *sys.argv])
     clients = options.clients or (100 if options.quick else CLIENTS)
-    rounds = options.rounds or (2 if options.quick else ROUNDS)
-    measure(clients, rounds, min(AT_ONCE, clients))
+    rounds = options.rounds or (1 if options.quick else ROUNDS)
+    measure(clients, rounds, 20_000 if options.quick else 100_000, options.only)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from provisioning.transport.datagram_socket import (
     listening_sockets,
     plain,
 )
+
+CAP_NET_ADMIN = 12
 
 
 def v4(local: str, asked: str) -> list[tuple[int, int, bytes]]:
@@ -76,6 +80,19 @@ def test_an_address_is_host_and_port_and_the_scope_stands_in_the_host() -> None:
     assert plain(("fe80::1", 69, 0, 4)) == ("fe80::1%4", 69)
     assert family_of("fe80::1%4") == socket.AF_INET6
     assert family_of("localhost") == family_of("192.0.2.1") == socket.AF_INET
+
+
+def test_a_rush_of_requests_is_kept_past_the_limit_of_the_system_by_who_may() -> None:
+    limit = int(Path("/proc/sys/net/core/rmem_max").read_text("ascii"))
+    (sock,) = listening_sockets("127.0.0.1", 0, 2 * limit)
+    with sock:
+        granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+    capabilities = re.search(
+        r"CapEff:\s*([0-9a-f]+)", Path("/proc/self/status").read_text("ascii")
+    )
+    assert capabilities is not None
+    may = bool(int(capabilities[1], 16) >> CAP_NET_ADMIN & 1)
+    assert granted == (2 * limit if may else limit)
 
 
 def test_two_sockets_of_both_families_share_a_port() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tftp_link import wrq
+import pytest
+from fetch_site import ServedText, octets
+from tftp_link import rrq, wrq
 from tftp_on_paper import OnPaper
 
 from provisioning.transport.content import Address, SiteContent
@@ -62,3 +64,39 @@ def test_those_that_linger_take_nobodys_place_and_are_not_many(tmp_path):
     assert all(transfer._session.content == b"" for transfer in bench.transfers), "memory"
     bench.rest()
     assert [record.status for record in bench.log.records] == [200] * 400
+
+
+@pytest.mark.parametrize("cuts_bursts", [True, False])
+@pytest.mark.parametrize("octets_sent", [0, 100, 511, 512, 4096, 4097, 8000])
+def test_a_window_is_the_same_datagrams_whether_sent_in_one_call_or_one_by_one(
+    cuts_bursts, octets_sent
+):
+    content = octets(octets_sent)
+    bench = OnPaper(SiteContent({"a.cfg": ServedText(content)}))
+    bench.network.cuts_bursts = cuts_bursts
+    (oack,) = bench.ask(rrq(blksize=512, windowsize=8).to_bytes(), PHONE)
+    assert b"windowsize\x008" in oack[0]
+    transfer, block, got = bench.latest[PHONE], 0, b""
+    while transfer in bench.transfers:
+        for data, _ in bench.tell(transfer, Ack(block).to_bytes(), PHONE):
+            block += 1
+            assert data[:4] == b"\0\3" + block.to_bytes(2)
+            got += data[4:]
+    assert got == content
+    assert block == octets_sent // 512 + 1
+    windows_of_several = -(-block // 8) - (block % 8 == 1)
+    assert bench.network.bursts == (windows_of_several if cuts_bursts else 0)
+
+
+def test_an_answer_to_a_stranger_is_no_part_of_a_burst():
+    bench = OnPaper(SiteContent({"a.cfg": ServedText(octets(5000))}))
+    bench.ask(rrq(windowsize=4).to_bytes(), PHONE)
+    (transfer,) = bench.transfers
+    stranger = (PHONE[0], PHONE[1] + 1)
+    session = transfer._session
+    session.receive(Ack(0).to_bytes(), PHONE, bench.now)
+    session.receive(Ack(0).to_bytes(), stranger, bench.now)
+    transfer.step()
+    sent = bench.network.take()
+    assert [to for _, to in sent] == [PHONE] * 4 + [stranger]
+    assert bench.network.bursts == 0
