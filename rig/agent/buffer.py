@@ -123,10 +123,15 @@ class EventBuffer:
         self._db.executemany("UPDATE event SET taken = 1 WHERE seq = ?", [(n,) for n in seqs])
         self._db.execute("COMMIT")
 
-    def again(self, from_seq: int, most: int) -> list[tuple[int, bytes]]:
-        """Number and octets of events from a number on, taken or not, oldest first."""
+    def again(self, from_seq: int, until_seq: int, most: int) -> list[tuple[int, bytes]]:
+        """Number and octets of a range of events that a broker has taken, oldest first.
+
+        What none has taken yet is on its way anyhow.
+        """
         rows = self._db.execute(
-            "SELECT seq, body FROM event WHERE seq >= ? ORDER BY seq LIMIT ?", (from_seq, most)
+            "SELECT seq, body FROM event WHERE seq BETWEEN ? AND ? AND taken = 1 "
+            "ORDER BY seq LIMIT ?",
+            (from_seq, until_seq, most),
         )
         return rows.fetchall()
 
@@ -144,7 +149,8 @@ class EventBuffer:
 
     def events(self) -> list[Event]:
         """Everything that is kept, in order."""
-        return [read(EVENT, body) for _, body in self.again(1, self._most)]
+        rows = self._db.execute("SELECT body FROM event ORDER BY seq")
+        return [read(EVENT, body) for (body,) in rows]
 
     def close(self) -> None:
         """Let go of the file; safe to call twice."""

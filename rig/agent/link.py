@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -159,6 +161,9 @@ async def keep_connected(
     """
     library = load_library()
     tls = broker.tls()
+    # What the library says of a broken connection is told once, by us; the rest is noise.
+    quiet = logging.getLogger("phonerig.agent.mqtt")
+    quiet.setLevel(logging.CRITICAL)
     will = library.Will(last_word.topic, last_word.octets, 1, True) if last_word else None
     pause_s, reason = FIRST_PAUSE_S, None
 
@@ -183,6 +188,8 @@ async def keep_connected(
                 timeout=_CONNECT_S,
                 max_inflight_messages=MOST_INFLIGHT,
                 tls_context=tls,
+                socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+                logger=quiet,
             ) as client:
                 await connected(client)
                 why = "the work ended"

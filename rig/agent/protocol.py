@@ -142,11 +142,12 @@ class AskClock:
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class AskAgain:
-    """Say again what happened from a number on."""
+    """Say again what happened from one number to another."""
 
     ask: Literal["again"]
     epoch: Text
     from_seq: Seq
+    until_seq: Seq
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

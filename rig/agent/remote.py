@@ -49,7 +49,7 @@ logger = logging.getLogger("phonerig.agent")
 
 SILENT_AFTER_S = 15.0
 MISSING_AFTER_S = 1.0
-_ON_ITS_WAY_S = 0.3
+_ON_ITS_WAY_S = 2.0
 _LOOK_EVERY_S = 0.5
 _CLOCK_EVERY_S = 10.0
 _FIRST_CLOCKS = 5
@@ -99,6 +99,8 @@ class RemoteAgent:
         self.run = ""
         self.seen_at = 0.0
         self.behind_since: float | None = None
+        self.stuck_since: float | None = None
+        self._stuck_at = 0
         self.asked_again_at = 0.0
         self.clocks_asked = 0
         self.clock_asked_at = 0.0
@@ -117,11 +119,16 @@ class RemoteAgent:
 
     def look_behind(self) -> None:
         """Note since when events have been missing; what is on its way is not missing yet."""
-        status = self.status
-        if status is None or not self.order.behind(status.epoch, status.last_seq):
-            self.behind_since = None
-        elif self.behind_since is None:
-            self.behind_since = self._clock()
+        status, order = self.status, self.order
+        if status is None or not order.behind(status.epoch, status.last_seq):
+            self.behind_since = self.stuck_since = None
+            return
+        at = self._clock()
+        if self.behind_since is None:
+            self.behind_since = at
+        if self.stuck_since is None or self._stuck_at != order.next_seq:
+            # As long as the next one comes they are on their way, however many there are.
+            self.stuck_since, self._stuck_at = at, order.next_seq
 
     def doubt(self, why_no_broker: str) -> str:
         """Why nothing is known of its lamps; empty when all is well.
@@ -352,13 +359,14 @@ class RemoteSites:
         """Ask for events that are missing, not more often than they can come."""
         order, at = agent.order, self._clock()
         agent.look_behind()
-        since = agent.behind_since
-        if since is None or at - since < _ON_ITS_WAY_S:
+        since = agent.stuck_since
+        if since is None or agent.status is None or at - since < _ON_ITS_WAY_S:
             return
         if at - agent.asked_again_at < _AGAIN_PAUSE_S:
             return
         agent.asked_again_at = at
-        await self._ask(session, agent, AskAgain("again", order.epoch, order.next_seq))
+        until = max(order.next_seq, order.missing_until(agent.status.last_seq))
+        await self._ask(session, agent, AskAgain("again", order.epoch, order.next_seq, until))
 
     async def _keep_asking(self, session: Session) -> None:
         """Measure clocks, look for silence and for gaps, as time goes by."""
@@ -405,7 +413,9 @@ class RemoteSites:
     def _event(self, agent: RemoteAgent, due: list[Event]) -> None:
         agent.seen_at = self._clock()
         agent.held += due
-        del agent.held[:-_MOST_HELD]
+        too_many = max(0, len(agent.held) - _MOST_HELD)
+        agent.order.lost += too_many
+        del agent.held[:too_many]
         self._let_go(agent)
 
     def _let_go(self, agent: RemoteAgent) -> None:

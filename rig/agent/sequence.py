@@ -66,6 +66,14 @@ class Sequencer:
             (epoch == self.epoch and last_seq >= self.next_seq) or self.gap
         )
 
+    def missing_until(self, last_seq: int) -> int:
+        """Number of the last event that is missing before one that has come.
+
+        Args:
+            last_seq: the agent's last one, where none has come after those that are missing.
+        """
+        return min(self._waiting) - 1 if self._waiting else last_seq
+
     def skip(self, epoch: str, until_seq: int) -> list[Event]:
         """Take that events up to a number are gone for good.
 

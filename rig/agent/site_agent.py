@@ -48,7 +48,6 @@ SIGN_OF_LIFE_S = 5.0
 _GOODBYE_S = 1.0
 _AT_ONCE = 64
 _MOST_WISHES = 256
-_MOST_AGAIN = 10_000
 
 Deed = Callable[[str], Awaitable[None]]
 """Does something with the handset of a name.
@@ -239,6 +238,7 @@ class SiteAgent:
             await self._more.wait()
 
     async def _hear(self, session: Session) -> None:
+        again: asyncio.Task[None] | None = None
         async for _topic, octets, kept in session.messages():
             if kept:
                 continue  # a wish is for now; nobody may leave one behind
@@ -251,7 +251,10 @@ class SiteAgent:
                 told = TellClock("clock", asked.id, self.run, self._clock())
                 await session.publish(topic(self.name, "answer"), write(ANSWER, told))
             elif isinstance(asked, AskAgain):
-                self._begin(self._again(session, asked))
+                # The newest question is the right one; what the one before asked for is in it.
+                if again is not None:
+                    again.cancel()
+                again = self._begin(self._again(session, asked))
             elif isinstance(asked, AskDo):
                 self._begin(self._do(session, asked))
             else:
@@ -264,11 +267,13 @@ class SiteAgent:
             return
         first = self._buffer.first_seq
         if first > asked.from_seq:
-            lost = TellLost("lost", asked.epoch, first - 1)
+            lost = TellLost("lost", asked.epoch, min(first - 1, asked.until_seq))
             await session.publish(topic(self.name, "answer"), write(ANSWER, lost))
         where = topic(self.name, "event")
-        for _, body in self._buffer.again(asked.from_seq, _MOST_AGAIN):
-            await session.publish(where, body)
+        from_seq = max(first, asked.from_seq)
+        while missed := self._buffer.again(from_seq, asked.until_seq, _AT_ONCE):
+            await asyncio.gather(*(session.publish(where, body) for _, body in missed))
+            from_seq = missed[-1][0] + 1
 
     async def _do(self, session: Session, asked: AskDo) -> None:
         if asked.id in self._wishes:
@@ -302,7 +307,7 @@ class SiteAgent:
         self._told(f"{asked.verb} {asked.handset}: {why}")
         return why
 
-    def _begin(self, work: Awaitable[None]) -> None:
+    def _begin(self, work: Awaitable[None]) -> asyncio.Task[None]:
         async def quietly() -> None:
             with contextlib.suppress(Exception):  # a broken connection is told by who reads
                 await work
@@ -310,6 +315,7 @@ class SiteAgent:
         task = self._loop.create_task(quietly())
         self._work.add(task)
         task.add_done_callback(partial(SiteAgent._ended, self))
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._work.discard(task)

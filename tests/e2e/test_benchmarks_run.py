@@ -49,6 +49,18 @@ async def figures_of(script: str, *words: str, timeout_s: float = 90) -> dict[st
     return figures
 
 
+async def test_edges_of_a_lamp_at_another_place_are_timed():
+    require_peer("mosquitto")
+    figures = await figures_of("bench_agent.py")
+    assert figures["edges_seen"].value == 60
+    assert 0 < figures["edge_to_run_p50_ms"].value <= figures["edge_to_run_p99_ms"].value
+    assert "target <= 50" in figures["edge_to_run_p99_ms"].told
+    assert figures["clock_outside_doubt"].value == 0
+    assert figures["backlog"].value == 300
+    assert figures["backlog_lost"].value == 0
+    assert figures["caught_up_s"].value > 0
+
+
 async def test_forty_handsets_boot_together_and_every_lamp_is_right():
     figures = await figures_of("bench_thousand_handsets.py", "--handsets", "40")
     assert figures["lamps_right"].value == figures["handsets"].value == 40

@@ -17,7 +17,7 @@ SAMPLES = [
     (p.EVENT, p.Event("e", 2, 2.5, p.FetchData("fetch", {"path": "/a", "status": 200}))),
     (p.EVENT, p.Event("e", 3, 2.5, p.CaptureData("capture", "eth0", {"INVITE": 2}, 0))),
     (p.ASK, p.AskClock("clock", "q")),
-    (p.ASK, p.AskAgain("again", "e", 5)),
+    (p.ASK, p.AskAgain("again", "e", 5, 9)),
     (p.ASK, p.AskReport("report")),
     (p.ASK, p.AskDo("do", "w", "r", "power", "anna")),
     (p.ANSWER, p.TellClock("clock", "q", "r", 3.25)),

@@ -28,6 +28,7 @@ def test_a_gap_holds_back_what_comes_after_it() -> None:
     assert order.take(event(3)) == []
     assert order.take(event(4)) == []
     assert order.behind("e", 4)
+    assert order.missing_until(4) == 2
     assert [e.seq for e in order.take(event(2))] == [2, 3, 4]
     assert not order.behind("e", 4)
 
@@ -37,6 +38,7 @@ def test_a_tail_that_never_came_shows_by_the_last_number() -> None:
     assert not order.behind("e", 5)  # nothing has begun yet
     order.take(event(1))
     assert order.behind("e", 2)
+    assert order.missing_until(2) == 2
     assert not order.behind("e", 1)
 
 
