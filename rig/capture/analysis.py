@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rig.capture.capture_file import CaptureFile
 from rig.capture.capture_rows import AccountHistory, CallLine, CaptureRows, MwiLine, SubscribeLine
 from rig.capture.content import Content
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector, TcpGap, Unwrap
-from rig.capture.fetch_findings import FetchJudge
 from rig.capture.fetches import FetchWatcher
 from rig.capture.findings import CaptureFinding, as_capture_finding, capture_engine
 from rig.capture.frame import Frame
@@ -32,6 +32,9 @@ from rig.sip.message import Request
 from rig.timeline import FetchSeen, RtpStreamSeen, SipSeen, TimelineEvent
 from rig.verdict.oracles.engine import CaptureEnd
 from rig.verdict.oracles.finding import OracleFinding
+
+if TYPE_CHECKING:
+    from rig.capture.fetch_findings import FetchJudge
 
 Progress = Callable[[int, int], None]
 """Told now and then: frames read, octets of the file read."""
@@ -147,9 +150,9 @@ class CaptureAnalyser:
         self._last_at: float | None = None
         self._dissector = Dissector(unwrap=unwrap)
         streams = StreamAnalyser() if listen else MediaStreams(self._stream)
-        self._judge = FetchJudge()
+        self._judge: FetchJudge | None = None
         self._fetches = FetchWatcher(
-            self._fetch, also=self._judge.order.datagram, sized=self._judge.order.http
+            self._fetch, also=self._judge_datagram, sized=self._judge_http
         )
         self._correlator = Correlator(
             self._event, streams=streams, other=self._other, reader=QuickReader()
@@ -197,8 +200,24 @@ class CaptureAnalyser:
         self._judge_fetches()
         return result
 
+    def _fetch_judge(self) -> FetchJudge:
+        """Made when there is something to judge: most captures hold no fetch."""
+        if self._judge is None:
+            from rig.capture.fetch_findings import FetchJudge  # noqa: PLC0415 - takes long to load
+
+            self._judge = FetchJudge()
+        return self._judge
+
+    def _judge_datagram(self, packet: CapturedPacket) -> None:
+        self._fetch_judge().order.datagram(packet)
+
+    def _judge_http(self, seen: FetchSeen, announced: int | None) -> None:
+        self._fetch_judge().order.http(seen, announced)
+
     def _judge_fetches(self) -> None:
         result, judge = self.result, self._judge
+        if judge is None:
+            return
         result.findings += judge.close(self._last_at or 0.0, blind=result.blind)
         result.findings.sort(key=lambda finding: -finding.severity.rank)
         if judge.left_out:
@@ -210,9 +229,10 @@ class CaptureAnalyser:
 
     def _other(self, content: Content, packet: CapturedPacket) -> None:
         if content is Content.FETCH:
-            self._judge.cut += packet.truncated
+            judge = self._fetch_judge()
+            judge.cut += packet.truncated
             self._fetches.feed(packet)
-            self._judge.passed(packet.at)
+            judge.passed(packet.at)
 
     def _keep(self, event: TimelineEvent) -> None:
         if len(self.result.events) < self._limits.events:
