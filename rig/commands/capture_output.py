@@ -187,8 +187,9 @@ def _print_fetches(result: CaptureAnalysis, start: float) -> None:
 def _print_findings(result: CaptureAnalysis) -> None:
     for finding in result.findings:
         doubt = "" if finding.certain else " (not certain)"
+        clause = f" ({finding.clause})" if finding.clause else ""
         complain(
-            f"{finding.severity}: {finding.where}: {finding.text} ({finding.clause}){doubt}",
+            f"{finding.severity}: {finding.where}: {finding.text}{clause}{doubt}",
             style=_STYLE[finding.severity],
         )
         if finding.remedy:

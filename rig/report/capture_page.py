@@ -15,7 +15,7 @@ import yaml
 from markupsafe import Markup
 
 from rig.errors import UsageError
-from rig.report.ladder_layout import message_anchors
+from rig.report.ladder_layout import message_anchors, name_of
 from rig.report.ladder_svg import draw
 from rig.report.page import instant, page_parts, page_template
 from rig.report.record import ScenarioRecord
@@ -50,7 +50,8 @@ def write_capture_page(
         UsageError: there is no such language.
     """
     said = _words(lang)
-    shown, lanes = _busiest(events)
+    names = _names(events)
+    shown, lanes = _busiest(events, names)
     scenario = ScenarioRecord(
         name=NAME,
         title=str(data["file"]),
@@ -60,9 +61,10 @@ def write_capture_page(
         started_at=shown[0]["at"] if shown else 0.0,
         duration_s=0.0,
         events=shown,
+        participants=names,
     )
     proofs = frozenset(finding["packet"] for finding in data["findings"])
-    ladder = Markup(draw(scenario, proofs=proofs)) if shown else Markup()  # noqa: S704 - ladder_svg escapes every text it is given
+    ladder = Markup(draw(scenario, proofs=proofs, lang=lang)) if shown else Markup()  # noqa: S704 - ladder_svg escapes every text it is given
     anchors = message_anchors(shown)
     outcome = _outcome(data)
     all_events = len(events) + data["left_out"].get("events", 0)
@@ -90,13 +92,34 @@ def _outcome(data: Mapping[str, Any]) -> str:
     return "clean" if data["messages"] or data["fetches"] else "empty"
 
 
-def _busiest(events: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """The first events between few addresses, because no page is wide enough for all."""
+def _names(events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """One lane for a host that speaks SIP at one port, whatever ports it fetches from."""
+    ports: dict[str, Counter[str]] = {}
+    for event in events:
+        for end in _ends(event):
+            of_host = ports.setdefault(end.rpartition(":")[0], Counter())
+            if event["kind"] != "fetch":
+                of_host[end] += 1
+    names = {host: host for host, of_host in ports.items() if len(of_host) < 2}
+    for event in events:
+        if event["kind"] == "fetch" and (host := event["client"].rpartition(":")[0]) not in names:
+            names[event["client"]] = ports[host].most_common(1)[0][0]
+    return names
+
+
+def _busiest(
+    events: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], int]:
+    """The first events between few lanes, because no page is wide enough for all."""
+
+    def lanes_of(event: Mapping[str, Any]) -> list[str]:
+        return [name_of(end, names) for end in _ends(event)]
+
     counts: Counter[str] = Counter()
     for event in events:
-        counts.update(_ends(event))
-    lanes = {address for address, _ in counts.most_common(MAX_LANES)}
-    shown = [dict(event) for event in events if lanes.issuperset(_ends(event))]
+        counts.update(lanes_of(event))
+    lanes = {name for name, _ in counts.most_common(MAX_LANES)}
+    shown = [dict(event) for event in events if lanes.issuperset(lanes_of(event))]
     shown = sorted(shown[:MAX_ROWS], key=lambda event: float(event["at"]))
     return shown, len(lanes)
 

@@ -47,7 +47,7 @@ def write_html(
         edge="skipped" if record.outcome is Outcome.NONE else record.outcome.value,
         words=said.texts[f"words_{record.outcome.value}"],
         started=instant(record.started_at),
-        ladders={s.name: Markup(_ladder(s)) for s in record.scenarios},  # noqa: S704 - ladder_svg escapes every text it is given
+        ladders={s.name: Markup(_ladder(s, lang)) for s in record.scenarios},  # noqa: S704 - ladder_svg escapes every text it is given
         messages={s.name: _messages(s) for s in record.scenarios},
         latencies={s.name: latencies(s) for s in record.scenarios},
         proofs={s.name: proof_packets(s) for s in record.scenarios},
@@ -91,5 +91,5 @@ def _messages(scenario: ScenarioRecord) -> list[tuple[str, dict[str, Any]]]:
     return [(a, e) for a, e in zip(message_anchors(events), events, strict=True) if a]
 
 
-def _ladder(scenario: ScenarioRecord) -> str:
-    return draw(scenario, proofs=proof_packets(scenario)) if scenario.events else ""
+def _ladder(scenario: ScenarioRecord, lang: str) -> str:
+    return draw(scenario, proofs=proof_packets(scenario), lang=lang) if scenario.events else ""

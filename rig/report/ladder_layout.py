@@ -8,6 +8,7 @@ Must not know how anything is drawn.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,7 +174,7 @@ def message_anchors(events: list[dict[str, Any]]) -> list[str]:
     return anchors
 
 
-def name_of(address: str, participants: dict[str, str]) -> str:
+def name_of(address: str, participants: Mapping[str, str]) -> str:
     """A participant's name by ``host:port`` or host; the address itself if it has none."""
     return participants.get(address) or participants.get(address.rpartition(":")[0]) or address
 

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from rig.report.ladder_layout import LAMP_W, TIME_W, TOP, Layout, Row, lay_out, name_of
 from rig.report.record import ScenarioRecord
+from rig.report.words import Words, words
 
 BLINKING = {"slow", "fast", "pattern"}
 LIT = {"lit", "steady", *BLINKING}
@@ -20,53 +21,67 @@ RELAY = "network"
 """Participant that only passes packets on: what ends there is lost."""
 
 
-def draw(scenario: ScenarioRecord, *, proofs: frozenset[int] = frozenset()) -> str:
+def draw(
+    scenario: ScenarioRecord, *, proofs: frozenset[int] = frozenset(), lang: str = "en"
+) -> str:
     """Draw a scenario.
 
     Args:
         scenario: finished.
         proofs: packet numbers that prove a finding; they are marked.
+        lang: ``en`` or ``de``.
 
     Returns:
         An ``<svg>`` element; messages link to ``#<scenario>-<anchor>``, see
         :func:`rig.report.ladder_layout.message_anchors`.
     """
-    layout = lay_out(scenario)
+    layout, said = lay_out(scenario), words(lang)
     width, height = f"{layout.width:.0f}", f"{layout.height:.0f}"
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    spoken = escape(_spoken(scenario))
+    spoken = escape(_spoken(scenario, said))
     parts = [f'<svg class="ladder" {size} role="group" aria-label="{spoken}">']
     parts += _marked_rows(layout, proofs)
-    parts += _lane_lines(layout)
-    parts += _time_axis(layout, scenario.started_at)
-    parts += _lamp_columns(layout)
+    parts += _lane_lines(layout, said)
+    parts += _time_axis(layout, scenario.started_at, said)
+    parts += _lamp_columns(layout, said)
     known = {
         event["destination"] for event in scenario.events if event.get("arrival_seen") is True
     }
     for row in layout.rows:
         match row.event["kind"]:
             case "sip" | "bad_sip":
-                parts += _message(row, layout, scenario, proofs, known)
+                parts += _message(row, layout, scenario, proofs, known, said)
             case "fetch":
-                parts += _fetch(row, layout, scenario)
+                parts += _fetch(row, layout, scenario, said)
             case "rtp":
-                parts += _stream(row, layout, scenario)
+                parts += _stream(row, layout, scenario, said)
             case "lamp":
-                parts += _edge(row, layout)
+                parts += _edge(row, layout, said)
             case _:
-                parts += _remark(row, layout)
+                parts += _remark(row, layout, said)
     parts.append("</svg>")
     return "\n".join(parts)
 
 
-def _spoken(scenario: ScenarioRecord) -> str:
+def _say(said: Words, key: str, **facts: object) -> str:
+    return said.texts[f"ladder_{key}"].format(**facts)
+
+
+def _spoken(scenario: ScenarioRecord, said: Words) -> str:
     messages = sum(1 for e in scenario.events if e["kind"] == "sip")
     edges = [e for e in scenario.events if e["kind"] == "lamp"]
     spoken = "; ".join(
-        f"{e['handset']} {e['lamp']} {e['state']} at {e['at'] - scenario.started_at:.2f} s"
+        _say(
+            said,
+            "spoken_edge",
+            lamp=f"{e['handset']} {e['lamp']}",
+            state=said.phrase(e["state"]),
+            at=said.fixed(e["at"] - scenario.started_at, 2),
+        )
         for e in edges
     )
-    return f"{messages} SIP messages. Lamps: {spoken or 'no change'}."
+    lamps = spoken or said.texts["ladder_no_change"]
+    return _say(said, "spoken", messages=messages, lamps=lamps)
 
 
 def _fit(text: str, width: float, char_px: float = _CHAR_PX) -> str:
@@ -91,16 +106,17 @@ def _marked_rows(layout: Layout, proofs: frozenset[int]) -> list[str]:
     ]
 
 
-def _lane_lines(layout: Layout) -> list[str]:
+def _lane_lines(layout: Layout, said: Words) -> list[str]:
     out = []
     room = layout.lane_w - 16
     for name, x in layout.lanes.items():
         address = layout.addresses.get(name, "")
+        shown = said.phrase(name)
         out += [
             _line("lane", x, TOP - 20, x, layout.bottom),
-            f'<g class="head"><title>{escape(f"{name} {address}".strip())}</title>',
+            f'<g class="head"><title>{escape(f"{shown} {address}".strip())}</title>',
             f'<rect x="{x - room / 2:.1f}" y="16" width="{room:.1f}" height="38" rx="7"/>',
-            _text("who", x, 32 if address else 39, _fit(name, room - 10)),
+            _text("who", x, 32 if address else 39, _fit(shown, room - 10)),
         ]
         if address:
             out.append(_text("where", x, 46, _fit(address, room - 8, 5.6)))
@@ -108,34 +124,36 @@ def _lane_lines(layout: Layout) -> list[str]:
     return out
 
 
-def _time_axis(layout: Layout, started_at: float) -> list[str]:
+def _time_axis(layout: Layout, started_at: float, said: Words) -> list[str]:
     out, last = [], ""
     for row in layout.rows:
-        text = f"{row.event['at'] - started_at:.3f} s"
+        text = f"{said.fixed(row.event['at'] - started_at, 3)} s"
         if text == last:
             continue
         last = text
         out.append(_text("time", TIME_W - 12, row.y + 1, text))
+    centre = (layout.left + layout.width) / 2
     for silence in layout.silences:
         middle = (silence.top + silence.bottom) / 2 + 6
-        text = f"{silence.duration_s:.1f} s"
+        text = f"{said.fixed(silence.duration_s, 1)} s"
         out += [
-            f'<g class="silence"><title>nothing for {text}</title>',
+            f'<g class="silence"><title>{_say(said, "nothing", time=text)}</title>',
             _line("", layout.left - 4, middle, layout.width - 4, middle),
-            _text("halo", (layout.left + layout.width) / 2, middle + 4, f"{text} pass"),
+            _text("halo", centre, middle + 4, _say(said, "pass", time=text)),
             "</g>",
         ]
     return out
 
 
-def _lamp_columns(layout: Layout) -> list[str]:
+def _lamp_columns(layout: Layout, said: Words) -> list[str]:
     out = []
     for handset, group in groupby(layout.lamps, key=lambda lamp: lamp.handset):
         columns = list(group)
         middle = sum(lamp.x for lamp in columns) / len(columns)
         room = max(LAMP_W * len(columns) + 6, 40)
+        title = escape(_say(said, "lamps_of", handset=handset))
         out += [
-            f'<g class="lamphead"><title>lamps of {escape(handset)}</title>',
+            f'<g class="lamphead"><title>{title}</title>',
             _text("who", middle, 30, _fit(handset, room, 5.8)),
             "</g>",
         ]
@@ -153,7 +171,7 @@ def _lamp_columns(layout: Layout) -> list[str]:
             size = f'y="{y:.1f}" width="14" height="{max(2.0, end - y):.1f}"'
             out += [
                 f'<rect class="lamp {kind}" x="{lamp.x - 7:.1f}" {size} rx="2">',
-                f"<title>{escape(full)}: {escape(state)}</title></rect>",
+                f"<title>{escape(full)}: {escape(said.phrase(state))}</title></rect>",
             ]
             if state in BLINKING:
                 stripes = f"blink {escape(state)}"
@@ -200,11 +218,12 @@ def _message(
     scenario: ScenarioRecord,
     proofs: frozenset[int],
     known: set[str],
+    said: Words,
 ) -> list[str]:
     event = row.event
     here, there = _between(row, layout, scenario)
     if event["kind"] == "bad_sip":
-        kinds, label, title = ["bad"], "not SIP", event["error"]
+        kinds, label, title = ["bad"], said.texts["not_sip"], event["error"]
         lost = False
     else:
         status = event.get("status") or 0
@@ -216,44 +235,51 @@ def _message(
         watched = event["destination"] in known
         lost = gone and (watched or name_of(event["destination"], scenario.participants) == RELAY)
         if event["retransmission"]:
-            label, title = f"↻ {label}", f"{title} (retransmission)"
+            label, title = f"↻ {label}", f"{title} ({said.texts['retransmission']})"
         if lost:
-            title = f"{title} (seen leaving, never seen arriving)"
+            title = f"{title} ({said.texts['ladder_lost']})"
     if event["number"] in proofs:
         kinds.append("proof")
     text = f"{event['number']} {label}"
     return [
         f'<a href="#{escape(scenario.name)}-{row.anchor}"><g class="{" ".join(kinds)}">',
-        f"<title>packet {event['number']}: {escape(title)}</title>",
+        f"<title>{_say(said, 'packet', number=event['number'])}: {escape(title)}</title>",
         *_arrow(here, there, row.y, lost=lost),
         _label(here, there, row.y, text, layout.lane_w),
         "</g></a>",
     ]
 
 
-def _fetch(row: Row, layout: Layout, scenario: ScenarioRecord) -> list[str]:
+def _fetch(row: Row, layout: Layout, scenario: ScenarioRecord, said: Words) -> list[str]:
     event = row.event
     here = layout.lanes[name_of(event["client"], scenario.participants)]
     there = layout.lanes["provisioning"]
     label = f"{event['transport']} {event['path']} → {event['status']}"
+    octets = _say(said, "octets", count=event["octets"])
     return [
-        f'<g class="fetch"><title>{escape(label)}, {event["octets"]} octets</title>',
+        f'<g class="fetch"><title>{escape(label)}, {octets}</title>',
         *_arrow(here, there, row.y),
         _label(here, there, row.y, label, layout.lane_w),
         "</g>",
     ]
 
 
-def _stream(row: Row, layout: Layout, scenario: ScenarioRecord) -> list[str]:
+def _stream(row: Row, layout: Layout, scenario: ScenarioRecord, said: Words) -> list[str]:
     event = row.event
     here, there = _between(row, layout, scenario)
     end = max(layout.y(event["ended_at"]), row.y + 6)
-    heard = ", ".join(event["prompts"]) or "audio"
-    pressed = f"{len(event['digits'])} digits pressed" if event["digits"] else ""
+    heard = ", ".join(event["prompts"]) or said.texts["ladder_audio"]
+    digits = len(event["digits"])
+    pressed = _say(said, "digits", count=digits) if digits else ""
     label = ", ".join(filter(None, (heard, pressed)))
     duration_s = event["ended_at"] - event["at"]
-    title = (
-        f"RTP for {duration_s:.1f} s: {label}; {event['packets']} packets, {event['lost']} lost"
+    title = _say(
+        said,
+        "stream",
+        time=said.fixed(duration_s, 1),
+        label=label,
+        packets=event["packets"],
+        lost=event["lost"],
     )
     rail = there + (5 if there < here else -5)
     return [
@@ -265,7 +291,7 @@ def _stream(row: Row, layout: Layout, scenario: ScenarioRecord) -> list[str]:
     ]
 
 
-def _edge(row: Row, layout: Layout) -> list[str]:
+def _edge(row: Row, layout: Layout, said: Words) -> list[str]:
     """A lamp's change: a line from its column to its handset's lane, on the edge's own row."""
     event = row.event
     state = event["state"]
@@ -275,7 +301,7 @@ def _edge(row: Row, layout: Layout) -> list[str]:
         if (lamp.handset, lamp.lamp) == (event["handset"], event["lamp"])
     )
     x = layout.lanes.get(event["handset"], layout.left + 8)
-    text = f"{event['lamp']} lamp {state}"
+    text = _say(said, "edge", lamp=event["lamp"], state=said.phrase(state))
     kind = "lit" if state in LIT else "dark"
     room = layout.width - x - 16
     return [
@@ -287,10 +313,16 @@ def _edge(row: Row, layout: Layout) -> list[str]:
     ]
 
 
-def _remark(row: Row, layout: Layout) -> list[str]:
+def _remark(row: Row, layout: Layout, said: Words) -> list[str]:
     event = row.event
     if event["kind"] == "mailbox":
-        whole = text = f"mailbox {event['mailbox']}: {event['new']} new, {event['saved']} saved"
+        whole = text = _say(
+            said,
+            "mailbox",
+            number=event["mailbox"],
+            new=event["new"],
+            saved=event["saved"],
+        )
         middle = layout.lanes.get("mailbox", layout.lanes.get("platform", layout.left))
     else:
         whole = f"{event['actor']} {event['what']}"

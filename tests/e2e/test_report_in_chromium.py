@@ -17,7 +17,12 @@ from peers import require_peer
 from rig.report.html_report import write_html
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "report"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "oracles"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "capture"))
 from report_kit import run_record
+from talk import Talk
+from test_capture_page import fetching
+from test_capture_page import page as page_of
 
 SWITCHES = (
     "--headless",
@@ -230,5 +235,38 @@ def test_no_label_covers_another_and_the_page_never_scrolls_sideways(
     dom = browse(tmp_path / "profile", f"--window-size={width},1000", "--dump-dom", probe.as_uri())
     body = html.document_fromstring(dom).body
     assert int(body.get("data-measured") or "0") > 150
+    assert body.get("data-found") == "[]"
+    assert int(body.get("data-wide") or "1") <= 0
+
+
+OF_CAPTURE = """
+<script>
+const cells = [...document.querySelectorAll('.stack td')].filter(c => c.textContent.trim());
+document.body.dataset.cells = cells.length;
+document.body.dataset.away = cells.filter(
+  c => c.getBoundingClientRect().right > window.innerWidth + 1).length;
+document.body.dataset.broken = [...document.querySelectorAll('td.host')].filter(
+  c => c.getClientRects()[0].height > 60).length;
+</script>
+"""
+
+
+@pytest.mark.parametrize("width", [500, 1280])
+def test_the_page_of_a_capture_can_be_read_without_scrolling_sideways(
+    tmp_path: Path, width: int
+) -> None:
+    talk = Talk().register().subscribe().notify(body=b"Messages-Waiting: no")
+    page_of(fetching(talk), tmp_path, "de")
+    text = (tmp_path / "c.html").read_text(encoding="utf-8")
+    probe = tmp_path / "probe.html"
+    scripts = f"{MEASURE}{OF_CAPTURE}</body>"
+    allowed = text.replace("default-src &#39;none&#39;;", "script-src 'unsafe-inline';")
+    assert allowed != text
+    probe.write_text(allowed.replace("</body>", scripts), encoding="utf-8")
+    dom = browse(tmp_path / "profile", f"--window-size={width},1000", "--dump-dom", probe.as_uri())
+    body = html.document_fromstring(dom).body
+    assert int(body.get("data-cells") or "0") > 20
+    assert body.get("data-away") == "0"
+    assert body.get("data-broken") == "0"
     assert body.get("data-found") == "[]"
     assert int(body.get("data-wide") or "1") <= 0

@@ -272,6 +272,17 @@ def test_a_long_silence_is_drawn_short_and_labelled() -> None:
     assert layout.rows[1].y - layout.rows[0].y < 200
     assert [s.duration_s for s in layout.silences] == [600.0]
     assert "600.0 s pass" in draw(one)
+    assert "600,0 s vergehen" in draw(one, lang="de")
+
+
+def test_the_ladder_is_drawn_in_german_too() -> None:
+    for name in ("passing", "failing"):
+        english, german = draw(scenario(name)), draw(scenario(name), lang="de")
+        assert english.count("<") == german.count("<")
+        words_of = {text for text in etree.fromstring(german).itertext() if text.strip()}
+        assert {"Plattform", "Netz"} & words_of
+        for word in ("lamps of", "packet ", " pass<", ">platform<", "octets", "audio", " lost"):
+            assert word not in german
 
 
 def test_proofs_sent_again_lost_and_bad_are_marked() -> None:
