@@ -512,6 +512,7 @@ class Bench(PowerSteps, ProvisioningSteps):
                     lamp=lamp,
                     state=sensor.state(lamp),
                     sensor=sensor.name,
+                    reason=sensor.reason(lamp) if isinstance(sensor, LateLampSensor) else "",
                 )
                 for lamp in ("message", *accounts)
             ]

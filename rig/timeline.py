@@ -169,6 +169,7 @@ class LampSeen(TimelineEvent):
         state: what it does now.
         sensor: which sensor says so.
         latency_s: the sensor's own uncertainty of ``at``.
+        reason: the sensor's word on why it cannot tell; empty where it can, or says nothing.
     """
 
     handset: str
@@ -176,6 +177,7 @@ class LampSeen(TimelineEvent):
     state: LampState
     sensor: str = "virtual"
     latency_s: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ class RemoteLampSensor:
             state=state,
             sensor=self.name,
             latency_s=round(latency_s, 4),
+            reason=self.reason(lamp) if state is LampState.UNKNOWN else "",
         )
         for listener in tuple(self._listeners):
             try:

@@ -51,6 +51,10 @@ class LateLampSensor(LampSensor, Protocol):
         """How long after a change :meth:`state` may still say what was before."""
         ...
 
+    def reason(self, lamp: str = "message") -> str:
+        """Why a lamp cannot be seen, in the sensor's words; empty if it can."""
+        ...
+
     def decided(self, lamp: str, at: float) -> bool:
         """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
         ...

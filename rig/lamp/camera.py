@@ -351,6 +351,7 @@ class CameraSensor:
             state=change.state,
             sensor=self.name,
             latency_s=round(latency_s + change.slack_s, 4),
+            reason=change.reason,
         )
         for listener in tuple(self._listeners):
             listener(event)

@@ -318,7 +318,9 @@ def event_data(event: TimelineEvent) -> dict[str, Any]:
                 "digits": "•" * len(event.digits),
             }
         case LampSeen():
-            unsure = {"latency_s": event.latency_s} if event.latency_s else {}
+            unsure: dict[str, Any] = {"latency_s": event.latency_s} if event.latency_s else {}
+            if event.reason:
+                unsure["reason"] = redact_text(event.reason)
             return (
                 base
                 | unsure

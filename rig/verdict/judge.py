@@ -25,7 +25,7 @@ from rig.verdict.evidence import (
 )
 from rig.verdict.fault_class import FaultClass
 from rig.verdict.finding import Finding, RigFault, Verdict
-from rig.verdict.lamp_sight import lit_instead
+from rig.verdict.lamp_sight import lit_instead, why_blind
 from rig.verdict.mwi_delivery_rules import undecided
 from rig.verdict.mwi_rules import mwi_book
 from rig.verdict.outcome import Outcome
@@ -73,6 +73,7 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
         _add(verdict, findings)
         return
     if case.state is LampState.UNKNOWN:
+        why = why_blind(evidence, expectation)
         verdict.rig_faults.append(
             RigFault(
                 Outcome.INCONCLUSIVE,
@@ -84,6 +85,7 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
                     since=""
                     if case.blind_since is None
                     else said("rig_since", at=case.blind_since),
+                    why=said("rig_why", why=why) if why else "",
                 ),
             )
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rig.timeline import LampSeen, LampState, SipSeen
 from rig.verdict.evidence import Evidence, HandsetFacts, LampExpectation
+from rig.verdict.said import Said, said
 
 TOLD_S = 2.0
 """A lamp that goes on this long after anything was sent to its phone may have been told to."""
@@ -30,6 +31,43 @@ def blind_since(evidence: Evidence, expectation: LampExpectation) -> float | Non
             return max(event.at if before is not LampState.UNKNOWN else 0.0, expectation.since)
         before = event.state
     return expectation.since if before is LampState.UNKNOWN else None
+
+
+def why_blind(evidence: Evidence, expectation: LampExpectation) -> str:
+    """The sensor's last word, up to the instant that is judged, on why it could not tell.
+
+    Returns:
+        As the sensor says it; what it begins with is known in German, too. Empty if it said none.
+    """
+    words = [
+        event.reason
+        for event in evidence.events(LampSeen)
+        if (event.handset, event.lamp) == (expectation.handset, expectation.lamp)
+        and event.at <= expectation.until
+        and event.reason
+    ]
+    if not words:
+        return ""
+    known = _reasons().get(words[-1].partition(":")[0])
+    return words[-1] if known is None else Said(words[-1], known.de)
+
+
+def _reasons() -> dict[str, Said]:
+    """By what a lamp board's reasons begin with."""
+    return {
+        "garbage": said("sensor_garbage"),
+        "lost lines": said("sensor_lost_lines"),
+        "low contrast": said("sensor_low_contrast"),
+        "noisy": said("sensor_flickers"),
+        "not calibrated": said("sensor_not_calibrated"),
+        "not connected": said("sensor_not_connected"),
+        "rebooted": said("sensor_rebooted"),
+        "saturated": said("sensor_saturated"),
+        "silent": said("sensor_silent"),
+        "undecided": said("sensor_undecided"),
+        "unplugged": said("sensor_unplugged"),
+        "wrong protocol": said("sensor_wrong_protocol"),
+    }
 
 
 def lit_instead(evidence: Evidence, expectation: LampExpectation) -> LampSeen | None:

@@ -65,6 +65,7 @@ def test_lamp_05_a_head_that_sees_nothing_from_the_start_decides_nothing(lab, ra
     record = lab.run(acting())
     assert record.outcome is Outcome.INCONCLUSIVE, record.sentence
     assert "lamp sensor of anna" in record.sentence
+    assert f"(it says: {'saturated' if raw else 'unplugged'}: " in record.sentence
     assert not record.findings
 
 

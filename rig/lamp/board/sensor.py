@@ -108,6 +108,11 @@ class BoardLampSensor:
         entry = self._lamps.get(lamp)
         return entry.told if entry else LampState.UNKNOWN
 
+    def reason(self, lamp: str = "message") -> str:
+        """Why a lamp cannot be seen; empty if it can."""
+        entry = self._lamps.get(lamp)
+        return entry.early.reason if entry else f"no input is wired to lamp {lamp}"
+
     def decided(self, lamp: str, at: float) -> bool:
         """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
         entry = self._lamps.get(lamp)
@@ -191,6 +196,7 @@ class BoardLampSensor:
             state=state,
             sensor=self._name,
             latency_s=error_s,
+            reason=entry.early.reason if state is LampState.UNKNOWN else "",
         )
         for listener in tuple(self._listeners):
             listener(event)

@@ -413,6 +413,8 @@ class BoardSession:
     def _no_answer(self, request: Request, now: float) -> None:
         """Nobody has answered while we asked; say why, and ask again."""
         stray = self._stray + self._reader.pending
+        self._stray = 0
+        self._reader.reset()
         if stray:
             self._blind(Blind.GARBAGE, _garbage_words(stray), self._seen_at, now)
         else:

@@ -448,3 +448,14 @@ def test_the_host_understands_every_line_that_the_board_says():
     assert not bench.of(Damaged)
     whys = {(fault.relay, fault.why) for fault in bench.of(RelayFault)}
     assert whys >= {(0, "timeout"), (0, "stuck")}
+
+
+def test_garbage_of_a_while_ago_does_not_explain_silence():
+    bench = Bench()
+    bench.open()
+    bench.still = True
+    bench.session.receive(b"\x80\x80\x80", bench.now)
+    bench.run(1.1)
+    assert bench.reading().blind is Blind.GARBAGE
+    bench.run(1)
+    assert bench.reading().blind is Blind.SILENT

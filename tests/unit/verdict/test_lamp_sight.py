@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from staging import CALLER, healthy, summary
 
+from rig.lamp.board.channels import Blind
 from rig.timeline import LampSeen, LampState
 from rig.verdict.judge import judge
 from rig.verdict.outcome import Outcome
+from rig.verdict.said import german
 
 BOARD = "serial:/dev/ttyUSB0"
 
@@ -44,6 +46,32 @@ def test_a_sensor_that_was_blind_while_the_lamp_was_judged_decides_nothing(
     assert not findings
     assert "lamp sensor of anna" in sentence
     assert f"from {max(lost_at, 5.0):.3f} on" in sentence
+
+
+@pytest.mark.parametrize("why", Blind)
+def test_the_verdict_says_in_both_languages_why_the_sensor_was_blind(why):
+    stage = healthy()
+    stage.events = [event for event in stage.events if not isinstance(event, LampSeen)]
+    reason = f"{why.value}: 7 of them"
+    stage.events.append(
+        LampSeen(at=2.0, handset="anna", lamp="message", state=LampState.UNKNOWN, reason=reason)
+    )
+    (fault,) = judge(stage.evidence()).rig_faults
+    assert f"(it says: {reason}): check" in fault.sentence
+    in_german = german(fault.sentence)
+    assert why.value not in in_german
+    assert "Lampensensor von anna" in in_german
+
+
+def test_the_word_of_another_kind_of_sensor_is_quoted():
+    stage = healthy()
+    stage.events = [event for event in stage.events if not isinstance(event, LampSeen)]
+    stage.events.append(
+        LampSeen(at=2.0, handset="anna", lamp="message", state=LampState.UNKNOWN, reason="dusk")
+    )
+    (fault,) = judge(stage.evidence()).rig_faults
+    assert "(it says: dusk)" in fault.sentence
+    assert "(er meldet: dusk)" in german(fault.sentence)
 
 
 def test_a_sensor_that_was_blind_before_and_saw_in_time_is_believed():
