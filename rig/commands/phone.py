@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rig.timeline import PhoneSaid
 
 T = TypeVar("T")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 app = typer.Typer(
     no_args_is_help=True, help="Drive a real phone by its vendor's interface: keys, state, screen."
@@ -236,6 +238,10 @@ def listen(
     with clear_errors(as_json=as_json):
         if driver not in vendors():
             raise UsageError(f"no driver {driver!r}; there is {', '.join(vendors())}")
+        if not _NAME.fullmatch(handset):
+            raise UsageError(
+                f"the phone is called {handset!r}; expected letters, digits and . _ -"
+            )
         known = description(driver)
         if not known.call_backs:
             raise UsageError(f"{known.title} phones have no call-backs that are documented")

@@ -99,6 +99,11 @@ def _choose(
         return Which(entry.control.driver, place, as_json)
     if not driver or not address:
         raise UsageError("which phone? Expected --driver and --address, or --site and --handset")
+    if password and not password.startswith(("env:", "file:", "sealed:")):
+        raise UsageError(
+            "--password names where the password is: env:NAME or file:PATH; written out it would "
+            "stand in the list of processes"
+        )
     secret = SecretResolver(Path()).resolve(password) if password else Secret("")
     place = PhonePlace(
         address,

@@ -63,7 +63,7 @@ async def test_what_does_nothing_is_exit_code_1_what_forbids_is_3_and_misuse_is_
             (("press", "ok", "--site", "demo", "--handset", "anna"), "no 'control' part"),
             (("press", "ok", "--driver", "emulated", "--address", fake.url), "yealink"),
             (("press", "ok", "--driver", "yealink", "--address", fake.url, "--password", "x"),
-             "written out"),
+             "list of processes"),
             (("config", "account.1.label", *of(fake)), "cannot do"),
             (("dnd", "perhaps", *of(fake)), "expected on or off"),
         ):  # fmt: skip

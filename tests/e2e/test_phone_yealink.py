@@ -12,6 +12,7 @@ from rig.handset.vendor.control import (
     ForwardSaid,
     PhoneDidNothing,
     PhoneRefused,
+    PhoneUnreachable,
 )
 from rig.handset.vendor.read_back import Patience
 from rig.handset.vendor.yealink import YealinkPhone
@@ -90,6 +91,19 @@ async def test_a_phone_that_says_yes_and_does_nothing_is_found_out():
             await phone.set_forward("busy", "102")
         await phone.close()
         assert fake.pressed == ["DNDOn", "BusyFwdOn=102"]
+
+
+async def test_a_phone_that_hangs_up_when_it_restarts_has_been_asked():
+    async with FakeYealink(mood="hang-up") as fake:
+        phone = YealinkPhone(fake.link())
+        await phone.reboot()  # whether it restarts is seen by its silence
+        assert [asked.target for asked in fake.asked] == ["/servlet?key=Reboot"]
+        assert phone.warnings == [f"{fake.url}: the phone hung up when it was asked to restart"]
+        with pytest.raises(PhoneUnreachable, match="hung up without an answer"):
+            await phone.press(["ok"])  # that is no answer to anything else
+        await phone.close()
+        # Nothing is sent again by itself: the phone may have pressed the key before it hung up.
+        assert [asked.target for asked in fake.asked[1:]] == ["/servlet?key=OK"]
 
 
 async def test_a_phone_that_forbids_says_which_setting():

@@ -68,8 +68,9 @@ class FakePhone:
         asked: requests that were let in, in order.
         turned_away: requests that were not.
         auth: ``digest``, ``basic``, ``both``, ``bearer`` or empty.
-        mood: empty, or what it does wrong: ``silent``, ``garbage``, ``endless``, ``half``,
-            ``redirect``, ``deaf`` (says yes and does nothing), ``stale`` (forgets its nonces).
+        mood: empty, or what it does wrong: ``silent``, ``hang-up``, ``garbage``, ``endless``,
+            ``half``, ``redirect``, ``deaf`` (says yes and does nothing), ``stale`` (forgets
+            its nonces).
     """
 
     def __init__(self, *, auth: str = "digest", mood: str = "", tls: ssl.SSLContext | None = None):
@@ -152,6 +153,8 @@ class FakePhone:
         answer = self._gate(asked)
         if answer is None:
             self.asked.append(asked)
+            if self.mood == "hang-up":
+                return
             if self.mood == "silent":
                 await asyncio.sleep(3600)
             if self.mood == "garbage":

@@ -45,6 +45,10 @@ class PhoneUnreachable(PhoneError):
     """Nobody answers at the phone's address, or not in time."""
 
 
+class PhoneHungUp(PhoneUnreachable):
+    """The phone took the request and ended the connection without an answer."""
+
+
 class PhoneRefused(PhoneError):
     """The phone does not let us do it.
 

@@ -13,6 +13,7 @@ from rig.errors import UsageError
 from rig.handset.vendor.control import (
     BadPhoneReply,
     PhoneCapability,
+    PhoneHungUp,
     PhoneRefused,
     PhoneState,
     Screen,
@@ -121,8 +122,11 @@ class HttpPhone:
         await self.ask("dial", number=checked_number(number))
 
     async def reboot(self) -> None:
-        """Ask it to restart."""
-        await self.ask("reboot")
+        """Ask it to restart; one that restarts at once may hang up instead of answering."""
+        try:
+            await self.ask("reboot")
+        except PhoneHungUp:
+            self._link.warn(f"{self.where}: the phone hung up when it was asked to restart")
 
     async def resync(self) -> None:
         """Ask it to fetch its files."""

@@ -17,13 +17,19 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import aiohttp
 from yarl import URL
 
 from provisioning.digest_credentials import Challenge, choose_challenge, make_credentials
 from rig.handset.vendor.address import PhoneAddress, PhoneLogin, TlsPolicy
-from rig.handset.vendor.control import BadPhoneReply, PhoneRefused, PhoneUnreachable
+from rig.handset.vendor.control import (
+    BadPhoneReply,
+    PhoneHungUp,
+    PhoneRefused,
+    PhoneUnreachable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,13 +71,11 @@ class PhoneReply:
         status: of HTTP.
         body: octets.
         media_type: as it named it.
-        headers: lower-case names; of several with one name the last.
     """
 
     status: int
     body: bytes
     media_type: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -111,6 +115,7 @@ class PhoneLink:
         self._challenge: Challenge | None = None
         self._count = 0
         self._basic = False
+        self._context: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -138,6 +143,8 @@ class PhoneLink:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            once = aiohttp.TraceConfig()
+            once.on_connection_create_start.append(_not_twice)
             pin = self._tls.fingerprint()
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
@@ -147,6 +154,7 @@ class PhoneLink:
                 headers={"User-Agent": "phonerig", "Accept": "*/*"},
                 skip_auto_headers=("Accept-Encoding", "Content-Type"),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[once],
             )
         return self._session
 
@@ -186,15 +194,16 @@ class PhoneLink:
             return False
         self._basic = True
         if self.address.in_clear:
-            self._warn(f"the password goes unencrypted to {self.address.base}; use https")
+            self.warn(f"the password goes unencrypted to {self.address.base}; use https")
         return True
 
     def warn_of_clear_password(self) -> None:
         """Note that the vendor wants the password in the request, which is not encrypted."""
         if self.address.in_clear and self._login.password:
-            self._warn(f"the password goes unencrypted to {self.address.base}; use https")
+            self.warn(f"the password goes unencrypted to {self.address.base}; use https")
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Note something that works but is unwise, once."""
         if text not in self.warnings:
             self.warnings.append(text)
 
@@ -236,6 +245,8 @@ class PhoneLink:
         if authorization is not None:
             headers["Authorization"] = authorization
         secure = self.address.scheme == "https"
+        if secure and self._context is None:
+            self._context = self._tls.context()
         with self._clear_errors(request):
             async with self._open().request(
                 request.method,
@@ -243,20 +254,14 @@ class PhoneLink:
                 data=request.body,
                 headers=headers,
                 allow_redirects=False,
-                ssl=self._tls.context() if secure else True,
+                trace_request_ctx=_Attempts(),
+                ssl=self._context or True,
                 server_hostname=(self._tls.name or None) if secure else None,
             ) as response:
                 body = await self._bounded(response, request)
                 logger.debug("%s: %s: %d", self.address.base, request.shown, response.status)
-                return (
-                    PhoneReply(
-                        response.status,
-                        body,
-                        response.content_type,
-                        {name.lower(): value for name, value in response.headers.items()},
-                    ),
-                    response.headers.getall("WWW-Authenticate", []),
-                )
+                reply = PhoneReply(response.status, body, response.content_type)
+                return reply, response.headers.getall("WWW-Authenticate", [])
 
     async def _bounded(self, response: aiohttp.ClientResponse, request: PhoneRequest) -> bytes:
         parts: list[bytes] = []
@@ -303,6 +308,11 @@ class PhoneLink:
             raise PhoneUnreachable(
                 f"{where}: nobody answers: {_brief(cause)}; check the address and the port"
             ) from None
+        except aiohttp.ServerDisconnectedError:
+            raise PhoneHungUp(
+                f"{where}: the phone hung up without an answer; a small web server may be busy: "
+                "try again"
+            ) from None
         except aiohttp.ClientPayloadError as error:
             raise BadPhoneReply(f"{where}: the answer breaks off: {_brief(error)}") from None
         except aiohttp.ClientResponseError as error:
@@ -311,6 +321,30 @@ class PhoneLink:
             raise PhoneUnreachable(
                 f"{where}: nobody answers, or the connection broke: {_brief(error)}"
             ) from None
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """How many connections one request has begun."""
+
+    count: int = 0
+
+
+async def _not_twice(
+    session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    params: aiohttp.TraceConnectionCreateStartParams,
+) -> None:
+    """Keep the HTTP client from sending a request again by itself.
+
+    It does so when a GET is not answered, which is right for pages and wrong for keys: the phone
+    may have pressed it before it hung up.
+    """
+    del session, params
+    attempts: _Attempts = context.trace_request_ctx
+    attempts.count += 1
+    if attempts.count > 1:
+        raise aiohttp.ServerDisconnectedError
 
 
 def _brief(error: Exception) -> str:
