@@ -157,7 +157,7 @@ class Bench(PowerSteps, ProvisioningSteps):
         self._stack.callback(heart.cancel)
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
-            own = "" if not self._plan.prefix else f"net {self._plan.prefix}.0/24"
+            own = self._own_traffic()
             # A marker must leave by the interface that is captured.
             to = next(iter(self.config.addresses.values()), self._plan.host(1))
             self.wire = WireCapture(self.config.capture, self.recorder, host=to, pcap_filter=own)
@@ -171,6 +171,13 @@ class Bench(PowerSteps, ProvisioningSteps):
         self.cameras.open()
         await self._open_call_backs()
         await self._open_handsets()
+
+    def _own_traffic(self) -> str:
+        """Filter for what belongs to this bench; empty for everything, where nobody can tell."""
+        hosts = [f"host {host}" for host in sorted({*self.config.addresses.values()})]
+        if self._plan.prefix:
+            return " or ".join((f"net {self._plan.prefix}.0/24", *hosts))
+        return " or ".join((f"host {self.config.host}", *hosts)) if self.config.host else ""
 
     async def _beat(self) -> None:
         """Note when the rig's own event loop stood still, so that no product is blamed for it."""

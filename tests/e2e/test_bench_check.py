@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -27,8 +28,10 @@ from vendor_fakes.yealink import FakeYealink
 
 from rig.bench_check import BenchReport, check_bench
 from rig.bench_file import load_bench
+from rig.blocking import BlockingBench
 from rig.cli import run
 from rig.scenarios import scenarios
+from rig.timeline import Tap
 from rig.verdict.outcome import Outcome
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.root]
@@ -326,6 +329,27 @@ def test_power_is_switched_and_read_from_the_command_line(lab, capsys):
     code, _, complaint = here(capsys, "bench", "power", path, "carl")
     assert code == 2
     assert "known: anna, bert" in complaint
+
+
+def test_a_bench_on_an_address_of_this_computer_runs_by_the_wire(tmp_path):
+    """Platform and servers at one address, as real phones need it; a phone at its own."""
+    net = f"127.{210 + os.getpid() % 40}.{1 + os.getpid() // 40 % 250}"
+    path = tmp_path / "bench.yaml"
+    path.write_text(
+        "site: demo\nroles: {callee: anna, caller: emil}\ncapture: here\n"
+        f"platform: {{host: {net}.1, port: 5062}}\ntaps: {{here: {{interface: lo}}}}\n"
+        f"limits: {{power_off_s: 0.3}}\nhandsets: {{anna: {{address: {net}.9}}, emil: {{}}}}\n"
+    )
+    with BlockingBench(load_bench(path).config(tmp_path / "work")) as bench:
+        assert bench.bench.platform.sip_address == (f"{net}.1", 5062)
+        assert bench.bench.role("callee").sip_address == (f"{net}.9", 5060)
+        records = [bench.run_scenario(scenarios()[name]) for name in ("power_cut", "busy")]
+        packets = bench.bench.recorder.packets
+    assert [record.outcome for record in records] == [Outcome.PASS, Outcome.PASS], [
+        record.sentence for record in records
+    ]
+    assert {packet.tap for packet in packets} == {Tap.WIRE}
+    assert {packet.source[0] for packet in packets} == {f"{net}.1", f"{net}.9"}
 
 
 def test_phones_are_brought_up_and_the_one_that_stops_is_named(tmp_path, capsys):

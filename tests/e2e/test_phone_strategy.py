@@ -45,7 +45,7 @@ def config(folder: Path, callee: str = CALLEE, **changes: object) -> BenchConfig
     base = demo_config(folder)
     return replace(
         base, roles={"callee": callee, "caller": "emil"}, scenario_roles={},
-        boot_at_start=False, boot_limit_s=20.0, **changes,
+        boot_at_start=False, boot_limit_s=8.0, **changes,
     )  # type: ignore[arg-type]  # fmt: skip
 
 

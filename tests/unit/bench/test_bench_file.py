@@ -97,7 +97,6 @@ CHANGES = [
     ("{switch: sw1, port: 5}", "{port: 5}", "names 0 devices"),
     ("{switch: sw1, port: 5}", "{switch: own, port: 5}", "a switch of this file"),
     ("{relay: own, channel: 1, n", "{relay: own, channel: 'a b', n", "a channel such"),
-    ("    address: 192.0.2.51\n", "    driver: yelink\n", "known: cisco, emulated"),
     ("    address: 192.0.2.51\n", "    driver: yelink\n", "that is installed; known:"),
     ("    address: 192.0.2.51\n", '    lamp: {camera: cam, region: "1,1,9,9"}\n', "board too"),
     ("  desk:", "  Desk Nr 1:", "small letters"),
