@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RIG_ERROR, INCONCLUSIVE = 3, 4
 SAMPLE_S = 0.02
+FADE_S = 0.1
+"""A lamp that was just switched may still fade."""
 
 app = typer.Typer(no_args_is_help=True, help="Lamp boards: sensors of light on a serial line.")
 
@@ -257,6 +259,7 @@ def _ask(what: str) -> None:
 
 def _readings(board: SerialLampBoard, seconds: float) -> list[tuple[int, ...]]:
     """Read all channels for a while, at least twice."""
+    time.sleep(FADE_S)
     until = time.monotonic() + seconds
     readings = [board.read_all_raw()]
     while time.monotonic() < until or len(readings) < 2:

@@ -54,6 +54,7 @@ static avr_irq_t *uart_input;
 static int master = -1, slave = -1;
 static int may_feed = 1;
 static double speed = 1.0;
+static int behind, behind_for;
 static int halted;
 static unsigned long long halted_us;
 static struct planned plan[PLANNED];
@@ -223,11 +224,21 @@ static int control(void)
     return 1;
 }
 
+/*
+ * A chip that was not run for a while catches up before it hears anything new: what happens now must
+ * not get an instant of then. One that never catches up hears all the same.
+ */
+static void note_pace(double ahead_s)
+{
+    behind_for = ahead_s < -0.001 ? behind_for + 1 : 0;
+    behind = behind_for > 0 && behind_for < 10000;
+}
+
 /* What the client wrote goes to the chip as fast as its wire would bring it, and no faster. */
 static void feed(unsigned long long us)
 {
     static unsigned long long next_us;
-    if (master >= 0 && held_from == held_to) {
+    if (master >= 0 && held_from == held_to && !behind) {
         ssize_t got = read(master, held, sizeof held);
         held_from = 0;
         held_to = got > 0 ? (size_t)got : 0;
@@ -290,10 +301,14 @@ static void run(void)
         double now_s = wall_s();
         if (speed > 0) {
             due_s += (double)(virtual_us - last_us) / 1e6 / speed;
-            wait_for(at_s + due_s - now_s);
+            note_pace(at_s + due_s - now_s);
+            if (!behind) {
+                wait_for(at_s + due_s - now_s);
+            }
         } else {
             at_s = now_s;
             due_s = 0;
+            note_pace(0);
             wait_for(0);
         }
         last_us = virtual_us;
