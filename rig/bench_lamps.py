@@ -12,6 +12,7 @@ from collections.abc import Callable
 from provisioning.known_names import known_names
 from rig.bench_cameras import OpenCameras
 from rig.bench_config import BenchConfig
+from rig.bench_phones import asked_of_waiting
 from rig.errors import RigError
 from rig.handset.base import Handset, HandsetCapability
 from rig.lamp.base import LampSensor, LateLampSensor
@@ -104,7 +105,8 @@ class BenchLamps:
         """Wait until a lamp is as it must be, at most a little over the limit.
 
         A sensor that decides late is given the time that it needs for that besides. A lamp that
-        cannot be seen is neither lit nor dark.
+        cannot be seen is neither lit nor dark. A real phone that can be asked is then asked
+        whether messages wait, and its word put beside its lamp.
 
         Args:
             role: whose lamp.
@@ -118,13 +120,15 @@ class BenchLamps:
         sensor = self.lamp_of(role)
         limit_s = self.config.lamp_limit_s if within_s is None else within_s
         deadline = self.clock() + limit_s + LAMP_MARGIN_S + self.late_s(role)
-        while self.clock() < deadline:
+        there = False
+        while not there and self.clock() < deadline:
             state = sensor.state(lamp)
-            if state is not LampState.UNKNOWN and state.lit == lit:
-                await asyncio.sleep(SETTLE_S)
-                return True
-            await asyncio.sleep(_LOOK_S)
-        return False
+            there = state is not LampState.UNKNOWN and state.lit == lit
+            await asyncio.sleep(SETTLE_S if there else _LOOK_S)
+        word = await asked_of_waiting(self.role(role), clock=self.clock)
+        if word is not None:
+            self.events.append(word)
+        return there
 
     async def lamps_decided(self) -> float:
         """Wait until every sensor has decided what its lamps did up to now.

@@ -292,8 +292,11 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
 def _phone_said(evidence: Evidence, expectation: LampExpectation) -> PhoneSaid | None:
     """The phone's own last word on waiting messages since the trigger.
 
-    An older one proves nothing: no vendor calls back when messages are gone.
+    An older one proves nothing: no vendor calls back when messages are gone. The word is of the
+    whole phone, so it says nothing of the icon of one account.
     """
+    if expectation.lamp != "message":
+        return None
     words = [
         said
         for said in evidence.events(PhoneSaid, since=expectation.since)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 from handset_lab import profiles
-from vendor_fakes.base import PASSWORD
+from vendor_fakes.base import PASSWORD, USER
+from vendor_fakes.cisco import FakeCisco
 from vendor_fakes.yealink import FakeYealink
 
 from provisioning.control_model import HandsetControl
@@ -22,6 +23,7 @@ from rig.errors import RigError
 from rig.handset.base import HandsetCapability
 from rig.handset.emulated.handset import EmulatedHandset
 from rig.scenarios import scenarios
+from rig.timeline import PhoneSaid
 
 
 class Desk(FakeYealink):
@@ -41,22 +43,26 @@ class Desk(FakeYealink):
         await self.listen(self.port)
 
 
+def config_with(work_dir, control):
+    """The demo's bench with a real phone in anna's place; nothing is booted."""
+    base = demo_config(work_dir)
+    site = replace(
+        base.site,
+        handsets=tuple(
+            replace(entry, control=control) if entry.name == "anna" else entry
+            for entry in base.site.handsets
+        ),
+    )
+    return replace(
+        base, site=site, roles={"caller": "emil", "callee": "anna"}, scenario_roles={},
+        drivers={"anna": control.driver}, boot_at_start=False,
+    )  # fmt: skip
+
+
 async def test_a_phone_with_an_interface_stands_on_a_bench(tmp_path):
     async with Desk() as desk:
-        base = demo_config(tmp_path)
         control = HandsetControl("yealink", desk.url, password=Secret(PASSWORD))
-        site = replace(
-            base.site,
-            handsets=tuple(
-                replace(entry, control=control) if entry.name == "anna" else entry
-                for entry in base.site.handsets
-            ),
-        )
-        config = replace(
-            base, site=site, roles={"caller": "emil", "callee": "anna"}, scenario_roles={},
-            drivers={"anna": "yealink"}, boot_at_start=False,
-        )  # fmt: skip
-        async with Bench(config) as bench:
+        async with Bench(config_with(tmp_path, control)) as bench:
             anna = bench._handsets["anna"]
             assert "real phone, by its vendor's interface" in bench.environment()["handsets"]
             with pytest.raises(RigError, match=r"anna .*not registered at the platform"):
@@ -89,3 +95,16 @@ async def test_a_phone_with_an_interface_stands_on_a_bench(tmp_path):
                 assert any("lamp" in why for why in scenarios()["unanswered"].missing(bench))
             finally:
                 await desk.phone.shut_down()
+
+
+async def test_a_phone_that_can_be_asked_is_asked_beside_its_lamp(tmp_path):
+    async with FakeCisco() as fake:
+        control = HandsetControl("cisco", fake.url, user=USER, password=Secret(PASSWORD))
+        async with Bench(config_with(tmp_path, control)) as bench:
+            for waiting in (True, False):
+                fake.waiting = waiting
+                since = bench.clock()
+                assert not await bench.wait_lamp("callee", lit=True, within_s=0.05)  # no sensor
+                evidence = await bench.evidence(since, [])
+                (said,) = evidence.events(PhoneSaid, since=since)
+                assert (said.handset, said.waiting, said.by) == ("anna", waiting, "answer")

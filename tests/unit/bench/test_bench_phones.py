@@ -1,13 +1,18 @@
-"""A bench waits until real phones have registered at its platform, by a simulated clock."""
+"""What a bench asks of real phones and waits for with them, by a simulated clock."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
 from provisioning.inventory import load_site
 from provisioning.resources import demo_site_dir
-from rig.bench_phones import phones_registered
+from rig import bench_phones
+from rig.bench_phones import asked_of_waiting, phones_registered
 from rig.errors import RigError
+from rig.handset.vendor.control import PhoneCapability, PhoneRefused, PhoneState
+from rig.handset.vendor.handset import CiscoHandset
 
 
 class Platform:
@@ -51,3 +56,58 @@ async def test_who_does_not_come_is_named(site):
     user = site.handset("anna").accounts[0].user
     with pytest.raises(RigError, match=r"clara \(account of .*not registered .* within 60 s"):
         await wait(Platform(**{f"n{user}": 1.0}), site, "anna", "clara")
+
+
+class Phone:
+    """A real phone that says one thing."""
+
+    where, host = "10.0.0.9", "10.0.0.9"
+
+    def __init__(self, waiting, *, tells=True):
+        self.waiting, self.asked = waiting, 0
+        self.capabilities = frozenset({PhoneCapability.READ_WAITING} if tells else ())
+
+    async def state(self):
+        self.asked += 1
+        if isinstance(self.waiting, Exception):
+            raise self.waiting
+        if self.waiting == "silent":
+            await asyncio.Event().wait()
+        return PhoneState(waiting=self.waiting)
+
+
+async def ask(phone):
+    handset = CiscoHandset("hall", phone, sip_address=("10.0.0.9", 5060))
+    return await asked_of_waiting(handset, clock=lambda: 7.0)
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_a_phone_that_can_be_asked_gives_its_word(waiting):
+    said = await ask(Phone(waiting))
+    assert (said.at, said.handset, said.what, said.by) == (7.0, "hall", "mwi", "answer")
+    assert said.waiting is waiting
+    assert said.client == "10.0.0.9"
+
+
+async def test_who_does_not_tell_is_not_asked():
+    phone = Phone(True, tells=False)
+    assert await ask(phone) is None
+    assert phone.asked == 0
+    assert await asked_of_waiting(object()) is None  # nor is a handset in software
+
+
+@pytest.mark.parametrize(
+    ("phone", "warning"),
+    [
+        (Phone(None), ""),
+        (Phone(PhoneRefused("the password is wrong", 401)), "the password is wrong"),
+        (Phone("silent"), "10.0.0.9 does not say within 0.01 s"),
+    ],
+    ids=["unknown", "refused", "silent"],
+)
+async def test_a_phone_without_a_word_fails_nothing(phone, warning, monkeypatch, caplog):
+    monkeypatch.setattr(bench_phones, "ASK_S", 0.01)
+    assert await ask(phone) is None
+    assert phone.asked == 1
+    assert warning in caplog.text
+    assert bool(caplog.records) is bool(warning)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from staging import healthy
 
@@ -81,6 +83,12 @@ def test_a_word_is_no_lamp_where_none_was_seen():
 )
 def test_words_that_do_not_count(odd):
     stage = with_word(healthy(), **{"waiting": False} | odd)
+    assert word_of(judge(stage.evidence())) == []
+
+
+def test_a_word_of_the_whole_phone_says_nothing_of_one_accounts_icon():
+    stage = with_word(healthy(), waiting=True)
+    stage.expectations = [replace(wanted, lamp="account:1") for wanted in stage.expectations]
     assert word_of(judge(stage.evidence())) == []
 
 
