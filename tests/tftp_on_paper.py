@@ -32,6 +32,7 @@ class PaperNetwork:
         open: by file number.
         sent: datagram and destination, in order, since it was last looked at.
         ports: from which port each of them was sent.
+        taken_from: the same of those that were looked at last.
         full: whether the system has no socket left.
         cuts_bursts: whether it can send several datagrams in one call.
         bursts: how often it did.
@@ -40,6 +41,7 @@ class PaperNetwork:
     open: dict[int, PaperSocket] = field(default_factory=dict)
     sent: list[tuple[bytes, Address]] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
+    taken_from: list[int] = field(default_factory=list)
     full: bool = False
     cuts_bursts: bool = True
     bursts: int = 0
@@ -53,16 +55,15 @@ class PaperNetwork:
         return PaperSocket(self, host, self._made)
 
     def take(self) -> list[tuple[bytes, Address]]:
-        """What was sent since the last time."""
-        sent, self.sent, self.ports = self.sent, [], []
+        """What was sent since the last time; :attr:`taken_from` says from which ports."""
+        sent, self.sent = self.sent, []
+        self.taken_from, self.ports = self.ports, []
         return sent
 
     def take_with_sources(self) -> list[tuple[bytes, Address, Address]]:
         """Likewise, each with the address that it comes from."""
-        sources = [(HOST[0], port) for port in self.ports]
-        return [
-            (data, source, to) for (data, to), source in zip(self.take(), sources, strict=True)
-        ]
+        sent = zip(self.take(), self.taken_from, strict=True)
+        return [(data, (HOST[0], port), to) for (data, to), port in sent]
 
 
 class PaperSocket:
@@ -188,11 +189,15 @@ class OnPaper:
         self.server._readable(_ListeningPaper(data, source, aimed_at))  # type: ignore[arg-type]
         return self.network.take()
 
+    def at_port(self, port: int) -> Transfer | None:
+        """The transfer that has a port."""
+        return self.server._transfers.get(port - FIRST_PORT)
+
     def arrive(self, data: bytes, source: Address, port: int) -> None:
         """Let a datagram come to any port; nobody is there if none has it open."""
         if port == HOST[1]:
             self.server._readable(_ListeningPaper(data, source, HOST[0]))  # type: ignore[arg-type]
-        elif (transfer := self.server._transfers.get(port - FIRST_PORT)) is not None:
+        elif (transfer := self.at_port(port)) is not None:
             self.network.open[port - FIRST_PORT].inbox.append((data, source))
             transfer.readable()
 

@@ -221,13 +221,13 @@ class TftpFuzz:
         """What holds for everything that the server ever sends."""
         if data[:2] == ERROR:
             assert not sent, f"an ERROR was answered: {data!r} from {source}"
-        for packet, to in sent:
+        for (packet, to), port in zip(sent, self._bench.network.taken_from, strict=True):
             address = ipaddress.ip_address(to[0])
             assert not address.is_multicast, to
             assert not address.is_unspecified, to
             assert to[0] != "255.255.255.255", to
             assert to[1] > 0, to
-            self._look_at_packet(packet, to)
+            self._look_at_packet(packet, port)
         bench = self._bench
         under_way = [one for one in bench.transfers if not one.settled]
         assert len(under_way) == bench.server.transfers <= LIMITS.transfers
@@ -237,7 +237,7 @@ class TftpFuzz:
         assert len(bench.network.open) == len(bench.transfers), "a socket without its transfer"
         assert len(bench.transfers) - len(under_way) <= MOST_LINGERING
 
-    def _look_at_packet(self, packet: bytes, to: Address) -> None:
+    def _look_at_packet(self, packet: bytes, port: int) -> None:
         kind = packet[:2]
         assert kind in {DATA, ACK, ERROR, OACK}, packet
         if kind == ERROR:
@@ -245,7 +245,7 @@ class TftpFuzz:
             assert 0 <= int.from_bytes(packet[2:4]) <= 8, packet
             assert packet.endswith(b"\0"), packet
             return
-        transfer = self._bench.latest.get(to)
+        transfer = self._bench.at_port(port)  # none, if this was its last packet
         assert len(packet) <= 4 + LIMITS.max_blksize, len(packet)
         if transfer is not None:
             blksize = transfer._session.terms.blksize
@@ -255,8 +255,9 @@ class TftpFuzz:
                 assert self._unanswered[id(transfer)] <= SENDS_WITHOUT_ANSWER
 
     def _let_time_pass(self) -> None:
-        for packet, to in self._bench.wait(self.rng.choice([0.05, 0.3, 1.0, 5.0])):
-            self._look_at_packet(packet, to)
+        sent = self._bench.wait(self.rng.choice([0.05, 0.3, 1.0, 5.0]))
+        for (packet, _), port in zip(sent, self._bench.network.taken_from, strict=True):
+            self._look_at_packet(packet, port)
         self._forget_the_ended()
 
     def _forget_the_ended(self) -> None:
