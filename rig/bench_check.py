@@ -28,7 +28,7 @@ from rig.errors import PhonerigError, RigError
 from rig.handset.vendor.control import PhoneCapability
 from rig.handset.vendor.place import PhonePlace, make_phone, place_of
 from rig.hardware.power import PowerPort, PowerState
-from rig.lamp.board.session import Settings
+from rig.lamp.board.events import Settings
 from rig.lamp.boards import make_board, set_levels
 from rig.lamp.selftest import CheckResult, selftest
 from rig.lamp.wiring import BoardWire, LampWiring

@@ -21,8 +21,8 @@ from lamp_board_fake import DARK, LIT, FakeBoard, PacedClock
 from peers import free_sip_port, require_peer
 
 from rig.clock import Clock
+from rig.lamp.board.events import Settings
 from rig.lamp.board.serial_board import SerialLampBoard
-from rig.lamp.board.session import Settings
 
 SPEED = 10.0
 PATIENCE_S = 15.0

@@ -201,7 +201,7 @@ def selftest(
 
     Exit code 0 if it does, 3 if it does not, 4 if something was never calibrated.
     """
-    from rig.lamp.board.session import Settings
+    from rig.lamp.board.events import Settings
     from rig.lamp.boards import make_board, set_levels
     from rig.lamp.selftest import CheckResult
     from rig.lamp.selftest import selftest as try_out

@@ -12,9 +12,9 @@ from dataclasses import replace
 from provisioning.profile_model import Lamp, LampTiming, Profile
 from rig.clock import Clock, now
 from rig.errors import RigError, UsageError
+from rig.lamp.board.events import Settings
 from rig.lamp.board.sensor import BoardLampSensor
 from rig.lamp.board.serial_board import SerialLampBoard
-from rig.lamp.board.session import Settings
 from rig.lamp.pattern import PatternThresholds
 from rig.lamp.wiring import BoardWire, KeyWire, LampWire, LampWiring
 

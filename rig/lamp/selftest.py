@@ -14,8 +14,9 @@ from rig.clock import Clock, now
 from rig.errors import RigError
 from rig.lamp.board.calibration import MIN_CONTRAST
 from rig.lamp.board.channels import Light
+from rig.lamp.board.events import SeenUntil, SessionEvent
 from rig.lamp.board.serial_board import SerialLampBoard
-from rig.lamp.board.session import BEATS_MISSED, SeenUntil, SessionEvent
+from rig.lamp.board.session import BEATS_MISSED
 from rig.lamp.wiring import BoardWire, LampWire
 
 BEATS = 2

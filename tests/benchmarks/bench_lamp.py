@@ -34,8 +34,8 @@ from lamp_board_fake import DARK, LIT, FakeBoard
 from lamp_board_kit import SPEED, UNHURRIED, ChipBoard, board_on, play, random_changes, wait_until
 
 from rig.lamp.board.channels import LightChanged
+from rig.lamp.board.events import Settings
 from rig.lamp.board.serial_board import SerialLampBoard
-from rig.lamp.board.session import Settings
 from rig.timeline import LampSeen, LampState
 
 EDGES, QUICK_EDGES = 800, 40

@@ -26,8 +26,8 @@ from lamp_board_kit import (
 from rig.errors import RigError, UsageError
 from rig.lamp.board.calibration import CalibrationRefused
 from rig.lamp.board.channels import LightChanged
+from rig.lamp.board.events import Settings, WentBlind
 from rig.lamp.board.serial_board import SerialLampBoard
-from rig.lamp.board.session import Settings, WentBlind
 from rig.timeline import LampState
 
 pytestmark = pytest.mark.interop(peer="simavr")
@@ -323,6 +323,19 @@ def test_a_listener_that_fails_leaves_no_lamp_that_looks_watched(fake):
     finally:
         threading.excepthook = hook
     assert [type(each) for each in caught] == [LookupError]
+
+
+def test_a_listener_that_asks_the_board_does_not_wait_for_itself(fake):
+    caught = []
+    hook, threading.excepthook = threading.excepthook, lambda args: caught.append(args.exc_value)
+    try:
+        with board_on(fake) as board:
+            board.subscribe(lambda event: board.read_raw(0))
+            fake.light(1, LIT)
+            wait_until(lambda: "would wait for itself" in reason(board))
+    finally:
+        threading.excepthook = hook
+    assert [type(each) for each in caught] == [UsageError]
 
 
 def test_a_program_that_stood_still_does_not_take_that_for_the_boards_silence(fake):

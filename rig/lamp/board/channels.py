@@ -124,6 +124,11 @@ class Channels:
         return tuple(channel.reading for channel in self._channels)
 
     @property
+    def levels(self) -> tuple[Level, ...]:
+        """What the board was last heard to say of each input."""
+        return tuple(channel.level for channel in self._channels)
+
+    @property
     def blind(self) -> tuple[Blind, str] | None:
         """Why the whole board is blind; None if it is not."""
         return self._whole
@@ -159,8 +164,7 @@ class Channels:
         entry = self._channels[channel]
         entry.calibration, entry.refused = found, refused
         # The board has forgotten the level as well.
-        if entry.level in {Level.DARK, Level.LIT}:
-            entry.level = Level.UNSET
+        entry.level = Level.UNSET
         entry.edges.clear()
         entry.noisy_until = None
         self._tell(entry, now, 0.0, now)

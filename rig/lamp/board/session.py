@@ -9,12 +9,23 @@ every input unknown until it was done again.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from enum import StrEnum
 
 from rig.lamp.board.calibration import Calibration
-from rig.lamp.board.channels import Blind, Channels, LightChanged
-from rig.lamp.board.host_clock import HostClock, HostInstant, RoundTrip
+from rig.lamp.board.channels import Blind, Channels
+from rig.lamp.board.events import (
+    BecameReady,
+    BoardInfo,
+    Phase,
+    PulseEnded,
+    RelayFault,
+    RequestDone,
+    SeenUntil,
+    SessionEvent,
+    Settings,
+    WentBlind,
+)
+from rig.lamp.board.garbage import GarbageMeter, garbage_words
+from rig.lamp.board.host_clock import HostClock, HostInstant, RoundTrip, ms_between
 from rig.lamp.board.line import (
     PROTOCOL,
     Beat,
@@ -36,117 +47,14 @@ NAME = "lampsense"
 """What the board's program calls itself."""
 SEQUENCE = 256
 BEATS_MISSED = 3
-"""Heartbeat periods without a line after which the board is dead."""
+"""Heartbeat periods without a heartbeat after which the board is dead: one that answers, but has
+forgotten to send them, has been restarted."""
+BACK_MS = 1000
+"""A board's clock that is so much earlier than it was has begun anew."""
 DEBOUNCE_S = 0.03
 """An edge is told at most so long after its instant: four samples, 4 ms apart, and the queue."""
 SAMPLE_S = 0.004
 """Each input is sampled once in this time, so an edge is up to so much older than its stamp."""
-GARBAGE_BYTES = 800
-"""So many octets without one good line, or
-:data:`GARBAGE_LINES` damaged lines in a second, are no board."""
-GARBAGE_LINES = 10
-CALM_S = 1.0
-"""Garbage is over when none came for so long."""
-
-
-class Phase(StrEnum):
-    """How far the conversation has got."""
-
-    CLOSED = "closed"
-    ASKING = "asking"
-    SYNCING = "syncing"
-    READY = "ready"
-    STRANGER = "stranger"
-
-
-@dataclass(frozen=True, slots=True)
-class BoardInfo:
-    """What a board says it is."""
-
-    name: str
-    proto: int
-    board: str
-    lamps: int
-    relays: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a board is watched.
-
-    Attributes:
-        beat_s: heartbeat period; three without a line are a dead board.
-        reply_s: how long an answer may take.
-        round_trips: questions for the first pairing of the clocks.
-        clock_every_s: how often the pairing is renewed.
-        raw_every_s: how often the readings of the converter are taken.
-        reference: channel that sees room light only; None for none.
-        feedback: relays with a feedback contact.
-    """
-
-    beat_s: float = 0.5
-    reply_s: float = 1.0
-    round_trips: int = 10
-    clock_every_s: float = 2.0
-    raw_every_s: float = 5.0
-    reference: int | None = None
-    feedback: frozenset[int] = frozenset()
-
-    def __post_init__(self) -> None:
-        if not 0.1 <= self.beat_s <= 60 or self.reply_s <= 0 or self.round_trips < 1:
-            raise ValueError("expected beat_s from 0.1 to 60, reply_s above 0, a round trip")
-
-
-@dataclass(frozen=True, slots=True)
-class BecameReady:
-    """All levels were read: the board is believed from here on."""
-
-    info: BoardInfo
-
-
-@dataclass(frozen=True, slots=True)
-class WentBlind:
-    """Nothing is known of any input any more."""
-
-    why: Blind
-    reason: str
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
-class SeenUntil:
-    """No edge before this instant is still to be told."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class RequestDone:
-    """A command is over; the request says how."""
-
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class PulseEnded:
-    """A key press is over."""
-
-    relay: int
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class RelayFault:
-    """A relay was forgotten and has opened by itself, or its contact does not follow."""
-
-    relay: int
-    closed: bool
-    why: str
-
-
-SessionEvent = (
-    LightChanged | BecameReady | WentBlind | SeenUntil | RequestDone | PulseEnded | RelayFault
-)
 
 
 class BoardSession:
@@ -166,27 +74,24 @@ class BoardSession:
         self._calibrations: dict[int, Calibration] = {}
         self._sync: Request | None = None
         self._seq = 0
-        self._line_at = 0.0
+        self._beat_at = 0.0
+        self._ms: int | None = None
+        """The board's clock when it last told it."""
         self._seen_at = 0.0
         """Up to here every edge is known."""
         self._base: int | None = None
         """Reading of the reference when the board was told of it."""
         self._clock_at = 0.0
         self._raw_at = 0.0
-        self._stray = 0
-        """Octets since the last good line."""
-        self._damage: deque[float] = deque(maxlen=GARBAGE_LINES)
-        self._noise_until: float | None = None
+        self._garbage = GarbageMeter()
 
     # -- the line ---------------------------------------------------------------------------
 
     def opened(self, now: float) -> None:
         """The line is open: ask who is there."""
         self._reader.reset()
-        self._stray = 0
-        self._damage.clear()
-        self._noise_until = None
-        self._line_at = self._seen_at = now
+        self._garbage = GarbageMeter()
+        self._beat_at = self._seen_at = now
         self._ask(now, "the line was opened anew", fresh=True)
 
     def closed(self, now: float, reason: str) -> None:
@@ -207,22 +112,19 @@ class BoardSession:
         lines = self._reader.feed(octets)
         for line in lines:
             if isinstance(line, Damaged):
-                self._stray += line.octets
-                self._damage.append(now)
+                self._garbage.damaged(line.octets, now)
             else:
-                self._stray = 0
-                self._line_at = max(self._line_at, now)
+                self._garbage.good()
                 self._take(line, now)
         if lines and isinstance(lines[-1], Damaged) and self.phase is Phase.READY:
             self._read_again()
-        burst = len(self._damage) == GARBAGE_LINES and now - self._damage[0] < CALM_S
-        if burst or self._stray + self._reader.pending >= GARBAGE_BYTES:
-            self._garbage(now)
+        if self._garbage.too_much(self._reader.pending, now):
+            self._no_board(now)
         self._drain()
 
     def data_to_send(self, now: float) -> bytes:
         """Octets for the board; send them at once, an answer is awaited from ``now`` on."""
-        if self.phase is Phase.CLOSED or self._noise_until is not None:
+        if self.phase is Phase.CLOSED or self._garbage.until is not None:
             return b""
         return self._requests.to_send(now)
 
@@ -236,23 +138,22 @@ class BoardSession:
         """When :meth:`handle_timer` must be called; None if nothing is awaited."""
         if self.phase is Phase.CLOSED:
             return None
-        times = [self._requests.next_timer(), self._noise_until]
+        times = [self._requests.next_timer(), self._garbage.until]
         if self.phase is Phase.READY:
             times += [self._dead_at, self._clock_at, self._raw_at]
         return min((at for at in times if at is not None), default=None)
 
     @property
     def _dead_at(self) -> float:
-        return self._line_at + BEATS_MISSED * self.settings.beat_s
+        return self._beat_at + BEATS_MISSED * self.settings.beat_s
 
     def handle_timer(self, now: float) -> None:
         """Time passes."""
         if self.phase is Phase.CLOSED:
             return
-        if self._noise_until is not None:
-            if now >= self._noise_until:
-                self._noise_until = None
-                self._stray = 0
+        if self._garbage.until is not None:
+            if now >= self._garbage.until:
+                self._garbage = GarbageMeter()
                 self._ask(now, "garbage on the line", fresh=False)
             return
         if failed := self._requests.handle_timer(now):
@@ -264,7 +165,7 @@ class BoardSession:
     def _upkeep(self, now: float) -> None:
         if now >= self._dead_at:
             silent_s = BEATS_MISSED * self.settings.beat_s
-            self._blind(Blind.SILENT, f"no line for {silent_s:g} s", self._seen_at, now)
+            self._blind(Blind.SILENT, f"no heartbeat for {silent_s:g} s", self._seen_at, now)
             self._ask(now, "the board is silent", fresh=False)
             return
         if now >= self._clock_at:
@@ -412,24 +313,23 @@ class BoardSession:
 
     def _no_answer(self, request: Request, now: float) -> None:
         """Nobody has answered while we asked; say why, and ask again."""
-        stray = self._stray + self._reader.pending
-        self._stray = 0
+        stray = self._garbage.octets + self._reader.pending
+        self._garbage = GarbageMeter()
         self._reader.reset()
         if stray:
-            self._blind(Blind.GARBAGE, _garbage_words(stray), self._seen_at, now)
+            self._blind(Blind.GARBAGE, garbage_words(stray), self._seen_at, now)
         else:
             self._blind(Blind.SILENT, request.failed, self._seen_at, now)
         self._ask(now, request.failed, fresh=False)
 
-    def _garbage(self, now: float) -> None:
+    def _no_board(self, now: float) -> None:
         """What comes is no board; listen until it is over."""
-        if self._noise_until is None:
-            self._blind(Blind.GARBAGE, _garbage_words(self._stray), self._seen_at, now)
+        if self._garbage.until is None:
+            octets = self._garbage.octets + self._reader.pending
+            self._blind(Blind.GARBAGE, garbage_words(octets), self._seen_at, now)
             self._give_up("garbage on the line", fresh=False)
             self.phase = Phase.ASKING
-        self._noise_until = now + CALM_S
-        self._damage.clear()
-        self._stray = 0
+        self._garbage.begin(now)
         self._reader.reset()
 
     # -- lines ------------------------------------------------------------------------------
@@ -438,8 +338,14 @@ class BoardSession:
         if isinstance(line, Booted):
             self._booted(line, now)
             return
-        if self._noise_until is not None:
+        if self._garbage.until is not None:
             return
+        if isinstance(line, ClockTold | Levels | Beat):
+            before, self._ms = self._ms, line.ms
+            if before is not None and ms_between(before, line.ms) < -BACK_MS:
+                # The line that told of the restart was lost.
+                self._booted(Booted(NAME, PROTOCOL, "its clock has begun anew"), now)
+                return
         finished = self._requests.take(line, now)
         if finished and isinstance(line, ClockTold):
             self.clock.add(RoundTrip(finished.sent_at, now, line.ms))
@@ -449,7 +355,8 @@ class BoardSession:
 
     def _booted(self, line: Booted, now: float) -> None:
         self._blind(Blind.REBOOTED, f"the board has restarted ({line.cause})", self._seen_at, now)
-        self._noise_until = None
+        self._garbage = GarbageMeter()
+        self._ms = None
         self._ask(now, f"the board has restarted ({line.cause})", fresh=True)
 
     def _observe(self, line: BoardLine, now: float) -> None:
@@ -460,10 +367,7 @@ class BoardSession:
             case Levels():
                 self._levels(line, now)
             case Beat():
-                self.lost = line.lost
-                if self.phase is Phase.READY:
-                    self._number(line.seq, now)
-                    self._seen_until(line.ms, now)
+                self._beat(line, now)
             case RawLevels(first=first, raw=raw):
                 self.channels.raw(first, raw)
             case PulseDone(relay=relay, ms=ms):
@@ -472,6 +376,17 @@ class BoardSession:
                 self._events.append(RelayFault(relay, closed, why))
             case _:
                 pass
+
+    def _beat(self, line: Beat, now: float) -> None:
+        self.lost = line.lost
+        if self.phase is not Phase.READY:
+            return
+        self._beat_at = max(self._beat_at, now)
+        self._number(line.seq, now)
+        if self._requests.idle and line.levels != self.channels.levels:
+            # The numbers of edges repeat: after 256 lost ones they fit again.
+            self._lines_lost(SEQUENCE, now)
+        self._seen_until(line.ms, now)
 
     def _edge(self, line: Edge, now: float) -> None:
         if self.phase is not Phase.READY:
@@ -500,6 +415,7 @@ class BoardSession:
         if self.phase is Phase.READY:
             self._number(line.seq, now)
         self._seq = line.seq
+        self._beat_at = max(self._beat_at, now)
         instant = self._instant(line.ms)
         self.channels.read(line.levels, instant.at, instant.error_s, now)
         self._seen_until(line.ms, now)
@@ -533,10 +449,3 @@ class BoardSession:
 def _thresholds(channel: int, found: Calibration | None, counts: int) -> str:
     on, off = found.moved(counts) if found else (0, 0)
     return f"T{channel} {on} {off}"
-
-
-def _garbage_words(octets: int) -> str:
-    return (
-        f"{octets} octets came that are no line of a lamp board; wrong baud rate, "
-        "another device, or a bad cable"
-    )

@@ -12,10 +12,8 @@ from firmware_kit import NativeCore, signed
 from rig.errors import RigError
 from rig.lamp.board.calibration import CalibrationRefused, calibrate
 from rig.lamp.board.channels import Blind, Light, LightChanged
-from rig.lamp.board.line import Damaged
-from rig.lamp.board.session import (
+from rig.lamp.board.events import (
     BecameReady,
-    BoardSession,
     Phase,
     PulseEnded,
     RelayFault,
@@ -24,6 +22,8 @@ from rig.lamp.board.session import (
     Settings,
     WentBlind,
 )
+from rig.lamp.board.line import Damaged
+from rig.lamp.board.session import BoardSession
 
 DARK, LIT, STEP_S = 20, 600, 0.001
 WRAP_MS = 1 << 32
@@ -443,8 +443,8 @@ def test_the_host_understands_every_line_that_the_board_says():
         bench.session.request(command, tries=1)
         bench.run(0.1)
     bench.run(2.5)
-    assert bench.session._stray == 0
-    assert not bench.session._damage
+    assert bench.session._garbage.octets == 0
+    assert not bench.session._garbage._damaged_at
     assert not bench.of(Damaged)
     whys = {(fault.relay, fault.why) for fault in bench.of(RelayFault)}
     assert whys >= {(0, "timeout"), (0, "stuck")}
@@ -459,3 +459,35 @@ def test_garbage_of_a_while_ago_does_not_explain_silence():
     assert bench.reading().blind is Blind.GARBAGE
     bench.run(1)
     assert bench.reading().blind is Blind.SILENT
+
+
+@pytest.mark.parametrize("beat_s", [0.5, 30])
+def test_a_restart_whose_line_was_lost_is_noticed_all_the_same(beat_s):
+    bench = Bench(Settings(beat_s=beat_s)).ready()
+    bench.run(3)
+    bench.edit = lambda octets: b"" if octets.startswith(b"B") else octets
+    bench.reset()
+    bench.run(2.1)
+    whys = [event.why for event in bench.of(WentBlind)]
+    assert whys[0] in {Blind.REBOOTED, Blind.SILENT}
+    bench.run(1)
+    assert bench.session.phase is Phase.READY
+    assert bench.sent.count(signed("V?")) >= 2
+
+
+def test_a_board_that_answers_but_sends_no_heartbeat_is_not_believed():
+    bench = Bench().ready()
+    bench.edit = lambda octets: b"" if octets.startswith(b"H") else octets
+    bench.run(1.7)
+    assert bench.of(WentBlind)[0].why is Blind.SILENT
+
+
+def test_as_many_lost_edges_as_there_are_numbers_are_noticed_by_the_levels():
+    bench = Bench().ready()
+    bench.edit = lambda octets: b"" if octets.startswith(b"L") else octets
+    # The same as 256 lost lines: the number fits, the level does not.
+    bench.session._seq += 1
+    bench.raw[0] = LIT
+    bench.run(1.5)
+    assert [event.why for event in bench.of(WentBlind)] == [Blind.LOST_LINES]
+    assert bench.reading(0).level is Light.LIT
