@@ -21,13 +21,15 @@ class FrameSource(ABC):
     Attributes:
         dropped: frames that the kernel had no room for.
         ended_badly: why the capture ended by itself; empty while it did not.
-        clock_offset_s: by how much its clock is ahead of ours; None if it is not known.
+        clock_offset_s: by how much its clock is ahead of ours at least; None if not known.
+        clock_error_s: by how much more it may be ahead: the time stamp was on its way so long.
     """
 
     def __init__(self) -> None:
         self.dropped = 0
         self.ended_badly = ""
         self.clock_offset_s: float | None = None
+        self.clock_error_s = 0.0
         self._stopping = threading.Event()
         self._ends = ExitStack()
 

@@ -108,7 +108,7 @@ class RemoteCapture(FrameSource):
         self._target = target
         self._options = options
         self._over = threading.Event()
-        self._heard_at = clock.now()
+        self._asked_at = self._heard_at = clock.now()
         self._said = b""
         self._client: paramiko.SSHClient
         self._channel: paramiko.Channel
@@ -150,6 +150,7 @@ class RemoteCapture(FrameSource):
             filter=_in_double_quotes(self._options.pcap_filter or "udp or tcp"),
             silence=self._options.silence_s,
         )
+        self._asked_at = clock.now()
         # Whatever shell the account has.
         self._channel.exec_command(f"exec /bin/sh -c {shlex.quote(guard)}")
         self._window = ByteWindow(Spool(self._channel.recv))
@@ -178,6 +179,7 @@ class RemoteCapture(FrameSource):
                 self._said = (self._said + data.replace(_SIGN_BACK, b""))[-_STDERR_KEPT:]
                 if self.clock_offset_s is None and (found := _CLOCK.search(self._said)):
                     self.clock_offset_s = float(found[1]) - self._heard_at
+                    self.clock_error_s = self._heard_at - self._asked_at
 
     def _live(self) -> None:
         """Give signs of life, and close the channel when none comes back."""

@@ -123,7 +123,8 @@ class SnmpAgent:
         self._timeout_s = timeout_s
         self._retries = retries
         self._api = _library()
-        self._engine: Any = None
+        # Made now: it takes a tenth of a second, for which no event loop should stand still.
+        self._engine: Any = self._api.SnmpEngine()
         self._target: Any = None
 
     @property
