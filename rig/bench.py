@@ -169,6 +169,8 @@ class Bench(PowerSteps, ProvisioningSteps):
         await self.lamp_boards.open()
         self._stack.push_async_callback(self.cameras.close)
         self.cameras.open()
+        self._stack.push_async_callback(self.agents.close)
+        await self.agents.open()
         await self._open_call_backs()
         await self._open_handsets()
 

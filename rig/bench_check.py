@@ -18,6 +18,7 @@ from pathlib import Path
 
 from provisioning.ssh import SshHost
 from rig.bench import Bench
+from rig.bench_agents import AgentLamps, OpenAgents
 from rig.bench_cameras import CameraPlace
 from rig.bench_config import TAP
 from rig.bench_plan import IN_SOFTWARE, BenchPlan, TapPlan
@@ -144,6 +145,8 @@ def _checks(plan: BenchPlan) -> Iterator[tuple[str, Check]]:
     for board in plan.wiring.boards:
         if board.handsets & set(plan.handsets):
             yield f"lamp board {board.url}", partial(asyncio.to_thread, _board, board)
+    if plan.agent_lamps is not None:
+        yield "agents", partial(_agents, plan.agent_lamps)
     for name, port in plan.ports.items():
         yield f"power of {name}", partial(_power, name, port)
     for name, handset in plan.handsets.items():
@@ -329,6 +332,30 @@ async def _camera(name: str, place: CameraPlace) -> list[CheckLine]:
     return [CheckLine(part, right=True, said=f"{sensor.name} sees it: {state}")]
 
 
+async def _agents(lamps: AgentLamps) -> list[CheckLine]:
+    """Ask every agent for its clock and for the lamps that it is to see."""
+    opened = OpenAgents(lamps, lamps.places)
+    lines = []
+    try:
+        await opened.open()
+        for name in lamps.places:
+            sensor = opened.sensor(name)
+            for _ in range(round(CAMERA_S / _STEP_S)):
+                if sensor is None or sensor.state() is not LampState.UNKNOWN:
+                    break
+                await asyncio.sleep(_STEP_S)
+            state = LampState.UNKNOWN if sensor is None else sensor.state()
+            right = state is not LampState.UNKNOWN
+            said = "" if sensor is None else f"{sensor.name} sees it: {state}"
+            if sensor is not None and not right:
+                said = sensor.reason() or f"{sensor.name} does not see it"
+            fix = "" if right else "Does the agent there see a handset of this name?"
+            lines.append(CheckLine(f"lamp of {name}", right=right, said=said, fix=fix))
+    finally:
+        await opened.close()
+    return lines
+
+
 async def _power(name: str, port: PowerPort) -> list[CheckLine]:
     """Read a port. Switching it belongs to a run."""
     part = f"power of {name}"
@@ -351,8 +378,9 @@ async def _open_bench(
     with tempfile.TemporaryDirectory(prefix="phonerig-check-") as folder:
         # Captures were tried by now, and a sensor that is not right must not hide the rest.
         config = replace(plan.config(Path(folder), boot_at_start=False), capture=TAP)
-        if any(not line.right and line.part.startswith("lamp") for line in report.lines):
-            config = replace(config, cameras={}, lamp_wiring=LampWiring())
+        wrong = [line.part for line in report.lines if not line.right]
+        if any(part.startswith(("lamp", "agents")) for part in wrong):
+            config = replace(config, cameras={}, lamp_wiring=LampWiring(), agent_lamps=None)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(CHECK_LIMIT_S):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provisioning.inventory_site import Site
 from provisioning.known_names import known_names
+from rig.bench_agents import AgentLamps
 from rig.bench_cameras import CameraPlace
 from rig.errors import RigError, UsageError
 from rig.faults.circumstances import Circumstances, together
@@ -53,6 +54,7 @@ class BenchConfig:
         handset_addresses: own loopback address for each handset; False puts all on 127.0.0.1.
         call_backs_at: address and port at which real phones call back; None for nowhere.
         lamp_wiring: which lamps are seen, and which keys pressed, by lamp boards.
+        agent_lamps: which lamps are seen by agents at other places.
     """
 
     site: Site
@@ -82,6 +84,7 @@ class BenchConfig:
     handset_addresses: bool = True
     call_backs_at: tuple[str, int] | None = None
     lamp_wiring: LampWiring = field(default_factory=LampWiring)
+    agent_lamps: AgentLamps | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything starts.

@@ -23,9 +23,16 @@ from provisioning.resources import demo_site_dir
 from provisioning.secret import SecretResolver
 from provisioning.ssh import SshHost
 from provisioning.yaml_source import YamlMap, YamlText, load_yaml, show_key
+from rig.agent.config import WatchConfig
 from rig.bench_cameras import CameraSource
 from rig.bench_config import TAP
-from rig.bench_file_lamps import read_cameras, read_lamp, read_wiring
+from rig.bench_file_lamps import (
+    read_agent_lamp,
+    read_agents,
+    read_cameras,
+    read_lamp,
+    read_wiring,
+)
 from rig.bench_file_power import read_relays, read_switches
 from rig.bench_parts import NAME, NAME_FORM, PowerSource
 from rig.bench_plan import IN_SOFTWARE, ROLES, BenchPlan, HandsetPlan, TapPlan
@@ -64,6 +71,7 @@ class _BenchFile:
         resolver = SecretResolver(path.parent, allow_demo=demo)
         self._reading = Reading(self._faults, FaultList(), resolver)
         self._wiring = LampWiring()
+        self._watch: WatchConfig | None = None
         self._taken: dict[tuple[str, str], str] = {}
 
     def read(self) -> BenchPlan:
@@ -79,6 +87,7 @@ class _BenchFile:
         cameras = read_cameras(self.named(root, "cameras", "camera"))
         inventory = [] if self._site is None else [h.name for h in self._site.handsets]
         self._wiring = read_wiring(root, self._path.parent, inventory)
+        self._watch = read_agents(root, self._path.parent)
         handsets = {
             name: self._handset(name, part, sources, cameras)
             for name, part in self.named(root, "handsets", "handset", pattern=".+")
@@ -109,8 +118,8 @@ class _BenchFile:
         return BenchPlan(
             file=self._path, site=self._site, handsets=handsets, roles=roles, taps=taps,
             capture=capture, host=host, sip_port=sip_port, outside=outside,
-            limit_source=source, wiring=self._wiring, call_backs_port=call_backs_port,
-            **numbers,
+            limit_source=source, wiring=self._wiring, watch=self._watch,
+            call_backs_port=call_backs_port, **numbers,
         )  # fmt: skip
 
     # -- small things -----------------------------------------------------------------------
@@ -231,11 +240,15 @@ class _BenchFile:
                 fix="Add `control` to the handset in the inventory.",
             )  # fmt: skip
         address = part.parsed("address", _numeric_address) or ""
-        lamp = None
+        lamp, agent = None, None
         if not part.is_word("lamp", "virtual"):
             lamp_part = part.part("lamp", f"lamp of {name!r}")
             if lamp_part is not None:
-                lamp = read_lamp(lamp_part, cameras, self._take_once(name, lamp_part))
+                take = self._take_once(name, lamp_part)
+                if lamp_part.node("agent") is None:
+                    lamp = read_lamp(lamp_part, cameras, take)
+                else:
+                    agent = read_agent_lamp(lamp_part, name, self._watch, take)
                 if name in self._wiring.handsets:
                     self._faults.add(
                         lamp_part.position, f"the lamp of {name!r} is wired to a lamp board too",
@@ -245,7 +258,7 @@ class _BenchFile:
                     self._faults.add(
                         lamp_part.position, f"{name!r} is a handset in software", got=driver,
                         expected="lamp: virtual, or a driver of a real phone",
-                        fix="Remove the camera; there is no lamp to see.",
+                        fix="Remove it; there is no lamp to see.",
                     )  # fmt: skip
         elif driver not in IN_SOFTWARE:
             self._faults.add(
@@ -256,7 +269,7 @@ class _BenchFile:
         if not part.is_word("power", "virtual"):
             port = self._port(name, part, sources)
         part.finish()
-        return HandsetPlan(name, driver, address, lamp, port)
+        return HandsetPlan(name, driver, address, lamp, port, agent)
 
     def _port(
         self, name: str, part: FieldReader, sources: Mapping[str, PowerSource]

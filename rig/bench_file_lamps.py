@@ -1,4 +1,4 @@
-"""Reads what sees the lamps of a bench: its wiring file, its cameras, who is in a picture."""
+"""Reads what sees the lamps of a bench: its wiring file, its cameras, agents elsewhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from provisioning.errors import InputErrors
 from provisioning.inventory_fields import FieldReader
 from provisioning.known_names import known_names
+from rig.agent.config import WatchConfig, load_watch
+from rig.bench_agents import AgentPlace
 from rig.bench_cameras import CameraPlace, CameraSource
 from rig.bench_parts import TakeOnce
 from rig.lamp.camera import CameraLamp
@@ -39,6 +41,50 @@ def read_wiring(bench: FieldReader, folder: Path, handsets: Iterable[str]) -> La
             fix="Correct the name in the wiring file.",
         )  # fmt: skip
     return wiring
+
+
+def read_agents(bench: FieldReader, folder: Path) -> WatchConfig | None:
+    """Read the file of agents that a bench names; what is wrong with it is reported.
+
+    Args:
+        bench: the whole file.
+        folder: that the name is relative to.
+    """
+    written = bench.text("agents")
+    if not written:
+        return None
+    try:
+        return load_watch(folder / written)
+    except InputErrors as error:
+        bench.faults.extend(error.faults)
+        return None
+
+
+def read_agent_lamp(
+    part: FieldReader, name: str, watch: WatchConfig | None, take: TakeOnce
+) -> AgentPlace | None:
+    """Read which agent sees a lamp; None when something is wrong, which is reported.
+
+    Args:
+        part: the ``lamp`` of a handset.
+        name: of the handset.
+        watch: the agents of the file.
+        take: told what it takes.
+    """
+    agents = () if watch is None else watch.agents
+
+    def known(text: str) -> str:
+        if text not in agents:
+            raise ValueError(f"an agent of the file of agents; {known_names(text, agents)}")
+        return text
+
+    agent = part.parsed("agent", known, required=True)
+    handset = part.text("handset") or name
+    part.finish()
+    if agent is None:
+        return None
+    take(f"agent {agent}", f"handset {handset}")
+    return AgentPlace(agent, handset)
 
 
 def read_cameras(parts: Iterable[tuple[str, FieldReader]]) -> dict[str, CameraSource]:

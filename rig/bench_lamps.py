@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from provisioning.known_names import known_names
+from rig.bench_agents import OpenAgents
 from rig.bench_cameras import OpenCameras
 from rig.bench_config import BenchConfig
 from rig.bench_phones import asked_of_waiting
@@ -34,6 +35,7 @@ class BenchLamps:
         clock: tells the time.
         lamp_boards: boards that see or press handsets of this bench.
         cameras: those in whose pictures they are.
+        agents: those that see them at other places.
     """
 
     config: BenchConfig
@@ -42,6 +44,7 @@ class BenchLamps:
     clock: Callable[[], float]
     lamp_boards: LampBoards
     cameras: OpenCameras
+    agents: OpenAgents
     _handsets: dict[str, Handset]
 
     def note(self, actor: str, what: str, *, key: str = "") -> float:
@@ -77,7 +80,7 @@ class BenchLamps:
         return self._handsets[self.name_of(role)]
 
     def lamp_of(self, role: str) -> LampSensor:
-        """What tells a role's lamps: a board or camera that sees it, else the handset's driver.
+        """What tells a role's lamps: board, camera or agent that sees it, else its driver.
 
         Where somebody looks the driver's word does not count, not even for lamps that are not
         looked at.
@@ -86,7 +89,9 @@ class BenchLamps:
         return self._watcher(name) or self._handsets[name].lamp
 
     def _watcher(self, name: str) -> LampSensor | None:
-        return self.lamp_boards.sensor(name) or self.cameras.sensor(name)
+        return (
+            self.lamp_boards.sensor(name) or self.cameras.sensor(name) or self.agents.sensor(name)
+        )
 
     def late_s(self, role: str) -> float:
         """How long after a change a role's sensor may still say what was before."""

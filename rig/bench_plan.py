@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from provisioning.inventory_site import Site
+from rig.agent.config import WatchConfig
+from rig.bench_agents import AgentLamps, AgentPlace
 from rig.bench_cameras import CameraPlace
 from rig.bench_config import TAP, BenchConfig
 from rig.capture.remote import RemoteOptions
@@ -49,6 +51,7 @@ class HandsetPlan:
         address: its own; empty where the bench gives it one.
         lamp: in which camera's picture its lamp is; None for none.
         port: what feeds it; None for a virtual port or none.
+        agent: which agent elsewhere sees its lamp; None for none.
     """
 
     name: str
@@ -56,6 +59,7 @@ class HandsetPlan:
     address: str = ""
     lamp: CameraPlace | None = None
     port: PowerPort | None = None
+    agent: AgentPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class BenchPlan:
         roles: handset by role.
         taps: by name.
         wiring: which lamps are seen by lamp boards.
+        watch: broker and agents at other places; None for none.
         capture: what a run takes packets by: ``tap`` or the name of a tap.
         host: address on this computer for platform and servers; empty for loopback.
         sip_port: of the platform.
@@ -86,6 +91,7 @@ class BenchPlan:
     roles: Mapping[str, str]
     taps: Mapping[str, TapPlan]
     wiring: LampWiring = field(default_factory=LampWiring)
+    watch: WatchConfig | None = None
     capture: str = TAP
     host: str = ""
     sip_port: int = 5060
@@ -105,6 +111,12 @@ class BenchPlan:
     def cameras(self) -> dict[str, CameraPlace]:
         """In which camera's picture a handset's lamp is, by its name."""
         return {h.name: h.lamp for h in self.handsets.values() if h.lamp is not None}
+
+    @property
+    def agent_lamps(self) -> AgentLamps | None:
+        """Which lamps agents see; None when none does."""
+        places = {h.name: h.agent for h in self.handsets.values() if h.agent is not None}
+        return AgentLamps(self.watch, places) if self.watch and places else None
 
     def config(self, out_dir: Path, *, boot_at_start: bool = True) -> BenchConfig:
         """Settings of a run on this bench.
@@ -127,6 +139,7 @@ class BenchPlan:
             power_off_s=self.power_off_s,
             cameras=self.cameras,
             lamp_wiring=self.wiring,
+            agent_lamps=self.agent_lamps,
             host=self.host,
             outside=self.outside,
             call_backs_at=None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from provisioning.inventory_site import Site
 from provisioning.secret import Secret
 from rig import clock
+from rig.bench_agents import OpenAgents
 from rig.bench_cameras import OpenCameras
 from rig.bench_config import TAP, BenchConfig
 from rig.bench_lamps import SETTLE_S, BenchLamps
@@ -72,6 +73,7 @@ class BenchSteps(BenchLamps):
         self.clock: Callable[[], float] = clock.now
         self._handsets: dict[str, Handset] = {}
         self.cameras = OpenCameras(config.cameras, config.on_bench)
+        self.agents = OpenAgents(config.agent_lamps, config.on_bench)
         self.outside: OutsideLine | None = None
 
     def cast(self, scenario: str) -> None:

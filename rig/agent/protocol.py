@@ -76,6 +76,7 @@ class LampData:
         sensor: who says so.
         latency_s: uncertainty of the instant, seconds.
         why: why it is unknown.
+        settle_s: how long after a change the sensor may still say what was before.
     """
 
     kind: Literal["lamp"]
@@ -85,6 +86,7 @@ class LampData:
     sensor: Text
     latency_s: Seconds = 0.0
     why: Text = ""
+    settle_s: Seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

@@ -193,12 +193,13 @@ class RemoteSites:
 
     # ---- for a run ------------------------------------------------------------------------
 
-    def lamp(self, agent: str, handset: str) -> RemoteLampSensor:
+    def lamp(self, agent: str, handset: str, *, called: str = "") -> RemoteLampSensor:
         """The sensor of a handset at a place.
 
         Args:
             agent: name of the place's agent.
             handset: as its inventory names it.
+            called: what its events call it from now on; the same by default.
 
         Raises:
             UsageError: there is no such agent.
@@ -206,8 +207,10 @@ class RemoteSites:
         self._known(agent)
         key = (agent, handset)
         if key not in self._lamps:
-            self._lamps[key] = RemoteLampSensor(agent, handset, self._clock)
+            self._lamps[key] = RemoteLampSensor(agent, called or handset, self._clock)
             self._lamps[key].doubt(self._doubt(self.agents[agent]))
+        if called:
+            self._lamps[key].handset = called
         return self._lamps[key]
 
     def doubt(self, agent: str) -> str:

@@ -11,6 +11,9 @@ from rig.timeline import LampSeen, LampState
 
 logger = logging.getLogger("phonerig.agent")
 
+ON_ITS_WAY_S = 1.0
+"""An event needs no longer to come here; after so long it counts as missing."""
+
 NOT_TOLD = "the agent has told nothing of this lamp"
 
 
@@ -23,11 +26,14 @@ class RemoteLampSensor:
         agent: name of the place's agent.
         handset: name that events carry.
         clock: tells the time.
+
+    Attributes:
+        handset: name that events carry.
     """
 
     def __init__(self, agent: str, handset: str, clock: Clock = now) -> None:
         self._agent = agent
-        self._handset = handset
+        self.handset = handset
         self._clock = clock
         self._told: dict[str, LampData] = {}
         self._shown: dict[str, LampState] = {}
@@ -53,6 +59,20 @@ class RemoteLampSensor:
         if told is None:
             return f"{self._agent}: {NOT_TOLD}"
         return f"{self._agent}: {told.why}" if told.why else ""
+
+    @property
+    def lamps(self) -> tuple[str, ...]:
+        """Which lamps the agent has told of."""
+        return tuple(self._told)
+
+    @property
+    def settle_s(self) -> float:
+        """How long after a change :meth:`state` may still say what was before: sensor and way."""
+        return ON_ITS_WAY_S + max((told.settle_s for told in self._told.values()), default=0.0)
+
+    def decided(self, lamp: str, at: float) -> bool:
+        """Whether what a lamp did at an instant is known by now, or that it cannot be known."""
+        return bool(self.reason(lamp)) or self._clock() >= at + self.settle_s
 
     def subscribe(self, listener: LampListener) -> None:
         """Call ``listener`` at every change from now on."""
@@ -100,7 +120,7 @@ class RemoteLampSensor:
     def _tell(self, lamp: str, state: LampState, at: float, latency_s: float) -> None:
         event = LampSeen(
             at=at,
-            handset=self._handset,
+            handset=self.handset,
             lamp=lamp,
             state=state,
             sensor=self.name,

@@ -39,7 +39,7 @@ from rig.agent.protocol import (
 )
 from rig.clock import Clock, now
 from rig.errors import PhonerigError
-from rig.lamp.base import LampSensor
+from rig.lamp.base import LampSensor, LateLampSensor
 from rig.timeline import LampSeen, LampState
 
 logger = logging.getLogger("phonerig.agent")
@@ -325,4 +325,6 @@ def _lamp_data(
     handset: str, lamp: str, state: LampState, sensor: LampSensor, latency_s: float = 0.0
 ) -> LampData:
     why = sensor.reason(lamp) if isinstance(sensor, SensorWithReason) else ""
-    return LampData("lamp", handset, lamp, state, sensor.name[:512], latency_s, why[:512])
+    settle_s = sensor.settle_s if isinstance(sensor, LateLampSensor) else 0.0
+    name = sensor.name[:512]
+    return LampData("lamp", handset, lamp, state, name, latency_s, why[:512], settle_s)

@@ -52,6 +52,8 @@ def test_doubt_is_unknown_and_its_end_tells_what_is() -> None:
     watch.now = 110.0
     watch.sensor.doubt("")
     assert watch.sensor.reason() == ""
+    # Why it was blind is told as it was at that instant.
+    assert [event.reason for event in watch.events] == ["", "berlin: the agent is gone", ""]
     assert watch.told == [
         (98.0, LampState.STEADY),
         (100.0, LampState.UNKNOWN),
@@ -96,3 +98,15 @@ def test_a_listener_that_fails_harms_nobody_else() -> None:
     watch.sensor.subscribe(more.append)
     watch.seen(98.0, LampState.STEADY)
     assert len(more) == 1
+
+
+def test_it_decides_as_late_as_the_sensor_there_and_the_way_here() -> None:
+    watch = Watch()
+    data = LampData("lamp", "anna", "message", LampState.OFF, "serial:0", settle_s=3.5)
+    watch.sensor.seen(99.0, data, 0.005)
+    assert watch.sensor.settle_s == 4.5
+    assert not watch.sensor.decided("message", 100.0)
+    watch.now = 104.6
+    assert watch.sensor.decided("message", 100.0)
+    watch.sensor.doubt("the agent is gone")
+    assert watch.sensor.decided("message", 104.6)  # it cannot be known

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.bench_agents import AgentPlace
 from rig.bench_cameras import CameraPlace
 from rig.bench_file import load_bench
 from rig.errors import InputErrors
@@ -185,3 +186,31 @@ def test_call_backs_are_taken_at_the_benchs_own_address(tmp_path):
     config = read(tmp_path, f"{LAB}\ncall_backs: {{port: 8088}}\n").config(tmp_path)
     assert config.call_backs_at == ("192.0.2.10", 8088)
     assert "from 0 to 65535" in faults(tmp_path, f"{LAB}\ncall_backs: {{port: 70000}}\n")[0]
+
+
+AGENTS = """\
+agents: [hamburg]
+broker: {host: 127.0.0.1}
+"""
+AT_HAMBURG = LAB.replace("lamps: lamps.yaml", "agents: agents.yaml").replace(
+    'lamp: {camera: cam, region: "310,95,20,20", colour: red}',
+    "lamp: {agent: hamburg, handset: desk}",
+)
+
+
+def test_a_lamp_may_be_seen_by_an_agent_elsewhere(tmp_path):
+    (tmp_path / "agents.yaml").write_text(AGENTS)
+    lamps = read(tmp_path, AT_HAMBURG).config(tmp_path).agent_lamps
+    assert lamps is not None
+    assert lamps.watch.agents == ("hamburg",)
+    assert lamps.places == {"bert": AgentPlace("hamburg", "desk")}
+    assert read(tmp_path).config(tmp_path).agent_lamps is None
+
+
+def test_an_agent_must_be_one_of_the_file_of_agents(tmp_path):
+    (tmp_path / "agents.yaml").write_text(AGENTS.replace("[hamburg]", "[berlin, munich]"))
+    (fault,) = faults(tmp_path, AT_HAMBURG)
+    assert "an agent of the file of agents" in fault
+    (tmp_path / "agents.yaml").write_text("agents: [hamburg]\n")
+    found = faults(tmp_path, AT_HAMBURG)
+    assert any("agents.yaml" in each and "broker" in each for each in found)
