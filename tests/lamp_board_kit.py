@@ -48,14 +48,14 @@ class Stage(Protocol):
 class ChipBoard:
     """The flashed program on an emulated chip."""
 
-    def __init__(self, folder: Path, speed: float = SPEED) -> None:
+    def __init__(self, folder: Path, speed: float = SPEED, program: Path | None = None) -> None:
         self.link = folder / "lamp-board"
         self.url = str(self.link)
         self.moves: list[tuple[int, bool]] = []
         self.told: list[str] = []
         self.paths = 0
         self.process = subprocess.Popen(
-            [chip_program(), firmware_elf(), str(speed)],
+            [chip_program(), program or firmware_elf(), str(speed)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
         self.clock: Clock = PacedClock(speed)

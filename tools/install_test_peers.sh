@@ -44,6 +44,9 @@ want avr-gcc gcc-avr
 [ -e /usr/include/simavr/sim_avr.h ] || need="$need libsimavr-dev"
 [ -e /usr/include/libelf.h ] || need="$need libelf-dev"
 want ser2net ser2net
+want avrdude avrdude
+[ -e /usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex ] ||
+    need="$need arduino-core-avr"
 want systemd-analyze systemd
 want mosquitto mosquitto
 ldconfig -p 2>/dev/null | grep -q 'libpcap\.so' || need="$need libpcap0.8"

@@ -4,7 +4,7 @@
  * A test helper and a program of its own: it links libsimavr, which is under the GNU GPL, so
  * nothing of phonerig's package links it.
  *
- *   lamp_host FIRMWARE.elf [SPEED]
+ *   lamp_host FIRMWARE.elf|BOOTLOADER.hex [SPEED]
  *
  * SPEED is virtual seconds per second: 1 keeps to the wall clock, 0 runs free. On standard input:
  *
@@ -38,6 +38,7 @@
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
+#include <simavr/sim_hex.h>
 
 #define HZ 16000000ull
 #define SLICE_US 500
@@ -324,13 +325,34 @@ static void log_to_stderr(avr_t *self, const int level, const char *format, va_l
     }
 }
 
+/* A boot loader in a chip that is empty besides; its fuses say that it starts first. */
+static void load_boot_loader(const char *path)
+{
+    ihex_chunk_p chunks = NULL;
+    int count = read_ihex_chunks(path, &chunks);
+    if (count < 1) {
+        fprintf(stderr, "%s holds nothing\n", path);
+        exit(2);
+    }
+    avr->reset_pc = avr->pc = chunks[0].baseaddr;
+    for (int i = 0; i < count; i++) {
+        memcpy(avr->flash + chunks[i].baseaddr, chunks[i].data, chunks[i].size);
+        if (chunks[i].baseaddr < avr->reset_pc) {
+            avr->reset_pc = avr->pc = chunks[i].baseaddr;
+        }
+    }
+    avr->codeend = avr->flashend;
+    free_ihex_chunks(chunks);
+}
+
 int main(int argc, char **argv)
 {
     avr_global_logger_set(log_to_stderr);
     elf_firmware_t firmware;
     memset(&firmware, 0, sizeof firmware);
-    if (argc < 2 || elf_read_firmware(argv[1], &firmware)) {
-        fprintf(stderr, "usage: lamp_host FIRMWARE.elf [SPEED]\n");
+    int boot_loader = argc > 1 && strlen(argv[1]) > 4 && !strcmp(argv[1] + strlen(argv[1]) - 4, ".hex");
+    if (argc < 2 || (!boot_loader && elf_read_firmware(argv[1], &firmware))) {
+        fprintf(stderr, "usage: lamp_host FIRMWARE.elf|BOOTLOADER.hex [SPEED]\n");
         return 2;
     }
     if (argc > 2) {
@@ -343,7 +365,11 @@ int main(int argc, char **argv)
     }
     avr_init(avr);
     avr->log = LOG_ERROR;
-    avr_load_firmware(avr, &firmware);
+    if (boot_loader) {
+        load_boot_loader(argv[1]);
+    } else {
+        avr_load_firmware(avr, &firmware);
+    }
     avr->frequency = HZ;
     avr->vcc = avr->avcc = avr->aref = 5000;
     avr->sleep = no_sleep;
