@@ -11,6 +11,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TypeVar
 
 from provisioning.transport.content import Address
 
@@ -25,7 +26,9 @@ _MOST_SEGMENTS = 64
 _MOST_BURST_OCTETS = 65_000
 
 _EVERY_ADDRESS = "::"
+_DATAGRAMS = int(socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 _PORT_TRIES = 16
+_Socket = TypeVar("_Socket", bound=socket.SocketType)
 
 
 def family_of(host: str) -> socket.AddressFamily:
@@ -55,7 +58,24 @@ def bound_socket(host: str, port: int = 0) -> socket.socket:
     Raises:
         OSError: the address is not ours, the port is taken, or no descriptor is left.
     """
-    sock = socket.socket(family_of(host), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    return _bound(socket.socket(family_of(host), _DATAGRAMS), host, port)
+
+
+def light_socket(host: str) -> socket.SocketType:
+    """Open a non-blocking UDP socket at one address and any port, for who opens very many.
+
+    It is the system's socket alone, made and closed in four fifths of the time.
+
+    Args:
+        host: numeric address of ours.
+
+    Raises:
+        OSError: the address is not ours, or no port or descriptor is left.
+    """
+    return _bound(socket.SocketType(family_of(host), _DATAGRAMS), host, 0)
+
+
+def _bound(sock: _Socket, host: str, port: int) -> _Socket:
     try:
         sock.bind((host, port))
     except OSError:
@@ -170,7 +190,7 @@ def can_be_answered(client: Address) -> bool:
     return 0 < int(host.partition(".")[0]) < 224
 
 
-def send_all(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> None:
+def send_all(sock: socket.SocketType, outgoing: list[tuple[bytes, Address]]) -> None:
     """Send datagrams; one that the system does not take is lost, as on a wire."""
     try:
         for data, destination in outgoing:
@@ -179,7 +199,7 @@ def send_all(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> None
         return  # once the system takes no more, it takes none of the rest
 
 
-def send_burst(sock: socket.socket, outgoing: list[tuple[bytes, Address]]) -> bool:
+def send_burst(sock: socket.SocketType, outgoing: list[tuple[bytes, Address]]) -> bool:
     """Send datagrams, in one system call if they are of one size: the kernel cuts them apart.
 
     Args:

@@ -19,8 +19,8 @@ from provisioning.transport.content import Address, Answer, ContentSource
 from provisioning.transport.datagram_socket import (
     ANCILLARY_OCTETS,
     asked_address,
-    bound_socket,
     can_be_answered,
+    light_socket,
     listening_sockets,
     plain,
 )
@@ -40,6 +40,7 @@ _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 _MOST_REQUESTS_IN_A_TURN = 1024
 _ANSWERS_BETWEEN = 16
 _REQUEST_BYTES = 1024
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _TICK_S = 0.05
 _MOST_LINGERING = 256
 _UPLOAD_ERRORS = {
@@ -144,7 +145,9 @@ class TftpServer:
             raise listen_error("TFTP", self._host, self._port, error) from error
         self._ports.open()
         for sock in self._sockets:
-            self._ports.add(sock.fileno(), functools.partial(self._readable, sock))
+            host, _ = plain(sock.getsockname())
+            own = None if host in _EVERY_ADDRESS else host
+            self._ports.add(sock.fileno(), functools.partial(self._readable, sock, own))
 
     def publish(self, source: ContentSource, uploads: TakesUploads | None) -> None:
         """Answer from another source from now on; what is under way keeps what it began with.
@@ -186,13 +189,14 @@ class TftpServer:
             self._ticking = None
         self._ports.close()
 
-    def _readable(self, sock: socket.socket) -> None:
+    def _readable(self, sock: socket.socket, own: str | None = None) -> None:
+        """Take what has come to a listening socket; ``own`` is its address if it has but one."""
         # What does not fit into the kernel's buffer is lost, and an answer takes ten times as long
         # as reading a request: so all that has come is read again and again amid the answers.
         asked: deque[tuple[bytes, Address, str]] = deque()
         left = _MOST_REQUESTS_IN_A_TURN
         while left > 0:
-            left -= self._read(sock, asked, left)
+            left -= self._read(sock, own, asked, left)
             if not asked:
                 return
             for _ in range(min(len(asked), _ANSWERS_BETWEEN)):
@@ -201,14 +205,21 @@ class TftpServer:
             self._receive(*request)
 
     @staticmethod
-    def _read(sock: socket.socket, asked: deque[tuple[bytes, Address, str]], most: int) -> int:
+    def _read(
+        sock: socket.socket, own: str | None, asked: deque[tuple[bytes, Address, str]], most: int
+    ) -> int:
         """Read what has come, and sort out what nobody may be answered for; how many they were."""
         for count in range(most):
             try:
-                data, ancillary, _, client = sock.recvmsg(_REQUEST_BYTES, ANCILLARY_OCTETS)
+                if own is None:
+                    data, ancillary, _, client = sock.recvmsg(_REQUEST_BYTES, ANCILLARY_OCTETS)
+                    local = asked_address(ancillary)
+                else:  # no broadcast comes to a socket that is bound to one address
+                    data, client = sock.recvfrom(_REQUEST_BYTES)
+                    local = own
             except OSError:  # nothing left to read, or an ICMP error of an earlier answer
                 return count
-            local, source = asked_address(ancillary), plain(client)
+            source = plain(client)
             if local is not None and can_be_answered(source):
                 asked.append((data, source, local))
         return most
@@ -286,7 +297,7 @@ class TftpServer:
         self,
         request: Request,
         answer: Answer | Upload,
-        sock: socket.socket,
+        sock: socket.SocketType,
         client: Address,
         data: bytes,
         at: float,
@@ -328,9 +339,9 @@ class TftpServer:
             self._tick_later()
         transfer.step()
 
-    def _open_socket(self, local: str) -> socket.socket:
+    def _open_socket(self, local: str) -> socket.SocketType:
         """The socket of one transfer, at the address that was asked."""
-        return bound_socket(local)
+        return light_socket(local)
 
     def _tick_later(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
@@ -370,7 +381,7 @@ class TftpServer:
             self._leave_place(transfer.client[0])
 
     def _refuse(self, error: Error, path: str, client: Address, local: str, at: float) -> None:
-        with contextlib.suppress(OSError), self._open_socket(local) as sock:
+        with contextlib.suppress(OSError), contextlib.closing(self._open_socket(local)) as sock:
             sock.sendto(error.to_bytes(), client)
         self._log.add(
             FetchRecord(

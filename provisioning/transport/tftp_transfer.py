@@ -80,7 +80,7 @@ class Transfer:
     def __init__(
         self,
         around: Surroundings,
-        sock: socket.socket,
+        sock: socket.SocketType,
         session: ServerSession | TakeSession,
         client: Address,
         request_bytes: bytes,

@@ -258,7 +258,10 @@ def tell(plan: str, load: Load, clients: int, rounds: dict[str, list[Round]]) ->
             sum(values) for values in zip(*((r.resent, r.failed) for r in of), strict=True)
         )
         slowest_s = max(one.slowest_s for one in of)
+        cost_us = statistics.median(one.server_cpu_s for one in of) / clients * 1e6
         note = f"slowest {slowest_s:.3f} s; lost {lost}, never served {failed} in {len(of)} rounds"
+        if name in {OURS, DNSMASQ}:  # the others have processes or threads for each transfer
+            note += f"; {cost_us:.0f} us of processor time each"
         report(f"{plan}_{name}_per_s", rate, "fetches/s", note=note)
 
 
