@@ -22,8 +22,9 @@ from provisioning.certificate_names import ClientCertificate, certificate_names
 from provisioning.errors import UsageError
 from provisioning.text_source import note_read
 
-_BUFFER_BYTES = 16 * 1024
-"""One TLS record. The library keeps 256 KiB for each connection otherwise, idle or not."""
+_BUFFER_BYTES = 4 * 1024
+"""More than a phone's request. The library keeps 256 KiB for each connection otherwise, idle or
+not; what is longer, an upload, is read in several pieces."""
 
 _OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
 

@@ -20,6 +20,7 @@ import resource
 import selectors
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -29,8 +30,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from figures import arguments, report, report_median
+
+if TYPE_CHECKING:
+    from provisioning.transport.http_tls import Tls
 
 SIZE = 7700
 REQUESTS = 6000
@@ -38,6 +43,7 @@ ROUNDS = 5
 AT_ONCE = 64
 IDLE = 10_000
 SLOW = 1_000
+TLS_IDLE = 1_000
 START_S = 60.0
 SLOW_OCTET_S = 2.0
 TRIES = 2000
@@ -278,6 +284,33 @@ async def crowd(idle: int, slow: int, gets: int) -> None:
     report("get_amid_p50_ms", statistics.median(amid) * 1000, "ms")
 
 
+async def crowd_tls(idle: int) -> None:
+    """What an idle connection costs a server of HTTPS, when it has had one file."""
+    with ours("patient-tls") as (port, pid):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        held = [await _fetch_and_hold(port, number, context) for number in range(50)]
+        before = rss_kb(pid)
+        held += [await _fetch_and_hold(port, 50 + number, context) for number in range(idle)]
+        per_idle = (rss_kb(pid) - before) / max(1, idle)
+        for _, writer in held:
+            writer.transport.abort()
+    report("tls_idle_connections", idle, "connections")
+    report("tls_memory_per_idle_kb", per_idle, "KB", at_most=64, note="after a GET over each")
+
+
+async def _fetch_and_hold(
+    port: int, number: int, context: ssl.SSLContext
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    local = (f"127.0.{1 + number // 250 % 250}.{1 + number % 250}", 0)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, local_addr=local, ssl=context
+    )
+    writer.write(b"GET /phone.cfg HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"x" * SIZE), 60)
+    return reader, writer
+
+
 async def _open(port: int, number: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     local = (f"127.0.{1 + number // 250 % 250}.{1 + number % 250}", 0)
     return await asyncio.open_connection("127.0.0.1", port, local_addr=local)
@@ -308,6 +341,19 @@ async def _fetches(port: int, gets: int) -> list[float]:
 
 def _p99(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.99)]
+
+
+def self_signed() -> Tls:
+    """What a server of HTTPS works with, for this run alone."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from certificate_kit import issue  # noqa: PLC0415 - the child's only
+
+    from provisioning.access_model import HttpsSettings  # noqa: PLC0415 - the child's only
+    from provisioning.transport.http_tls import server_tls  # noqa: PLC0415 - the child's only
+
+    with tempfile.TemporaryDirectory() as folder:
+        pem = issue(Path(folder), "localhost").path
+        return server_tls(HttpsSettings(pem, pem))
 
 
 async def serve(kind: str, port: int) -> None:
@@ -348,12 +394,14 @@ async def serve(kind: str, port: int) -> None:
     names = {"phone.cfg": File(), f"{handset.mac.plain}.cfg": File()}
     source = Rendering() if kind == "rendering" else SiteContent(names)
     patient = PortLimits(600.0, keepalive_s=600.0)
+    tls = self_signed() if kind == "patient-tls" else None
     server = HttpServer(
         source,
         FetchLog(),
         port=port,
         access=site_gate(site, profiles),
-        limits=patient if kind == "patient" else None,
+        limits=patient if kind.startswith("patient") else None,
+        tls=tls,
     )
     await server.start()
     await asyncio.Event().wait()
@@ -380,6 +428,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         compare(rounds, requests, Path(folder))
     asyncio.run(crowd(idle, slow, 50 if said.quick else 500))
+    asyncio.run(crowd_tls(min(idle, TLS_IDLE)))
 
 
 if __name__ == "__main__":

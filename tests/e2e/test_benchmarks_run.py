@@ -217,6 +217,8 @@ async def test_a_config_is_fetched_beside_nginx_and_amid_a_crowd():
     assert figures["idle_connections"].value == 60
     assert figures["slow_connections"].value == 10
     assert "target <= 64" in figures["memory_per_idle_kb"].told
+    assert figures["tls_idle_connections"].value == 60
+    assert "target <= 64" in figures["tls_memory_per_idle_kb"].told
     assert 0 < figures["get_amid_p50_ms"].value <= figures["get_amid_p99_ms"].value
 
 
