@@ -161,6 +161,8 @@ def printable(text: str) -> str:
     Returns:
         The same text in printable characters; a backslash becomes two.
     """
+    if text.isprintable() and "\\" not in text and '"' not in text:
+        return text  # as nearly all of it is
     return "".join(
         character
         if character.isprintable() and character not in '\\"'

@@ -187,6 +187,17 @@ def print_json(data: Any, *, indent: int | None = 1) -> None:
     print_data(json.dumps(data, indent=indent, ensure_ascii=False, default=str))
 
 
+def say_often(text: object) -> None:
+    """Print one line on standard output like :func:`say`, at a tenth of its price.
+
+    For what is said of every request of a server: without colours, and what the output's encoding
+    does not know becomes an escape.
+    """
+    line = clean(text)
+    encoding = sys.stdout.encoding or "utf-8"
+    print_data(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def print_data(text: str) -> None:
     """Print JSON that is text by now; whoever reads it may go away."""
     try:

@@ -275,7 +275,7 @@ class Running:
         """Show whose a fetch was."""
         from provisioning.transport.fetch_data import fetch_data
 
-        self._lines.tell(record.at, str(record), event="fetch", **fetch_data(record))
+        self._lines.tell(record.at, record, event="fetch", **fetch_data(record))
         if record.mismatch:
             self._lines.tell(
                 record.at,

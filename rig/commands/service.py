@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from rig.commands.common import print_json, say
+from rig.commands.common import print_json, say, say_often
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -63,19 +63,19 @@ class EventLines:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
 
-    def tell(self, at: float, text: str, **data: object) -> None:
+    def tell(self, at: float, text: object, **data: object) -> None:
         """Print one event.
 
         Args:
             at: its instant, seconds of :mod:`rig.clock`.
-            text: for people.
+            text: for people; made into text for them alone.
             data: the same as data; ``event`` is its kind.
         """
         if self._as_json:
             print_json({"at": at, **data}, indent=None)
         else:
             local = datetime.fromtimestamp(at, tz=UTC).astimezone()
-            say(f"{local:%H:%M:%S}.{local.microsecond // 1000:03d} {text}")
+            say_often(f"{local:%H:%M:%S}.{local.microsecond // 1000:03d} {text}")
 
     def note(self, text: str) -> None:
         """Print a line for people only."""

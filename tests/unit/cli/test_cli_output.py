@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 
@@ -41,6 +42,14 @@ def test_what_is_escaped(text, shown):
 def test_say_takes_neither_markup_nor_emoji(capsys):
     common.say("[red]x[/red] :bomb: [link=http://x]y")
     assert capsys.readouterr().out == "[red]x[/red] :bomb: [link=http://x]y\n"
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "Groß"), ("ascii", "Gro\\xdf")])
+def test_what_is_said_often_is_as_safe_in_every_encoding(monkeypatch, encoding, shown):
+    octets = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(octets, encoding=encoding))
+    common.say_often("[red]Groß\x1b[31m\nb")
+    assert octets.getvalue().decode(encoding) == f"[red]{shown}\\x1b[31m\\nb\n"
 
 
 def test_table_cells_take_no_markup_and_lose_nothing(capsys):
