@@ -29,8 +29,14 @@ Verify = Callable[..., "ScenarioRecord"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--phonerig-capture`` and ``--phonerig-lamps``."""
+    """Add ``--phonerig-bench``, ``--phonerig-capture`` and ``--phonerig-lamps``."""
     group = parser.getgroup("phonerig")
+    group.addoption(
+        "--phonerig-bench",
+        default="",
+        metavar="FILE",
+        help="bench file: handsets, sensors, power, taps and limits; instead of the demo site",
+    )
     group.addoption(
         "--phonerig-capture",
         default="tap",
@@ -48,14 +54,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def phonerig_bench_config(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> BenchConfig:
-    """What the bench is made of: the demo site unless a module overrides this fixture."""
+    """What the bench is made of: a bench file, else the demo site; a module may override it."""
     from dataclasses import replace  # noqa: PLC0415 - see the module docstring
 
+    from rig.bench_file import load_bench  # noqa: PLC0415 - see the module docstring
     from rig.demo_bench import demo_config  # noqa: PLC0415 - see the module docstring
     from rig.lamp.wiring import load_wiring  # noqa: PLC0415 - see the module docstring
 
+    folder = Path(tmp_path_factory.mktemp("bench"))
+    if file := str(request.config.getoption("--phonerig-bench")):
+        return load_bench(Path(file)).config(folder)
     capture = str(request.config.getoption("--phonerig-capture"))
-    config = demo_config(Path(tmp_path_factory.mktemp("bench")), capture=capture)
+    config = demo_config(folder, capture=capture)
     lamps = str(request.config.getoption("--phonerig-lamps"))
     return replace(config, lamp_wiring=load_wiring(Path(lamps))) if lamps else config
 

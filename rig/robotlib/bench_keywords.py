@@ -15,6 +15,7 @@ from provisioning.known_names import known_names
 from provisioning.resources import demo_site_dir
 from rig.assertion import ProductFailure, demand, describe
 from rig.bench_config import TAP, BenchConfig
+from rig.bench_file import load_bench
 from rig.demo_bench import ROLES, scenario_roles
 from rig.errors import UsageError
 from rig.faults.catalogue import find_seed
@@ -89,6 +90,25 @@ class BenchKeywords(Component):
         if digest_algorithms:
             config = replace(config, digest_algorithms=tuple(digest_algorithms))
         self.session.open(config, (site, replace(config, seeds=(), out_dir=Path()), fault))
+
+    @keyword(tags=["bench"])
+    def open_bench_from_file(self, file: str, *, fault: str = "") -> None:
+        """Brings up the bench that a file describes: handsets, sensors, power, taps, limits.
+
+        One from the same file that is up already stays. The file is tested as a whole by
+        ``phonerig bench check FILE``.
+
+        - ``file``: the bench file.
+        - ``fault``: a seeded fault by name, to prove the verdicts.
+
+        | `Open Bench From File` | examples/bench/emulated.yaml |
+        | `Run Scenario`         | power_cut                    |
+        """
+        path = Path(file).resolve()
+        plan = load_bench(path)
+        seeds = (find_seed(fault),) if fault else ()
+        config = replace(plan.config(Path()), seeds=seeds)
+        self.session.open(config, (path, path.stat().st_mtime_ns, fault))
 
     @keyword(tags=["bench"])
     def close_bench(self) -> None:

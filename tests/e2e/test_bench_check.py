@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -373,6 +374,18 @@ def test_phones_are_brought_up_and_the_one_that_stops_is_named(tmp_path, capsys)
     assert "not off: sw1" in text
     assert "notWritable" in text
     assert "emil" in text
+
+
+def test_a_robot_suite_runs_on_a_bench_file(tmp_path):
+    """The example stays on one bench, and what the bench lacks is skipped."""
+    suite = EXAMPLES / "lamp_after_power_cut.robot"
+    done = subprocess.run(
+        [sys.executable, "-m", "robot", "--outputdir", str(tmp_path), str(suite)],
+        capture_output=True, text=True, env=environment(), timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 tests, 1 passed, 0 failed, 1 skipped" in done.stdout
+    assert "two_mailboxes: no handset plays twin" in done.stdout
 
 
 def test_the_bench_of_the_examples_is_right_and_passes(tmp_path, capsys):

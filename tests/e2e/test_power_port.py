@@ -6,20 +6,23 @@ go off, is another phone's, does not come back, or falls silent. Each is a fault
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from snmp_kit import PATIENT, QUICK, by_user, poe_switch
+from snmp_kit import PATIENT, QUICK, by_user, open_files, poe_switch
 
 from rig.bench_config import BenchConfig
 from rig.blocking import BlockingBench
 from rig.demo_bench import demo_config
 from rig.faults.catalogue import find_seed
 from rig.handset.emulated.handset import EmulatedHandset
+from rig.hardware.http_relay import HttpRelayPort, RelayDevice
 from rig.hardware.poe_snmp import PoePort, PortIndex
 from rig.hardware.power import PowerLimits, PowerReading, PowerState, VerifiedPort
+from rig.hardware.relay_board import shipped_boards
 from rig.scenarios import scenarios
 from rig.timeline import ActionDone, LampSeen
 from rig.verdict.outcome import Outcome
@@ -161,6 +164,26 @@ def test_a_switch_that_falls_silent_in_between_is_a_fault_of_the_rig(tmp_path):
             record = bench.run_scenario(scenarios()["power_cut"])
     assert record.outcome is Outcome.ERROR
     assert "does not answer within 0.3 s" in record.sentence
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["gone", "mute"])
+def test_a_relay_board_that_is_gone_or_mute_is_a_fault_of_the_rig(tmp_path, listens):
+    """Nobody is at its port, or somebody who takes the connection and says nothing."""
+    with socket.socket() as board:
+        board.bind(("127.0.0.1", 0))
+        if listens:
+            board.listen()
+        url = f"http://127.0.0.1:{board.getsockname()[1]}"
+        device = RelayDevice("r1", url, shipped_boards()["shelly_gen2"], timeout_s=0.4)
+        with BlockingBench(config(tmp_path, HttpRelayPort(device, "0"))) as bench:
+            before = open_files()
+            record = bench.run_scenario(scenarios()["power_cut"])
+            assert open_files() <= before
+            after = bench.run_scenario(scenarios()["message"])
+    assert record.outcome is Outcome.ERROR
+    assert ("does not answer within 0.4 s" if listens else "no HTTP with") in record.sentence
+    assert after.outcome is Outcome.ERROR
+    assert "r1 channel 0" in after.sentence
 
 
 def test_a_scenario_of_power_is_skipped_where_no_port_feeds_the_phone(tmp_path):

@@ -61,6 +61,23 @@ def run_pytest(folder: Path, text: str, *arguments: str) -> subprocess.Completed
     )
 
 
+ON_A_BENCH_FILE = """
+import pytest
+
+@pytest.mark.parametrize("name", ["power_cut", "alias_phone"])
+def test_verified(phonerig_verify, name):
+    phonerig_verify(name)
+"""
+
+
+def test_a_bench_file_says_what_the_bench_is_made_of(tmp_path: Path) -> None:
+    file = Path(__file__).parents[2] / "examples" / "bench" / "emulated.yaml"
+    done = run_pytest(tmp_path, ON_A_BENCH_FILE, f"--phonerig-bench={file}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed, 1 skipped" in done.stdout
+    assert "alias_phone: no handset plays alias" in done.stdout
+
+
 def test_a_right_system_passes(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, PASSING)
     assert done.returncode == 0, done.stdout + done.stderr
