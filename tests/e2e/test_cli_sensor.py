@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
+import struct
 import subprocess
+import termios
 
 import pytest
 import yaml
@@ -220,3 +226,28 @@ def test_verify_says_what_is_wrong_with_its_lamp_boards(
     out = ["--out", str(tmp_path / "out")]
     assert run(["verify", "mwi", "demo", "--case", "busy", "--lamps", str(path), *out]) == code
     assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_on_a_terminal_there_is_a_table_that_is_drawn_anew(chip, wiring):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+    watching = subprocess.Popen(
+        [*PROGRAM, "sensor", "watch", "--url", chip.url, "--wiring", wiring, "--for", "2"],
+        env=environment(TERM="xterm"), stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal ends with the program
+        while octets := os.read(ours, 65536):
+            shown += octets
+            if b"dark" in shown:
+                chip.light(1, LIT)
+    os.close(ours)
+    assert watching.wait(20) == 0
+    text = shown.decode()
+    assert "lampsense, protocol 1" in text
+    assert "why unknown" in text
+    assert text.count("channel") > 2
+    row = re.findall(r"1\s+│\s+emil\s+│\s+message\s+│[^│]*?(lit|dark)", text)
+    assert row[0] == "dark"
+    assert row[-1] == "lit"
