@@ -227,7 +227,8 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
         phones = _phones(wish, stack)
         watch = None
         if wish.capture:
-            watch = WireWatch(wish.capture, sightings, host=address[0])
+            ports = {address[1], wish.site.registrar.port}
+            watch = WireWatch(wish.capture, sightings, host=address[0], ports=ports)
             await watch.start(sip.address)
             stack.push_async_callback(watch.stop)
         asks = asks_of(

@@ -7,6 +7,7 @@ that is asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -103,7 +104,12 @@ async def test_that_we_ask_the_registrar_ourselves_is_nobodys_registration(tmp_p
 
 async def test_who_does_not_subscribe_is_found_out_on_the_wire(tmp_path):
     require_root()
-    async with a_site(tmp_path) as (path, desk, _, _), Desk(desk) as fake:
+    (other := tmp_path / "other").mkdir()
+    async with (
+        a_site(tmp_path) as (path, desk, _, _),
+        Desk(desk) as fake,
+        a_site(other) as (_, namesake, _, _),
+    ):
         give_control(path, fake)
         asks = desk._hook.outgoing
 
@@ -111,13 +117,22 @@ async def test_who_does_not_subscribe_is_found_out_on_the_wire(tmp_path):
             subscribes = isinstance(message, Request) and message.method == "SUBSCRIBE"
             return None if subscribes else asks(message, *rest, **more)
 
+        async def elsewhere():
+            """Who has the same users at another platform subscribes all the time."""
+            while True:
+                await asyncio.sleep(1)
+                await namesake.restart()
+
         desk._hook.outgoing = mute
+        fake.tasks.append(noise := asyncio.get_running_loop().create_task(elsewhere()))
         log = ("--by", "http", "--fetches", tmp_path / "fetches", "--within", "9")
         result = await resync(path, "desk", *log, "--reboot", "--capture", "lo", "--json")
         (row,) = json.loads(result.stdout)
         assert result.exit_code == 1, row
         assert row["why"] == "it registered anew, but did not subscribe to its mailbox"
-        await asyncio.gather(*fake.tasks)
+        noise.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*fake.tasks)
 
 
 async def test_what_cannot_be_asked_so_is_said_before_anybody_is(tmp_path):
