@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from stories_mwi import MWI_STORIES
 from talk import OTHER, PHONE, PLATFORM, Talk
@@ -140,6 +141,25 @@ def test_answered_requests_are_forgotten() -> None:
     for event in t.events():
         engine.feed(event)
     assert engine.waiting < 20
+
+
+def test_what_is_over_is_forgotten_however_close_the_messages_are() -> None:
+    """A busy capture has no pause in which one could look at the clock."""
+    engine = OracleEngine()
+    t = Talk().register(call="first")
+    t.ask("OPTIONS", call="lost")
+    found, most = [], 0
+    for _ in range(700):
+        t.alive().wait(0.06)
+    events = t.events()
+    assert max(b.at - a.at for a, b in pairwise(events)) < 0.1
+    for event in events:
+        found += engine.feed(event)
+        most = max(most, engine.waiting)
+    assert 400 < most < 650
+    told = [f for f in found if "OPTIONS" in f.subject and "lost" in f.subject]
+    assert told
+    assert told[0].at <= events[0].at + 40
 
 
 def test_packets_are_numbered_as_in_the_capture() -> None:
