@@ -41,6 +41,7 @@ LONGEST_FIRST = (
     "test_store_kill.py",
     "test_verdict_adversary.py",
     "test_closed_loop.py",
+    "test_lamp_board_loop.py",
     "test_benchmarks_run.py",
     "test_seeded_faults.py",
     "test_hostile_notify.py",
