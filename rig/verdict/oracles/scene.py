@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,9 @@ MAX_SUBJECTS = 50
 """So many subjects of one oracle are named; the others are counted."""
 
 MAX_HOLES = 10_000
+
+_DECIMALS = frozenset({"seconds", "late", "early", "gap", "rang", "left"})
+"""Values that are numbers with a decimal mark, which the German sentences write as a comma."""
 
 
 class Scene:
@@ -148,7 +151,7 @@ class Scene:
             at=instant,
             subject=subject,
             sentence=text.says.en.format_map(values),
-            sentence_de=text.says.de.format_map(values),
+            sentence_de=text.says.de.format_map(_in_german(values)),
             remedy=text.remedy.en.format_map(values),
             remedy_de=text.remedy.de.format_map(values),
         )
@@ -173,3 +176,10 @@ class Scene:
         """Give a finding as it stands now: how often it was seen, what the capture missed."""
         times = self._times.get((finding.oracle, finding.subject), finding.times)
         return self._doubt(replace(finding, times=max(times, finding.times)))
+
+
+def _in_german(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.replace(".", ",") if name in _DECIMALS and isinstance(value, str) else value
+        for name, value in values.items()
+    }

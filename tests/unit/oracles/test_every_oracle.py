@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from stories_calls import CALL_STORIES
 from stories_mwi import MWI_STORIES
@@ -46,6 +48,7 @@ def test_it_speaks(oracle: str) -> None:
         assert words
         assert "{" not in words
     assert first.sentence != first.sentence_de or oracle == "sip-syntax"
+    assert not re.search(r"[0-9]\.[0-9]+ s\b", first.sentence_de)
 
 
 @pytest.mark.parametrize("oracle", STORIES)
