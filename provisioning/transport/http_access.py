@@ -36,18 +36,6 @@ from provisioning.transport.walk_guard import GuessLimit, WalkGuard
 
 logger = logging.getLogger(__name__)
 
-REFUSALS = (
-    "challenged",
-    "refused",
-    "stale",
-    "replayed",
-    "wrong",
-    "guessing",
-    "revoked",
-    "foreign certificate",
-)
-"""What a gate counts."""
-
 REALM = "phonerig provisioning"
 NONCE_LIFETIME_S = 300.0
 _MAX_HEADER_CHARS = 4096
@@ -153,7 +141,7 @@ class Gate:
             None for a key of this process alone.
 
     Attributes:
-        counts: how often which of :data:`REFUSALS` happened.
+        counts: how often what happened; see :data:`provisioning.transport.metrics.REFUSALS`.
     """
 
     def __init__(

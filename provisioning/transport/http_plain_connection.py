@@ -268,6 +268,8 @@ class PlainConnection(asyncio.BufferedProtocol):
         left_s = self._asked_at + self._keepalive_s - self._loop.time()
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._idle)
+        elif self.transport.get_write_buffer_size():
+            self.transport.abort()  # closing would wait for a client that takes nothing
         else:
             self.transport.close()
 

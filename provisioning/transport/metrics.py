@@ -19,7 +19,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
 from provisioning.transport.fetch_log import FINISHED, UNFINISHED, FetchRecord
-from provisioning.transport.http_access import REFUSALS
 from provisioning.transport.reload import Reload
 
 PROTOCOLS = ("tftp", "http", "https")
@@ -34,6 +33,17 @@ OUTCOMES = (
     "bad_request",
     "failed",
 )
+REFUSALS = (
+    "challenged",
+    "refused",
+    "stale",
+    "replayed",
+    "wrong",
+    "guessing",
+    "revoked",
+    "foreign certificate",
+)
+"""What :class:`provisioning.transport.http_access.Gate` counts."""
 _BY_HTTP_STATUS = {
     200: "sent",
     206: "sent",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import re
 import signal
@@ -21,8 +22,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from provisioning.errors import RigError
 from provisioning.identity import NOBODY
+from provisioning.transport import http_access
 from provisioning.transport.fetch_log import FetchRecord
-from provisioning.transport.metrics import OUTCOMES, PROTOCOLS, Readings, ServeMetrics, outcome_of
+from provisioning.transport.metrics import (
+    OUTCOMES,
+    PROTOCOLS,
+    REFUSALS,
+    Readings,
+    ServeMetrics,
+    outcome_of,
+)
 from provisioning.transport.metrics_port import MetricsPort
 from provisioning.transport.reload import Reload
 from provisioning.transport.tftp_client import fetch
@@ -64,6 +73,16 @@ def test_every_status_is_one_of_the_outcomes() -> None:
     for status in (*range(-9, 1), *range(100, 600)):
         for transport in PROTOCOLS:
             assert outcome_of(record(transport, status)) in OUTCOMES
+
+
+def test_a_gate_counts_nothing_that_is_not_told() -> None:
+    source = inspect.getsource(http_access)
+    counted = set(re.findall(r'self\.counts\["([^"]+)"\]', source)) | {
+        "wrong",
+        "stale",
+        "replayed",
+    }
+    assert counted == set(REFUSALS)
 
 
 def test_numbers_follow_what_happens_and_both_strict_parsers_read_them() -> None:
