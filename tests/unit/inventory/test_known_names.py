@@ -8,7 +8,7 @@ from provisioning.audit import audit
 from provisioning.device_profile import shipped_profiles
 from provisioning.errors import PhonerigError
 from provisioning.known_names import MOST_LISTED, known_names, near_names
-from rig.commands.demo import _choose
+from rig.commands.demo import choose
 from rig.media.prompt import identifier_pcm
 from rig.robotlib.bench_keywords import scenario
 
@@ -45,7 +45,7 @@ def test_letter_case_and_length_of_what_was_asked_do_not_matter():
     "ask",
     [
         lambda: audit({}, shipped_profiles(), ignore=["password-of-nobody"]),
-        lambda: _choose(["busi"]),
+        lambda: choose(["busi"]),
         lambda: scenario("busi"),
         lambda: identifier_pcm("greeting.persona"),
     ],
