@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from rig.agent.protocol import EVENT, CaptureData, Event, FetchData, LampData, read, write
@@ -76,24 +77,36 @@ class EventBuffer:
             at: its instant, seconds.
             data: what happened.
             mark: name and value of a mark that is set with it, or not at all.
+
+        Raises:
+            RigError: the disk does not take it. It has no number then, and is not kept.
         """
-        with closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                cursor.execute("INSERT INTO event (body) VALUES (x'')")
-                seq = cursor.lastrowid or 0
-                event = Event(self.epoch, seq, at, data)
-                cursor.execute(
-                    "UPDATE event SET body = ? WHERE seq = ?", (write(EVENT, event), seq)
-                )
-                if mark is not None:
-                    cursor.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", mark)
-                self._make_room(cursor, seq)
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+        with self._change() as cursor:
+            cursor.execute("INSERT INTO event (body) VALUES (x'')")
+            seq = cursor.lastrowid or 0
+            event = Event(self.epoch, seq, at, data)
+            cursor.execute("UPDATE event SET body = ? WHERE seq = ?", (write(EVENT, event), seq))
+            if mark is not None:
+                cursor.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", mark)
+            self._make_room(cursor, seq)
         return event
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Cursor]:
+        """Change the file as a whole, or not at all."""
+        with closing(self._db.cursor()) as cursor:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException as error:
+                with suppress(sqlite3.Error):  # some faults have undone it by themselves
+                    cursor.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise RigError(
+                        f"the buffer of the agent cannot be written: {error}"
+                    ) from error
+                raise
 
     def _make_room(self, cursor: sqlite3.Cursor, newest: int) -> None:
         oldest = newest - self._most
@@ -118,10 +131,13 @@ class EventBuffer:
         return rows.fetchall()
 
     def took(self, seqs: list[int]) -> None:
-        """Note that a broker has taken events."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("UPDATE event SET taken = 1 WHERE seq = ?", [(n,) for n in seqs])
-        self._db.execute("COMMIT")
+        """Note that a broker has taken events.
+
+        Raises:
+            RigError: the disk does not take it; they are told once more then.
+        """
+        with self._change() as cursor:
+            cursor.executemany("UPDATE event SET taken = 1 WHERE seq = ?", [(n,) for n in seqs])
 
     def again(self, from_seq: int, until_seq: int, most: int) -> list[tuple[int, bytes]]:
         """Number and octets of a range of events that a broker has taken, oldest first.

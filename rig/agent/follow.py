@@ -8,12 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rig.errors import RigError
+
 _LOOK_EVERY_S = 0.2
 _AT_ONCE_OCTETS = 1 << 20
 _LONGEST_LINE_OCTETS = 1 << 16
 
 Fetch = Callable[[float, dict[str, Any], int], None]
-"""Called with the instant of a fetch, its data, and how far the file has been read."""
+"""Called with the instant of a fetch, its data, and how far the file has been read.
+
+Raises:
+    RigError: it cannot be taken now, and is to come again.
+"""
 
 
 def read_fetches(path: Path, offset: int, take: Fetch) -> int:
@@ -39,10 +45,13 @@ def read_fetches(path: Path, offset: int, take: Fetch) -> int:
     if not whole and len(octets) > _LONGEST_LINE_OCTETS:
         whole = len(octets)  # no line of ours is so long: passed over
     for line in octets[:whole].splitlines(keepends=True):
-        offset += len(line)
         found = _fetch(line)
         if found is not None:
-            take(*found, offset)
+            try:
+                take(*found, offset + len(line))
+            except RigError:
+                return offset  # it is tried again from here
+        offset += len(line)
     return offset
 
 

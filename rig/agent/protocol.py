@@ -52,6 +52,7 @@ class Status:
         handsets: whose lamps it sees.
         allows: what it does when asked: ``press``, ``power``.
         lost: events that found no room in its buffer.
+        trouble: why it cannot keep what happens; empty when it can.
     """
 
     state: Literal["here", "gone"]
@@ -62,6 +63,7 @@ class Status:
     handsets: tuple[Text, ...] = ()
     allows: tuple[Text, ...] = ()
     lost: Annotated[int, Field(ge=0)] = 0
+    trouble: Text = ""
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

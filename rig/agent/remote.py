@@ -142,6 +142,8 @@ class RemoteAgent:
             return NEVER_SEEN
         if not self.here:
             return "the agent is gone"
+        if self.status.trouble:
+            return f"the agent is in trouble: {self.status.trouble}"
         silent_s = self._clock() - self.seen_at
         if silent_s > SILENT_AFTER_S:
             return f"no sign of life of the agent for {silent_s:.0f} s"
@@ -433,8 +435,12 @@ class RemoteSites:
                 sensor = self.lamp(agent.name, data.handset)
                 sensor.seen(at, data, offset.uncertainty_s)
                 continue
+            news = RemoteNews(at, offset.uncertainty_s, agent.name, data)
             for listener in tuple(self._news):
-                listener(RemoteNews(at, offset.uncertainty_s, agent.name, data))
+                try:
+                    listener(news)
+                except Exception:
+                    logger.exception("a listener of %s failed", agent.name)
 
     def _look(self) -> None:
         """Let every lamp know whether there is doubt."""

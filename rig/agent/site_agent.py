@@ -38,7 +38,7 @@ from rig.agent.protocol import (
     write,
 )
 from rig.clock import Clock, now
-from rig.errors import PhonerigError
+from rig.errors import PhonerigError, RigError
 from rig.lamp.base import LampSensor, LateLampSensor
 from rig.timeline import LampSeen, LampState
 
@@ -46,6 +46,7 @@ logger = logging.getLogger("phonerig.agent")
 
 SIGN_OF_LIFE_S = 5.0
 _GOODBYE_S = 1.0
+_TROUBLE_PAUSE_S = 1.0
 _AT_ONCE = 64
 _MOST_WISHES = 256
 
@@ -106,6 +107,8 @@ class SiteAgent:
         self._lamps: dict[tuple[str, str], LampSensor] = {}
         self._wishes: OrderedDict[str, str | None] = OrderedDict()
         self._more = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._trouble = ""
         self._loop = asyncio.get_running_loop()
         self._work: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -137,8 +140,11 @@ class SiteAgent:
             at: instant, seconds.
             data: as :func:`provisioning.transport.fetch_data.fetch_data` writes it.
             mark: set in the buffer together with this, so that it is told once.
+
+        Raises:
+            RigError: the disk does not take it.
         """
-        self._add(at, FetchData("fetch", dict(data)), mark)
+        self._keep(at, FetchData("fetch", dict(data)), mark)
 
     def captured(self, interface: str, counts: Mapping[str, int], dropped: int) -> None:
         """Tell what a capture has seen since it began."""
@@ -154,14 +160,29 @@ class SiteAgent:
         for (handset, lamp), sensor in list(self._lamps.items()):
             self._add(at, _lamp_data(handset, lamp, sensor.state(lamp), sensor))
 
-    def _add(
+    def _add(self, at: float, data: LampData | CaptureData) -> None:
+        """Keep what happens; where that fails all lamps are unknown to others until it works."""
+        with contextlib.suppress(RigError):  # it is in the status
+            self._keep(at, data)
+
+    def _keep(
         self,
         at: float,
         data: LampData | FetchData | CaptureData,
         mark: tuple[str, int] | None = None,
     ) -> None:
-        self._buffer.add(at, data, mark)
+        try:
+            self._buffer.add(at, data, mark)
+        except RigError as error:
+            self._in_trouble(str(error))
+            raise
         self._more.set()
+
+    def _in_trouble(self, why: str) -> None:
+        if not self._trouble:
+            self._told(why)
+        self._trouble = why[:512]
+        self._hurry.set()
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -219,13 +240,30 @@ class SiteAgent:
             handsets,
             tuple(sorted(self._deeds)),
             self._buffer.lost,
+            self._trouble,
         )
         await session.publish(topic(self.name, "status"), write(STATUS, status), retain=True)
 
     async def _sign(self, session: Session) -> None:
         while True:
-            await asyncio.sleep(self._sign_of_life_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._sign_of_life_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
             await self._say_here(session)
+            if self._trouble:
+                await asyncio.sleep(_TROUBLE_PAUSE_S)
+                self._try_again()
+
+    def _try_again(self) -> None:
+        """Tell every lamp anew: what was missed is not known, what is now is."""
+        before, self._trouble = self._trouble, ""
+        self.report()
+        if not self._trouble:
+            self._told("what happens is kept again")
+            self._hurry.set()
+        else:
+            self._trouble = before
 
     async def _tell(self, session: Session) -> None:
         """Bring what waits to the broker, in order; what it has taken does not wait any more."""
@@ -234,7 +272,11 @@ class SiteAgent:
             self._more.clear()
             while waiting := self._buffer.waiting(_AT_ONCE):
                 await asyncio.gather(*(session.publish(where, body) for _, body in waiting))
-                self._buffer.took([seq for seq, _ in waiting])
+                try:
+                    self._buffer.took([seq for seq, _ in waiting])
+                except RigError as error:
+                    self._in_trouble(str(error))
+                    await asyncio.sleep(_TROUBLE_PAUSE_S)  # they are told once more
             await self._more.wait()
 
     async def _hear(self, session: Session) -> None:

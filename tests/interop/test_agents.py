@@ -254,6 +254,26 @@ async def test_what_the_agent_itself_had_no_room_for_is_told(broker: Mosquitto) 
     assert 0 <= order.lost - (101 - len(numbers)) <= 10
 
 
+async def test_an_agent_whose_disk_is_full_is_not_believed(broker: Mosquitto) -> None:
+    """What it cannot keep it cannot tell: the lamp is unknown until it can again."""
+    async with place(broker, "hamburg") as site, run_of(broker, "hamburg") as sites:
+        await sites.wait_known(PATIENCE_S)
+        lamp = sites.lamp("hamburg", "anna")
+        await until(lambda: lamp.state() is LampState.OFF)
+        database = site.buffer._db
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        for _ in range(200):
+            site.lamp.show("message", LampState.STEADY)
+            site.lamp.show("message", LampState.OFF)
+        site.lamp.show("message", LampState.STEADY)
+        await until(lambda: "disk is full" in lamp.reason(), "it is in the status")
+        assert lamp.state() is LampState.UNKNOWN
+        database.execute("PRAGMA max_page_count = 1000000")
+        await until(lambda: lamp.state() is LampState.STEADY, "it is told anew")
+        assert lamp.reason() == ""
+
+
 async def test_an_agent_that_leaves_makes_its_lamps_unknown(broker: Mosquitto) -> None:
     seen: list[LampSeen] = []
     async with run_of(broker, "hamburg") as sites:

@@ -86,3 +86,19 @@ def test_a_file_that_is_no_buffer_is_told(tmp_path: Path) -> None:
     (tmp_path / "b.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(RigError, match="cannot be used"):
         EventBuffer(tmp_path / "b.sqlite")
+
+
+def test_a_full_disk_costs_no_number_and_what_is_kept_stays(tmp_path: Path) -> None:
+    """SQLite's own limit of pages stands for the disk: the fault is the same."""
+    buffer = EventBuffer(tmp_path / "b.sqlite")
+    fill(buffer, 3)
+    (pages,) = buffer._db.execute("PRAGMA page_count").fetchone()
+    buffer._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(RigError, match="cannot be written: database or disk is full"):
+        fill(buffer, 1000)
+    last = buffer.last_seq
+    buffer._db.execute("PRAGMA max_page_count = 1000000")
+    fill(buffer, 1)
+    assert buffer.last_seq == last + 1
+    assert [event.seq for event in buffer.events()] == list(range(1, last + 2))
+    buffer.close()

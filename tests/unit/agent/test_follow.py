@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from rig.agent.follow import read_fetches
+from rig.errors import RigError
 
 
 def fetch(number: int) -> str:
@@ -49,3 +50,22 @@ def test_a_line_without_an_end_does_not_stop_it(tmp_path: Path) -> None:
         file.write("\n" + fetch(4))
     read_fetches(log, offset, lambda at, _data, _read: seen.append(at))
     assert seen == [4.0]
+
+
+def test_what_cannot_be_taken_comes_again(tmp_path: Path) -> None:
+    log = tmp_path / "serve.log"
+    log.write_text(fetch(1) + fetch(2) + fetch(3))
+    seen: list[float] = []
+    full = True
+
+    def take(at: float, _data: dict[str, object], _read: int) -> None:
+        if full and at == 2.0:
+            raise RigError("the disk is full")
+        seen.append(at)
+
+    offset = read_fetches(log, 0, take)
+    assert offset == len(fetch(1))
+    assert read_fetches(log, offset, take) == offset
+    full = False
+    assert read_fetches(log, offset, take) == log.stat().st_size
+    assert seen == [1.0, 2.0, 3.0]
