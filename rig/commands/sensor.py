@@ -64,6 +64,10 @@ def calibrate(
         str, typer.Option(help="Handset whose lamp it is; with one channel only.")
     ] = "",
     lamp: Annotated[str, typer.Option(help="'message' or 'account:N'.")] = "message",
+    reference: Annotated[
+        int | None,
+        typer.Option(help="Channel that sees room light only: what it gains is taken away."),
+    ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.2, max=60, help="How long each level is read.")
     ] = 2.0,
@@ -81,6 +85,8 @@ def calibrate(
 
     with clear_errors(as_json=as_json):
         known = _read_wiring(wiring, must_exist=False)
+        if reference is not None:
+            known = known.with_reference(url, reference)
         plan = _plan(known, url, channel, handset, lamp)
         wire = known.board(url)
         with _running(make_board(wire)) as board:

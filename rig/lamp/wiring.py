@@ -189,12 +189,24 @@ class LampWiring(_Part):
         old = self.board(url)
         kept = [each for each in old.lamps if each.channel != wire.channel]
         lamps = tuple(sorted([*kept, wire], key=lambda each: each.channel))
-        new = old.model_copy(update={"lamps": lamps})
-        others = tuple(board if board.url != url else new for board in self.boards)
+        return self._with(old.model_copy(update={"lamps": lamps}), f"channel {wire.channel}")
+
+    def with_reference(self, url: str, channel: int) -> LampWiring:
+        """The same with an input that sees room light only.
+
+        Raises:
+            UsageError: a board has no such input, or it sees a lamp.
+        """
+        if channel not in range(CHANNELS):
+            raise UsageError(f"reference {channel}: expected an input from 0 to {CHANNELS - 1}")
+        return self._with(self.board(url).model_copy(update={"reference": channel}), "reference")
+
+    def _with(self, new: BoardWire, what: str) -> LampWiring:
+        others = tuple(new if board.url == new.url else board for board in self.boards)
         boards = others if new in others else (*others, new)
         wiring = self.model_copy(update={"boards": boards})
         if faults := [text for _, text in _contradictions(wiring)]:
-            raise UsageError(f"channel {wire.channel} of {url}: {'; '.join(faults)}")
+            raise UsageError(f"{what} of {new.url}: {'; '.join(faults)}")
         return wiring
 
 

@@ -76,7 +76,8 @@ class Calibration:
 
 def test_levels_are_taken_by_hand_written_down_and_believed_by_the_selftest(chip, tmp_path):
     path = tmp_path / "new.yaml"
-    run = Calibration(chip, "--wiring", path, "--channel", 2, "--channel", 4)
+    chip.light(7, 60)
+    run = Calibration(chip, "--wiring", path, "--channel", 2, "--channel", 4, "--reference", 7)
     code, out, complaints = run.run({}, {2: 500}, {2: DARK, 4: 700})
     assert (code, complaints) == (0, "")
     assert run.asked == [
@@ -86,9 +87,10 @@ def test_levels_are_taken_by_hand_written_down_and_believed_by_the_selftest(chip
     ]
     assert re.search(r"channel 4: dark \d+, lit (699|700|701); on from 4\d\d", out)
     boards = yaml.safe_load(path.read_text())["boards"]
-    assert [board["url"] for board in boards] == [chip.url]
+    assert [(board["url"], board["reference"]) for board in boards] == [(chip.url, 7)]
     levels = {lamp["channel"]: lamp["levels"] for lamp in boards[0]["lamps"]}
     assert levels[2]["lit"] == pytest.approx(500, abs=2)
+    assert levels[2]["room"] == pytest.approx(60, abs=2)
     assert levels[4]["on"] == pytest.approx(DARK + 0.6 * 680, abs=2)
     chip.light(4, DARK)
     tested = run_cli("sensor", "selftest", "--url", chip.url, "--wiring", path, "--json")
@@ -130,6 +132,7 @@ def test_a_calibration_that_is_broken_off_writes_nothing(chip, tmp_path):
     ("arguments", "told"),
     [
         (("--channel", "9"), "channel is 9"),
+        (("--channel", "1", "--reference", "1"), "channel 1 is the reference"),
         (("--channel", "1", "--handset", "anna"), "lamp message of anna is seen twice"),
         (("--channel", "1", "--lamp", "power", "--handset", "x"), "--lamp is 'power'"),
         (("--channel", "1", "--channel", "2", "--handset", "x"), "calibrate them one by one"),

@@ -128,6 +128,18 @@ def test_a_new_board_is_added_and_a_contradiction_refused(tmp_path):
         wiring.with_lamp("/dev/b", LampWire(channel=5, handset="anna", lamp="account:1"))
 
 
+def test_a_head_for_the_room_is_kept_and_is_no_lamp(tmp_path):
+    wiring = loaded(tmp_path, RIGHT)
+    assert wiring.with_reference("/dev/new", 3).board("/dev/new").reference == 3
+    changed = wiring.with_reference("socket://127.0.0.1:7000", 5)
+    assert changed.board("socket://127.0.0.1:7000").lamps == wiring.boards[1].lamps
+    assert changed.boards[0] == wiring.boards[0]
+    with pytest.raises(UsageError, match="channel 0 is the reference"):
+        wiring.with_reference("socket://127.0.0.1:7000", 0)
+    with pytest.raises(UsageError, match="from 0 to 7"):
+        wiring.with_reference("/dev/new", 8)
+
+
 @given(st.integers(8, 900), st.integers(60, 1000))
 def test_whatever_a_calibration_finds_can_be_kept(dark, contrast):
     lit = min(dark + contrast, 1014)
