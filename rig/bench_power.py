@@ -14,7 +14,7 @@ from rig.bench_config import BenchConfig
 from rig.bench_lamps import SETTLE_S
 from rig.bench_steps import BenchSteps
 from rig.errors import RigError
-from rig.handset.base import Handset, HandsetWithoutCable
+from rig.handset.base import Handset, HandsetCapability, HandsetWithoutCable
 from rig.hardware.power import PowerError, PowerPort, PowerState, VirtualPort
 
 DARK_S = 3.0
@@ -31,6 +31,12 @@ class PowerSteps(BenchSteps):
         self._ports: dict[str, PowerPort] = {}
         self._dark: set[str] = set()
         self._boots_begun: set[asyncio.Task[None]] = set()
+
+    def capabilities_of(self, role: str) -> frozenset[HandsetCapability]:
+        """What a role can do on this bench; whoever hangs on a port can be booted by it."""
+        fed = self.name_of(role) in self.config.power
+        more = {HandsetCapability.REBOOT} if fed else set()
+        return super().capabilities_of(role) | more
 
     def power_of(self, role: str) -> PowerPort | None:
         """What feeds a role's handset; None if the rig cannot switch it."""

@@ -159,11 +159,7 @@ async def _reboot(bench: Bench) -> list[Expectation]:
     await busy_with_mailbox(bench, "callee")
     await deposit(bench)
     await bench.wait_lamp("callee", lit=True)
-    handset = bench.role("callee")
-    began = bench.clock()
-    bench.note(handset.name, "loses its power and boots again", key="power_cycle")
-    await handset.power_cycle()
-    await handset.wait_ready(timeout_s=20)
+    began = await bench.power_cycle("callee")
     await bench.wait_lamp("callee", lit=True)
     return [
         lamp_on(

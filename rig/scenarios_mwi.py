@@ -73,11 +73,8 @@ async def _emptied(bench: Bench) -> list[Expectation]:
 
 
 async def _boots_then_message(bench: Bench) -> list[Expectation]:
-    handset = bench.role("callee")
     for _ in range(2):
-        bench.note(handset.name, "loses its power and boots again", key="power_cycle")
-        await handset.power_cycle()
-        await handset.wait_ready(timeout_s=20)
+        await bench.power_cycle("callee")
     await bench.sleep(OBSERVE_S)
     stored = bench.put_message("callee")
     await bench.wait_lamp("callee", lit=True)
@@ -87,14 +84,12 @@ async def _boots_then_message(bench: Bench) -> list[Expectation]:
 async def _platform_restart(bench: Bench) -> list[Expectation]:
     await _lit(bench, "callee")
     began = await bench.restart_platform()
-    handset = bench.role("callee")
-    bench.note(handset.name, "loses its power and boots again", key="power_cycle")
-    await handset.power_cycle()
-    await handset.wait_ready(timeout_s=20)
+    await bench.power_cycle("callee")
     await bench.wait_lamp("callee", lit=True)
+    callee = bench.name_of("callee")
     for other in bench.handsets:
-        if other is not handset:
-            await other.power_cycle()
+        if other.name != callee and Can.REBOOT in bench.capabilities_of(other.name):
+            await bench.power_cycle(other.name)
     return [
         lamp_on(
             bench,

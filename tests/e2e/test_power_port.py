@@ -101,6 +101,17 @@ def test_a_port_that_does_not_go_off_is_a_fault_of_the_rig(tmp_path, switch):
     assert after.outcome is Outcome.PASS, after.sentence
 
 
+@pytest.mark.parametrize("name", ["reboot", "boots_then_message", "platform_restart"])
+def test_whoever_hangs_on_a_port_is_booted_by_it(tmp_path, name):
+    port = Dies(times=0)
+    with BlockingBench(config(tmp_path, port)) as bench:
+        record = bench.run_scenario(scenarios()[name])
+        acts = [e.what for e in bench.bench.events if isinstance(e, ActionDone)]
+    assert record.outcome is Outcome.PASS, record.sentence
+    wanted = 2 if name == "boots_then_message" else 1
+    assert acts.count("loses its power: sw1 port 9 off") == wanted
+
+
 def test_a_port_of_another_phone_is_a_fault_of_the_rig(tmp_path, switch, monkeypatch):
     """Off is confirmed, and this phone shines on: it hangs elsewhere."""
 
