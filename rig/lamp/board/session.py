@@ -49,6 +49,8 @@ SEQUENCE = 256
 BEATS_MISSED = 3
 """Heartbeat periods without a heartbeat after which the board is dead: one that answers, but has
 forgotten to send them, has been restarted."""
+ASK_AGAIN_S = 5.0
+"""A board that cannot do what is wanted is asked again after so long: it may have been flashed."""
 BACK_MS = 1000
 """A board's clock that is so much earlier than it was has begun anew."""
 DEBOUNCE_S = 0.03
@@ -81,6 +83,7 @@ class BoardSession:
         """Up to here every edge is known."""
         self._base: int | None = None
         """Reading of the reference when the board was told of it."""
+        self._again_at = 0.0
         self._clock_at = 0.0
         self._raw_at = 0.0
         self._garbage = GarbageMeter()
@@ -139,6 +142,8 @@ class BoardSession:
         if self.phase is Phase.CLOSED:
             return None
         times = [self._requests.next_timer(), self._garbage.until]
+        if self.phase is Phase.STRANGER:
+            times.append(self._again_at)
         if self.phase is Phase.READY:
             times += [self._dead_at, self._clock_at, self._raw_at]
         return min((at for at in times if at is not None), default=None)
@@ -160,6 +165,8 @@ class BoardSession:
             self._finish(failed, now)
         if self.phase is Phase.READY:
             self._upkeep(now)
+        elif self.phase is Phase.STRANGER and now >= self._again_at:
+            self._ask(now, "the board is asked again", fresh=False)
         self._drain()
 
     def _upkeep(self, now: float) -> None:
@@ -306,9 +313,10 @@ class BoardSession:
             self._events.append(BecameReady(self.info))
 
     def _stranger(self, words: str, now: float) -> None:
-        """The board cannot do what is wanted; asking again would not help."""
+        """The board cannot do what is wanted; asking again at once would not help."""
         self._give_up(words, fresh=False)
         self.phase = Phase.STRANGER
+        self._again_at = now + ASK_AGAIN_S
         self._blind(Blind.PROTOCOL, words, self._seen_at, now)
 
     def _no_answer(self, request: Request, now: float) -> None:

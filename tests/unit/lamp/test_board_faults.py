@@ -17,7 +17,7 @@ from rig.lamp.board.events import Phase
 
 WRONG_S = 1.8
 """Three heartbeats of half a second, and what is on its way."""
-CALM_S = 4.0
+CALM_S = 6.0
 LAMPS = (0, 1, 2)
 
 LIES = ("L0 1 5 9", "OK T0 1 2", "C 5", "V other 9 x 1 1")

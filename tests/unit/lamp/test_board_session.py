@@ -220,6 +220,12 @@ def test_another_protocol_or_program_is_refused_with_what_to_do(old, new):
     assert bench.reading().blind is Blind.PROTOCOL
     assert "flash the firmware" in bench.reading().reason
     assert len(bench.sent) == 1
+    bench.run(2.5)
+    assert len(bench.sent) == 2
+    assert bench.reading().blind is Blind.PROTOCOL
+    bench.edit = lambda octets: octets
+    bench.run(6)
+    assert bench.session.phase is Phase.READY
 
 
 def test_what_the_board_refuses_is_told_and_not_asked_for_ever():
