@@ -151,18 +151,19 @@ class Lives:
         zygote.stdin.write(json.dumps({"words": list(map(str, words)), "out": str(out)}) + "\n")
         zygote.stdin.flush()
         pid = int(zygote.stdout.readline())
-        wait_stopped(pid)
-        tracer = subprocess.Popen(
-            [self._strace, "-f", "-p", str(pid), *trace],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert tracer.stderr is not None
-        said = tracer.stderr.readline()
-        assert "attached" in said, said
         life = Life(pid, site, out)
+        tracer: subprocess.Popen[str] | None = None
         try:
+            wait_stopped(pid)
+            tracer = subprocess.Popen(
+                [self._strace, "-f", "-p", str(pid), *trace],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert tracer.stderr is not None
+            said = tracer.stderr.readline()
+            assert "attached" in said, said
             os.kill(pid, signal.SIGCONT)
             yield life
         finally:
@@ -170,7 +171,8 @@ class Lives:
             if not life.killed_by_call:
                 os.kill(pid, signal.SIGKILL)
             life.status = int(zygote.stdout.readline())
-            tracer.communicate(timeout=60)
+            if tracer is not None:
+                tracer.communicate(timeout=60)
 
 
 class Life:

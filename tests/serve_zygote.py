@@ -21,6 +21,7 @@ import provisioning.transport.fetch_store_sqlite
 import provisioning.transport.reload
 import provisioning.transport.serve  # noqa: F401
 from rig.cli import main
+from rig.commands.common import profiles
 from rig.commands.serve_run import Running  # noqa: F401
 
 
@@ -42,6 +43,7 @@ def child(order: dict[str, object]) -> None:
         os._exit(code)
 
 
+PROFILES = list(profiles().values())  # read from 790 files, and kept
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from serve_lives import Life, Lives, Site, live, usual_calls
 
-CUT_POINTS = 12
+CUT_POINTS = 20
 EARLY = 0.2
 """How many of the calls are made before it serves."""
 
