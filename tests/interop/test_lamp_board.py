@@ -26,7 +26,7 @@ from lamp_board_kit import (
 from rig.errors import RigError, UsageError
 from rig.lamp.board.calibration import CalibrationRefused
 from rig.lamp.board.channels import LightChanged
-from rig.lamp.board.events import Settings, WentBlind
+from rig.lamp.board.events import SeenUntil, Settings, WentBlind
 from rig.lamp.board.serial_board import SerialLampBoard
 from rig.timeline import LampState
 
@@ -203,8 +203,9 @@ def test_a_board_that_stands_still_is_silent_and_comes_back(stage):
 # pyserial 3.5 still sets its reader thread up as Python 2 did.
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
 @pytest.mark.parametrize("rfc2217", [False, True], ids=["socket", "rfc2217"])
-def test_the_same_over_the_network_by_ser2net(stage, tmp_path, rfc2217):
+def test_the_same_over_the_network_by_ser2net(tmp_path, rfc2217):
     with (
+        STAGES["chip"](tmp_path) as stage,
         Ser2net(tmp_path, stage.url, rfc2217=rfc2217) as server,
         board_on(stage, url=server.url) as board,
     ):
@@ -371,9 +372,16 @@ def test_what_is_not_there_is_a_mistake_of_the_caller(fake):
 if REAL := os.environ.get("PHONERIG_LAMP_BOARD"):
 
     @pytest.mark.hardware
-    def test_a_real_board_answers_reads_and_presses():
+    def test_a_real_board_answers_reads_beats_and_presses():
+        confirmed = []
         with SerialLampBoard(REAL) as board:
             assert (board.info.name, board.info.proto) == ("lampsense", 1)
             assert len(board.read_all_raw()) == board.info.lamps
+            assert board.read_clock()[1].error_s < 0.02
+            board.subscribe(confirmed.append)
             assert 100 <= board.press(0, 100) < 150
+            with pytest.raises(CalibrationRefused, match="low contrast"):
+                board.calibrate(0, dark=100, lit=110)
+            wait_until(lambda: sum(isinstance(each, SeenUntil) for each in confirmed) >= 5)
+            assert not [each for each in confirmed if isinstance(each, WentBlind)]
             assert board.lines_lost == 0

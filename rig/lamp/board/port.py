@@ -20,6 +20,8 @@ READ_S = 0.1
 """A read waits so long for its first octet; stopping takes no longer."""
 WRITE_S = 1.0
 """A line that takes nothing for so long is broken."""
+BURST_BYTES = 4096
+"""So many octets at most are read before they are given on."""
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses before the port is opened again; the last one repeats."""
 
@@ -133,7 +135,8 @@ class Port:
     def _read(self, port: serial.Serial) -> None:
         while not self._leaving.is_set():
             octets = port.read(1)
-            if octets and (more := port.in_waiting):
+            # A socket never says that more than one octet waits.
+            while 0 < len(octets) < BURST_BYTES and (more := port.in_waiting):
                 octets += port.read(more)
             # Also in vain: only who has looked may say that nothing came.
             self._events.put(OctetsRead(self._clock(), octets))

@@ -102,7 +102,7 @@ def knows_the_truth(bench):
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(FAULTS, st.sampled_from((0.003, 0.05, 0.3, 0.7))), max_size=10))
 def test_no_order_of_faults_leaves_the_host_wrong(script):
     bench = Hurt()
