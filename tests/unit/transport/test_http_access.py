@@ -190,7 +190,9 @@ def events_of(call) -> list[str]:
 def test_unknown_and_unauthorised_get_one_answer_for_the_same_work(proofs, login, tmp_path):
     """The same calls in the same order for a handset that exists and one that does not."""
     work, answers = [], []
-    for path, user in ((A.replace("aaaa01", "dddd04"), "001565dddd04"), (B, "bert")):
+    unknown = (A.replace("aaaa01", "dddd04"), "001565dddd04")
+    # The first of a process compiles expressions and fills caches; it is left out of account.
+    for path, user in (unknown, unknown, (B, "bert")):
         lab = access_lab(*proofs, folder=tmp_path)
         anna = own(ANNA, AccessSettings((DIGEST,), KEY))
         name, password = (anna.user, anna.password) if login == "anna" else (user, Secret("no"))
@@ -210,10 +212,10 @@ def test_unknown_and_unauthorised_get_one_answer_for_the_same_work(proofs, login
 
         work.append(events_of(one))
         answers += seen
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] == answers[2]
     assert answers[0][0] is None
-    assert work[0] == work[1]
-    assert len(work[0]) > 10
+    assert work[1] == work[2]
+    assert len(work[1]) > 10
 
 
 def test_a_certificate_opens_the_file_of_its_mac_alone():
