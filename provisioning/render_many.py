@@ -6,8 +6,11 @@ back are the rendered files.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,7 @@ from provisioning.render import RenderedFile, render_handset
 FEWEST_PER_PROCESS = 200
 """Below this a process costs more than it saves."""
 _CHUNK = 50
+_DESCRIPTORS = Path("/proc/self/fd")
 
 IntentOf = Callable[[str], HandsetIntent]
 
@@ -93,11 +97,27 @@ def _by_model(names: list[str], work: _Work, processes: int) -> Iterator[Outcome
         return
     _work.append(work)
     try:
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
+        with multiprocessing.get_context("fork").Pool(processes, _begin_child) as pool:
             _work.clear()
             yield from pool.imap(_render_in_child, names, chunksize=_CHUNK)
     finally:
         _work.clear()
+
+
+def _begin_child() -> None:
+    """Let go of what belongs to the process that was forked, which may be a running server.
+
+    Its event loop must not take this one's end for a signal of its own, and its connections must
+    end when it closes them.
+    """
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they are for the process that ends this one
+    for held in [int(path.name) for path in _DESCRIPTORS.iterdir()]:
+        with contextlib.suppress(OSError):  # that of the listing itself is gone
+            if stat.S_ISSOCK(os.fstat(held).st_mode):
+                os.close(held)
 
 
 def _render_in_child(name: str) -> Outcome:

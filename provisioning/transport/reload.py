@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -129,7 +132,7 @@ class Reloader(Generic[Made]):
 
     async def _attempt(self) -> tuple[str, ...]:
         try:
-            made = await asyncio.to_thread(self._loaded)
+            made = await _aside(self._loaded)
             self._publish(made)
         except InputErrors as errors:
             return tuple(str(fault) for fault in errors.faults[:_MOST_FAULTS])
@@ -162,3 +165,30 @@ class Reloader(Generic[Made]):
                 self._watched[path] = found  # a load that fails is not tried again and again
                 self.ask(f"{path.name} has changed")
         self._unsettled = changed
+
+
+async def _aside(work: Callable[[], Made]) -> Made:
+    """Do work in a thread that nobody waits for when the process ends before it.
+
+    The event loop's own threads would hold up the end of a server by the time that a large
+    inventory takes.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Made] = loop.create_future()
+
+    def settle(act: Callable[[], None]) -> None:
+        if not done.done():
+            act()
+
+    def run() -> None:
+        try:
+            made = work()
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+            settled = partial(done.set_exception, error)
+        else:
+            settled = partial(done.set_result, made)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, settled)
+
+    threading.Thread(target=copy_context().run, args=(run,), name="reload", daemon=True).start()
+    return await done

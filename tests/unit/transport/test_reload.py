@@ -77,6 +77,30 @@ async def test_what_is_asked_for_during_a_reload_is_done_once_more_and_once() ->
     assert [one.why for one in desk.told] == ["SIGHUP", "SIGHUP, site.yaml has changed"]
 
 
+def test_the_end_does_not_wait_for_a_reload() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def load() -> object:
+        begun.set()
+        go.wait(60)
+        return 1
+
+    desk = Desk()
+
+    async def serve() -> None:
+        reloader = Reloader(load, desk.published.append, desk.told.append)
+        async with running(reloader):
+            reloader.ask("SIGHUP")
+            await until(begun.is_set)
+
+    try:
+        asyncio.run(asyncio.wait_for(serve(), 30))  # ends while the load stands still
+        assert not go.is_set()
+    finally:
+        go.set()
+    assert (desk.published, desk.told) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
