@@ -91,7 +91,8 @@ class UdpSocket:
             sock.bind((host, port))
             if family == socket.AF_INET:
                 # What is sent to a group leaves where we are, whatever the routes say.
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
+                own = socket.inet_aton(sock.getsockname()[0])
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
         except OSError as error:
             sock.close()
             raise RigError(

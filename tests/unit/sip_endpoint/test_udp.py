@@ -72,3 +72,9 @@ async def test_closing_forgets_what_waits() -> None:
         sock.drain()
     await asyncio.sleep(0.01)
     assert taken == [b"0"]
+
+
+async def test_a_name_is_bound_like_a_number() -> None:
+    sock = UdpSocket.bind("localhost", 0)
+    with sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
