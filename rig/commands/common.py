@@ -8,6 +8,7 @@ stays quick.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -203,7 +204,9 @@ def print_data(text: str) -> None:
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:  # a pipe, or a terminal that was closed
+            raise
         mute(sys.stdout.fileno())
 
 

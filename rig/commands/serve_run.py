@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -289,10 +290,29 @@ class Running:
 
 @contextlib.contextmanager
 def _on_hangup(act: Callable[[], None]) -> Iterator[None]:
-    """Call a function at SIGHUP until the block ends."""
+    """Call a function at SIGHUP until the block ends.
+
+    When it comes because the terminal was closed in which the server ran, it means the end.
+    """
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, act)
+    in_terminal = _has_terminal()
+
+    def hang_up() -> None:
+        if in_terminal and not _has_terminal():
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            act()
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _has_terminal() -> bool:
+    """Whether somebody sits before this process; no more when a terminal was closed."""
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
 import re
 import signal
+import time
 import urllib.request
 from collections import Counter
 
 import pytest
 from access_kit import basic, certificate_forms
-from cli_runner import Service, write_site
+from cli_runner import PROGRAM, Service, write_site
 from fetch_site import ServedText, octets
 
 from provisioning.access_model import AccessSettings, HandsetCredentials, ProofKind
@@ -225,3 +228,28 @@ def test_serve_takes_a_changed_inventory_and_keeps_the_last_good_one(tmp_path, b
     assert code == 0
     assert "the last good one is served on" in complaints
     assert "Traceback" not in complaints
+
+
+def test_a_server_ends_with_the_terminal_in_which_it_runs(tmp_path) -> None:
+    site, log = write_site(tmp_path), tmp_path / "log.sqlite"
+    ports = ("--http-port", "0", "--tftp-port", "0")
+    words = [*PROGRAM, "serve", str(site), *ports, "--log", str(log), "--json"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(words[0], words)
+    said = b""
+    try:
+        while b'"serving"' not in said or not said.endswith(b"\n"):
+            said += os.read(terminal, 65536)
+        os.kill(pid, signal.SIGHUP)  # its terminal is there: this one means "reload"
+        while b'"event": "reload"' not in said:
+            said += os.read(terminal, 65536)
+    finally:
+        os.close(terminal)
+    give_up_at = time.monotonic() + 60
+    while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < give_up_at:
+        time.sleep(0.02)
+    if ended[0] == 0:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert ended == (pid, 0), said
