@@ -98,7 +98,7 @@ def own(mac: Mac, settings: AccessSettings) -> HandsetCredentials:
 
 
 def access_lab(
-    *proofs: ProofKind, folder=None, revoked=None, limits=None, **settings
+    *proofs: ProofKind, folder=None, revoked=None, limits=None, nonce_key=None, **settings
 ) -> AccessLab:
     """Put a gate together.
 
@@ -107,6 +107,7 @@ def access_lab(
         folder: for the file of dead tokens, where tokens are accepted.
         revoked: file of revoked handsets.
         limits: of walks.
+        nonce_key: that several servers share.
         settings: more of the site's access settings.
     """
     said = AccessSettings(tuple(proofs), KEY, revoked_file=revoked, **settings)
@@ -131,6 +132,7 @@ def access_lab(
         guard,
         tokens=tokens,
         fresh_text=lambda: f"fresh-{next(numbers)}",
+        nonce_key=nonce_key,
     )
     files = {
         f"/{mac}.cfg".replace(":", ""): Answer(b"<" + name.encode() + b">", "text/plain", name)

@@ -8,13 +8,18 @@ import os
 import pty
 import re
 import signal
+import socket
+import ssl
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 
 import pytest
 from access_kit import basic, certificate_forms
+from certificate_kit import issue
 from cli_runner import PROGRAM, Service, write_site
+from cryptography.hazmat.primitives.serialization import Encoding
 from fetch_site import ServedText, octets
 
 from provisioning.access_model import AccessSettings, HandsetCredentials, ProofKind
@@ -253,3 +258,50 @@ def test_a_server_ends_with_the_terminal_in_which_it_runs(tmp_path) -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     assert ended == (pid, 0), said
+
+
+def test_a_new_certificate_and_new_names_of_uploads_come_with_a_reload(tmp_path) -> None:
+    site, up = write_site(tmp_path), tmp_path / "up"
+    first = issue(tmp_path, "first.example", file="server")
+    pem = tmp_path / "server.pem"
+    ports = ("--http-port", "0", "--tftp-port", "0", "--https", "0", "--cert", pem, "--key", pem)
+
+    def shown() -> bytes:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection((host, int(port)), 30) as plain,
+            context.wrap_socket(plain) as secured,
+        ):
+            return secured.getpeercert(binary_form=True) or b""
+
+    def put(mac: str) -> int:
+        url = f"{told['http']}/{mac}-boot.log"
+        request = urllib.request.Request(url, b"booted", method="PUT")
+        try:
+            return urllib.request.urlopen(request, timeout=30).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def reload(count: int) -> dict:
+        service.process.send_signal(signal.SIGHUP)
+        return reloads(service, count)[-1]
+
+    poly = site.read_text("utf-8").replace("T46U", "VVX450").replace("80:5E:C0", "64:16:7F")
+    site.write_text(poly, encoding="utf-8")
+    with Service("serve", site, *ports, "--uploads", up, "--json") as service:
+        told = json.loads(service.wait_for('"serving"').string)
+        host, port = told["https"][0].removeprefix("https://").split(":")
+        assert shown() == first.certificate.public_bytes(Encoding.DER)
+        assert (put("64167f1a2b01"), put("64167f1a2b09")) == (201, 404)
+        pem.write_text("no certificate")
+        site.write_text(poly.replace("1A:2B:01", "1A:2B:09"), encoding="utf-8")
+        failed = reload(1)
+        assert (failed["ok"], "no certificate" in failed["faults"][0]) == (False, True)
+        assert shown() == first.certificate.public_bytes(Encoding.DER)
+        assert (put("64167f1a2b01"), put("64167f1a2b09")) == (201, 404)
+        second = issue(tmp_path, "second.example", file="server")
+        assert reload(2)["ok"]
+        assert shown() == second.certificate.public_bytes(Encoding.DER)
+        assert (put("64167f1a2b01"), put("64167f1a2b09")) == (404, 201)
+        assert service.stop()[0] == 0

@@ -143,3 +143,16 @@ def test_the_alter_hook_changes_what_is_served_and_nothing_else() -> None:
     restored = content.find("/a", CLIENT, "")
     assert restored is not None
     assert restored.content == b"line=1\n"
+
+
+def test_a_successor_keeps_the_instants_of_what_stays_and_leaves_the_first_alone() -> None:
+    now = [1000.0]
+    first = SiteContent({"a": File(b"one"), "b": File(b"two")}, clock=lambda: now[0])
+    now[0] = 2000.0
+    second = first.successor({"a": File(b"one"), "b": File(b"changed"), "c": File(b"new")})
+    at = {name: second.find(name, CLIENT, "").modified_at for name in second.names}
+    assert at == {"a": 1000.0, "b": 2000.0, "c": 2000.0}
+    assert first.names == ("a", "b")
+    assert first.find("b", CLIENT, "").content == b"two"
+    with pytest.raises(ValueError, match="cannot be served"):
+        first.successor({"../a": File(b"")})

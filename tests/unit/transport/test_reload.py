@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from access_kit import ANNA, KEY, WEAK, access_lab, basic, own, token_path
 
-from provisioning.access_model import AccessSettings, ProofKind
+from provisioning.access_model import AccessSettings, ProofKind, shared_key
 from provisioning.errors import InputErrors, InputFault, Position, RigError
 from provisioning.text_source import noting_reads, read_input_file, stamp_of
 from provisioning.transport.path_tokens import DeadTokens
@@ -213,3 +213,22 @@ def test_two_servers_with_one_state_file_both_know_which_tokens_are_dead(tmp_pat
     dead.load()
     (tmp_path / "none").unlink()
     assert not dead.is_dead("anna")
+
+
+def test_servers_that_share_a_key_know_each_others_nonces_and_others_do_not() -> None:
+    key, path = shared_key(KEY, "nonces"), "/001565aaaa01.cfg"
+    one, other, alone, rekeyed = (
+        access_lab(ProofKind.DIGEST, nonce_key=given)
+        for given in (key, key, None, shared_key(KEY, "another"))
+    )
+    for number in range(1, 4):
+        said = one.digest(path, ANNA.plain, PASSWORD, one.challenge(), count=number)
+        assert other.ask(path, authorization=said)[0] is not None
+        for stranger in (alone, rekeyed):
+            found, admission = stranger.ask(path, authorization=said)
+            assert (found, admission.stale) == (None, True)
+    rekeyed.gate.succeed(one.gate)
+    fresh = rekeyed.digest(path, ANNA.plain, PASSWORD, rekeyed.challenge())
+    assert rekeyed.ask(path, authorization=fresh)[0] is not None
+    assert one.ask(path, authorization=fresh)[0] is None, "a new key is not given up for the old"
+    assert shared_key(KEY, "nonces") != shared_key(KEY, "another")
