@@ -20,6 +20,7 @@ class Bench:
         self.now = 1_796_000_000.0
         self.start_ms = start_ms
         self.started_at = self.now
+        self.rate = 1.0
         self.core = NativeCore()
         self.session = BoardSession(settings)
         self.raw = [DARK] * 8
@@ -33,7 +34,7 @@ class Bench:
 
     @property
     def ms(self):
-        return (self.start_ms + round((self.now - self.started_at) * 1000)) % WRAP_MS
+        return (self.start_ms + int((self.now - self.started_at) * 1000 * self.rate)) % WRAP_MS
 
     def open(self):
         self.session.opened(self.now)

@@ -115,11 +115,11 @@ def test_a_lost_line_makes_all_unknown_until_the_levels_are_read_again(lost):
 
     bench.edit = lose
     level = LIT
+    bench.events.clear()
     for _ in range(lost):
         bench.raw[0] = level
         bench.run(0.05)
         level = DARK if level == LIT else LIT
-    bench.events.clear()
     bench.run(1)
     blinds = [reading.blind for reading in bench.changes()]
     assert blinds[0] is Blind.LOST_LINES
@@ -425,3 +425,20 @@ def test_as_many_lost_edges_as_there_are_numbers_are_noticed_by_the_levels():
     bench.run(1.5)
     assert [event.why for event in bench.of(WentBlind)] == [Blind.LOST_LINES]
     assert bench.reading(0).level is Light.LIT
+
+
+@pytest.mark.parametrize("rate", [0.9955, 1.0045])
+def test_a_clock_that_runs_fast_or_slow_dates_edges_right_from_the_first_minute_on(rate):
+    bench = Bench()
+    bench.rate = rate
+    bench.ready()
+    for level in [LIT, DARK] * 8:
+        bench.run(2.37)
+        bench.events.clear()
+        changed_at = bench.now
+        bench.raw[0] = level
+        bench.run(0.1)
+        (reading,) = bench.changes()
+        assert abs(reading.at - changed_at) <= reading.error_s + STEP_S
+        assert reading.error_s < 0.02
+    assert bench.session.clock.drift == pytest.approx(1 / rate - 1, abs=0.0005)
