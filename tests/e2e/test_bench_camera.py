@@ -64,7 +64,7 @@ class Camera:
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             with contextlib.suppress(ConnectionError):
                 await response.write(head.encode() + jpeg + b"\r\n")
-            await asyncio.sleep(1 / 50)
+            await asyncio.sleep(1 / 20)
         return response
 
     @property
