@@ -29,12 +29,12 @@ from rig.hardware.snmp_agent import (
 COMMUNITY = "lab-writes"
 USER, AUTH_KEY, PRIV_KEY = "rig", "auth-key-4711", "priv-key-0815"
 PORT_KINDS = ("phone", "stuck", "empty", "broken", "late", "fixed")
-"""Kinds of the ports 1, 2, ... of :func:`poe_switch`; see ``tests/snmpsim/poe_port.py``."""
+"""Kinds of the ports 1, 2, ... of :func:`poe_switch`; ``poe_port.py`` says what each does."""
 QUICK = PowerLimits(off_s=0.6, on_s=0.6, poll_s=0.02)
 PATIENT = PowerLimits(off_s=5.0, on_s=5.0, poll_s=0.02)
 
 _TABLE = "1.3.6.1.2.1.105.1.1.1"
-_MODULES = Path(__file__).parent / "snmpsim"
+_MODULES = Path(__file__).parent / "snmpsim_modules"
 
 
 @dataclass
