@@ -21,6 +21,7 @@ from rig.bench_config import TAP, BenchConfig
 from rig.bench_facts import firmware_said, handset_facts
 from rig.bench_lamps import SETTLE_S
 from rig.bench_phones import phones_registered
+from rig.bench_places import OpenPlaces
 from rig.bench_plan import IN_SOFTWARE
 from rig.bench_power import PowerSteps
 from rig.bench_provisioning import ProvisioningSteps
@@ -120,10 +121,12 @@ class Bench(PowerSteps, ProvisioningSteps):
             shared=config.host,
         )
         self._profiles = shipped_profiles()
+        self._lab_places = OpenPlaces(config.places)
         self.lamp_boards = LampBoards(
             config.lamp_wiring,
             config.on_bench,
             profiles=lambda name: self._profiles.get(self.site.handset(name).model),
+            url_of=self._lab_places.board_url,
         )
         self.stranger_host = self._plan.host(STRANGER)
 
@@ -155,6 +158,10 @@ class Bench(PowerSteps, ProvisioningSteps):
         self.config.out_dir.mkdir(parents=True, exist_ok=True)
         heart = asyncio.get_running_loop().create_task(self._beat())
         self._stack.callback(heart.cancel)
+        if self.config.places:
+            self._progress(f"takes places: {', '.join(self.config.places)}")
+            self._stack.push_async_callback(self._lab_places.close)
+            await self._lab_places.open()
         if self.config.capture != TAP:
             self._progress(f"capture on interface {self.config.capture}")
             own = self._own_traffic()

@@ -21,6 +21,7 @@ from rig.bench import Bench
 from rig.bench_agents import AgentLamps, OpenAgents
 from rig.bench_cameras import CameraPlace
 from rig.bench_config import TAP
+from rig.bench_places import OpenPlaces
 from rig.bench_plan import IN_SOFTWARE, BenchPlan, TapPlan
 from rig.capture.live import WireCapture
 from rig.capture.recorder import PacketRecorder
@@ -28,6 +29,7 @@ from rig.capture.remote import CLOCK_OFF_S, RemoteCapture
 from rig.errors import PhonerigError, RigError
 from rig.handset.vendor.control import PhoneCapability
 from rig.handset.vendor.place import PhonePlace, make_phone, place_of
+from rig.hardware.labgrid_place import LabgridPlace
 from rig.hardware.power import PowerPort, PowerState
 from rig.lamp.board.events import Settings
 from rig.lamp.boards import make_board, set_levels
@@ -117,15 +119,19 @@ async def check_bench(plan: BenchPlan, scenarios: Mapping[str, Scenario]) -> Ben
         One line for each part; a part that breaks is a line, not an exception.
     """
     report = BenchReport([CheckLine("inventory", right=True, said=_inventory(plan))])
-    checks = list(_checks(plan))
+    held = OpenPlaces(plan.places)
     try:
+        for name, place in plan.places.items():
+            report.lines += await _guarded(f"place {name}", partial(_place, held, name, place))
+        checks = list(_checks(plan, held))
         found = await asyncio.gather(*(_guarded(part, check) for part, check in checks))
+        for lines in found:
+            report.lines += lines
+        await _open_bench(plan, scenarios, report)
     finally:
         for port in plan.ports.values():
             await port.close()
-    for lines in found:
-        report.lines += lines
-    await _open_bench(plan, scenarios, report)
+        await held.close()
     return report
 
 
@@ -134,7 +140,7 @@ def _inventory(plan: BenchPlan) -> str:
     return f"{plan.site.name}: {len(plan.handsets)} handsets on the bench; {roles}"
 
 
-def _checks(plan: BenchPlan) -> Iterator[tuple[str, Check]]:
+def _checks(plan: BenchPlan, held: OpenPlaces) -> Iterator[tuple[str, Check]]:
     if plan.host:
         yield "platform", partial(_ports_free, plan)
     for tap in plan.taps.values():
@@ -144,7 +150,7 @@ def _checks(plan: BenchPlan) -> Iterator[tuple[str, Check]]:
         yield f"lamp of {name}", partial(_camera, name, place)
     for board in plan.wiring.boards:
         if board.handsets & set(plan.handsets):
-            yield f"lamp board {board.url}", partial(asyncio.to_thread, _board, board)
+            yield f"lamp board {board.url}", partial(asyncio.to_thread, _board, board, held)
     if plan.agent_lamps is not None:
         yield "agents", partial(_agents, plan.agent_lamps)
     for name, port in plan.ports.items():
@@ -194,6 +200,15 @@ async def _phone(name: str, driver: str, place: PhonePlace) -> list[CheckLine]:
         return [CheckLine(f"phone {name}", right=True, said=said)]
     finally:
         await phone.close()
+
+
+async def _place(held: OpenPlaces, name: str, place: LabgridPlace) -> list[CheckLine]:
+    """Take a place for as long as the check goes on; nothing of it is switched."""
+    shown = await held.take(name)
+    things = ", ".join(each.path for each in shown.resources) or "nothing"
+    said = f"{place.title} is free; it has {things}"
+    fix = "" if shown.resources else "Match resources to the place: labgrid-client add-match."
+    return [CheckLine(f"place {name}", right=not fix, said=said, fix=fix)]
 
 
 # -- parts --------------------------------------------------------------------------------------
@@ -289,7 +304,7 @@ def least_off(offset_s: float, error_s: float) -> float:
     return max(0.0, offset_s, -(offset_s + error_s))
 
 
-def _board(wire: BoardWire) -> list[CheckLine]:
+def _board(wire: BoardWire, held: OpenPlaces) -> list[CheckLine]:
     """Open a lamp board, give it its levels, and try all that needs no hand."""
     part = f"lamp board {wire.url}"
     raw = [lamp for lamp in wire.lamps if lamp.handset and lamp.levels is None]
@@ -300,7 +315,7 @@ def _board(wire: BoardWire) -> list[CheckLine]:
         )
         for lamp in raw
     ]  # fmt: skip
-    board = make_board(wire)
+    board = make_board(wire.model_copy(update={"url": held.board_url(wire.url)}))
     board.start()
     try:
         set_levels(board, wire)
@@ -379,6 +394,8 @@ async def _open_bench(
         # Captures were tried by now, and a sensor that is not right must not hide the rest.
         config = replace(plan.config(Path(folder), boot_at_start=False), capture=TAP)
         wrong = [line.part for line in report.lines if not line.right]
+        if any(part.startswith("place ") for part in wrong):
+            config = replace(config, places={}, lamp_wiring=LampWiring())
         if any(part.startswith(("lamp", "agents")) for part in wrong):
             config = replace(config, cameras={}, lamp_wiring=LampWiring(), agent_lamps=None)
         async with contextlib.AsyncExitStack() as stack:

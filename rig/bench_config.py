@@ -13,6 +13,7 @@ from rig.bench_cameras import CameraPlace
 from rig.errors import RigError, UsageError
 from rig.faults.circumstances import Circumstances, together
 from rig.faults.seed import Alteration
+from rig.hardware.labgrid_place import LabgridPlace
 from rig.hardware.power import PowerPort
 from rig.lamp.wiring import LampWiring
 
@@ -55,6 +56,7 @@ class BenchConfig:
         call_backs_at: address and port at which real phones call back; None for nowhere.
         lamp_wiring: which lamps are seen, and which keys pressed, by lamp boards.
         agent_lamps: which lamps are seen by agents at other places.
+        places: labgrid places that are held while the bench is up, by name.
     """
 
     site: Site
@@ -85,6 +87,7 @@ class BenchConfig:
     call_backs_at: tuple[str, int] | None = None
     lamp_wiring: LampWiring = field(default_factory=LampWiring)
     agent_lamps: AgentLamps | None = None
+    places: Mapping[str, LabgridPlace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything starts.

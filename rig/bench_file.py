@@ -33,12 +33,14 @@ from rig.bench_file_lamps import (
     read_lamp,
     read_wiring,
 )
+from rig.bench_file_places import as_sources, read_places
 from rig.bench_file_power import read_relays, read_switches
 from rig.bench_parts import NAME, NAME_FORM, PowerSource
 from rig.bench_plan import IN_SOFTWARE, ROLES, BenchPlan, HandsetPlan, TapPlan
 from rig.capture.remote import RemoteOptions
 from rig.handset.vendor.place import GROUP
 from rig.hardware.power import PowerPort
+from rig.lamp.boards import PLACE_SCHEME
 from rig.lamp.wiring import LampWiring
 
 DEMO = "demo"
@@ -80,13 +82,16 @@ class _BenchFile:
             name: tap for name, part in self.named(root, "taps", "tap")
             if (tap := self._tap(name, part)) is not None
         }  # fmt: skip
+        places = read_places(self.named(root, "places", "place"), self._path.parent)
         sources: dict[str, PowerSource] = {
+            **as_sources(places),
             **read_switches(self.named(root, "switches", "switch"), self._reading),
             **read_relays(self.named(root, "relays", "relay"), self._reading),
         }
         cameras = read_cameras(self.named(root, "cameras", "camera"))
         inventory = [] if self._site is None else [h.name for h in self._site.handsets]
         self._wiring = read_wiring(root, self._path.parent, inventory)
+        self._boards_are_there(places)
         self._watch = read_agents(root, self._path.parent)
         handsets = {
             name: self._handset(name, part, sources, cameras)
@@ -118,7 +123,7 @@ class _BenchFile:
         return BenchPlan(
             file=self._path, site=self._site, handsets=handsets, roles=roles, taps=taps,
             capture=capture, host=host, sip_port=sip_port, outside=outside,
-            limit_source=source, wiring=self._wiring, watch=self._watch,
+            limit_source=source, wiring=self._wiring, watch=self._watch, places=places,
             call_backs_port=call_backs_port, **numbers,
         )  # fmt: skip
 
@@ -277,11 +282,11 @@ class _BenchFile:
         power = part.part("power", f"power of {name!r}")
         if power is None:
             return None
-        kinds = [kind for kind in ("switch", "relay") if power.node(kind) is not None]
+        kinds = [kind for kind in ("switch", "relay", "place") if power.node(kind) is not None]
         if len(kinds) != 1:
             self._faults.add(
                 power.position, f"the power of {name!r} names {len(kinds)} devices",
-                expected="one of switch and relay", fix="Name the device that feeds it.",
+                expected="one of switch, relay and place", fix="Name the device that feeds it.",
             )  # fmt: skip
             return None
         (kind,) = kinds
@@ -293,6 +298,17 @@ class _BenchFile:
             self._take_once(name, power)(source.name, found[0])
         power.finish()
         return None if found is None else found[1]
+
+    def _boards_are_there(self, places: Mapping[str, object]) -> None:
+        """A lamp board at a place needs that place in this file."""
+        for url in (board.url for board in self._wiring.boards):
+            name = url.removeprefix(PLACE_SCHEME)
+            if url.startswith(PLACE_SCHEME) and name not in places:
+                self._faults.add(
+                    self._root.position_of("lamps"), "a lamp board is at a place that is not here",
+                    got=url, expected=known_names(name, places),
+                    fix="Describe the place under `places`, or correct the wiring file.",
+                )  # fmt: skip
 
     def _take_once(self, handset: str, part: FieldReader) -> Callable[[str, str], None]:
         """Report what two handsets cannot share."""

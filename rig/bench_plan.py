@@ -15,6 +15,7 @@ from rig.bench_agents import AgentLamps, AgentPlace
 from rig.bench_cameras import CameraPlace
 from rig.bench_config import TAP, BenchConfig
 from rig.capture.remote import RemoteOptions
+from rig.hardware.labgrid_place import LabgridPlace
 from rig.hardware.power import PowerPort
 from rig.lamp.wiring import LampWiring
 
@@ -74,6 +75,7 @@ class BenchPlan:
         taps: by name.
         wiring: which lamps are seen by lamp boards.
         watch: broker and agents at other places; None for none.
+        places: labgrid places that are held while the bench is up, by name.
         capture: what a run takes packets by: ``tap`` or the name of a tap.
         host: address on this computer for platform and servers; empty for loopback.
         sip_port: of the platform.
@@ -92,6 +94,7 @@ class BenchPlan:
     taps: Mapping[str, TapPlan]
     wiring: LampWiring = field(default_factory=LampWiring)
     watch: WatchConfig | None = None
+    places: Mapping[str, LabgridPlace] = field(default_factory=dict)
     capture: str = TAP
     host: str = ""
     sip_port: int = 5060
@@ -140,6 +143,7 @@ class BenchPlan:
             cameras=self.cameras,
             lamp_wiring=self.wiring,
             agent_lamps=self.agent_lamps,
+            places=self.places,
             host=self.host,
             outside=self.outside,
             call_backs_at=None

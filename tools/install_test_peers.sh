@@ -82,4 +82,10 @@ axe="$(dirname "$0")/../tests/axe"
 if [ ! -e "$axe/node_modules/axe-core/axe.min.js" ] && command -v npm >/dev/null 2>&1; then
     npm ci --prefix "$axe" --ignore-scripts --no-audit --no-fund --silent || exit 3
 fi
+
+# labgrid cannot share an environment with pyserial, so it gets its own.
+"$(dirname "$0")/install_labgrid.sh" || {
+    [ "${CI:-}" = "" ] || exit 3
+    echo "labgrid was not installed" >&2
+}
 exit 0

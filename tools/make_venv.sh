@@ -38,5 +38,5 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/nu
         exit 2
     fi
 fi
-echo "installing phonerig into $venv ..."
+echo "installing into $venv ..."
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt "$@"

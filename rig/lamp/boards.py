@@ -18,9 +18,21 @@ from rig.lamp.board.serial_board import SerialLampBoard
 from rig.lamp.pattern import PatternThresholds
 from rig.lamp.wiring import BoardWire, KeyWire, LampWire, LampWiring
 
+PLACE_SCHEME = "labgrid:"
+"""``labgrid:NAME``: the board is at the serial port of a place that the bench file names."""
+
 
 def make_board(wire: BoardWire, *, clock: Clock = now, **more: object) -> SerialLampBoard:
-    """Make the board of a wire; it is not opened yet."""
+    """Make the board of a wire; it is not opened yet.
+
+    Raises:
+        UsageError: only a bench that holds the board's place knows where it is.
+    """
+    if wire.url.startswith(PLACE_SCHEME):
+        raise UsageError(
+            f"lamp board {wire.url} is at a labgrid place, which only a bench takes; take the "
+            "place with labgrid-client and name its serial port, or use phonerig bench"
+        )
     settings = Settings(reference=wire.reference, feedback=wire.feedback)
     return SerialLampBoard(wire.url, settings=settings, clock=clock, **more)  # type: ignore[arg-type]
 
@@ -60,6 +72,7 @@ class LampBoards:
         handsets: Iterable[str],
         *,
         profiles: Callable[[str], Profile | None] = lambda _name: None,
+        url_of: Callable[[str], str] = str,
         clock: Clock = now,
     ) -> None:
         """Describe them; nothing is opened yet.
@@ -68,9 +81,11 @@ class LampBoards:
             wiring: what is wired where.
             handsets: names of the handsets on the bench; boards of others are left alone.
             profiles: gives the profile of a handset by its name, which may know its lamps.
+            url_of: gives the URL that a board has now, by the one in the wiring.
             clock: gives instants.
         """
         self._profiles = profiles
+        self._url_of = url_of
         self._clock = clock
         self._wanted = frozenset(handsets)
         self._wires = [board for board in wiring.boards if board.handsets & self._wanted]
@@ -100,7 +115,8 @@ class LampBoards:
                     "was never calibrated; run 'phonerig sensor calibrate' first"
                 )
         loop = asyncio.get_running_loop()
-        board = make_board(wire, clock=self._clock, deliver=loop.call_soon_threadsafe)
+        now_at = wire.model_copy(update={"url": self._url_of(wire.url)})
+        board = make_board(now_at, clock=self._clock, deliver=loop.call_soon_threadsafe)
         await asyncio.to_thread(board.start)
         self._boards[wire.url] = board
         await asyncio.to_thread(set_levels, board, wire)

@@ -214,3 +214,49 @@ def test_an_agent_must_be_one_of_the_file_of_agents(tmp_path):
     (tmp_path / "agents.yaml").write_text("agents: [hamburg]\n")
     found = faults(tmp_path, AT_HAMBURG)
     assert any("agents.yaml" in each and "broker" in each for each in found)
+
+
+PLACES = """\
+places:
+  desk:
+    {coordinator: "lab.example:20408", place: desk-7, client: own/labgrid-client, serial: lamps}
+"""
+AT_PLACE = LAB.replace("power: {switch: sw1, port: 5}", "power: {place: desk}") + PLACES
+
+
+def test_a_place_feeds_a_handset_and_has_its_lamp_board(tmp_path):
+    lamps = re.sub("url: .*", "url: labgrid:desk", LAMPS, count=1)
+    assert lamps != LAMPS
+    plan = read(tmp_path, AT_PLACE, lamps=lamps)
+    address = plan.places["desk"].address
+    assert (address.coordinator, address.place) == ("lab.example:20408", "desk-7")
+    assert (address.client, address.serial) == (str(tmp_path / "own/labgrid-client"), "lamps")
+    assert plan.handsets["anna"].port.name == "power of labgrid place desk-7"
+    config = plan.config(tmp_path)
+    assert config.places == plan.places
+    assert plan.places["desk"].user != read(tmp_path, AT_PLACE).places["desk"].user
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("lab.example:20408", "lab.example", "HOST:PORT of the coordinator"),
+        ("lab.example:20408", "--proxy:1", "HOST:PORT of the coordinator"),
+        ("place: desk-7", "place: -7", "the whole name of a place"),
+        ("place: desk-7, ", "", "'place'"),
+        ("serial: lamps", "serials: lamps", "unknown key 'serials'"),
+        ("{place: desk}", "{place: desc}", "a place of this file"),
+        ("{place: desk}", "{place: desk, resource: --delay}", "the name of a resource"),
+        ("{relay: own, channel: 1, normally_closed: true}", "{place: desk}", "belongs to 'anna'"),
+    ],
+)
+def test_a_place_that_is_written_wrong_is_told(tmp_path, old, new, what):
+    assert AT_PLACE.count(old) == 1
+    found = faults(tmp_path, AT_PLACE.replace(old, new))
+    assert any(what in fault for fault in found), found
+
+
+def test_a_lamp_board_at_a_place_that_is_not_there_is_told(tmp_path):
+    lamps = re.sub("url: .*", "url: labgrid:dusk", LAMPS, count=1)
+    (fault,) = faults(tmp_path, AT_PLACE, lamps=lamps)
+    assert "a lamp board is at a place that is not here" in fault
