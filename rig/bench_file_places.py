@@ -62,6 +62,12 @@ def read_places(parts: Iterable[tuple[str, FieldReader]], folder: Path) -> dict[
         serial = part.text("serial", pattern=RESOURCE, form=RESOURCE_FORM)
         limit_s = part.number("timeout_s", COMMAND_LIMIT_S, low=1, high=600)
         part.finish()
+        there = [each.address for each in found.values()]
+        if any((each.coordinator, each.place) == (coordinator, place) for each in there):
+            part.faults.add(
+                part.position, f"place {place} of {coordinator} is described twice", got=name,
+                expected="one name for each place", fix="Remove one of the two.",
+            )  # fmt: skip
         if coordinator and place:
             found[name] = LabgridPlace(
                 PlaceAddress(name, coordinator, place, client, serial, limit_s)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from provisioning.known_names import known_names
 from rig.errors import RigError
-from rig.hardware.labgrid_place import LabgridPlace, PlaceShown
+from rig.hardware.labgrid_place import LabgridPlace
+from rig.hardware.labgrid_shown import PlaceShown
 from rig.lamp.boards import PLACE_SCHEME
 
 

@@ -256,6 +256,12 @@ def test_a_place_that_is_written_wrong_is_told(tmp_path, old, new, what):
     assert any(what in fault for fault in found), found
 
 
+def test_a_place_has_one_name(tmp_path):
+    twice = '  tisch: {coordinator: "lab.example:20408", place: desk-7}\n'
+    (fault,) = faults(tmp_path, AT_PLACE + twice)
+    assert "place desk-7 of lab.example:20408 is described twice; got tisch" in fault
+
+
 def test_a_lamp_board_at_a_place_that_is_not_there_is_told(tmp_path):
     lamps = re.sub("url: .*", "url: labgrid:dusk", LAMPS, count=1)
     (fault,) = faults(tmp_path, AT_PLACE, lamps=lamps)

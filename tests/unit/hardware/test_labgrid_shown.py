@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from rig.errors import RigError
-from rig.hardware.labgrid_place import parse_shown, serial_url
+from rig.hardware.labgrid_shown import parse_shown, serial_url
 
 HELD = """\
 Place 'desk':
