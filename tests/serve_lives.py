@@ -140,8 +140,13 @@ class Lives:
         self._zygote.communicate(timeout=60)
 
     @contextlib.contextmanager
-    def life(self, site: Site, trace: list[str]) -> Iterator[Life]:
-        """A server under a tracer, stopped before its first step; it is dead afterwards."""
+    def life(self, site: Site, trace: list[str] | None = None) -> Iterator[Life]:
+        """A server, stopped before its first step; it is dead afterwards.
+
+        Args:
+            site: what it serves.
+            trace: what to do with its calls from the first one on; None to do it later.
+        """
         zygote = self._zygote
         assert zygote.stdin is not None
         assert zygote.stdout is not None
@@ -152,18 +157,10 @@ class Lives:
         zygote.stdin.flush()
         pid = int(zygote.stdout.readline())
         life = Life(pid, site, out)
-        tracer: subprocess.Popen[str] | None = None
         try:
             wait_stopped(pid)
-            tracer = subprocess.Popen(
-                [self._strace, "-f", "-p", str(pid), *trace],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            assert tracer.stderr is not None
-            said = tracer.stderr.readline()
-            assert "attached" in said, said
+            if trace is not None:
+                self.trace(life, trace)
             os.kill(pid, signal.SIGCONT)
             yield life
         finally:
@@ -171,21 +168,40 @@ class Lives:
             if not life.killed_by_call:
                 os.kill(pid, signal.SIGKILL)
             life.status = int(zygote.stdout.readline())
-            if tracer is not None:
-                tracer.communicate(timeout=60)
+            if life.tracer is not None:
+                life.tracer.communicate(timeout=60)
+
+    def trace(self, life: Life, words: list[str]) -> None:
+        """Put a life under a tracer, which counts the calls of each thread from now on.
+
+        The counts begin with it: the few calls of a thread that keeps the log would else be the
+        first ones that the main thread made at the start.
+        """
+        life.tracer = subprocess.Popen(
+            [self._strace, "-f", "-p", str(life.pid), *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert life.tracer.stderr is not None
+        said = life.tracer.stderr.readline()
+        assert "attached" in said, said
 
 
 class Life:
     """One server, from its start to its death.
 
     Attributes:
+        pid: of its process.
+        tracer: what kills it.
         killed_by_call: whether the tracer killed it.
         ended: paths of the fetches that came to their end.
         status: of its end.
     """
 
     def __init__(self, pid: int, site: Site, out: Path) -> None:
-        self._pid = pid
+        self.pid = pid
+        self.tracer: subprocess.Popen[str] | None = None
         self._site = site
         self._out = out
         self.killed_by_call = False
@@ -196,7 +212,7 @@ class Life:
 
     def is_dead(self) -> bool:
         """Whether it has ended, as the kernel sees it."""
-        stat = Path(f"/proc/{self._pid}/stat")
+        stat = Path(f"/proc/{self.pid}/stat")
         with contextlib.suppress(OSError):
             return stat.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
         return True
@@ -204,7 +220,7 @@ class Life:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it lives."""
         if not self.is_dead():
-            os.kill(self._pid, number)
+            os.kill(self.pid, number)
 
     def said(self, event: str) -> list[dict[str, Any]]:
         """The events of a kind that it has told."""
@@ -384,10 +400,8 @@ class Usual:
     in_all: int
 
     def point(self, dice: random.Random, *, early: bool) -> int:
-        """One of these calls."""
-        if early and self.at_start:
-            return dice.randint(1, self.at_start)
-        return dice.randint(min(self.at_start + 1, self.in_all), self.in_all)
+        """One of these calls: counted from the beginning, or from when it serves."""
+        return dice.randint(1, self.at_start if early else self.in_all - self.at_start)
 
 
 def usual_calls(lives: Lives, folder: Path, seed: int) -> list[Usual]:

@@ -231,6 +231,9 @@ def test_verify_says_what_is_wrong_with_its_lamp_boards(
     assert told in " ".join(capsys.readouterr().err.split())
 
 
+WATCHED = r"1\s+│\s+emil\s+│\s+message\s+│[^│]*?(lit|dark)"
+
+
 def test_on_a_terminal_there_is_a_table_that_is_drawn_anew(chip, wiring):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
@@ -243,14 +246,14 @@ def test_on_a_terminal_there_is_a_table_that_is_drawn_anew(chip, wiring):
     with contextlib.suppress(OSError):  # the terminal ends with the program
         while octets := os.read(ours, 65536):
             shown += octets
-            if b"dark" in shown:
-                chip.light(1, LIT)
+            if re.search(WATCHED, shown.decode(errors="ignore")):
+                chip.light(1, LIT)  # the channel was seen dark, and now it is not
     os.close(ours)
     assert watching.wait(20) == 0
     text = shown.decode()
     assert "lampsense, protocol 1" in text
     assert "why unknown" in text
     assert text.count("channel") > 2
-    row = re.findall(r"1\s+│\s+emil\s+│\s+message\s+│[^│]*?(lit|dark)", text)
+    row = re.findall(WATCHED, text)
     assert row[0] == "dark"
     assert row[-1] == "lit"

@@ -41,12 +41,15 @@ def campaign(folder: Path, seed: int, cut_points: int) -> Counter[str]:
         usual = usual_calls(lives, folder / "usual", seed)
         site = Site(folder / "site")
         while done.total() < cut_points:
-            chosen = dice.choice(usual)
-            call, when = chosen.call, chosen.point(dice, early=dice.random() < EARLY)
+            early = dice.random() < EARLY
+            chosen = dice.choice([one for one in usual if one.at_start or not early])
+            call, when = chosen.call, chosen.point(dice, early=early)
             words = ["-o", "/dev/null", "-e", f"trace={call}"]
             words += ["-e", f"inject={call}:signal=KILL:when={when}"]
-            with lives.life(site, words) as life:
+            with lives.life(site, words if early else None) as life:
                 serves = life.ready()
+                if serves and not early:
+                    lives.trace(life, words)
                 if serves:
                     live(life, site, dice, lambda: str(next(numbers)))
             assert life.status == signal.SIGKILL, (life.status, life.complaint())

@@ -22,7 +22,7 @@ from rig.mailbox_platform.embedded.store.store import MessageStore
 
 URL = "http://10.77.0.1:8080"
 PHONE = "10.77.0.2"
-SCENARIO = Path(__file__).parent / "sipp" / "pnp.xml"
+SCENARIO = Path(__file__).parent / "pnp.xml"
 
 
 class Wire:
