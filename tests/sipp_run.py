@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,18 @@ class SippResult:
     @property
     def good(self) -> bool:
         return self.code == 0
+
+
+def free_media_port() -> int:
+    """A port for audio, with that for video free as well, which SIPp takes two above it."""
+    while True:
+        port = free_sip_port()
+        with (
+            contextlib.suppress(OSError, OverflowError),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as video,
+        ):
+            video.bind(("127.0.0.1", port + 2))
+            return port
 
 
 async def run_sipp(
@@ -69,7 +82,7 @@ async def run_sipp(
             *("-sf", str(SCENARIOS / f"{name}.xml"), "-m", str(calls)),
             *("-l", str(at_once), "-r", str(rate)),
             *("-i", "127.0.0.1", "-p", str(free_sip_port()), "-t", transport, "-nostdin"),
-            *("-mi", "127.0.0.1", "-mp", str(free_sip_port())),
+            *("-mi", "127.0.0.1", "-mp", str(free_media_port())),
             *("-s", service, "-au", auth_user, "-ap", password),
             # SIPp digests one URI for all requests, whatever their Request-URI is.
             *("-auth_uri", domain if name.startswith("register") else f"{service}@{domain}"),

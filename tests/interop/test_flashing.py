@@ -57,6 +57,8 @@ def _bridge(server, chip):
                 if not octets:
                     return
                 os.write(line, octets)
+    except ConnectionResetError:
+        return  # avrdude hangs up with octets of the board unread
     finally:
         link.close()
         os.close(line)
