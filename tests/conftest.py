@@ -7,6 +7,7 @@ runs: see ``tools/requirement_map.py``.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,11 @@ class _Sent:
         if event in {"socket.sendto", "socket.connect"} and isinstance(arguments[1], tuple):
             self.count += 1
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every program that a test starts as a
+    # terminal does and then interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _sent = _Sent()
 sys.addaudithook(_sent.hear)
