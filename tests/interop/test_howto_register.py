@@ -43,6 +43,11 @@ TALK_S = 7.0
 """How long a reader would listen or speak before typing the next line of a call."""
 
 
+STARTS = 10
+STORM = 20
+"""So many subscriptions in the first second are the habit of baresip that the page tells of."""
+
+
 @dataclass(frozen=True)
 class Block:
     """One block of the page: what kind, its second word, its text."""
@@ -95,6 +100,11 @@ class Screen:
                 return
             time.sleep(0.05)
         raise AssertionError(f"{text!r} was not shown; but {self._shown!r}")
+
+    def storms(self) -> bool:
+        """Whether it says the same thing over and over, many times a second."""
+        time.sleep(THINK_S)
+        return self._shown.count("mwi: subscribing") > STORM
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -153,10 +163,15 @@ class Reader:
             )
             return
         name = words[0].removesuffix("-console")
-        screen = self.screens[{"linphonec": "linphone"}.get(name, name)] = Screen(
-            command, self.folder
-        )
-        screen.wait_for(ready)
+        for _ in range(STARTS):
+            screen = Screen(command, self.folder)
+            screen.wait_for(ready)
+            if name != "baresip" or not screen.storms():
+                break
+            screen.close()  # the page says: restart it
+        else:
+            raise AssertionError(f"{name} stormed at each of {STARTS} starts")
+        self.screens[{"linphonec": "linphone"}.get(name, name)] = screen
 
     def _talk(self, screen: Screen, text: str) -> None:
         in_call = False
