@@ -88,12 +88,8 @@ def read_switches(
         parts: name and mapping of each.
         reading: opens secrets and takes faults.
     """
-    found: dict[str, PowerSource] = {}
-    for name, part in parts:
-        switch = _switch(name, part, reading)
-        if switch is not None:
-            found[f"switch {name}"] = SwitchSource(f"switch {name}", switch)
-    return found
+    found = {f"switch {name}": _switch(name, part, reading) for name, part in parts}
+    return {name: SwitchSource(name, one) for name, one in found.items() if one is not None}
 
 
 def _switch(name: str, part: FieldReader, reading: Reading) -> PoeSwitch | None:
@@ -157,12 +153,8 @@ def read_relays(
         parts: name and mapping of each.
         reading: opens secrets and takes faults.
     """
-    found: dict[str, PowerSource] = {}
-    for name, part in parts:
-        device = _relay(name, part, reading)
-        if device is not None:
-            found[f"relay {name}"] = RelaySource(f"relay {name}", device)
-    return found
+    found = {f"relay {name}": _relay(name, part, reading) for name, part in parts}
+    return {name: RelaySource(name, one) for name, one in found.items() if one is not None}
 
 
 def _relay(name: str, part: FieldReader, reading: Reading) -> RelayDevice | None:

@@ -279,13 +279,13 @@ class _Api:
 
     def __init__(self) -> None:
         # Each is optional, and they take a fifth of a second together.
-        from pysnmp.entity.rfc3413 import cmdgen  # noqa: PLC0415
-        from pysnmp.error import PySnmpError  # noqa: PLC0415
-        from pysnmp.hlapi.v3arch import asyncio as hlapi  # noqa: PLC0415
-        from pysnmp.hlapi.v3arch.asyncio.lcd import (  # noqa: PLC0415
+        from pysnmp.entity.rfc3413 import cmdgen  # noqa: PLC0415 - optional, slow
+        from pysnmp.error import PySnmpError  # noqa: PLC0415 - optional, slow
+        from pysnmp.hlapi.v3arch import asyncio as hlapi  # noqa: PLC0415 - optional, slow
+        from pysnmp.hlapi.v3arch.asyncio.lcd import (  # noqa: PLC0415 - optional, slow
             CommandGeneratorLcdConfigurator,
         )
-        from pysnmp.proto import rfc1902, rfc1905  # noqa: PLC0415
+        from pysnmp.proto import rfc1902, rfc1905  # noqa: PLC0415 - optional, slow
 
         self.PySnmpError = PySnmpError
         self.ObjectName, self.Integer32 = rfc1902.ObjectName, rfc1902.Integer32

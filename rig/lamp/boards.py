@@ -12,6 +12,7 @@ from dataclasses import replace
 from provisioning.profile_model import Lamp, LampTiming, Profile
 from rig.clock import Clock, now
 from rig.errors import RigError, UsageError
+from rig.lamp.board.board_thread import Deliver, call_here
 from rig.lamp.board.events import Settings
 from rig.lamp.board.sensor import BoardLampSensor
 from rig.lamp.board.serial_board import SerialLampBoard
@@ -22,8 +23,15 @@ PLACE_SCHEME = "labgrid:"
 """``labgrid:NAME``: the board is at the serial port of a place that the bench file names."""
 
 
-def make_board(wire: BoardWire, *, clock: Clock = now, **more: object) -> SerialLampBoard:
+def make_board(
+    wire: BoardWire, *, clock: Clock = now, deliver: Deliver = call_here
+) -> SerialLampBoard:
     """Make the board of a wire; it is not opened yet.
+
+    Args:
+        wire: where it is, and what hangs on it.
+        clock: tells the time.
+        deliver: calls listeners, by default in the thread of the board.
 
     Raises:
         UsageError: only a bench that holds the board's place knows where it is.
@@ -34,7 +42,7 @@ def make_board(wire: BoardWire, *, clock: Clock = now, **more: object) -> Serial
             "place with labgrid-client and name its serial port, or use phonerig bench"
         )
     settings = Settings(reference=wire.reference, feedback=wire.feedback)
-    return SerialLampBoard(wire.url, settings=settings, clock=clock, **more)  # type: ignore[arg-type]
+    return SerialLampBoard(wire.url, settings=settings, clock=clock, deliver=deliver)
 
 
 def set_levels(board: SerialLampBoard, wire: BoardWire) -> None:

@@ -87,7 +87,7 @@ class TftpFuzz:
         quota = UploadQuota(file_bytes=3000, folder_bytes=5000, area_bytes=12_000)
         self._area = UploadArea(folder, LOGS, quota)
         self._bench = OnPaper(SiteContent(FILES), LIMITS, self._area)
-        self._tricks = list(tftp_names(Path("/tmp/canary.txt"), ("link.txt",)))
+        self._tricks = list(tftp_names(Path("/srv/canary.txt"), ("link.txt",)))
         self._unanswered: dict[int, int] = {}
         self._told: dict[int, bytes] = {}
         self.kinds: dict[str, Callable[[], str]] = {

@@ -38,7 +38,8 @@ BoardListener = Callable[[SessionEvent], None]
 Deliver = Callable[..., Any]
 
 
-def _call(callback: Callable[..., Any], *arguments: Any) -> None:
+def call_here(callback: Callable[..., Any], *arguments: Any) -> None:
+    """Call a listener in the thread of the board."""
     callback(*arguments)
 
 
@@ -52,7 +53,7 @@ class BoardThread:
         baud: int = BAUD,
         settings: Settings | None = None,
         clock: Clock = now,
-        deliver: Deliver = _call,
+        deliver: Deliver = call_here,
     ) -> None:
         """Make a board that is not opened yet.
 
