@@ -46,9 +46,9 @@ async def wrong_about(config: BenchConfig, names: Iterable[str]) -> list[str]:
     async with Bench(config) as bench:
         records = [await run_scenario(bench, scenarios()[name]) for name in names]
     return [
-        f"{record.name}: {record.outcome} {record.sentence}"
+        f"{record.name}: {record.outcome} {record.sentence} {record.told_rules}"
         for record in records
-        if record.outcome is not Outcome.PASS or record.findings
+        if record.outcome is not Outcome.PASS or record.findings or record.told_rules
     ]
 
 

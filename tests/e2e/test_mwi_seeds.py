@@ -59,9 +59,9 @@ async def healthy_complaint(folder: Path, names: tuple[str, ...], site: AlterSit
     async with Bench(replace(config, site=site(config.site))) as bench:
         records = [await run_scenario(bench, scenarios()[name]) for name in names]
     return "; ".join(
-        f"{r.name}: {r.outcome} {r.sentence}"
+        f"{r.name}: {r.outcome} {r.sentence} {r.told_rules}"
         for r in records
-        if r.outcome is not Outcome.PASS or r.findings
+        if r.outcome is not Outcome.PASS or r.findings or r.told_rules
     )
 
 
