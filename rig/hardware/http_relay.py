@@ -131,8 +131,13 @@ class HttpRelayPort(VerifiedPort):
                     allow_redirects=False,
                 ) as answer,
             ):
-                body = await answer.content.read(MAX_ANSWER_BYTES + 1)
                 status = answer.status
+                body = b""
+                # Small boards send an answer in pieces, and a read gives what is there by then.
+                async for piece in answer.content.iter_any():
+                    body += piece
+                    if len(body) > MAX_ANSWER_BYTES:
+                        break
         except TimeoutError:
             raise PowerError(
                 f"{self.name}: {device.url} does not answer within {device.timeout_s:g} s; is the "

@@ -192,6 +192,21 @@ async def test_an_answer_that_is_none_is_told(page, what):
             await HttpRelayPort(device, "1").state()
 
 
+async def test_an_answer_in_pieces_is_read_to_its_end():
+    async with board("shelly_gen2") as (model, device):
+
+        async def dribble(request):
+            answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+            await answer.prepare(request)
+            for piece in (b'{"id": 0, "out', b'put": fa', b"lse}"):
+                await answer.write(piece)
+                await asyncio.sleep(0.05)
+            return answer
+
+        model.page = dribble
+        assert (await HttpRelayPort(device, "0").state()).state is PowerState.OFF
+
+
 async def test_a_login_is_given_where_the_board_has_one():
     login = {"user": "admin", "password": Secret("quitte-7")}
     async with board("shelly_gen1", **login) as (model, device):
