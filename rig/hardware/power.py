@@ -96,7 +96,7 @@ class PowerPort(Protocol):
         ...
 
     async def cycle(self, off_s: float = OFF_S) -> None:
-        """Switch off, wait, and switch on, also when the wait is broken off.
+        """Switch off, wait, and switch on, also when it is broken off on the way.
 
         Args:
             off_s: how long it stays off.
@@ -194,7 +194,7 @@ class VerifiedPort(abc.ABC):
             )
 
     async def cycle(self, off_s: float = OFF_S) -> None:
-        """Switch off, wait, and switch on, also when the wait is broken off.
+        """Switch off, wait, and switch on, also when it is broken off on the way.
 
         Args:
             off_s: how long it stays off.
@@ -205,7 +205,8 @@ class VerifiedPort(abc.ABC):
         """
         try:
             await self.off()
-        except PowerError:
+        except BaseException:
+            # Not confirmed, or broken off: it may be off all the same.
             with contextlib.suppress(PowerError):
                 await self._switch(on=True)
             raise

@@ -103,8 +103,9 @@ async def test_a_device_that_dies_in_a_cycle_gives_its_first_word():
         await port.cycle()
 
 
-async def test_a_cycle_that_is_broken_off_gives_the_power_back():
-    port = Paper(off=[PowerState.OFF])
+@pytest.mark.parametrize("read", [PowerState.OFF, PowerState.ON], ids=["is off", "not yet off"])
+async def test_a_cycle_that_is_broken_off_gives_the_power_back(read):
+    port = Paper(off=[read])
 
     began = asyncio.Event()
 
