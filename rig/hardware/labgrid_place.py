@@ -211,18 +211,24 @@ class LabgridPlace:
                 "environment of its own and name its labgrid-client under `client`"
             )
         env = {name: text for name, text in os.environ.items() if name not in _FOREIGN}
-        process = await asyncio.create_subprocess_exec(
-            program,
-            f"--coordinator={self.address.coordinator}",
-            f"--place={self.address.place}",
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**env, "LG_USERNAME": self.user, "LG_HOSTNAME": self.host},
-            # Ctrl-C at the terminal is for us: whoever gives a place back must not be hit by it.
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                program,
+                f"--coordinator={self.address.coordinator}",
+                f"--place={self.address.place}",
+                *words,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**env, "LG_USERNAME": self.user, "LG_HOSTNAME": self.host},
+                # Ctrl-C at the terminal is for us: who gives a place back must not be hit by it.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RigError(
+                f"{self.title}: {program} cannot be run: {error.strerror}; is its environment "
+                "still there? Make it anew, or name another labgrid-client under `client`"
+            ) from error
         try:
             async with asyncio.timeout(self.address.limit_s):
                 said, complaint = await asyncio.gather(

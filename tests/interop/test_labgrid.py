@@ -263,6 +263,13 @@ async def test_a_client_that_hangs_is_ended_with_its_children(tmp_path):
     wait_until(gone)
 
 
+async def test_a_client_whose_environment_is_gone_is_told(tmp_path):
+    place = client_that(tmp_path, "")
+    (tmp_path / "labgrid-client").write_text(f"#!{tmp_path}/gone/bin/python\n")
+    with pytest.raises(RigError, match=r"labgrid-client cannot be run: No such file.*`client`"):
+        await place.acquire()
+
+
 async def test_a_client_that_is_no_such_program_or_floods_is_told(tmp_path):
     place = client_that(tmp_path, "exec yes")
     with pytest.raises(RigError, match="does not end within"):
