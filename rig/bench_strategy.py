@@ -7,7 +7,6 @@ waiting is useless.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 from provisioning.intent import MwiMode
@@ -172,9 +171,8 @@ class _Phone:
         return "" if error is None else str(error)
 
     async def _give_up_boot(self) -> None:
-        if self._boot is not None and not self._boot.done():
-            self._boot.cancel()
         if self._boot is not None:
-            with contextlib.suppress(asyncio.CancelledError, RigError):
-                await self._boot
+            self._boot.cancel()
+            # Not awaited by itself: its being cancelled could not be told from ours.
+            await asyncio.wait([self._boot])
         self._boot = None
