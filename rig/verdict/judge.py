@@ -124,10 +124,6 @@ def _judge_lamp(evidence: Evidence, expectation: LampExpectation, verdict: Verdi
         )
 
 
-def _since(at: float | None) -> str:
-    return "" if at is None else said("rig_since", at=at)
-
-
 def _said(finding: Finding, verdict: Verdict) -> bool:
     """Whether it has been said already in which mailbox the message lies instead."""
     return finding.rule == "message_not_kept" and any(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioning.ssh import SshHost, SshLogin, connect
-from rig.errors import RigError, UsageError
+from rig.errors import UsageError
 from rig.handset.vendor.control import (
     AccountSaid,
     BadPhoneReply,
@@ -216,8 +216,6 @@ class SshPhone:
                 status = None
             except (paramiko.SSHException, OSError, EOFError) as error:
                 self._drop()
-                if isinstance(error, RigError):
-                    raise
                 raise PhoneUnreachable(
                     f"{self.where}: {name}: the session broke: {type(error).__name__}"
                 ) from None
