@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.address import Mac
+from provisioning.database_url import DatabaseUrl
 from provisioning.errors import InputErrors, UsageError
 from provisioning.identity import Certainty, Identification
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
@@ -218,6 +219,42 @@ def test_places(tmp_path: Path) -> None:
         open_fetches(f"file:{tmp_path}/none")
     with pytest.raises(UsageError, match="empty place"):
         open_fetches("")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://anna:%s@db.example/log",
+        "postgresql://anna:#%s@db.example/log",
+        "postgresql://anna:?%s@db.example/log",
+        "postgresql://anna:[%s@db.example/log",
+        "postgresql://anna:@%s@db.example/log",
+        "postgresql://anna:%s@[::1]:5432/log",
+        "postgresql://anna:x@db.example?user=a@b&password=%s",
+        "postgresql://db.example/log?sslpassword=#%s",
+    ],
+)
+def test_a_password_is_found_where_libpq_finds_it(url: str) -> None:
+    place = DatabaseUrl(url % "geheim")
+    assert place.has_password
+    assert "geheim" not in str(place)
+    assert "db.example" in str(place) or "[::1]:5432" in str(place)
+    assert place.secret.reveal() == url % "geheim"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://anna:pa/geheim@db.example/log",
+        "postgresql://anna:12/geheim@db.example/log",
+        "postgresql://db.example?user=a@b&password=geheim",
+        "postgresql://anna:x@[geheim/log",
+    ],
+)
+def test_a_url_in_which_a_password_would_be_read_as_a_name_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="/ is %2F") as caught:
+        DatabaseUrl(url)
+    assert "geheim" not in str(caught.value)
 
 
 def test_every_run_of_a_server_has_a_name_of_its_own() -> None:
