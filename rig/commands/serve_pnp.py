@@ -175,11 +175,6 @@ def url_book(site: Site) -> UrlOf:
     if not site.pnp.first_token or state is None:
         return lambda _name: plain
     first = first_urls(site)
-
-    def url_of(name: str) -> Secret | None:
-        dead = DeadTokens(state)  # read anew: the gate of the same server writes it
-        dead.load()
-        return None if name in dead else first.get(name)
-
-    url_of("")  # says now what is wrong with the file
-    return url_of
+    dead = DeadTokens(state)  # the gate of the same server writes it: looked at for each question
+    dead.load()
+    return lambda name: None if dead.is_dead(name) else first.get(name)

@@ -48,13 +48,11 @@ class PnpDecision:
         url: what is told; None for silence.
         handset: whose it is; empty for a stranger.
         why: why nothing is told, or a warning beside the answer; empty for neither.
-        limited: so many asked that nobody is told of it either.
     """
 
     url: Secret | None = None
     handset: str = ""
     why: str = ""
-    limited: bool = False
 
 
 UrlOf = Callable[[str], Secret | None]

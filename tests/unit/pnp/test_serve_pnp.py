@@ -58,6 +58,9 @@ def test_a_first_token_is_told_until_it_is_dead(site, tmp_path: Path) -> None:
     dead.bury("desk")
     assert url_of("desk") is None
     assert url_of("hall") is not None
+    (tmp_path / "dead.txt").write_bytes(b"\xff")
+    assert url_of("desk") is None, "a file that has become unreadable revives nobody"
+    assert url_of("hall") is not None
 
 
 def test_a_state_file_that_cannot_be_kept_is_told_at_once(site, tmp_path: Path) -> None:
