@@ -59,6 +59,7 @@ class PnpAnswers:
         wish: of the command line; None leaves it to the site.
         seen_by_dhcp: what an address told DHCP.
         lines: where what happens is told.
+        on_alarm: told of every walk.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class PnpAnswers:
         wish: bool | None,  # noqa: FBT001 - as the option has it
         seen_by_dhcp: Callable[[str], DhcpSeen | None],
         lines: EventLines,
+        on_alarm: Callable[[WalkAlarm], None],
     ) -> None:
         self._host = host
         self._wish = wish
         self._seen_by_dhcp = seen_by_dhcp
         self._lines = lines
+        self._on_alarm = on_alarm
         self._interface: str | None = None
         self._next: PnpDesk | None = None
         self._server: PnpServer | None = None
@@ -101,7 +104,7 @@ class PnpAnswers:
             [DeskHandset(entry.name, entry.mac, known[entry.model]) for entry in site.handsets],
             known.values(),
             url_of=url_book(site),
-            guard=WalkGuard(WalkLimits(most_macs=site.access.walk_limit), self._alarm),
+            guard=WalkGuard(WalkLimits(most_macs=site.access.walk_limit), self._on_alarm),
             is_revoked=Revocations(
                 ((entry.name, entry.mac, entry.revoked) for entry in site.handsets),
                 site.access.revoked_file,
@@ -141,9 +144,6 @@ class PnpAnswers:
         if self._server is not None:
             at = self._server.address[0]
             self._lines.tell(now(), f"SIP PnP answered at {at}", event="pnp_ready", address=at)
-
-    def _alarm(self, noticed: WalkAlarm) -> None:
-        self._lines.tell(noticed.at, f"ALARM: PnP: {noticed}", event="alarm", place=noticed.place)
 
     def _told(self, what: PnpTold) -> None:
         self._lines.tell(

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,9 @@ class Running:
         self._lines = lines
         self._watch: DhcpWatch | None = DhcpWatch(*wish.dhcp) if wish.dhcp else None
         seen = self._watch.seen if self._watch else never_seen
-        self._pnp = PnpAnswers(wish.host, wish.pnp, seen, lines)
+        self._pnp = PnpAnswers(
+            wish.host, wish.pnp, seen, lines, partial(self._alarm, where="PnP: ")
+        )
         self._editions = Editions(
             wish.site,
             wish.listeners,
@@ -258,10 +261,10 @@ class Running:
             faults=result.error,
         )
 
-    def _alarm(self, noticed: WalkAlarm) -> None:
+    def _alarm(self, noticed: WalkAlarm, where: str = "") -> None:
         if self._watched is not None:
             self._watched.metrics.walked()
-        self._lines.tell(now(), f"ALARM: {noticed}", event="alarm", place=noticed.place)
+        self._lines.tell(now(), f"ALARM: {where}{noticed}", event="alarm", place=noticed.place)
 
     def _withheld(self, names: Sequence[str]) -> None:
         self._lines.tell(

@@ -9,11 +9,16 @@ import pytest
 from cli_runner import write_site
 
 from provisioning.access_model import AccessSettings, PnpSettings, ProofKind, first_token
+from provisioning.address import Mac
 from provisioning.errors import RigError, UsageError
 from provisioning.inventory import load_site
 from provisioning.secret import Secret
 from provisioning.transport.path_tokens import DeadTokens
+from rig.commands.serve_editions import Listeners
 from rig.commands.serve_pnp import pnp_interface, url_book
+from rig.commands.serve_run import Running, Wish
+from rig.commands.service import EventLines
+from rig.pnp.ask import PnpAsk
 
 URL = "https://cfg.example"
 
@@ -67,3 +72,29 @@ def test_a_state_file_that_cannot_be_kept_is_told_at_once(site, tmp_path: Path) 
     access = AccessSettings(proofs=(ProofKind.TOKEN,), key=Secret("a"), state_file=tmp_path)
     with pytest.raises(RigError, match="cannot be kept"):
         url_book(replace(site, access=access, pnp=PnpSettings(first_token=True)))
+
+
+def test_a_walk_by_pnp_is_told_and_counted_as_every_other(tmp_path: Path, capsys) -> None:
+    wish = Wish(
+        site=str(write_site(tmp_path, url=URL)),
+        host="127.0.0.1",
+        http_port=0,
+        tftp_port=0,
+        listeners=Listeners(),
+        dhcp=None,
+        uploads=None,
+        pnp=True,
+        watch_files=False,
+        log="",
+        log_days=0.0,
+        metrics=("127.0.0.1", 0),
+        stop_within_s=0.0,
+    )
+    running = Running(wish, EventLines(as_json=False))
+    desk = running._pnp._server._desk
+    for number in range(25):
+        ask = PnpAsk(Mac(f"0015650000{number:02x}"), "Yealink", "T46U", "", ("127.0.0.9", 5060))
+        desk.decide(ask, "127.0.0.9", float(number))
+    assert capsys.readouterr().out.count("ALARM: PnP: walk over MAC addresses from 127.0.0.9") == 1
+    text, _ = running._watched.metrics.written("")
+    assert b"phonerig_walk_alarms_total 1.0" in text
