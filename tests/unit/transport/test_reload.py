@@ -165,6 +165,18 @@ async def test_a_changed_file_is_reloaded_when_it_has_settled_and_a_broken_one_o
     assert desk.told[2].why == "phones.csv has changed"
 
 
+async def test_a_file_that_is_still_being_written_is_waited_for(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("")
+    reloader = Desk().reloader(watched={site: stamp_of(site)})
+    for part in ("a", "ab", "abc"):
+        site.write_text(part)
+        reloader._look()
+        assert not reloader._asked.is_set(), part
+    reloader._look()
+    assert reloader._asked.is_set()
+
+
 def test_the_next_gate_goes_on_where_the_last_one_stood(tmp_path: Path) -> None:
     revoked = tmp_path / "revoked"
     revoked.write_text("bert\n")
