@@ -342,6 +342,10 @@ class SiteAgent:
                 await deed(asked.handset)
             except PhonerigError as error:
                 why = str(error) or type(error).__name__
+            except Exception as error:
+                # Whoever asked would wait in vain, and the wish would count as being done.
+                logger.exception("%s: %s %s failed", self.name, asked.verb, asked.handset)
+                why = f"{type(error).__name__}: {error}"
             else:
                 self._told(f"{asked.verb} {asked.handset}: done")
                 return ""

@@ -68,6 +68,8 @@ async def place(
 
     def deed(verb: str):
         async def do(handset: str) -> None:
+            if handset == "broken":
+                raise OSError("the cable is out")
             if handset != "anna":
                 raise RigError(f"no handset {handset!r}")
             done.append((verb, handset))
@@ -299,7 +301,11 @@ async def test_an_agent_does_only_what_it_allows(broker: Mosquitto) -> None:
                 await sites.do("hamburg", "power", "anna")
             with pytest.raises(RigError, match="no handset 'bert'"):
                 await sites.do("hamburg", "press", "bert")
+            # Also a fault that nobody foresaw is told to who has asked.
+            with pytest.raises(RigError, match="press broken: OSError: the cable is out"):
+                await sites.do("hamburg", "press", "broken", timeout_s=PATIENCE_S)
         assert site.done == [("press", "anna")]
+        assert site.agent.refused == 3
 
 
 async def test_a_wish_is_done_once_and_not_after_a_restart(broker: Mosquitto) -> None:
