@@ -137,8 +137,10 @@ class Place:
         board = self._boards.get(lamp.board)
         if board is None:
             board = self._boards[lamp.board] = SerialLampBoard(lamp.board)
+            # Not in the loop's own thread: the last that the board says is kept before the buffer
+            # is closed.
+            self._stack.push_async_callback(asyncio.to_thread, board.stop)
             await asyncio.to_thread(board.start)
-            self._stack.callback(board.stop)
         if lamp.dark is not None and lamp.lit is not None:
             await asyncio.to_thread(board.calibrate, lamp.channel, dark=lamp.dark, lit=lamp.lit)
         return board
@@ -168,7 +170,13 @@ class Place:
         self._task(summarise())
 
     def _task(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+        async def heard() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001 - nobody else waits for it; a person is told
+                self._told(f"a part of the agent has ended: {str(error) or type(error).__name__}")
+
+        task = asyncio.ensure_future(heard())
         self._stack.push_async_callback(cancelled, task)
 
     # ---- deeds ------------------------------------------------------------------------------

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 from certificate_kit import issue
+from lamp_board_fake import DARK, LIT, FakeBoard
 from mosquitto_kit import Mosquitto
 
+from provisioning.device_profile import shipped_profiles
 from rig.agent.buffer import EventBuffer
+from rig.agent.config import AgentConfig, AgentHandset, LampInput
 from rig.agent.link import Broker, load_library
+from rig.agent.place import Place
 from rig.agent.protocol import ASK, AskDo, topic, write
 from rig.agent.remote import RemoteNews, RemoteSites
 from rig.agent.site_agent import SiteAgent
@@ -306,6 +310,36 @@ async def test_an_agent_does_only_what_it_allows(broker: Mosquitto) -> None:
                 await sites.do("hamburg", "press", "broken", timeout_s=PATIENCE_S)
         assert site.done == [("press", "anna")]
         assert site.agent.refused == 3
+
+
+async def test_a_place_keeps_the_last_word_of_its_board_and_tells_what_ends(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    """The board says that it is unplugged while the place closes: that waits for the next run."""
+    faults: list[dict[str, object]] = []
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
+    with FakeBoard(tmp_path, speed=1.0) as board:
+        lamp = LampInput(board.url, 0, dark=DARK, lit=LIT)
+        config = AgentConfig(
+            "hamburg",
+            broker.broker("hamburg"),
+            tmp_path / "place.sqlite",
+            handsets=(AgentHandset("anna", lamp=lamp),),
+            fetches=tmp_path,  # a folder cannot be read
+        )
+        async with Place(config, None, shipped_profiles(), told.append) as opened:
+            await until(lambda: any("has ended" in text for text in told), "the folder")
+            board.light(0, LIT)
+            sensor = opened.agent._lamps[("anna", "message")]
+            await until(lambda: sensor.state().lit, "the lamp is lit")
+        await asyncio.sleep(0)
+    assert not faults
+    assert "Is a directory" in next(text for text in told if "has ended" in text)
+    buffer = EventBuffer(config.buffer)
+    states = [event.data.state for event in buffer.events()]
+    buffer.close()
+    assert states[-2:] == [LampState.LIT, LampState.UNKNOWN]
 
 
 async def test_a_wish_is_done_once_and_not_after_a_restart(broker: Mosquitto) -> None:
