@@ -125,8 +125,8 @@ class LampBoards:
         loop = asyncio.get_running_loop()
         now_at = wire.model_copy(update={"url": self._url_of(wire.url)})
         board = make_board(now_at, clock=self._clock, deliver=loop.call_soon_threadsafe)
+        self._boards[wire.url] = board  # first: who breaks off the opening closes it as well
         await asyncio.to_thread(board.start)
-        self._boards[wire.url] = board
         await asyncio.to_thread(set_levels, board, wire)
         for handset in sorted({lamp.handset for lamp in wire.lamps} & self._wanted):
             profile = self._profiles(handset)

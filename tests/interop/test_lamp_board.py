@@ -4,6 +4,7 @@ both over ser2net; a real board is tried where ``PHONERIG_LAMP_BOARD`` names its
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -28,6 +29,8 @@ from rig.lamp.board.calibration import CalibrationRefused
 from rig.lamp.board.channels import LightChanged
 from rig.lamp.board.events import SeenUntil, Settings, WentBlind
 from rig.lamp.board.serial_board import SerialLampBoard
+from rig.lamp.boards import LampBoards
+from rig.lamp.wiring import LampWiring
 from rig.timeline import LampState
 
 pytestmark = pytest.mark.interop(peer="simavr")
@@ -367,6 +370,26 @@ def test_what_is_not_there_is_a_mistake_of_the_caller(fake):
         with pytest.raises(UsageError, match="started already"):
             board.start()
     board.stop()
+
+
+async def test_a_bench_that_breaks_off_while_its_board_opens_leaves_the_port(fake):
+    fake.mute = True
+    levels = {"dark": DARK, "lit": LIT, "on": 368, "off": 252}
+    lamp = {"channel": 0, "handset": "anna", "levels": levels}
+    wiring = LampWiring.model_validate({"boards": [{"url": fake.url, "lamps": [lamp]}]})
+    boards = LampBoards(wiring, ["anna"], clock=fake.clock)
+    opening = asyncio.ensure_future(boards.open())
+
+    def ours():
+        return [each for each in threading.enumerate() if fake.url in each.name]
+
+    while len(ours()) < 2:  # noqa: ASYNC110 - threads tell nobody that they run
+        await asyncio.sleep(0.01)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    fake.mute = False  # it would get ready now
+    assert ours() == []
 
 
 if REAL := os.environ.get("PHONERIG_LAMP_BOARD"):
