@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import queue
 import threading
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,8 @@ from rig.lamp.camera_rule import (
 )
 from rig.lamp.pattern import PatternThresholds
 from rig.timeline import LampSeen, LampState
+
+logger = logging.getLogger("phonerig.lamp")
 
 SILENCE_S = 1.0
 """A camera without a picture for so long is lost."""
@@ -307,6 +310,14 @@ class CameraSensor:
             self._queue.put(last, timeout=SILENCE_S)
 
     def _watch(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:
+            # What was known must not look as if it were still watched.
+            logger.exception("%s has ended", self.name)
+            self._lose_sight(f"camera {self._source}: a picture cannot be judged: {error!r}")
+
+    def _follow(self) -> None:
         stamps = StampClock()
         while not self._ending.is_set():
             try:
@@ -354,4 +365,7 @@ class CameraSensor:
             reason=change.reason,
         )
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("a listener of %s failed", self.name)

@@ -115,3 +115,41 @@ async def test_a_camera_that_is_not_there_is_unknown_with_the_reason(tmp_path):
         assert "no region is given for lamp account:1" in sensor.reason("account:1")
     finally:
         await asyncio.to_thread(sensor.stop)
+
+
+async def test_a_listener_that_fails_stops_neither_the_watch_nor_the_others(camera):
+    source, url = camera
+    sensor = CameraSensor("anna-desk", {"message": LAMP}, url, stamps=False)
+    seen = []
+
+    def fails(_event):
+        raise OSError("the screen is gone")
+
+    sensor.subscribe(fails)
+    sensor.subscribe(seen.append)
+    sensor.start()
+    try:
+        await until(lambda: sensor.state() is LampState.OFF)
+        source.lit = True
+        await until(lambda: len(seen) == 2)
+        assert [event.state for event in seen] == [LampState.OFF, LampState.STEADY]
+    finally:
+        await asyncio.to_thread(sensor.stop)
+
+
+async def test_a_picture_that_cannot_be_judged_makes_the_lamp_unknown(camera, monkeypatch):
+    """As by a fault in the program: the lamp must not stay as it was seen last."""
+    _, url = camera
+    sensor = CameraSensor("anna-desk", {"message": LAMP}, url, stamps=False)
+    sensor.start()
+    try:
+        await until(lambda: sensor.state() is LampState.OFF)
+
+        def fails(_self, _frame, _at):
+            raise ValueError("no colours")
+
+        monkeypatch.setattr(CameraLamp, "look", fails)
+        await until(lambda: sensor.state() is LampState.UNKNOWN)
+        assert "a picture cannot be judged: ValueError('no colours')" in sensor.reason()
+    finally:
+        await asyncio.to_thread(sensor.stop)
