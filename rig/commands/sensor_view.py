@@ -128,7 +128,7 @@ class SensorView:
             lamp,
             level,
             pattern,
-            str(reading.raw or ""),
+            "" if reading.raw is None else str(reading.raw),
             reading.reason,
         )
         return [

@@ -232,9 +232,11 @@ def test_verify_says_what_is_wrong_with_its_lamp_boards(
 
 
 WATCHED = r"1\s+│\s+emil\s+│\s+message\s+│[^│]*?(lit|dark)"
+UNPLUGGED = r"2\s+│[^│]*│[^│]*│[^│]*unknown[^│]*│[^│]*│\s*0\s*│\s*unplugged"
 
 
 def test_on_a_terminal_there_is_a_table_that_is_drawn_anew(chip, wiring):
+    chip.light(2, OPEN)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
     watching = subprocess.Popen(
@@ -257,3 +259,4 @@ def test_on_a_terminal_there_is_a_table_that_is_drawn_anew(chip, wiring):
     row = re.findall(WATCHED, text)
     assert row[0] == "dark"
     assert row[-1] == "lit"
+    assert re.search(UNPLUGGED, text), "a reading of 0 is a reading"
