@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -90,8 +91,6 @@ class RemoteSites:
     def __init__(
         self, broker: Broker, agents: Iterable[str], *, name: str = "", clock: Clock = now
     ) -> None:
-        import re  # noqa: PLC0415 - for names alone
-
         self._broker = broker
         self._name = name or f"phonerig-run-{uuid.uuid4().hex[:12]}"
         self._clock = clock
