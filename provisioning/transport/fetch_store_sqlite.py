@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +23,9 @@ from provisioning.transport.fetch_store import (
 )
 
 _WAIT_S = 5.0
+_AGAIN_S = 0.01
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS provisioning_fetch (
+CREATE TABLE provisioning_fetch (
     server TEXT NOT NULL,
     number INTEGER NOT NULL,
     at REAL NOT NULL,
@@ -36,8 +38,10 @@ CREATE TABLE IF NOT EXISTS provisioning_fetch (
     data TEXT NOT NULL,
     PRIMARY KEY (server, number)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS provisioning_fetch_at ON provisioning_fetch (at);
+CREATE INDEX provisioning_fetch_at ON provisioning_fetch (at);
 """
+# In one statement, so that nothing is seen of what another process makes half-way.
+_STATE = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
 _INSERT = """
 INSERT OR IGNORE INTO provisioning_fetch
     (server, number, at, transport, host, path, handset, status, octets, data)
@@ -79,7 +83,7 @@ class SqliteFetches:
             )
             try:
                 if not read_only:
-                    self._db.execute("PRAGMA journal_mode = WAL")
+                    self._log_ahead()
                     self._db.execute("PRAGMA synchronous = NORMAL")
                 self._check(read_only=read_only)
             except BaseException:
@@ -91,16 +95,35 @@ class SqliteFetches:
         """The file."""
         return str(self._path)
 
+    def _log_ahead(self) -> None:
+        """Begin write-ahead logging; another process may do the same now.
+
+        The library waits for its turn everywhere but here.
+        """
+        give_up_at = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= give_up_at:
+                    raise
+                time.sleep(_AGAIN_S)
+            else:
+                return
+
     def _check(self, *, read_only: bool) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        version, tables = self._db.execute(_STATE).fetchone()
         if version == tables == 0 and not read_only:
-            self._db.execute("BEGIN IMMEDIATE")  # another process may do the same now
-            for statement in _SCHEMA.strip().split(";")[:-1]:
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute("BEGIN IMMEDIATE")
+            # Another process may have done the same while this one waited for its turn.
+            version, tables = self._db.execute(_STATE).fetchone()
+            if version == tables == 0:
+                for statement in _SCHEMA.strip().split(";")[:-1]:
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                version = SCHEMA_VERSION
             self._db.execute("COMMIT")
-            return
         if version != SCHEMA_VERSION:
             raise FetchStoreFailure(
                 f"fetch log {self._path}: schema version {version}, expected {SCHEMA_VERSION}; "

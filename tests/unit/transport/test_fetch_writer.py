@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,6 +182,30 @@ def test_a_file_is_for_its_owner_and_is_opened_again(tmp_path: Path) -> None:
     for one in (store, again):
         one.close()
         one.close()
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_who_finds_a_file_that_another_one_makes_waits_for_its_turn(
+    tmp_path: Path, mode: str
+) -> None:
+    SqliteFetches(tmp_path / "whole").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "whole")) as db:
+        tables = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql <> ''")]
+    path = tmp_path / "log"
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute(f"PRAGMA journal_mode = {mode}")
+        other.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(SqliteFetches, path)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        for sql in (*tables, "PRAGMA user_version = 1", "COMMIT"):
+            other.execute(sql)
+        store = waiting.result(30)
+        assert list(store.read()) == []
+        store.close()
 
 
 def test_files_that_are_no_log_are_refused_in_words(tmp_path: Path) -> None:
