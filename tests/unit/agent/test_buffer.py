@@ -102,3 +102,12 @@ def test_a_full_disk_costs_no_number_and_what_is_kept_stays(tmp_path: Path) -> N
     assert buffer.last_seq == last + 1
     assert [event.seq for event in buffer.events()] == list(range(1, last + 2))
     buffer.close()
+
+
+def test_only_what_a_broker_has_taken_is_told_again(tmp_path: Path) -> None:
+    buffer = EventBuffer(tmp_path / "b.sqlite")
+    fill(buffer, 5)
+    buffer.took([1, 2, 4])
+    assert [seq for seq, _ in buffer.again(2, 5, 10)] == [2, 4]
+    assert [seq for seq, _ in buffer.again(1, 5, 1)] == [1]
+    buffer.close()
