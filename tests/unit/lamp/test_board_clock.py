@@ -105,3 +105,14 @@ def test_a_clock_that_stood_still_is_paired_anew():
     ask(clock, slow, 1031, 0.004, 0.004)
     told = clock.at(slow.ms(1032))
     assert abs(told.at - 1032) <= told.error_s < 0.02
+
+
+def test_after_a_clock_stood_still_a_quick_answer_of_before_counts_no_more():
+    """The first answer after that may be slow, and know less than those of before believed."""
+    clock = HostClock()
+    for number in range(20):
+        ask(clock, BoardClock(1000.0), 1010 + number, 0.001, 0.001)
+    late = BoardClock(1000.3)
+    ask(clock, late, 1029.5, 0.04, 0.04)
+    told = clock.at(late.ms(1030))
+    assert abs(told.at - 1030) <= told.error_s
