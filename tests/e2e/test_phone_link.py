@@ -76,6 +76,10 @@ async def test_basic_is_given_where_it_is_asked_for_and_never_where_digest_is_of
         with pytest.raises(PhoneRefused, match="is wrong"):
             await sent(phone, schemes=("digest",))
         assert all("authorization" not in asked.headers for asked in phone.turned_away)
+    async with FakeYealink(auth="both") as phone:
+        with pytest.raises(PhoneRefused, match="401"):
+            await sent(phone, schemes=("basic",))
+        assert all("authorization" not in asked.headers for asked in phone.turned_away)
 
 
 @pytest.mark.parametrize("auth", ["digest", "basic"])
