@@ -160,6 +160,23 @@ def test_a_port_that_gives_no_power_any_more_is_never_blamed_on_the_phone(tmp_pa
     assert port.closed == 1
 
 
+def test_whose_power_was_cut_by_mistake_has_it_back_at_once(tmp_path, monkeypatch):
+    """Another phone hangs on this port: it is not left dark until the next scenario."""
+
+    async def keeps_it(_: EmulatedHandset) -> None:
+        return
+
+    monkeypatch.setattr(EmulatedHandset, "lose_power", keeps_it)
+    monkeypatch.setattr("rig.bench_power.DARK_S", 0.3)
+    port = Dies(times=0)
+    with BlockingBench(config(tmp_path, port)) as bench:
+        record = bench.run_scenario(scenarios()["power_cut"])
+        back = port.is_on
+    assert record.outcome is Outcome.ERROR
+    assert "is lit still" in record.sentence
+    assert back
+
+
 def test_no_phone_is_left_dark_at_the_end(tmp_path):
     port = Dies(times=1)
     with BlockingBench(config(tmp_path, port)) as bench:
