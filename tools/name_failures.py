@@ -1,6 +1,6 @@
 """After a test run that failed: says what failed in its last line, and may look a second time.
 
-The tests of ``tests/interop`` and ``tests/e2e`` measure real time. Three run at once, and on a
+The tests of ``tests/interop`` and ``tests/e2e`` measure real time. Several run at once, and on a
 shared machine one of them may be starved. So up to :data:`SECOND_LOOKS` of them are run again,
 each alone: what fails again has failed; what passes alone is named, never hidden. Tests elsewhere
 use simulated time and get no second look.

@@ -31,7 +31,7 @@ from rig.scenarios import scenarios
 from rig.scenarios_diversion import bench_for, diversion_scenarios, with_feature_keys, with_trunk
 from rig.verdict.outcome import Outcome
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.waits]
 
 LONG = {"forward_chain", "ring_times"}
 """Scenarios that wait for greetings or ringing; faults of theirs run below all the same."""

@@ -17,6 +17,8 @@ from rig.sip.sdp import SessionDescription, make_answer, make_offer
 from rig.sip_transport.call import Call, CallRefused, place_call
 from rig.timeline import LampState
 
+pytestmark = pytest.mark.waits
+
 CALLER = "<sip:caller@beispiel.example>"
 
 

@@ -14,6 +14,8 @@ from provisioning.render import render_handset
 from provisioning.resources import demo_site_dir
 from rig.handset.base import AnswerMode
 
+pytestmark = pytest.mark.waits
+
 NAMES = [handset.name for handset in load_site(demo_site_dir() / "site.yaml").handsets]
 
 

@@ -26,6 +26,8 @@ from rig.sip.message_summary import Counts, parse_summary
 from rig.sip.subscription_state import SubscriptionStateValue
 from rig.sip.timers import TimerValues
 
+pytestmark = pytest.mark.waits
+
 AUDIO = bytes(16000)
 QUICK = TimerValues(t1_s=0.05, t2_s=0.2, t4_s=0.25, d_s=3.2)
 EVENT = ("Event", "message-summary")

@@ -20,7 +20,7 @@ from rig.hardware.power import PowerLimits, PowerReading, PowerState, VerifiedPo
 from rig.hardware.strategy import Stage, StageFailed
 from rig.timeline import FetchSeen
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.waits]
 
 CALLEE = "clara"
 

@@ -18,6 +18,8 @@ from provisioning.inventory import load_site
 from provisioning.resources import demo_site_dir
 from rig.mailbox_platform.embedded.xsi.api_server import ApiServer
 
+pytestmark = pytest.mark.waits
+
 
 def test_program_serves_the_api_on_the_port_that_it_names() -> None:
     user = next(iter(load_site(demo_site_dir()).users.values()))

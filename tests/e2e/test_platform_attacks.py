@@ -17,6 +17,8 @@ from rig.sip.digest import Challenge, make_credentials
 from rig.sip.header import Headers
 from rig.sip.message import Request, Response
 
+pytestmark = pytest.mark.waits
+
 Change = Callable[[Challenge], Challenge]
 
 

@@ -24,6 +24,8 @@ from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.sip.message_summary import Counts, parse_summary
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[EmbeddedPlatform]:

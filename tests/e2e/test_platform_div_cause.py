@@ -22,6 +22,8 @@ from rig.sip.history_info import lint_history, parse_history
 from rig.sip.message import Request
 from rig.sip.uri import Uri
 
+pytestmark = pytest.mark.waits
+
 Provoke = Callable[[CallLab], Awaitable[None]]
 
 

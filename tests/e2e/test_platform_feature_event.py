@@ -23,6 +23,8 @@ from rig.mailbox_platform.embedded.calls.feature_event import (
 from rig.mailbox_platform.xsi_document import DocumentError
 from rig.sip.message import Response
 
+pytestmark = pytest.mark.waits
+
 SET_DND = f'<SetDoNotDisturb xmlns="{NAMESPACE}"><device>x</device>{{}}</SetDoNotDisturb>'
 FORWARD = (
     f'<SetForwarding xmlns="{NAMESPACE}"><device>x</device><activateForward>{{on}}'

@@ -16,6 +16,8 @@ from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import lint_history, parse_history
 from rig.sip.message import Request
 
+pytestmark = pytest.mark.waits
+
 
 async def dial_code(lab: CallLab, number: str, code: str) -> list[str]:
     """Dial a code; gives back what was heard until the platform hung up."""

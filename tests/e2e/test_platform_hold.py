@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from call_kit import CallLab, Talker, call_lab, hears
 from platform_kit import ANNA, BERT, CARL, DORA, PORTAL, OutgoingCall, sdp
 
@@ -12,6 +13,8 @@ from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.voicemail.deposit_policy import DepositPolicy
 from rig.media.prompt import marker, prompt_pcm
 from rig.media.tones import speech
+
+pytestmark = pytest.mark.waits
 
 POLICY = DepositPolicy(vanished_s=0.5, silence_s=0.7, no_audio_s=0.5, max_message_s=30)
 HELD_S = 1.5

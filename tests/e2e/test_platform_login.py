@@ -29,6 +29,8 @@ from rig.mailbox_platform.embedded.voicemail.pin_book import PinPolicy
 from rig.mailbox_platform.embedded.voicemail.voicemail_transfer import CallTransfer
 from rig.media.prompt import marker
 
+pytestmark = pytest.mark.waits
+
 PIN, CARLS_PIN = "135791", "246802"
 
 

@@ -13,6 +13,8 @@ from rig.mailbox_platform.base import UserServices
 from rig.mailbox_platform.embedded.config import PlatformConfig
 from rig.sip.timers import TimerValues
 
+pytestmark = pytest.mark.waits
+
 QUICK = {"call_check_s": 0.2, "sip_timers": TimerValues(t1_s=0.02)}
 """An unanswered OPTIONS is given up after 64 times T1, so after 1.28 s."""
 

@@ -33,6 +33,8 @@ from rig.media.prompt import marker, prompt_pcm
 from rig.media.wav import from_wav
 from rig.sip.message_summary import Counts, parse_summary
 
+pytestmark = pytest.mark.waits
+
 NOTIFY, COPY, REDIRECT = "notify@carl.example", "copy@carl.example", "redirect@carl.example"
 ALL_CALLS = MailboxOptions(all_calls=True)
 MARKER = marker("test_platform_mail")

@@ -20,6 +20,8 @@ from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig
 from rig.mailbox_platform.embedded.mail.mail_queue import MailState
 
+pytestmark = pytest.mark.waits
+
 REDIRECT, COPY = "redirect@carl.example", "copy@carl.example"
 TESTS = Path(__file__).parent.parent
 PROGRAM = """

@@ -21,6 +21,8 @@ from provisioning.secret import Secret
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 from rig.mailbox_platform.embedded.mail.mail_transport import Attempt, AttemptResult, SmtpTransport
 
+pytestmark = pytest.mark.waits
+
 PASSWORD = "geheim-und-lang-4711"
 CONTENT = b"Subject: x\r\n\r\nbody\r\n"
 TO = "carl@carl.example"

@@ -25,6 +25,8 @@ from rig.media.tones import silence, tone
 from rig.sip.message import Response
 from rig.sip.sdp import AudioMedia, SessionDescription
 
+pytestmark = pytest.mark.waits
+
 PIN = "246802"
 HEAD = "v=0\r\no=caller 4711 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
 

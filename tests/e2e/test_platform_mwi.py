@@ -20,6 +20,8 @@ from rig.sip.message_summary import Counts, MessageSummary, lint_summary, parse_
 from rig.sip_transport.client_subscription import SubscriptionClient
 from rig.timeline import MailboxSeen
 
+pytestmark = pytest.mark.waits
+
 AUDIO = bytes(16000)
 
 

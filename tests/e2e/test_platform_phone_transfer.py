@@ -14,6 +14,8 @@ from rig.sip.dialog import Dialog
 from rig.sip.diversion import parse_diversions
 from rig.sip.sdp import SessionDescription
 
+pytestmark = pytest.mark.waits
+
 HOLD = b"a=sendonly\r\n"
 
 

@@ -27,6 +27,8 @@ from rig.mailbox_platform.embedded.portal.portal_menu import load_portal_menu
 from rig.media.prompt import marker
 from rig.sip.message_summary import Counts, parse_summary
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[EmbeddedPlatform]:

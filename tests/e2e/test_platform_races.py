@@ -23,6 +23,8 @@ from rig.sip.message import Request, Response
 from rig.sip.message_summary import parse_summary
 from rig.sip.sdp import SessionDescription
 
+pytestmark = pytest.mark.waits
+
 NOTHING, MESSAGE, EITHER = (0,), (1,), (0, 1)
 SPOKEN_S = 1.6
 Case = Callable[[CallLab, Talker], Awaitable[tuple[int, ...]]]

@@ -20,6 +20,8 @@ from rig.sip.header import Headers
 from rig.sip.message import Request, Response
 from rig.sip.message_summary import Counts, parse_summary
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[EmbeddedPlatform]:

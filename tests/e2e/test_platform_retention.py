@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from platform_kit import ANNA, CARL, Phone, make_site
 
 from rig.clock import now
@@ -13,6 +14,8 @@ from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.mailbox_platform.embedded.store.retention import Retention
 from rig.mailbox_platform.embedded.store.store import MessageStore
 from rig.sip.message_summary import parse_summary
+
+pytestmark = pytest.mark.waits
 
 DAY_S = 86_400.0
 AUDIO = b"\x01\x00" * 80

@@ -32,6 +32,8 @@ from rig.sip.history_info import HistoryEntry, lint_history, parse_history
 from rig.sip.message import Request
 from rig.timeline import Address
 
+pytestmark = pytest.mark.waits
+
 RING = 0.2
 
 

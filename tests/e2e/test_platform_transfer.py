@@ -31,6 +31,8 @@ from rig.sip.message import Request
 from rig.sip.sdp import SessionDescription
 from rig.sip_transport.stack import IncomingRequest
 
+pytestmark = pytest.mark.waits
+
 
 def with_zero(target: str | None, owner: str = CARL):
     site = make_site()

@@ -24,7 +24,7 @@ from rig.scenarios import PROVISIONING_CASES, scenarios
 from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.outcome import Outcome
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.waits]
 
 AT_ONCE = 4
 TRIES = 4

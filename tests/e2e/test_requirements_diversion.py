@@ -21,6 +21,8 @@ from rig.media.prompt import marker
 from rig.sip.message_summary import parse_summary
 from rig.sip_transport.stack import IncomingRequest
 
+pytestmark = pytest.mark.waits
+
 RING = 0.2
 OWNERS = tuple(f"+4930231252{n:02d}" for n in range(8))
 """Eight more owners of mailboxes, one for each combination of the three options."""

@@ -17,6 +17,8 @@ from rig.mailbox_platform.embedded.voicemail.greeting_choice import GreetingSlot
 from rig.media.prompt import marker, prompt_pcm
 from rig.media.wav import to_wav
 
+pytestmark = pytest.mark.waits
+
 BUSY, UNAVAILABLE = "greeting.busy", "greeting.unavailable"
 
 

@@ -20,6 +20,8 @@ from rig.media.wav import to_wav
 from rig.sip.message import Request
 from rig.sip.message_summary import Counts, parse_summary
 
+pytestmark = pytest.mark.waits
+
 AUDIO = bytes(16000)
 
 

@@ -20,6 +20,8 @@ from rig.mailbox_platform.embedded.voicemail.list_book import ListBook
 from rig.media.prompt import marker, prompt_pcm
 from rig.sip.message_summary import Counts, parse_summary
 
+pytestmark = pytest.mark.waits
+
 SIGN = marker("for the team")
 
 

@@ -15,6 +15,8 @@ from xsi_kit import Web, running
 
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 
+pytestmark = pytest.mark.waits
+
 FRED, GINA = "+493023125106", "+493023125107"
 """No mailbox, no alias."""
 DUESSELDORF = "+492115551111"

@@ -15,6 +15,8 @@ from rig.mailbox_platform.base import MailboxOptions
 from rig.mailbox_platform.embedded.embedded_platform import EmbeddedPlatform
 from rig.sip_transport.stack import IncomingRequest, SipStack
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 async def trunk() -> AsyncIterator[SipStack]:

@@ -16,6 +16,8 @@ from rig.resync.site_asks import asks_of, sightings_of
 from rig.sip.parser import parse_message
 from rig.sip_transport.stack import SipStack
 
+pytestmark = pytest.mark.waits
+
 QUICK = Manner(limit_s=12.0, settle_s=0.6)
 DEAF = Manner(limit_s=1.5, settle_s=0.4)
 

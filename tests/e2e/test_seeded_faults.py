@@ -21,7 +21,7 @@ from rig.run import run_scenario
 from rig.scenarios import scenarios
 from rig.verdict.outcome import Outcome
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.waits]
 
 
 OTHERS: dict[str, tuple[str, ...]] = {

@@ -26,6 +26,8 @@ from rig.sip_transport.call import Call, CallRefused, place_call
 from rig.sip_transport.stack import SipStack
 from rig.timeline import MailboxSeen
 
+pytestmark = pytest.mark.waits
+
 BOX, ALIAS, OTHER, PIN = "+4930100", "+4930200", "+49171", "135791"
 BUSY = ("Diversion", f"<sip:{BOX}@example.com>;reason=user-busy;counter=1")
 UNANSWERED = ("Diversion", f"<sip:{BOX}@example.com>;reason=no-answer;counter=1")

@@ -20,6 +20,8 @@ from rig.media.prompt_detector import PromptDetector
 from rig.media.stream import AudioStream
 from rig.media.tones import silence
 
+pytestmark = pytest.mark.waits
+
 BOX = "+4930100"
 QUICK = DepositPolicy(min_message_s=0.3, silence_s=0.5, no_audio_s=1.5, max_message_s=1.6)
 
