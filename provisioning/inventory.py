@@ -142,7 +142,8 @@ def _read(
     reader.finish()
     user_drafts = [read_user(node, reading) for node in user_nodes]
     handset_drafts = [
-        read_handset(node, faults, models, site.policy, reading) for node in handset_nodes
+        read_handset(node, faults, models, site.policy, site.locale, reading)
+        for node in handset_nodes
     ]
     users_read = [draft for draft in user_drafts if draft is not None]
     handsets_read = [draft for draft in handset_drafts if draft is not None]

@@ -176,6 +176,7 @@ def _handset(draft: HandsetDraft, accounts: list[AccountRef]) -> InventoryHandse
         accounts=tuple(accounts),
         line_keys=draft.line_keys,
         policy=draft.policy,
+        locale=draft.locale,
         expansion_modules=draft.expansion_modules,
         credentials=draft.credentials,
         revoked=draft.revoked,

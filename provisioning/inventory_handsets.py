@@ -14,12 +14,12 @@ from provisioning.access_model import HandsetCredentials
 from provisioning.address import Mac
 from provisioning.control_model import HandsetControl
 from provisioning.errors import Position
-from provisioning.intent import LineKeyKind, SipTransport
+from provisioning.intent import LineKeyKind, LocaleIntent, SipTransport
 from provisioning.inventory_access import read_handset_access
 from provisioning.inventory_control import read_control
 from provisioning.inventory_fields import FaultList, FieldReader, show_value
 from provisioning.inventory_model import AccountRef, LineKey, ModelLimits, MwiDelivery, Policy
-from provisioning.inventory_policy import read_policy
+from provisioning.inventory_policy import read_locale, read_policy
 from provisioning.inventory_reading import SIP_USER, Reading
 from provisioning.known_names import near_names
 from provisioning.phone_number import NumberError, parse_dial_string
@@ -67,6 +67,7 @@ class HandsetDraft:
         line_keys: positions given.
         line_keys_at: where each stands, in the same order.
         policy: lamp, media, calls, VLAN.
+        locale: language, tones and time zone; None for the site's.
         expansion_modules: how many are plugged in.
         modules_at: where that stands.
         credentials: of its own for fetching, or None.
@@ -86,6 +87,7 @@ class HandsetDraft:
     line_keys: tuple[LineKey, ...]
     line_keys_at: tuple[Position, ...]
     policy: Policy
+    locale: LocaleIntent | None
     expansion_modules: int
     modules_at: Position
     credentials: HandsetCredentials | None
@@ -99,6 +101,7 @@ def read_handset(
     faults: FaultList,
     models: Mapping[str, ModelLimits] | None,
     policy: Policy,
+    locale: LocaleIntent,
     reading: Reading,
 ) -> HandsetDraft | None:
     """Read one handset.
@@ -108,6 +111,7 @@ def read_handset(
         faults: where faults go.
         models: known models; None accepts any.
         policy: of the site.
+        locale: of the site.
         reading: resolves secrets.
 
     Returns:
@@ -140,6 +144,7 @@ def read_handset(
         line_keys=line_keys,
         line_keys_at=line_keys_at,
         policy=read_policy(reader, policy),
+        locale=None if reader.node("locale") is None else read_locale(reader, locale),
         expansion_modules=reader.integer("expansion_modules", 0, low=0, high=MAX_MODULES),
         modules_at=reader.position_of("expansion_modules"),
         credentials=credentials,

@@ -20,6 +20,7 @@ from provisioning.intent import (
     CallPolicyIntent,
     LampPolicyIntent,
     LineKeyKind,
+    LocaleIntent,
     MediaIntent,
     MwiMode,
     SipTransport,
@@ -290,6 +291,7 @@ class InventoryHandset:
         accounts: in the order of the handset's account positions.
         line_keys: by position; empty means one line key per account.
         policy: lamp, media, calls, VLAN; the site's where the handset says nothing.
+        locale: language, tones and time zone; None for the site's.
         expansion_modules: how many are plugged in.
         credentials: of its own for fetching; None for those that the site makes.
         revoked: it gets nothing from the file server.
@@ -304,6 +306,7 @@ class InventoryHandset:
     accounts: tuple[AccountRef, ...]
     line_keys: tuple[LineKey, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    locale: LocaleIntent | None = None
     expansion_modules: int = 0
     credentials: HandsetCredentials | None = None
     revoked: bool = False

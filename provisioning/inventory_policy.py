@@ -1,4 +1,4 @@
-"""Reads what site and handset have in common: lamp, media, calls, VLAN.
+"""Reads what site and handset have in common: lamp, media, calls, VLAN, locale.
 
 The site says what holds everywhere, a handset may say otherwise; a key that neither gives
 leaves the firmware as it is.
@@ -6,17 +6,23 @@ leaves the firmware as it is.
 
 from __future__ import annotations
 
+import re
+import zoneinfo
+
 from provisioning.intent import (
     CallPolicyIntent,
     DiversionHeader,
     DtmfMethod,
     LampPolicyIntent,
+    LocaleIntent,
     MediaIntent,
     SrtpMode,
     VlanIntent,
 )
 from provisioning.inventory_fields import FieldReader, parse_text
 from provisioning.inventory_model import Policy
+from provisioning.inventory_reading import HOST, HOST_FORM
+from provisioning.known_names import near_names
 
 CODECS = ("PCMA", "PCMU", "G722", "G729", "G723", "G726-32", "ILBC", "OPUS", "GSM")
 """Payload names of RFC 3551 and the registry behind it, as an inventory may spell them."""
@@ -103,3 +109,43 @@ def _vlan(owner: FieldReader, default: VlanIntent | None) -> VlanIntent | None:
     vlan = VlanIntent(vlan_id, reader.integer("priority", 0, low=0, high=7))
     reader.finish()
     return vlan if vlan_id else default
+
+
+def read_locale(owner: FieldReader, default: LocaleIntent) -> LocaleIntent:
+    """Read the part ``locale``.
+
+    Args:
+        owner: the site or the handset.
+        default: what holds where a key is not given.
+    """
+    reader = owner.part("locale", "locale part")
+    if reader is None:
+        return default
+    locale = LocaleIntent(
+        language=reader.text(
+            "language", pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", form="a language such as de"
+        )
+        or default.language,
+        tone_country=reader.text(
+            "tone_country", pattern="[A-Z]{2}", form="a country of two letters such as DE"
+        )
+        or default.tone_country,
+        time_zone=reader.parsed("time_zone", _time_zone) or default.time_zone,
+        ntp_server=reader.text("ntp_server", pattern=HOST, form=HOST_FORM) or default.ntp_server,
+    )
+    reader.finish()
+    return locale
+
+
+def _time_zone(text: str) -> str:
+    form = "a name of the IANA database such as Europe/Berlin"
+    if not re.fullmatch("[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}", text):
+        raise ValueError(form)
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        known = zoneinfo.available_timezones()
+        if known:  # none where the system has no database
+            near = ", ".join(near_names(text, known))
+            raise ValueError(f"{form}; the nearest: {near}" if near else form) from None
+    return text

@@ -86,7 +86,9 @@ class Reading:
 
     def _take_warnings(self, reader: FieldReader, key: str) -> None:
         for warning in self.resolver.warnings:
-            self.warnings.add(reader.position_of(key), warning)
+            self.warnings.add(
+                reader.position_of(key), warning.what, got=warning.got, fix=warning.fix
+            )
         self.resolver.warnings.clear()
 
 

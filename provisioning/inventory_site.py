@@ -97,7 +97,7 @@ class Site:
         admin_password: for the handsets' own web pages.
         users: by number in normal form.
         handsets: in the order of the inventory.
-        locale: language, tones, time zone.
+        locale: language, tones, time zone of handsets that say nothing else.
         mwi_mode: how accounts learn of messages unless they say otherwise.
         mwi_unasked: the platform also tells accounts that take this way without being asked.
         mwi_expires_s: subscription duration to ask for.
@@ -259,7 +259,7 @@ class Site:
             ),
             line_keys=self._line_keys(handset),
             lamp=handset.policy.lamp,
-            locale=self.locale,
+            locale=handset.locale or self.locale,
             provisioning=self._fetching(handset),
             admin_password=self.admin_password,
             calls=handset.policy.calls,

@@ -20,7 +20,7 @@ from provisioning.inventory_model import (
     Policy,
     Registrar,
 )
-from provisioning.inventory_policy import read_policy
+from provisioning.inventory_policy import read_locale, read_policy
 from provisioning.inventory_reading import HOST, HOST_FORM, NO_SECRET, Reading
 from provisioning.inventory_site import Site
 from provisioning.published import FileEncryption
@@ -94,7 +94,7 @@ def read_site_part(node: YamlNode, faults: FaultList, path: Path) -> SitePart:
         admin_password=reading.secret(reader, "admin_password") or NO_SECRET,
         users={},
         handsets=(),
-        locale=_locale(reader),
+        locale=read_locale(reader, LocaleIntent()),
         mwi_mode=mwi.mode,
         mwi_unasked=mwi is MwiDelivery.BOTH,
         mwi_watch=reader.choice("mwi_watch", MwiWatch) or MwiWatch.MAILBOX,
@@ -193,27 +193,3 @@ def _parse_url(text: str) -> str:
     if not (usable and port_ok):
         raise ValueError(form)
     return text.rstrip("/")
-
-
-def _locale(site: FieldReader) -> LocaleIntent:
-    german = LocaleIntent()
-    reader = site.part("locale", "locale part")
-    if reader is None:
-        return german
-    locale = LocaleIntent(
-        language=reader.text(
-            "language", pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", form="a language such as de"
-        )
-        or german.language,
-        tone_country=reader.text(
-            "tone_country", pattern="[A-Z]{2}", form="a country of two letters such as DE"
-        )
-        or german.tone_country,
-        time_zone=reader.text(
-            "time_zone", pattern="[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}", form="Europe/Berlin or alike"
-        )
-        or german.time_zone,
-        ntp_server=reader.text("ntp_server", pattern=HOST, form=HOST_FORM) or german.ntp_server,
-    )
-    reader.finish()
-    return locale

@@ -13,6 +13,7 @@ from provisioning.intent import (
     DtmfMethod,
     LampPolicyIntent,
     LineKeyKind,
+    LocaleIntent,
     MediaIntent,
     MwiMode,
     SrtpMode,
@@ -104,6 +105,21 @@ def test_a_handset_changes_single_keys_and_keeps_the_rest():
     assert told.lamp == LampPolicyIntent(on_missed_call=True, icon=False, stutter_tone=True)
 
 
+def test_a_handset_of_another_branch_has_its_own_language_and_time():
+    branch = site(
+        more="  locale: {ntp_server: ntp.example}\n",
+        handset="    locale: {language: en-GB, time_zone: Europe/London}\n",
+    )
+    assert branch.locale == LocaleIntent("de", "DE", "Europe/Berlin", "ntp.example")
+    assert branch.intent("h").locale == LocaleIntent("en-GB", "DE", "Europe/London", "ntp.example")
+
+
+def test_a_handset_that_says_nothing_has_the_language_of_its_site():
+    one = site(more="  locale: {language: en}\n")
+    assert one.handset("h").locale is None
+    assert one.intent("h").locale is one.locale
+
+
 @pytest.mark.parametrize(
     ("registrar", "proxy", "route"),
     [
@@ -182,6 +198,9 @@ def test_keys_of_modules_and_of_mailboxes():
         ({"handset": "    media: {srtp: maybe}"}, "off or optional or required"),
         ({"handset": "    vlan: {id: 4095}"}, "a whole number from 1 to 4094"),
         ({"handset": "    vlan: {priority: 1}"}, "has no 'id'"),
+        ({"handset": "    locale: {language: Deutsch}"}, "a language such as de"),
+        ({"handset": "    locale: {time_zone: Europe/Berln}"}, "the nearest: Europe/Berlin"),
+        ({"more": "  locale: {time_zone: Zone/Nowhere}"}, "a name of the IANA database"),
         ({"handset": "    calls: {waiting: true}"}, "unknown key 'waiting' in the calls part"),
         ({"accounts": "{user: 101, mailbox: 102}"}, "watches a mailbox that is not there"),
         ({"accounts": "{user: 101, mailbox: 999}"}, "watches a mailbox that is not there"),
