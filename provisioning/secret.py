@@ -16,10 +16,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from provisioning.errors import InputErrors, UsageError
 from provisioning.input_notes import variable
@@ -31,6 +32,7 @@ MAX_SECRET_BYTES = 4096
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_READ_BY_ALL = "everyone on this computer can read a file of a secret"
 _REFERENCE_FORMS = "env:NAME, file:path or sealed:token"
 
 
@@ -87,6 +89,24 @@ class SecretReferenceError(UsageError):
         self.fix = fix
 
 
+class SecretWarning(NamedTuple):
+    """What is accepted but unwise about a reference.
+
+    Attributes:
+        what: in one clause, the same for all references of which it is true.
+        got: which file it is.
+        fix: what to do.
+    """
+
+    what: str
+    got: str
+    fix: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.what}; got {self.got}. {self.fix}"
+
+
 class SecretResolver:
     """Turns the references of one file into secrets.
 
@@ -109,7 +129,7 @@ class SecretResolver:
         self._base_dir = base_dir
         self._environ = os.environ if environ is None else environ
         self._allow_demo = allow_demo
-        self.warnings: list[str] = []
+        self.warnings: list[SecretWarning] = []
 
     @property
     def folder(self) -> Path:
@@ -181,7 +201,9 @@ class SecretResolver:
         with contextlib.suppress(OSError):
             mode = path.stat().st_mode
         if mode & (stat.S_IROTH | stat.S_IWOTH):
-            self.warnings.append(f"everyone on this computer can read {name}; run chmod o-rwx")
+            self.warnings.append(
+                SecretWarning(_READ_BY_ALL, name, f"Run chmod o-rwx {shlex.quote(str(path))}")
+            )
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -216,7 +238,7 @@ def seal_key(environ: Mapping[str, str]) -> Secret:
         raise SecretReferenceError(
             "there is no key to open sealed: secrets",
             expected=f"a key in {SEAL_KEY_VARIABLE} or a file named by {SEAL_KEY_FILE_VARIABLE}",
-            fix="Set one of the two.",
+            fix="Set one of the two; 'phonerig inventory seal --new-key' makes a new key.",
         )
     try:
         data = read_input_file(Path(name), max_bytes=MAX_SECRET_BYTES)

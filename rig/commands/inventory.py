@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +13,9 @@ import typer
 from provisioning.errors import UsageError
 from rig.commands.common import (
     clear_errors,
-    complain,
+    complain_all,
     fault_data,
+    print_data,
     print_json,
     read_site,
     say,
@@ -19,7 +23,11 @@ from rig.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from provisioning.errors import InputFault
     from provisioning.inventory_site import Site
+
+_MOST_ALIKE = 5
+"""How many warnings of one kind are printed whole."""
 
 app = typer.Typer(no_args_is_help=True, help="Check site inventories.")
 
@@ -39,8 +47,7 @@ def check(
         if as_json:
             print_json(summary)
             return
-        for warning in found.warnings:
-            complain(f"warning: {warning}", style="yellow")
+        _print_warnings(found.warnings)
         models = ", ".join(f"{count} {model}" for model, count in summary["handsets"].items())
         say(
             f"{found.name}: {several(summary['users'], 'user')}, "
@@ -77,6 +84,50 @@ def first_urls(
             return
         for name, url in shown.items():
             say(f"{name}: {url}")
+
+
+@app.command()
+def seal(
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Print a new key instead, for PHONERIG_SEAL_KEY.")
+    ] = False,
+) -> None:
+    """Encrypt a secret, so that an inventory may hold it: prints its 'sealed:' reference.
+
+    Asks for the secret, or reads a line of standard input. The key is that of PHONERIG_SEAL_KEY,
+    or in the file that PHONERIG_SEAL_KEY_FILE names.
+    """
+    with clear_errors():
+        from provisioning.secret import Secret, new_seal_key, seal_key
+        from provisioning.secret import seal as sealed
+
+        if new_key:
+            print_data(new_seal_key().reveal())
+            return
+        key = seal_key(os.environ)
+        if sys.stdin.isatty():
+            text = str(typer.prompt("secret", hide_input=True, confirmation_prompt=True, err=True))
+        else:
+            text = sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+        if not text:
+            raise UsageError("there is no secret to seal; write it to standard input")
+        print_data(sealed(Secret(text), key))
+
+
+def _print_warnings(warnings: Sequence[InputFault]) -> None:
+    """Print warnings; of many of one kind only the first, so that the others are seen."""
+    kinds: dict[str, list[InputFault]] = {}
+    for warning in warnings:
+        kinds.setdefault(warning.what, []).append(warning)
+    for what, alike in kinds.items():
+        shown = alike if len(alike) <= _MOST_ALIKE else alike[: _MOST_ALIKE - 1]
+        lines: list[object] = [f"warning: {warning}" for warning in shown]
+        if len(alike) > len(shown):
+            lines.append(
+                f"warning: {what}: {len(alike) - len(shown)} more, up to {alike[-1].position}; "
+                "--json lists all"
+            )
+        complain_all(lines, style="yellow")
 
 
 def _summary(site: Site) -> dict[str, Any]:

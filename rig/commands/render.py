@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from provisioning.render_many import Outcome
 
 _SECRET_MODE = 0o600
+_MOST_NAMED = 5
+"""How many handsets are named that have the same loss; --json names all."""
 
 
 def render(
@@ -346,9 +348,20 @@ def _data(
 
 
 def _print_losses(losses: dict[str, tuple[Loss, ...]]) -> None:
-    lines = [f"loss: {name}: {loss}" for name, items in losses.items() for loss in items]
+    """Print losses; one that several handsets have is told once, with their names."""
+    who: dict[str, list[str]] = {}
+    for name, items in losses.items():
+        for loss in items:
+            who.setdefault(str(loss), []).append(name)
+    lines = [f"loss: {_some(names)}: {loss}" for loss, names in who.items()]
     if lines:
         complain_all(lines, style="yellow")
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    return shown if more <= 0 else f"{shown} and {more} more"
 
 
 def _print_diffs(changed: Iterable[FileDiff]) -> None:

@@ -41,8 +41,9 @@ def test_a_file_that_everyone_can_read_is_warned_about(tmp_path: Path) -> None:
     source = resolver(tmp_path)
     assert source.resolve("file:pw").reveal() == "hunter2"
     assert len(source.warnings) == 1
-    assert "pw" in source.warnings[0]
-    assert "hunter2" not in source.warnings[0]
+    assert source.warnings[0].got == "pw"
+    assert source.warnings[0].fix == f"Run chmod o-rwx {tmp_path / 'pw'}"
+    assert "hunter2" not in str(source.warnings[0])
 
 
 def test_sealed(tmp_path: Path) -> None:
