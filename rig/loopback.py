@@ -7,6 +7,7 @@ apart by the port.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 from collections.abc import Iterator
@@ -56,6 +57,20 @@ def _usable(prefix: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to a host never leaves this computer.
+
+    Args:
+        host: address, or a name; of names ``localhost`` alone is known to mean it.
+
+    Source: RFC 6761 section 6.3 (``localhost``), RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def family_of(host: str) -> socket.AddressFamily:

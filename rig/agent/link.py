@@ -7,7 +7,6 @@ imported when a connection is made.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 import ssl
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rig.errors import RigError, UsageError
+from rig.loopback import is_loopback
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -57,7 +57,7 @@ class Broker:
             UsageError: a file is not as it must be, or there shall be none beyond loopback.
         """
         if self.roots is None:
-            if not _is_loopback(self.host):
+            if not is_loopback(self.host):
                 raise UsageError(
                     f"broker {self.host}: without TLS anybody on the way could press keys; "
                     "expected roots, certificate and key"
@@ -74,13 +74,6 @@ class Broker:
                 f"{self.key} cannot be used: {error.strerror or error}; expected PEM files"
             ) from error
         return context
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

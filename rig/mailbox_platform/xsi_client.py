@@ -22,6 +22,7 @@ from yarl import URL
 
 from provisioning.secret import Secret
 from rig.errors import RigError, UsageError
+from rig.loopback import is_loopback
 from rig.mailbox_platform.xsi_document import DocumentError, Element, from_json, from_xml, to_xml
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ ACTIONS = "/com.broadsoft.xsi-actions"
 EVENTS = "/com.broadsoft.xsi-events/v2.0"
 ASYNC_EVENTS = "/com.broadsoft.async/com.broadsoft.xsi-events/v2.0"
 _MOST_OCTETS = 32 * 1024 * 1024
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _ADVICE = {
     400: "the platform does not take the value",
     401: "user id or password is wrong; check the account's web password",
@@ -92,7 +92,7 @@ class XsiClient:
                 "Xsi: the base URL is not scheme, host and port; expected something like "
                 "https://xsp.example.net, without user and password in it."
             )
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise UsageError(
                 f"Xsi: {parts.hostname} would get passwords over plain HTTP; expected https. "
                 "Use an https URL."

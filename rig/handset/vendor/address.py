@@ -16,8 +16,8 @@ import aiohttp
 
 from provisioning.secret import Secret
 from rig.errors import UsageError
+from rig.loopback import is_loopback
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _PIN = re.compile(r"(?:SHA-?256:)?((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})", re.IGNORECASE)
 _OLD_CIPHERS = "DEFAULT:@SECLEVEL=0"
 _NOBODY = Secret("")
@@ -74,7 +74,7 @@ class PhoneAddress:
     @property
     def in_clear(self) -> bool:
         """Whether everybody on the way can read along."""
-        return self.scheme == "http" and self.host not in _LOOPBACK
+        return self.scheme == "http" and not is_loopback(self.host)
 
 
 @dataclass(frozen=True, slots=True)

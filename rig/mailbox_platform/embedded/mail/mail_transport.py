@@ -15,10 +15,10 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
 
 import aiosmtplib
 
+from rig.loopback import is_loopback
 from rig.mailbox_platform.embedded.mail.mail_config import MailConfig, StartTls
 
 _REASON_CHARS = 200
@@ -120,7 +120,7 @@ class SmtpTransport:
         elif config.starttls is StartTls.REQUIRED:
             return "the server does not offer STARTTLS, which is required"
         if config.password is not None:
-            if not encrypted and not _is_this_machine(config.host):
+            if not encrypted and not is_loopback(config.host):
                 return "no encryption, so the password is not sent; let the server offer STARTTLS"
             await client.login(config.user, config.password.reveal())
         return ""
@@ -156,10 +156,3 @@ def _one_line(text: str) -> str:
     return " ".join(ascii(text)[1:-1].replace("\\n", " ").replace("\\r", " ").split())[
         :_REASON_CHARS
     ]
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

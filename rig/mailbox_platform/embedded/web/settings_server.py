@@ -11,13 +11,13 @@ import asyncio
 import hmac
 import logging
 import secrets
-from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
 from provisioning.transport.http_port import HttpPort, PortLimits
+from rig.loopback import is_loopback
 from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.web.browser_rules import HEADERS, from_own_page, host_allowed
 from rig.mailbox_platform.embedded.web.form import Form, read_form
@@ -103,7 +103,7 @@ class SettingsServer:
             RigError: the port is in use, needs privilege, or the address is not ours.
         """
         await self._listener.start()
-        if not ip_address(self._host).is_loopback and not self._config.behind_tls:
+        if not is_loopback(self._host) and not self._config.behind_tls:
             logger.warning(
                 "the settings page at %s:%d is plain HTTP: passwords can be read on the way. Use "
                 "it in a closed laboratory network only, or put a TLS proxy before it.",

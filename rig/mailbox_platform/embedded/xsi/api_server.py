@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from ipaddress import ip_address
 
 from aiohttp import hdrs, web
 
 from provisioning.errors import UsageError
 from provisioning.transport.http_port import HttpPort, PortLimits
+from rig.loopback import is_loopback
 from rig.mailbox_platform.embedded.store.store import StoreFailure
 from rig.mailbox_platform.embedded.xsi.backend import Backend
 from rig.mailbox_platform.embedded.xsi.comet import Comet
@@ -84,7 +84,7 @@ class ApiServer:
             RigError: the port is in use, needs privilege, or the address is not ours.
         """
         await self._listener.start()
-        if not ip_address(self._host).is_loopback:
+        if not is_loopback(self._host):
             logger.warning(
                 "the API at %s:%d is plain HTTP: SIP passwords can be read on the way. Use it in "
                 "a closed laboratory network only, or put a TLS proxy before it.",
