@@ -14,7 +14,7 @@ from rig.bench_cameras import CameraPlace, CameraSource
 from rig.bench_parts import TakeOnce
 from rig.lamp.camera import CameraLamp
 from rig.lamp.camera_rule import LampColour, Region
-from rig.lamp.wiring import LampWiring, load_wiring
+from rig.lamp.wiring import LampWiring, named_wiring
 
 
 def read_wiring(bench: FieldReader, folder: Path, handsets: Iterable[str]) -> LampWiring:
@@ -25,18 +25,11 @@ def read_wiring(bench: FieldReader, folder: Path, handsets: Iterable[str]) -> La
         folder: that the name is relative to.
         handsets: names in the inventory.
     """
-    written = bench.text("lamps")
-    if not written:
-        return LampWiring()
-    try:
-        wiring = load_wiring(folder / written)
-    except InputErrors as error:
-        bench.faults.extend(error.faults)
-        return LampWiring()
-    known = list(handsets)
+    wiring, known = named_wiring(bench, folder), list(handsets)
     for name in sorted(wiring.handsets - set(known)):
         bench.faults.add(
-            bench.position_of("lamps"), f"{written} wires a handset {name!r}", got=name,
+            bench.position_of("lamps"),
+            f"{bench.text('lamps')} wires a handset {name!r}", got=name,
             expected=f"a handset of the inventory; {known_names(name, known)}",
             fix="Correct the name in the wiring file.",
         )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Loopback addresses for a bench: every participant gets one, so that captures read well.
+"""Addresses: of loopback, one for each participant of a bench, and what is asked of any.
 
-Linux answers on all of 127.0.0.0/8 without any set-up. Each bench takes a subnet of its own,
-so that two runs on one machine do not meet. IPv6 has one loopback address: there everybody is told
-apart by the port.
+With an address for everybody captures read well. Linux answers on all of 127.0.0.0/8 without any
+set-up. Each bench takes a subnet of its own, so that two runs on one machine do not meet. IPv6 has
+one loopback address: there everybody is told apart by the port.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+
+from rig.errors import UsageError
 
 PLATFORM, SERVER, RELAY, STRANGER, OUTSIDE, FIRST_HANDSET = 1, 2, 3, 4, 5, 10
 
@@ -71,6 +73,27 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def read_address(text: str, option: str, default_port: int = 5060) -> tuple[str, int]:
+    """Read ``HOST:PORT``; the port may be left out.
+
+    Args:
+        text: as given on the command line or in a file.
+        option: what it is called there, for the error.
+        default_port: when none is given.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        host, port = text, str(default_port)
+    if not host or ":" in host or not port.isascii() or not port.isdigit():
+        raise UsageError(f"{option} is {text!r}; expected HOST or HOST:PORT")
+    if not 1 <= int(port[:6]) <= 65535:
+        raise UsageError(f"{option} is {text!r}; expected a port from 1 to 65535")
+    return host, int(port)
 
 
 def family_of(host: str) -> socket.AddressFamily:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from provisioning.text_source import read_input_file
 from provisioning.yaml_source import YamlNode, parse_yaml_collecting
 from rig.agent.link import Broker
 from rig.agent.protocol import NAME
+from rig.errors import UsageError
+from rig.lamp.wiring import LampWiring, named_wiring
+from rig.loopback import read_address
+from rig.timeline import Address
 
 _NAME_FORM = "small letters, digits and dashes, up to 32"
 _HOST = r"[0-9A-Za-z:._-]{1,253}"
@@ -28,27 +32,6 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LampInput:
-    """An input of a lamp board that looks at a handset's message lamp.
-
-    Attributes:
-        board: device or URL of the board.
-        channel: number of the input.
-        dark: its level while the lamp is off; None leaves what the board keeps.
-        lit: the same while it is on.
-        relay: that presses the message key; None for none.
-        press_ms: how long it is pressed.
-    """
-
-    board: str
-    channel: int
-    dark: int | None = None
-    lit: int | None = None
-    relay: int | None = None
-    press_ms: int = 200
-
-
-@dataclass(frozen=True, slots=True)
 class AgentHandset:
     """A handset at the place.
 
@@ -56,15 +39,13 @@ class AgentHandset:
         name: as the inventory names it.
         driver: that it is run or driven by; empty for a phone that is looked at alone.
         host: its own address, for drivers that run one.
-        registrar: where SIP goes instead of what its files say; empty for what they say.
-        lamp: an input that sees its lamp; None takes what the driver shows.
+        registrar: where SIP goes instead of what its files say; None for what they say.
     """
 
     name: str
     driver: str = ""
     host: str = "127.0.0.1"
-    registrar: str = ""
-    lamp: LampInput | None = None
+    registrar: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +58,8 @@ class AgentConfig:
         buffer: file in which events wait.
         site: inventory of its handsets; None where no driver is used.
         handsets: whose lamps it sees.
+        wiring: which of their lamps are seen, and keys pressed, by lamp boards; where a board
+            looks, what a driver shows does not count.
         allow: what it does when asked; nothing by default.
         fetches: JSON lines that ``phonerig serve --json`` writes; None for none.
         capture: network interface that is counted; empty for none.
@@ -87,6 +70,7 @@ class AgentConfig:
     buffer: Path
     site: Path | None = None
     handsets: tuple[AgentHandset, ...] = ()
+    wiring: LampWiring = field(default_factory=LampWiring)
     allow: tuple[Verb, ...] = ()
     fetches: Path | None = None
     capture: str = ""
@@ -115,6 +99,7 @@ def load_agent(path: Path) -> AgentConfig:
     reader = _root(path, "agent file", faults)
     folder = path.parent
     site = reader.text("site", pattern=_FILE, form="a file's name")
+    wiring = named_wiring(reader, folder)
     fetches = reader.text("fetches", pattern=_FILE, form="a file's name")
     config = AgentConfig(
         name=reader.text("agent", required=True, pattern=NAME, form=_NAME_FORM),
@@ -122,8 +107,10 @@ def load_agent(path: Path) -> AgentConfig:
         buffer=folder / reader.text("buffer", required=True, pattern=_FILE, form="a file's name"),
         site=folder / site if site else None,
         handsets=tuple(
-            _handset(node, faults, has_site=bool(site)) for node in reader.items("handsets")
+            _handset(node, faults, wiring.handsets, has_site=bool(site))
+            for node in reader.items("handsets")
         ),
+        wiring=wiring,
         allow=_verbs(reader, faults),
         fetches=folder / fetches if fetches else None,
         capture=reader.text("capture", pattern=r"[0-9A-Za-z._-]{1,15}", form="an interface"),
@@ -170,10 +157,11 @@ def _broker(reader: FieldReader, folder: Path) -> Broker:
         key: part.text(key, pattern=_FILE, form="a file's name")
         for key in ("roots", "certificate", "key")
     }
-    if names["certificate"] and not (names["roots"] and names["key"]):
+    ours = [key for key in ("certificate", "key") if names[key]]
+    if ours and not all(names.values()):
         part.faults.add(
-            part.position_of("certificate"),
-            "a certificate without what belongs to it",
+            part.position_of(ours[0]),
+            f"a {ours[0]} without what belongs to it",
             expected="roots, certificate and key",
             fix="Name the PEM files of all three.",
         )
@@ -190,23 +178,23 @@ def _broker(reader: FieldReader, folder: Path) -> Broker:
     return broker
 
 
-def _handset(node: YamlNode, faults: FaultList, *, has_site: bool) -> AgentHandset:
+def _handset(
+    node: YamlNode, faults: FaultList, wired: frozenset[str], *, has_site: bool
+) -> AgentHandset:
     reader = FieldReader(node, "handset", faults)
     if not reader.usable:
         return AgentHandset("")
-    lamp = _lamp(reader)
     found = AgentHandset(
         name=reader.text("name", required=True),
         driver=reader.text("driver", pattern=r"[a-z][a-z0-9_-]{0,30}", form="a driver's name"),
         host=reader.text("host", pattern=_HOST, form="a numeric address") or "127.0.0.1",
-        registrar=reader.text("registrar", pattern=_HOST, form="HOST:PORT"),
-        lamp=lamp,
+        registrar=reader.parsed("registrar", _registrar),
     )
-    if not found.driver and lamp is None:
+    if found.name and not found.driver and found.name not in wired:
         faults.add(
             reader.position,
-            f"handset {found.name!r} has neither a driver nor a lamp",
-            expected="'driver', 'lamp', or both",
+            f"handset {found.name!r} has neither a driver nor a lamp that a board sees",
+            expected="'driver', or its name in the wiring file that 'lamps' names",
             fix="Say how it is seen.",
         )
     if found.driver and not has_site:
@@ -220,25 +208,11 @@ def _handset(node: YamlNode, faults: FaultList, *, has_site: bool) -> AgentHands
     return found
 
 
-def _lamp(handset: FieldReader) -> LampInput | None:
-    reader = handset.part("lamp", "lamp part")
-    if reader is None:
-        return None
-    relay = reader.node("relay")
-    levels = {
-        key: reader.integer(key, 0, low=0, high=1023) if reader.node(key) is not None else None
-        for key in ("dark", "lit")
-    }
-    found = LampInput(
-        board=reader.text("board", required=True, pattern=_FILE, form="a device or URL"),
-        channel=reader.integer("channel", 0, low=0, high=7),
-        dark=levels["dark"],
-        lit=levels["lit"],
-        relay=None if relay is None else reader.integer("relay", 0, low=0, high=7),
-        press_ms=reader.integer("press_ms", 200, low=10, high=2000),
-    )
-    reader.finish()
-    return found
+def _registrar(text: str) -> Address:
+    try:
+        return read_address(text, "registrar")
+    except UsageError:
+        raise ValueError("HOST or HOST:PORT, with a port from 1 to 65535") from None
 
 
 def _verbs(reader: FieldReader, faults: FaultList) -> tuple[Verb, ...]:

@@ -6,30 +6,28 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from provisioning.device_profile import ProfileSet
 from provisioning.inventory_site import Site
+from provisioning.profile_model import Profile
 from rig.agent.buffer import EventBuffer
-from rig.agent.config import AgentConfig, AgentHandset, LampInput, Verb
+from rig.agent.config import AgentConfig, AgentHandset, Verb
 from rig.agent.follow import follow
 from rig.agent.link import cancelled
 from rig.agent.site_agent import Deed, SiteAgent
 from rig.capture.live import WireCapture
 from rig.capture.tally import PacketTally
 from rig.errors import PhonerigError, RigError
-from rig.handset.base import Handset
+from rig.handset.base import Handset, HandsetCall
 from rig.handset.drivers import HandsetPlace, make_handset
 from rig.handset.emulated.boot import resolve
-
-if TYPE_CHECKING:
-    from rig.lamp.board.serial_board import SerialLampBoard
+from rig.lamp.boards import LampBoards
 
 SUMMARY_EVERY_S = 5.0
 CALL_S = 5.0
 """A handset that calls because its message key was pressed from afar hangs up after so long."""
 
-_SIP_PORT = 5060
 _LOG = "fetches"
 
 Told = Callable[[str], None]
@@ -53,10 +51,9 @@ class Place:
         self._profiles = profiles
         self._told = told
         self._handsets: dict[str, Handset] = {}
-        self._boards: dict[str, SerialLampBoard] = {}
-        self._inputs: dict[str, LampInput] = {
-            each.name: each.lamp for each in config.handsets if each.lamp is not None
-        }
+        self._boards = LampBoards(
+            config.wiring, [each.name for each in config.handsets], profiles=self._profile
+        )
         self._calls: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self.agent: SiteAgent
@@ -85,8 +82,12 @@ class Place:
         verbs: Mapping[Verb, Deed] = {Verb.PRESS: self._press, Verb.POWER: self._power}
         deeds = {verb.value: verbs[verb] for verb in config.allow}
         self.agent = SiteAgent(config.name, config.broker, buffer, deeds=deeds, told=self._told)
+        # The last that a board says is kept before the buffer is closed.
+        stack.push_async_callback(self._boards.close)
+        await self._boards.open()
         for each in config.handsets:
             await self._add(each)
+        stack.push_async_callback(self._hang_up_all)
         self.agent.start()
         stack.push_async_callback(self.agent.stop)
         if config.fetches is not None:
@@ -106,9 +107,9 @@ class Place:
         if each.driver:
             handset = self._handsets[each.name] = await self._make(each)
             self._stack.push_async_callback(handset.shut_down)
-        if each.lamp is not None:
-            board = await self._board(each.lamp)
-            self.agent.watch(each.name, board.sensor(each.name, {"message": each.lamp.channel}))
+        sensor = self._boards.sensor(each.name)
+        if sensor is not None:
+            self.agent.watch(each.name, sensor, sensor.lamps)
         elif handset is not None:
             self.agent.watch(each.name, handset.lamp)
         if handset is not None:
@@ -118,8 +119,7 @@ class Place:
         if self._site is None:
             raise RigError(f"handset {each.name}: driver {each.driver} without an inventory")
         intent = self._site.intent(each.name)
-        host, _, port = each.registrar.rpartition(":")
-        registrar = await resolve(host, int(port or _SIP_PORT)) if each.registrar else None
+        registrar = None if each.registrar is None else await resolve(*each.registrar)
         return make_handset(
             each.driver,
             HandsetPlace(
@@ -131,19 +131,12 @@ class Place:
             ),
         )
 
-    async def _board(self, lamp: LampInput) -> SerialLampBoard:
-        from rig.lamp.board.serial_board import SerialLampBoard  # noqa: PLC0415 - wants pyserial
-
-        board = self._boards.get(lamp.board)
-        if board is None:
-            board = self._boards[lamp.board] = SerialLampBoard(lamp.board)
-            # Not in the loop's own thread: the last that the board says is kept before the buffer
-            # is closed.
-            self._stack.push_async_callback(asyncio.to_thread, board.stop)
-            await asyncio.to_thread(board.start)
-        if lamp.dark is not None and lamp.lit is not None:
-            await asyncio.to_thread(board.calibrate, lamp.channel, dark=lamp.dark, lit=lamp.lit)
-        return board
+    def _profile(self, name: str) -> Profile | None:
+        """The model of a handset, which may know its lamp; None for one that no inventory has."""
+        for handset in () if self._site is None else self._site.handsets:
+            if handset.name == name:
+                return self._profiles.get(handset.model)
+        return None
 
     async def _boot(self, handset: Handset) -> None:
         try:
@@ -188,21 +181,26 @@ class Place:
         return self._handsets[name]
 
     async def _press(self, name: str) -> None:
-        lamp = self._inputs.get(name)
-        if lamp is not None and lamp.relay is not None:
-            board = self._boards[lamp.board]
-            await asyncio.to_thread(board.press, lamp.relay, lamp.press_ms)
+        if self._boards.presses(name):
+            await self._boards.press(name)
             return
         call = await self._handset(name).press_message_key()
-
-        async def end() -> None:
-            await asyncio.sleep(CALL_S)
-            with contextlib.suppress(PhonerigError):
-                await call.hang_up()
-
-        task = asyncio.ensure_future(end())
+        task = asyncio.ensure_future(_end_later(call))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
+    async def _hang_up_all(self) -> None:
+        """End the calls of message keys before their handsets go."""
+        for task in tuple(self._calls):
+            await cancelled(task)
+
     async def _power(self, name: str) -> None:
         await self._handset(name).power_cycle()
+
+
+async def _end_later(call: HandsetCall) -> None:
+    try:
+        await asyncio.sleep(CALL_S)
+    finally:
+        with contextlib.suppress(PhonerigError):
+            await call.hang_up()

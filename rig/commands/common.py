@@ -259,24 +259,3 @@ def make_folder(folder: Path) -> None:
         ) from error
     if not os.access(folder, os.W_OK):
         raise UsageError(f"{folder} cannot be written; name another folder by --out")
-
-
-def read_address(text: str, option: str, default_port: int = 5060) -> tuple[str, int]:
-    """Read ``HOST:PORT``; the port may be left out.
-
-    Args:
-        text: as given on the command line.
-        option: its name, for the error.
-        default_port: when none is given.
-
-    Raises:
-        UsageError: it is none.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        host, port = text, str(default_port)
-    if not host or ":" in host or not port.isascii() or not port.isdigit():
-        raise UsageError(f"{option} is {text!r}; expected HOST or HOST:PORT")
-    if not 1 <= int(port[:6]) <= 65535:
-        raise UsageError(f"{option} is {text!r}; expected a port from 1 to 65535")
-    return host, int(port)

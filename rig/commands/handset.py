@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provisioning.errors import UsageError
-from rig.commands.common import clear_errors, profiles, read_address, read_site
+from rig.commands.common import clear_errors, profiles, read_site
 from rig.commands.service import EventLines, forever, run_until_stopped
+from rig.loopback import read_address
 
 if TYPE_CHECKING:
     from provisioning.inventory_model import InventoryHandset

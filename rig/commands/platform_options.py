@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import UsageError
 from provisioning.secret import Secret, SecretReferenceError, SecretResolver
-from rig.commands.common import complain, read_address
+from rig.commands.common import complain
+from rig.loopback import read_address
 
 if TYPE_CHECKING:
     from rig.mailbox_platform.embedded.mail.mail_config import MailConfig

@@ -17,13 +17,13 @@ from rig.commands.common import (
     complain,
     print_json,
     profiles,
-    read_address,
     read_site,
     say,
     several,
     show_table,
 )
 from rig.commands.render import publish, render_handsets
+from rig.loopback import read_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

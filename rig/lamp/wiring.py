@@ -36,6 +36,7 @@ from pydantic import (
     model_validator,
 )
 
+from provisioning.inventory_fields import FieldReader
 from provisioning.profile_source import position_at
 from provisioning.yaml_source import YamlMap, load_yaml, to_plain
 from rig.errors import InputErrors, InputFault, UsageError
@@ -227,6 +228,26 @@ def load_wiring(path: Path) -> LampWiring:
     if faults:
         raise InputErrors(faults)
     return wiring
+
+
+def named_wiring(reader: FieldReader, folder: Path) -> LampWiring:
+    """Read the wiring file that another file names by ``lamps``; what is wrong is reported.
+
+    Args:
+        reader: the other file.
+        folder: that the name is relative to.
+
+    Returns:
+        No board at all if none is named, or something is wrong.
+    """
+    written = reader.text("lamps")
+    if not written:
+        return LampWiring()
+    try:
+        return load_wiring(folder / written)
+    except InputErrors as error:
+        reader.faults.extend(error.faults)
+        return LampWiring()
 
 
 def save_wiring(path: Path, wiring: LampWiring) -> None:

@@ -14,7 +14,7 @@ from mosquitto_kit import Mosquitto
 
 from provisioning.device_profile import shipped_profiles
 from rig.agent.buffer import EventBuffer
-from rig.agent.config import AgentConfig, AgentHandset, LampInput
+from rig.agent.config import AgentConfig, AgentHandset, Verb
 from rig.agent.link import Broker, load_library
 from rig.agent.place import Place
 from rig.agent.protocol import ASK, AskDo, topic, write
@@ -22,7 +22,9 @@ from rig.agent.remote import RemoteNews, RemoteSites
 from rig.agent.site_agent import SiteAgent
 from rig.clock import Clock, now
 from rig.errors import RigError
+from rig.lamp.board.calibration import calibrate
 from rig.lamp.virtual import VirtualLamp
+from rig.lamp.wiring import BoardWire, KeyWire, LampWire, LampWiring, Levels
 from rig.timeline import LampSeen, LampState
 
 pytestmark = pytest.mark.interop("mosquitto")
@@ -320,12 +322,19 @@ async def test_a_place_keeps_the_last_word_of_its_board_and_tells_what_ends(
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
     with FakeBoard(tmp_path, speed=1.0) as board:
-        lamp = LampInput(board.url, 0, dark=DARK, lit=LIT)
+        levels = Levels.of(calibrate(0, DARK, LIT))
+        wire = BoardWire(
+            url=board.url,
+            lamps=(LampWire(channel=0, handset="anna", levels=levels),),
+            keys=(KeyWire(relay=1, handset="anna", press_ms=40),),
+        )
         config = AgentConfig(
             "hamburg",
             broker.broker("hamburg"),
             tmp_path / "place.sqlite",
-            handsets=(AgentHandset("anna", lamp=lamp),),
+            handsets=(AgentHandset("anna"),),
+            wiring=LampWiring(boards=(wire,)),
+            allow=(Verb.PRESS,),
             fetches=tmp_path,  # a folder cannot be read
         )
         async with Place(config, None, shipped_profiles(), told.append) as opened:
@@ -333,6 +342,8 @@ async def test_a_place_keeps_the_last_word_of_its_board_and_tells_what_ends(
             board.light(0, LIT)
             sensor = opened.agent._lamps[("anna", "message")]
             await until(lambda: sensor.state().lit, "the lamp is lit")
+            await opened.agent._deeds["press"]("anna")
+            assert board.moves == [(1, True), (1, False)]
         await asyncio.sleep(0)
     assert not faults
     assert "Is a directory" in next(text for text in told if "has ended" in text)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from provisioning.errors import InputErrors, InputFault, Position, RigError, UsageError
 from rig.commands import common
+from rig.loopback import read_address
 
 
 @given(st.text())
@@ -71,7 +72,7 @@ def test_table_cells_take_no_markup_and_lose_nothing(capsys):
     ],
 )
 def test_addresses(text, address):
-    assert common.read_address(text, "--registrar") == address
+    assert read_address(text, "--registrar") == address
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_addresses(text, address):
 )
 def test_no_addresses(text):
     with pytest.raises(UsageError, match=r"--registrar is .*; expected"):
-        common.read_address(text, "--registrar")
+        read_address(text, "--registrar")
 
 
 @pytest.mark.parametrize(
