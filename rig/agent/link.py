@@ -7,10 +7,11 @@ imported when a connection is made.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,10 @@ Serve = Callable[["Session"], Awaitable[None]]
 """Works with one connection until it breaks or the work is cancelled."""
 
 
+class ConnectionLost(RigError):
+    """The connection to the broker broke, or the broker confirms nothing."""
+
+
 class Session:
     """One connection that holds for now."""
 
@@ -116,12 +121,22 @@ class Session:
         self._client = client
 
     async def publish(self, topic: str, octets: bytes, *, retain: bool = False) -> None:
-        """Say something and wait until the broker has it (QoS 1)."""
-        await self._client.publish(topic, octets, qos=1, retain=retain, timeout=_ANSWER_S)
+        """Say something and wait until the broker has it (QoS 1).
+
+        Raises:
+            ConnectionLost: it is not known whether the broker has it.
+        """
+        with _lost_by_name():
+            await self._client.publish(topic, octets, qos=1, retain=retain, timeout=_ANSWER_S)
 
     async def listen(self, *topics: str) -> None:
-        """Hear what is said at some topics from now on, and what was kept there."""
-        await self._client.subscribe([(topic, 1) for topic in topics], timeout=_ANSWER_S)
+        """Hear what is said at some topics from now on, and what was kept there.
+
+        Raises:
+            ConnectionLost: nothing will be heard.
+        """
+        with _lost_by_name():
+            await self._client.subscribe([(topic, 1) for topic in topics], timeout=_ANSWER_S)
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes, bool]]:
         """Topic and octets of what comes in, and whether it was kept from before."""
@@ -129,6 +144,15 @@ class Session:
             payload = message.payload
             if isinstance(payload, (bytes, bytearray)):
                 yield message.topic.value, bytes(payload), bool(message.retain)
+
+
+@contextlib.contextmanager
+def _lost_by_name() -> Iterator[None]:
+    """The library's own faults are none that those who use a connection know."""
+    try:
+        yield
+    except load_library().MqttError as error:
+        raise ConnectionLost(str(error)) from error
 
 
 async def keep_connected(
@@ -186,7 +210,7 @@ async def keep_connected(
             ) as client:
                 await connected(client)
                 why = "the work ended"
-        except (library.MqttError, OSError) as error:
+        except (library.MqttError, ConnectionLost, OSError) as error:
             why = f"broker {broker.host}:{broker.port}: {error}"
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rig.agent.link import Broker, Session, cancelled, keep_connected, together
+from rig.agent.link import (
+    Broker,
+    ConnectionLost,
+    Session,
+    cancelled,
+    keep_connected,
+    together,
+)
 from rig.agent.protocol import (
     ANSWER,
     ASK,
@@ -47,7 +54,8 @@ from rig.errors import RigError, UsageError
 
 logger = logging.getLogger("phonerig.agent")
 
-_ON_ITS_WAY_S = 2.0
+_STUCK_AFTER_S = 2.0
+"""Events that have not moved on for so long are asked for again."""
 _LOOK_EVERY_S = 0.5
 _CLOCK_EVERY_S = 10.0
 _FIRST_CLOCKS = 5
@@ -211,6 +219,11 @@ class RemoteSites:
                 f"{agent}: {verb} {handset}: no word within {timeout_s:g} s; whether it was done "
                 "is not known"
             ) from None
+        except ConnectionLost as error:
+            raise RigError(
+                f"{agent}: {verb} {handset}: the broker was lost: {error}; whether it was done is "
+                "not known"
+            ) from error
         finally:
             del self._wishes[wish]
         if why:
@@ -283,7 +296,7 @@ class RemoteSites:
         order, at = agent.order, self._clock()
         agent.look_behind()
         since = agent.stuck_since
-        if since is None or agent.status is None or at - since < _ON_ITS_WAY_S:
+        if since is None or agent.status is None or at - since < _STUCK_AFTER_S:
             return
         if at - agent.asked_again_at < _AGAIN_PAUSE_S:
             return

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from rig.agent.clock_offset import ClockOffset, OffsetMeter
 from rig.agent.protocol import Event, Status
+from rig.agent.remote_lamp import ON_ITS_WAY_S
 from rig.agent.sequence import Sequencer
 from rig.clock import Clock
 
 SILENT_AFTER_S = 15.0
-MISSING_AFTER_S = 1.0
 
 NO_BROKER = "the broker is not reached"
 NEVER_SEEN = "the agent has not been seen"
@@ -85,7 +85,7 @@ class RemoteAgent:
         if silent_s > SILENT_AFTER_S:
             return f"no sign of life of the agent for {silent_s:.0f} s"
         since = self.behind_since
-        if since is not None and self._clock() - since > MISSING_AFTER_S:
+        if since is not None and self._clock() - since > ON_ITS_WAY_S:
             return "events of the agent are missing"
         if self.offset is None:
             return "how far the agent's clock is from ours is not known"

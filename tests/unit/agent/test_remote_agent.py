@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rig.agent.protocol import Event, FetchData, Status
-from rig.agent.remote_agent import MISSING_AFTER_S, SILENT_AFTER_S, RemoteAgent
+from rig.agent.remote_agent import SILENT_AFTER_S, RemoteAgent
+from rig.agent.remote_lamp import ON_ITS_WAY_S
 
 
 class Watched:
@@ -39,7 +40,7 @@ def test_events_are_missing_from_the_first_and_stuck_while_none_comes() -> None:
     agent.status = Status("here", "run", "e", watched.now, last_seq=3)
     agent.look_behind()
     assert agent.doubt("") == ""
-    watched.now += MISSING_AFTER_S + 0.1
+    watched.now += ON_ITS_WAY_S + 0.1
     agent.look_behind()
     assert agent.doubt("") == "events of the agent are missing"
     assert agent.stuck_since == pytest.approx(100.0)
