@@ -118,11 +118,14 @@ class Fetcher:
     async def _fetch_http(self, url: str, user_agent: str) -> bytes | None:
         import aiohttp  # noqa: PLC0415 - heavy; a handset that boots by TFTP never needs it
 
+        from rig.handset.sent_once import sent_once  # noqa: PLC0415 - needs aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=1, local_addr=(self._host, 0)),
                 skip_auto_headers=("User-Agent",),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                trace_configs=[sent_once()],
             )
         headers = {"User-Agent": user_agent} if user_agent else {}
         try:

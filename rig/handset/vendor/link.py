@@ -17,12 +17,12 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import aiohttp
 from yarl import URL
 
 from provisioning.digest_credentials import Challenge, choose_challenge, make_credentials
+from rig.handset.sent_once import sent_once
 from rig.handset.vendor.address import PhoneAddress, PhoneLogin, TlsPolicy
 from rig.handset.vendor.control import (
     BadPhoneReply,
@@ -143,8 +143,6 @@ class PhoneLink:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            once = aiohttp.TraceConfig()
-            once.on_connection_create_start.append(_not_twice)
             pin = self._tls.fingerprint()
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
@@ -154,7 +152,7 @@ class PhoneLink:
                 headers={"User-Agent": "phonerig", "Accept": "*/*"},
                 skip_auto_headers=("Accept-Encoding", "Content-Type"),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[once],
+                trace_configs=[sent_once()],
             )
         return self._session
 
@@ -254,7 +252,6 @@ class PhoneLink:
                 data=request.body,
                 headers=headers,
                 allow_redirects=False,
-                trace_request_ctx=_Attempts(),
                 ssl=self._context or True,
                 server_hostname=(self._tls.name or None) if secure else None,
             ) as response:
@@ -321,30 +318,6 @@ class PhoneLink:
             raise PhoneUnreachable(
                 f"{where}: nobody answers, or the connection broke: {_brief(error)}"
             ) from None
-
-
-@dataclass(slots=True)
-class _Attempts:
-    """How many connections one request has begun."""
-
-    count: int = 0
-
-
-async def _not_twice(
-    session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    params: aiohttp.TraceConnectionCreateStartParams,
-) -> None:
-    """Keep the HTTP client from sending a request again by itself.
-
-    It does so when a GET is not answered, which is right for pages and wrong for keys: the phone
-    may have pressed it before it hung up.
-    """
-    del session, params
-    attempts: _Attempts = context.trace_request_ctx
-    attempts.count += 1
-    if attempts.count > 1:
-        raise aiohttp.ServerDisconnectedError
 
 
 def _brief(error: Exception) -> str:
