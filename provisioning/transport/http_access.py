@@ -113,12 +113,8 @@ class AccessRule(Protocol):
         """Say what of a file leaves."""
         ...
 
-    def may_put(self, admission: Admission, owner: str, at: float) -> bool:
+    def may_put(self, visit: Visit, admission: Admission, owner: str) -> bool:
         """Say whether a handset's file may be put."""
-        ...
-
-    def may_put_unproven(self, visit: Visit, owner: str) -> bool:
-        """Say whether a handset's file may be put where no request can prove anything."""
         ...
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
@@ -251,34 +247,23 @@ class Gate:
             self._guard.proven(visit.host, self._by_name[owner].mac.plain, visit.at)
         return answer
 
-    def may_put(self, admission: Admission, owner: str, at: float) -> bool:
+    def may_put(self, visit: Visit, admission: Admission, owner: str) -> bool:
         """Say whether a handset's file may be put.
 
-        Args:
-            admission: what a request has proven.
-            owner: whose file the name stands for; empty for nobody's.
-            at: instant, seconds.
-        """
-        revoked = self._revocations.is_revoked(owner, at)
-        who = admission.handset == owner or admission.open_to_all
-        return bool(owner) and who and not revoked
-
-    def may_put_unproven(self, visit: Visit, owner: str) -> bool:
-        """Say whether a handset's file may be put where no request can prove anything.
-
-        Only from an address that has fetched that handset's files: it knows already that there
-        is such a handset, so the answer tells nobody anything. Whoever tries names is counted as
-        a walk. Where the site asks for proof, never.
+        By who has proven to be that handset. Where the site asks for no proof, from an address
+        that has fetched its files: that one knows already that there is such a handset, so the
+        answer tells nobody anything. Whoever tries names is counted as a walk.
 
         Args:
             visit: the request.
+            admission: what it has proven.
             owner: whose file the name stands for; empty for nobody's.
         """
-        admission = self.admit(visit)
         handset = self._by_name.get(owner)
-        if handset is None or not self._guard.has_proven(visit.host, handset.mac.plain):
-            return False
-        return admission.open_to_all and self.may_put(admission, owner, visit.at)
+        revoked = self._revocations.is_revoked(owner, visit.at)
+        fetched = self._guard.has_proven(visit.host, handset.mac.plain if handset else "")
+        may = admission.handset == owner or (admission.open_to_all and fetched)
+        return handset is not None and may and not revoked
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
         """Values of WWW-Authenticate for who has proven nothing.

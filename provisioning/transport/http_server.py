@@ -240,7 +240,7 @@ class HttpServer:
         admission = self._access.admit(visit) if self._access else _ANYBODY
         target = admission.target or visit.target
         owner = uploads.owner(target)
-        may = self._access.may_put(admission, owner, visit.at) if self._access else bool(owner)
+        may = self._access.may_put(visit, admission, owner) if self._access else bool(owner)
         if not may:
             return self._refuse(admission, visit.at, closes=True)  # its body is not read
         status, octets = await take(request, uploads, target, visit.host)

@@ -54,6 +54,7 @@ class UnprovenUploads:
     def open(self, path: str, host: str) -> Upload:
         """Begin to take one file; see :meth:`UploadArea.open`."""
         visit = Visit("PUT", path, host, self._clock())
-        if not self._access.may_put_unproven(visit, self._area.owner(path)):
+        admission = self._access.admit(visit)
+        if not self._access.may_put(visit, admission, self._area.owner(path)):
             raise UploadRefusedError(Refused.NAME)
         return self._area.open(path, host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pty
@@ -276,6 +277,9 @@ def test_a_new_certificate_and_new_names_of_uploads_come_with_a_reload(tmp_path)
             return secured.getpeercert(binary_form=True) or b""
 
     def put(mac: str) -> int:
+        """Of a phone that has asked for its file, as it must have before."""
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{told['http']}/{mac}.cfg", timeout=30).close()
         url = f"{told['http']}/{mac}-boot.log"
         request = urllib.request.Request(url, b"booted", method="PUT")
         try:
