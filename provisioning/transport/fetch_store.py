@@ -16,8 +16,8 @@ from dataclasses import astuple, dataclass
 from typing import Protocol
 
 from provisioning.errors import RigError
-from provisioning.transport.fetch_data import fetch_data
-from provisioning.transport.fetch_log import FetchRecord, printable
+from provisioning.transport.fetch_data import fetch_data, storable
+from provisioning.transport.fetch_log import FetchRecord
 
 SCHEMA_VERSION = 1
 PAGE = 1000
@@ -70,11 +70,11 @@ class StoredFetch:
             record.at,
             record.transport,
             record.client[0],
-            _storable(record.path),
+            storable(record.path),
             record.handset,
             record.status,
             record.octets,
-            json.dumps(fetch_data(record)),  # ASCII: whatever a client sent can be stored
+            json.dumps(fetch_data(record)),
         )
 
     @property
@@ -124,18 +124,3 @@ class FetchStore(Protocol):
     def close(self) -> None:
         """End; safe to call twice."""
         ...
-
-
-def _storable(text: str) -> str:
-    """What a client sent, as text that every database takes: no NUL, no lone surrogates."""
-    if "\0" in text or not _encodes(text):
-        return printable(text)
-    return text
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -146,15 +146,16 @@ def test_a_line_is_what_serve_prints_and_what_the_verdicts_read() -> None:
         evidence=("the MAC in the path",),
     )
     stored = StoredFetch.of(
-        record(7, user_agent="Yealink", path="/a\0\udc80", identity=identity), "host-1", 3
+        record(7, user_agent="Yealink\udcff", path="/a\0\udc80", identity=identity), "host-1", 3
     )
     data = json.loads(stored.line)
     assert (data["event"], data["server"], data["octets"]) == ("fetch", "host-1", 70)
     assert data["identity"]["mac"] == "80:5e:c0:1a:2b:01"
     assert stored.path == r"/a\x00\udc80"
-    stored.line.encode()
+    assert json.dumps(data, ensure_ascii=False).encode(), "others pass it on as UTF-8"
     (fetch,) = read_lines([stored.line], "log")
-    assert (fetch.client, fetch.user_agent) == (("192.0.2.7", 7), "Yealink")
+    assert (fetch.client, fetch.path) == (("192.0.2.7", 7), stored.path)
+    assert fetch.user_agent == r"Yealink\udcff"
 
 
 def test_secrets_in_a_path_do_not_reach_the_store() -> None:
