@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
@@ -13,7 +13,7 @@ from provisioning.inventory_site import Site
 from provisioning.profile_model import Profile
 from rig.agent.buffer import EventBuffer
 from rig.agent.config import AgentConfig, AgentHandset, Verb
-from rig.agent.follow import follow
+from rig.agent.follow import Told, follow
 from rig.agent.link import cancelled
 from rig.agent.site_agent import Deed, SiteAgent
 from rig.capture.live import WireCapture
@@ -29,8 +29,6 @@ CALL_S = 5.0
 """A handset that calls because its message key was pressed from afar hangs up after so long."""
 
 _LOG = "fetches"
-
-Told = Callable[[str], None]
 
 
 class Place:
@@ -97,6 +95,7 @@ class Place:
                     config.fetches,
                     offset,
                     lambda at, data, read: self.agent.fetched(at, data, (_LOG, read)),
+                    self._told,
                 )
             )
         if config.capture:

@@ -143,6 +143,7 @@ class SiteAgent:
 
         Raises:
             RigError: the disk does not take it.
+            ValueError: no message can hold it.
         """
         self._keep(at, FetchData("fetch", dict(data)), mark)
 

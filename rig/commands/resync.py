@@ -200,7 +200,7 @@ def _fetch_file(path: Path | None) -> Iterator[FetchFile | None]:
         return
     from rig.resync.sightings import FetchFile
 
-    follow = FetchFile(path)
+    follow = FetchFile(path, lambda text: complain(f"warning: {text}", style="yellow"))
     try:
         yield follow
     finally:

@@ -51,6 +51,11 @@ class FetchSighting:
     path: str
     status: int
 
+    @property
+    def came(self) -> bool:
+        """Whether the file came, or was there already."""
+        return self.status in _FOUND
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -132,7 +137,7 @@ def prove(wanted: Wanted, seen: Seen) -> Proof:
 def _not_reached(seen: Seen) -> Proof | None:
     if not seen.asked:
         return Proof(Result.NOT_APPLIED, "it is not registered, so nobody could be asked")
-    if any(fetch.status in _FOUND for fetch in seen.fetches or ()):
+    if any(fetch.came for fetch in seen.fetches or ()):
         return None  # it came all the same, whatever it answered
     if seen.refusal:
         return Proof(Result.NOT_APPLIED, seen.refusal)
@@ -151,7 +156,7 @@ def _not_fetched(wanted: Wanted, seen: Seen) -> Proof | None:
         return Proof(Result.NOT_APPLIED, f"it answered {seen.by}, but never fetched")
     served = seen.served or {}
     got = [fetch for fetch in seen.fetches if fetch.path in wanted.files]
-    good = [fetch for fetch in got if fetch.status in _FOUND]
+    good = [fetch for fetch in got if fetch.came]
     if not good:
         asked = got or list(seen.fetches)
         last = asked[-1]

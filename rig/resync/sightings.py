@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -26,7 +26,7 @@ class Sightings:
     Attributes:
         owners: name of the handset by name of its file.
         accounts: name of the handset by AOR.
-        fetches_watched: somebody sees all fetches.
+        fetches_watched: somebody sees all fetches; no more when one of them may have been missed.
         sip_watched: somebody sees all registrations and subscriptions.
     """
 
@@ -84,10 +84,15 @@ class Sightings:
             self._subscribed[handset] = at
 
     def fetches_of(self, handset: str, since: float) -> tuple[FetchSighting, ...] | None:
-        """Fetches of a handset; None when nobody looks."""
-        if not self.fetches_watched:
-            return None
-        return tuple(fetch for fetch in self._fetches[handset] if fetch.at >= since)
+        """Fetches of a handset; None when nobody looks.
+
+        When some may have been missed, only its own files that came say anything.
+        """
+        seen = tuple(fetch for fetch in self._fetches[handset] if fetch.at >= since)
+        if self.fetches_watched:
+            return seen
+        own = (fetch for fetch in seen if fetch.came and self.owners.get(fetch.path) == handset)
+        return tuple(own) or None
 
     def registered_since(self, handset: str, since: float) -> bool | None:
         """Whether a handset was seen to register; None when it was not, and nobody looks."""
@@ -105,9 +110,10 @@ class FetchFile:
 
     Args:
         path: the file, or a pipe.
+        told: called when lines are passed over.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, told: Callable[[str], None]) -> None:
         try:
             self._stream: TextIO = path.open(encoding="utf-8", errors="replace")
         except OSError as error:
@@ -115,6 +121,7 @@ class FetchFile:
                 f"--fetches {path}: {error.strerror}; expected what phonerig serve --json writes"
             ) from error
         self._path = path
+        self._told = told
         if self._stream.seekable():
             self._stream.seek(0, 2)
         self._part = ""
@@ -122,10 +129,11 @@ class FetchFile:
     def read_into(self, sightings: Sightings) -> None:
         """Take what has come since the last time.
 
-        Raises:
-            UsageError: a line is no JSON of ``phonerig serve``.
+        A line that cannot be read may have been a fetch: from then on sightings do not say any
+        more that there was none.
         """
         *lines, self._part = (self._part + self._stream.read()).split("\n")
+        passed_over: list[str] = []
         for line in lines:
             if not line.strip():
                 continue
@@ -135,11 +143,22 @@ class FetchFile:
                     identity = event.get("identity") or {}
                     owner = event["handset"] or identity.get("handset", "")
                     sightings.fetch(float(event["at"]), event["path"], event["status"], owner)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                raise UsageError(
-                    f"--fetches {self._path}: a line is none of phonerig serve --json: "
-                    f"{line[:80]!r}"
-                ) from None
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                OverflowError,
+                RecursionError,
+            ):
+                passed_over.append(line)
+        if passed_over:
+            sightings.fetches_watched = False
+            more = f" (and {len(passed_over) - 1} more)" if len(passed_over) > 1 else ""
+            self._told(
+                f"--fetches {self._path}: passed over what is none of phonerig serve --json"
+                f"{more}: {passed_over[0][:80]!r}; who was not seen to fetch may have fetched"
+            )
 
     def close(self) -> None:
         """Close the file."""

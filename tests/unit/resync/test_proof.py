@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from provisioning.profile_files import Resync
@@ -159,7 +161,8 @@ def test_only_what_was_accepted_counts(message, registered, subscribed) -> None:
 def test_fetches_are_read_from_a_file_that_grows(tmp_path) -> None:
     path = tmp_path / "fetches.jsonl"
     path.write_text('{"event": "serving"}\n')
-    follow = FetchFile(path)
+    told = []
+    follow = FetchFile(path, told.append)
     sightings = Sightings({"sub/a.cfg": "desk"}, {}, fetches_watched=True)
     line = (
         '{"event": "fetch", "at": 5.0, "path": "/cfg/sub/a.cfg?x=1", "handset": "", "status": 200}'
@@ -173,4 +176,37 @@ def test_fetches_are_read_from_a_file_that_grows(tmp_path) -> None:
     follow.read_into(sightings)
     assert sightings.fetches_of("desk", 0.0) == (FetchSighting(5.0, "sub/a.cfg", 200),)
     assert sightings.fetches_of("desk", 6.0) == ()
+    assert told == []
     follow.close()
+
+
+BAD = {
+    "no JSON": "no json",
+    "no object": "[1]",
+    "half a line": '{"event": "fetch", "at": 5.0, "pa',
+    "no path": '{"event": "fetch", "at": 5.0, "handset": "", "status": 200}',
+    "an instant too large": f'{{"event": "fetch", "at": 1{"0" * 400}, "handset": ""}}',
+    "a bottomless list": "[" * 50_000,
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_bad_line_is_told_and_may_have_been_a_fetch(tmp_path, bad) -> None:
+    path, told = tmp_path / "fetches.jsonl", []
+    path.touch()
+    follow = FetchFile(path, told.append)
+    sightings = Sightings({"a.cfg": "desk", "b.cfg": "lobby"}, {}, fetches_watched=True)
+
+    def line(name, status, handset=""):
+        said = {"event": "fetch", "at": 5.0, "path": name, "handset": handset, "status": status}
+        return json.dumps(said) + "\n"
+
+    lost = line("none", 404, "lobby") + line("shared", 200, "lobby") + line("b.cfg", 404)
+    path.write_text(f"{line('a.cfg', 404)}{bad}\n{line('a.cfg', 200)}{lost}")
+    follow.read_into(sightings)
+    follow.close()
+    assert len(told) == 1
+    assert told[0].startswith(f"--fetches {path}: passed over ")
+    assert sightings.fetches_of("desk", 0.0) == (FetchSighting(5.0, "a.cfg", 200),)
+    assert sightings.fetches_of("lobby", 0.0) is None, "its own file may have come"
+    assert sightings.fetches_of("nobody", 0.0) is None
