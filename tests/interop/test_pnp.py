@@ -18,6 +18,9 @@ from namespaces import two_namespaces
 from peers import require_peer
 from push_kit import running
 
+from provisioning.access_model import first_token, steady_token
+from provisioning.inventory import load_site
+from provisioning.secret import Secret
 from rig.mailbox_platform.embedded.store.store import MessageStore
 
 URL = "http://10.77.0.1:8080"
@@ -54,7 +57,9 @@ def wire(folder: Path) -> Iterator[Wire]:
     with two_namespaces(PHONE) as (server, _near, client, far):
         # SIPp asks the routes where a group is; our own phone does not need one.
         route = [ip, "-n", client, "route", "add", "224.0.0.0/4", "dev", far]
-        subprocess.run(route, check=True, capture_output=True)
+        alone = [ip, "-n", server, "link", "set", "lo", "up"]  # our programs talk to each other
+        for command in (route, alone):
+            subprocess.run(command, check=True, capture_output=True)
         enter = [ip, "netns", "exec"]
         both = Wire(folder, [*enter, server], [*enter, client])
         with contextlib.closing(both):
@@ -88,6 +93,40 @@ def test_a_phone_goes_from_pnp_to_a_lit_lamp(tmp_path: Path) -> None:
     assert asked[0]["client"].startswith(f"{PHONE}:")
     kinds = [event["event"] for event in events]
     assert kinds.index("pnp") < kinds.index("fetch")
+
+
+@pytest.mark.root
+def test_a_first_token_is_told_until_the_phone_has_its_own_url(tmp_path: Path) -> None:
+    """The file names a second URL; when the phone has fetched by that one the first is dead."""
+    site = site_with_a_message(tmp_path)
+    access = "access: {proofs: [token], key: demo:Quitte-1, state: dead.txt}"
+    words = f'url: "{URL}", {access}, pnp: {{interface: 10.77.0.1, first_token: true}}'
+    site.write_text(site.read_text().replace(f'url: "{URL}"', words))
+    entry = load_site(site).handset("desk")
+    tokens = [make(Secret("Quitte-1"), entry.mac).reveal() for make in (first_token, steady_token)]
+    dead = tmp_path / "dead.txt"
+    with wire(tmp_path) as net:
+        net.start("platform", net.near, f"platform run {site} --host 10.77.0.1 --json",
+                  '"serving"')  # fmt: skip
+        net.start("serve", net.near, f"serve {site} --host 10.77.0.1 --json", "pnp_ready")
+        phone = f"handset run {site} desk --pnp --host {PHONE} --json"
+        net.start("phone", net.far, phone, '"ready"')
+        assert dead.read_text() == "", "it has fetched by the first one alone"
+        look = ["resync", site, "desk", "--no-look", "--fetches", tmp_path / "serve.log", "--json"]
+        asked = subprocess.run([*net.near, *PROGRAM, *look], check=False, capture_output=True,
+                               text=True, timeout=120)  # fmt: skip
+        assert asked.returncode == 0, asked.stdout + asked.stderr
+        assert dead.read_text() == "desk\n"
+        net.start("again", net.far, phone, '"booting"')
+        while "has its own URL already" not in net.log("serve"):
+            time.sleep(0.05)
+        log = net.log("serve")
+    events = [json.loads(line) for line in log.splitlines()]
+    told = [(each["url"], each["why"]) for each in events if each["event"] == "pnp"]
+    assert told == [(f"{URL}/***", ""), ("", "has its own URL already")]
+    fetched = [(event["path"], event["status"]) for event in events if event["event"] == "fetch"]
+    assert fetched.count(("/***/805ec01a2b01.cfg", 200)) == 2, fetched
+    assert not [token for token in tokens if token in log + net.log("phone") + net.log("again")]
 
 
 @pytest.mark.root
