@@ -240,7 +240,9 @@ class HttpPort:
         connection: Connection | PlainConnection,
         tls: ssl.SSLContext,
     ) -> None:
-        """Begin TLS on a new connection."""
+        """Begin TLS on a new connection, which counts from now on."""
+        if self.enters(transport) is None:
+            return
         shaking = self._shake_hands(transport, connection, tls)
         task = asyncio.get_running_loop().create_task(shaking)
         self._doors.add(task)
@@ -265,6 +267,8 @@ class HttpPort:
             transport.abort()
             self._handshake_failed(who, _why(error))
             return
+        finally:
+            self.leaves(transport)  # what comes out of it enters by itself
         if secured is not None and not secured.is_closing():
             connection.connection_made(secured)
 

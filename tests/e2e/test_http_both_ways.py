@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from access_kit import ANNA, BERT, WEAK, access_lab, basic
+from certificate_kit import issue
 from fetch_site import ServedText, octets
 
-from provisioning.access_model import ProofKind
+from provisioning.access_model import HttpsSettings, ProofKind
 from provisioning.transport.content import SiteContent
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.http_plain_connection import PlainConnection
 from provisioning.transport.http_port import Connection, PortLimits
 from provisioning.transport.http_rules import entity_tag
 from provisioning.transport.http_server import HttpServer
+from provisioning.transport.http_tls import server_tls
 
 CONTENT = octets(7700)
 TAG = entity_tag(CONTENT)
@@ -183,6 +188,38 @@ async def test_who_asks_nothing_in_time_is_closed_on_both_ways(begun: bytes) -> 
         assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
     assert log.records == ()
+
+
+@pytest.mark.parametrize("limit", ["most", "most_of_host"])
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+async def test_who_opens_many_and_says_nothing_has_so_many_and_no_more(
+    tmp_path: Path, limit: str, *, secure: bool
+) -> None:
+    """Over HTTPS too, where they have not begun to shake hands."""
+    limits = replace(PortLimits(60.0), **{limit: 3})
+    pem = issue(tmp_path, "server.example", file="server").path
+    tls = server_tls(HttpsSettings(pem, pem, ()), old=False) if secure else None
+    trusting = ssl.create_default_context(cafile=pem) if secure else None
+    if trusting is not None:
+        trusting.check_hostname = False
+    source = SiteContent({"a": ServedText(b"<a>")})
+    async with running(source, limits=limits, tls=tls) as (server, _):
+        held = [await asyncio.open_connection(*server.address) for _ in range(3)]
+        await until(lambda: server.open_connections == 3)
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*server.address)
+            assert await asyncio.wait_for(reader.read(), 30) == b"", "closed at once"
+            writer.close()
+        assert server.open_connections == 3
+        held[0][1].close()
+        await until(lambda: server.open_connections == 2)
+        reader, writer = await asyncio.open_connection(*server.address, ssl=trusting)
+        writer.write(f"GET /a HTTP/1.1\r\n{HOST}\r\n".encode())
+        assert (await asyncio.wait_for(reader.readuntil(b"<a>"), 30)).startswith(b"HTTP/1.1 200")
+        assert server.open_connections == 3
+        for _, other in (*held[1:], (reader, writer)):
+            other.close()
+        await until(lambda: server.open_connections == 0)
 
 
 async def test_an_idle_connection_is_closed_and_a_used_one_is_not() -> None:
