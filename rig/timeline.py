@@ -132,6 +132,52 @@ class BadSipSeen(TimelineEvent):
     observation: Observation
 
 
+class Refusal(StrEnum):
+    """Why something was not delivered, by who said so."""
+
+    PORT = "port"
+    """ICMP: no program listens there."""
+    HOST = "host"
+    """ICMP: no way to that host or network."""
+    FILTER = "filter"
+    """ICMP: administratively prohibited."""
+    SIZE = "size"
+    """ICMP: too large for the way, and must not be fragmented."""
+    CONNECTION = "connection"
+    """TCP: a SYN was answered by RST."""
+    RESET = "reset"
+    """TCP: a connection that was in use was reset."""
+    SILENCE = "silence"
+    """TCP: a SYN was repeated and not answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRefused(TimelineEvent):
+    """A host or router said that it does not deliver packets.
+
+    Attributes:
+        numbers: packet numbers of what it said, the first ones.
+        why: what it said.
+        reporter: address of who said so; empty with :attr:`Refusal.SILENCE`.
+        source: who sent the packet that was not delivered.
+        destination: where that packet was to go.
+        transport: ``UDP`` or ``TCP``.
+        mtu: with :attr:`Refusal.SIZE`, the most octets that pass; else 0.
+        quoted: the beginning of what was in the packet, as far as it was sent back.
+        times: how often it said so of that place.
+    """
+
+    numbers: tuple[int, ...]
+    why: Refusal
+    reporter: str
+    source: Address
+    destination: Address
+    transport: str
+    mtu: int = 0
+    quoted: bytes = b""
+    times: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtpStreamSeen(TimelineEvent):
     """One RTP stream; ``at`` is its first packet.

@@ -183,6 +183,8 @@ class CaptureAnalyser:
         result.mwi, result.subscribes, result.calls = rows.mwi, rows.subscribes, rows.calls
         result.accounts = list(rows.accounts.values())
         result.left_out += rows.left_out
+        for refused in dissector.refusals.found():
+            self._found += self._engine.feed(refused)
         end = CaptureEnd(at=self._last_at, dropped=result.dropped, cut=result.cut)
         self._found += self._engine.close(end)
         settled = self._engine.settle(self._found)

@@ -25,13 +25,13 @@ from rig.capture.link_layers import (
     ip_start,
 )
 from rig.capture.packet import CapturedPacket
+from rig.capture.refusals import ACK, ICMP, ICMP6, RST, SYN, Quoted, RefusalWatch
 from rig.capture.tcp_order import SegmentOrder
 from rig.timeline import Address, Tap
 
 _UDP, _TCP, _FRAGMENT6, _AUTHENTICATION = 17, 6, 44, 51
 _TUNNELS = {IP4_IN_IP, IP6_IN_IP, GRE}
 _EXTENSIONS = {0, 43, 60, 135, 139, 140, _FRAGMENT6, _AUTHENTICATION}
-_SYN, _ACK = 2, 0x10
 _MAX_CONNECTIONS = 4096
 _MAX_ADDRESSES = 65_536
 _MAX_DEPTH = 8
@@ -100,7 +100,8 @@ class Dissector:
         unknown_links: frames by link layer that nobody knew.
         gaps: the first of the holes in TCP streams.
         gap_count: how many there were.
-        gap_octets: how long they were in all.
+        gap_octets: how long they were.
+        refusals: what hosts and routers said that they did not deliver.
     """
 
     def __init__(self, tap: Tap = Tap.WIRE, *, unwrap: Unwrap | None = None) -> None:
@@ -110,6 +111,7 @@ class Dissector:
         self.gaps: list[TcpGap] = []
         self.gap_count = 0
         self.gap_octets = 0
+        self.refusals = RefusalWatch(_quoted)
         self._tap = tap
         self._unwrap = unwrap
         self._fragments = FragmentAssembler()
@@ -218,6 +220,8 @@ class Dissector:
             inner = inside_tunnel(protocol, payload)
             if inner is not None:
                 return self._network(frame, inner, cut=datagram.cut, depth=depth + 1)
+        if protocol in {ICMP, ICMP6}:
+            self.refusals.icmp(protocol, datagram.source, payload, frame.at, frame.number)
         self.foreign += 1
         return ()
 
@@ -271,7 +275,9 @@ class Dissector:
         source = (datagram.source, source_port)
         destination = (datagram.destination, destination_port)
         found: list[CapturedPacket] = []
-        if flags & _ACK:
+        if flags & (SYN | RST):
+            self.refusals.tcp(frame.at, frame.number, (source, destination), segment)
+        if flags & ACK:
             other_way = None if frame.outbound is None else not frame.outbound
             answered = (frame.interface, destination, source, other_way)
             answering = self._orders.get(answered)
@@ -281,11 +287,11 @@ class Dissector:
         direction = (frame.interface, source, destination, frame.outbound)
         order = self._orders.get(direction)
         if order is None:
-            if flags & _SYN == 0 and len(segment) <= max(20, head):
+            if flags & SYN == 0 and len(segment) <= max(20, head):
                 return found  # nothing was ever sent this way; do not keep what is idle
             self._make_room()
             order = self._orders[direction] = SegmentOrder()
-        if flags & _SYN:
+        if flags & SYN:
             order.begin(sequence)
             sequence += 1  # a SYN takes one number; data may follow it at once (RFC 7413)
         runs = order.add(sequence & 0xFFFFFFFF, segment[max(20, head) :], (frame.number, frame.at))
@@ -343,6 +349,12 @@ def _ip(data: bytes) -> tuple[_Datagram, _Fragment | None] | None:
     if version == 6 and len(data) >= 40:
         return _ip6(data)
     return None
+
+
+def _quoted(data: bytes) -> Quoted | None:
+    """The packet that an ICMP error sends back; None without its ports."""
+    found, fragment = _ip(data) or (None, None)
+    return None if fragment is not None and fragment.offset else found
 
 
 def _ip4(data: bytes) -> tuple[_Datagram, _Fragment | None] | None:

@@ -105,9 +105,22 @@ def _ip(
     near, far = ipaddress.ip_address(source), ipaddress.ip_address(destination)
     segment = head + payload
     pseudo = near.packed + far.packed + struct.pack("!II", len(segment), protocol)
-    checksum = _checksum(pseudo + segment) or 0xFFFF
-    segment = segment[:checksum_at] + struct.pack("!H", checksum) + segment[checksum_at + 2 :]
-    # A run longer than any IP packet gets length 0, as before segmentation offload.
+    proof = checksum(pseudo + segment) or 0xFFFF
+    segment = segment[:checksum_at] + struct.pack("!H", proof) + segment[checksum_at + 2 :]
+    return ip_packet(source, destination, protocol, segment)
+
+
+def ip_packet(source: str, destination: str, protocol: int, segment: bytes) -> bytes:
+    """Put a segment into an IP packet of either version.
+
+    Args:
+        source: address of its sender.
+        destination: address of its receiver.
+        protocol: above IP.
+        segment: what it carries; longer than any IP packet gets length 0, as before segmentation
+            offload.
+    """
+    near, far = ipaddress.ip_address(source), ipaddress.ip_address(destination)
     if near.version == 6:
         length = len(segment) if len(segment) <= 0xFFFF else 0
         front = struct.pack("!IHBB", 0x60000000, length, protocol, 64)
@@ -115,11 +128,12 @@ def _ip(
     length = 20 + len(segment) if 20 + len(segment) <= 0xFFFF else 0
     front = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, 64, protocol, 0)
     front += near.packed + far.packed
-    front = front[:10] + struct.pack("!H", _checksum(front)) + front[12:]
+    front = front[:10] + struct.pack("!H", checksum(front)) + front[12:]
     return front + segment
 
 
-def _checksum(data: bytes) -> int:
+def checksum(data: bytes) -> int:
+    """The checksum of the Internet protocols (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:

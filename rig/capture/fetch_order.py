@@ -55,7 +55,7 @@ class FetchOrder:
 
     def close(self, at: float) -> Iterator[Fetch]:
         """All that are left, at the end."""
-        self._keep(*self._exchange.passed(at))
+        self._keep(*self._exchange.passed(at), *self._exchange.stalled(at))
         self.unfinished = len(self._exchange.close())
         while self._waiting:
             yield heappop(self._waiting)[2]

@@ -23,10 +23,12 @@ from rig.capture.packet import CapturedPacket, PacketPath
 from rig.capture.pcapng import PcapngWriter
 from rig.capture.pseudonyms import Pseudonyms
 from rig.capture.redact_http import HttpRedactor
+from rig.capture.redact_icmp import redacted_icmp
 from rig.capture.redact_message import MessageRedactor
 from rig.errors import ProtocolError, UsageError
 from rig.redact import redact_event
 from rig.sip.framing import StreamFramer
+from rig.timeline import DeliveryRefused
 
 MAX_INTERFACES = 256
 _RRQ, _WRQ, _DATA = 1, 2, 3
@@ -84,8 +86,10 @@ def _write(
             try:
                 for frame in read_frames(source):
                     kept = _kept(reader.of(frame), redactor, web)
-                    empty += not kept
-                    writer.frame(_frame(frame, kept, raw))
+                    refused = reader.refused
+                    empty += not kept and refused is None
+                    nothing = _NOTHING if refused is None else redacted_icmp(refused)
+                    writer.frame(_frame(frame, kept, raw, nothing))
             except UsageError:
                 if not reader.frames:
                     raise
@@ -122,11 +126,13 @@ def _kept(
     return kept[:1]
 
 
-def _frame(frame: Frame, kept: list[tuple[CapturedPacket, bytes]], raw: RawFrames) -> Frame:
+def _frame(
+    frame: Frame, kept: list[tuple[CapturedPacket, bytes]], raw: RawFrames, nothing: bytes
+) -> Frame:
     index = min(frame.interface, MAX_INTERFACES - 1)
     if not kept:
-        length = len(_NOTHING)
-        return Frame(frame.at, LINKTYPE_RAW, _NOTHING, length, index, frame.number, frame.outbound)
+        length = len(nothing)
+        return Frame(frame.at, LINKTYPE_RAW, nothing, length, index, frame.number, frame.outbound)
     packet, payload = kept[0]
     data = raw.data(packet, payload)
     length = len(data) + packet.truncated
@@ -160,10 +166,12 @@ class _Contents:
 
     Attributes:
         frames: how many were looked at.
+        refused: what the last one says, if it is an ICMP error.
     """
 
     def __init__(self, unwrap: Unwrap | None) -> None:
         self.frames = 0
+        self.refused: DeliveryRefused | None = None
         self._dissector = Dissector(unwrap=unwrap)
         self._sorter = ContentSorter()
         self._framers: dict[PacketPath, StreamFramer | None] = {}
@@ -172,7 +180,11 @@ class _Contents:
         """Contents that are complete with this frame."""
         self.frames += 1
         found: _Found = []
-        for packet in self._dissector.packet(frame):
+        watch = self._dissector.refusals
+        watch.newest = None
+        packets = self._dissector.packet(frame)
+        self.refused = watch.newest
+        for packet in packets:
             for content, decided in self._sorter.sort(packet):
                 if content is Content.SIP and decided.transport == "TCP":
                     found += [(content, decided, data) for data in self._messages(decided)]

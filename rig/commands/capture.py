@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rig.capture.frame_source import FrameSource
 
 PASSWORD_VARIABLE = "PHONERIG_SSH_PASSWORD"  # noqa: S105 - its name, not a password
-_EVERYTHING = "udp or tcp or (ip[6:2] & 0x3fff != 0) or (ip6 and ip6[6] == 44)"
+_EVERYTHING = "udp or tcp or icmp or icmp6 or (ip[6:2] & 0x3fff != 0) or (ip6 and ip6[6] == 44)"
 
 app = typer.Typer(no_args_is_help=True, help="Look into captures.")
 

@@ -9,6 +9,7 @@ from rig.verdict.oracles.acks import Acks
 from rig.verdict.oracles.addressing import Addressing
 from rig.verdict.oracles.bodies import Bodies
 from rig.verdict.oracles.causes import Causes
+from rig.verdict.oracles.delivery import Delivery
 from rig.verdict.oracles.dialogs import Dialogs
 from rig.verdict.oracles.digest_use import DigestUse
 from rig.verdict.oracles.diversions import Diversions
@@ -32,6 +33,7 @@ ALL: tuple[type[Oracle], ...] = (
     Causes,
     Dialogs,
     Acks,
+    Delivery,
     Repetition,
     Loops,
     Media,

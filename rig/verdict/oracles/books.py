@@ -151,6 +151,10 @@ class SubscriptionBook:
         del mine[:-8]
         return subscription
 
+    def all(self) -> list[Subscription]:
+        """Every subscription that is remembered."""
+        return self._by_key.values()
+
     def of_owner(self, owner: Owner) -> list[Subscription]:
         """The last subscriptions of an owner, oldest first."""
         return list(self._by_owner.get(owner) or ())

@@ -24,6 +24,8 @@ from rig.verdict.oracles.shelf import Reminders, Shelf
 from rig.verdict.oracles.view import SipView, uri_of, who
 
 LOOP = 3
+ANSWERED_S = 4.0
+"""A phone with credentials answers a challenge at once; a lost packet is repeated by then."""
 """So many challenges in a row, each answered, are a loop."""
 
 FORGOTTEN_S = 2 * 3600.0
@@ -338,11 +340,19 @@ class DigestUse(Oracle):
 
     def tick(self, now: float) -> None:
         """A challenge that nobody answers."""
-        for _, key in self._waiting.due(now):
+        self._tell_given_up(now, GIVE_UP_S)
+
+    def end(self, now: float) -> None:
+        """The same, after the time that a phone needs for it."""
+        self._tell_given_up(now, ANSWERED_S)
+
+    def _tell_given_up(self, now: float, after_s: float) -> None:
+        due = now + GIVE_UP_S - after_s
+        for _, key in self._waiting.due(due):
             talk = self._talks.get(key)
             if talk is None or talk.answered or talk.given_up_told:
                 continue
-            if now - talk.at < GIVE_UP_S:
+            if now - talk.at < after_s:
                 continue
             talk.given_up_told = True
             self.scene.report(

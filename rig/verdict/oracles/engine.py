@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rig.errors import ProtocolError
-from rig.timeline import BadSipSeen, CaptureHealth, RtpStreamSeen, SipSeen, TimelineEvent
+from rig.timeline import (
+    BadSipSeen,
+    CaptureHealth,
+    DeliveryRefused,
+    RtpStreamSeen,
+    SipSeen,
+    TimelineEvent,
+)
 from rig.verdict.oracles.all_oracles import ALL
 from rig.verdict.oracles.exchange import Exchange, Exchanges, Sort
 from rig.verdict.oracles.finding import Lack, OracleFinding, Severity
@@ -102,6 +109,10 @@ class OracleEngine:
         elif isinstance(event, RtpStreamSeen):
             for oracle in self._oracles:
                 oracle.stream(event)
+        elif isinstance(event, DeliveryRefused):
+            self._pass_time(event.at)
+            for oracle in self._oracles:
+                oracle.turned_back(event)
         elif isinstance(event, CaptureHealth) and (event.dropped or not event.running):
             scene.lost()
         return scene.take()
@@ -118,6 +129,9 @@ class OracleEngine:
             scene.lost()
         self._look_at = scene.now
         self._pass_time(scene.now if end.at is None else end.at)
+        for exchange in self._exchanges.open():
+            for oracle in self._oracles:
+                oracle.waiting(exchange, scene.now)
         for oracle in self._oracles:
             oracle.end(scene.now)
         for oracle_id, more in scene.left_out().items():

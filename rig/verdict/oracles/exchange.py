@@ -145,6 +145,12 @@ class Exchanges:
         exchange.status, exchange.to_tag = view.status, view.to_tag
         return Sort.FINAL, exchange
 
+    def open(self) -> Iterator[Exchange]:
+        """Requests that still wait for their answer; an ACK waits for none."""
+        for exchange in self._open.values():
+            if exchange.final_at is None and not exchange.given_up and exchange.method != "ACK":
+                yield exchange
+
     def overdue(self, now: float) -> Iterator[Exchange]:
         """Requests for which nobody waits any more; answered ones are forgotten on the way."""
         for due, key in self._patience.due(now):

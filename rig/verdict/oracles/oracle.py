@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from rig.timeline import RtpStreamSeen
+from rig.timeline import DeliveryRefused, RtpStreamSeen
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.view import SipView
@@ -58,6 +58,12 @@ class Oracle:
 
     def unanswered(self, exchange: Exchange) -> None:
         """A request got no final answer in time."""
+
+    def waiting(self, exchange: Exchange, now: float) -> None:
+        """The capture is over, and a request has no final answer yet."""
+
+    def turned_back(self, refusal: DeliveryRefused) -> None:
+        """The network, or a host, has said that it does not deliver something."""
 
     def stream(self, stream: RtpStreamSeen) -> None:
         """An RTP stream."""

@@ -32,6 +32,13 @@ STORM = 10
 STORM_S = 1.0
 _STORMY = frozenset({"REGISTER", "SUBSCRIBE", "OPTIONS", "PUBLISH", "NOTIFY"})
 
+ENOUGH_SENDS = 4
+"""Sent so often within 3.5 s, a request has not found its receiver."""
+PATIENT_S = 10.0
+"""So long may an answer over TCP take, which is not asked for again."""
+WHOLE_OCTETS = 1400
+"""A datagram that is not much larger passes everywhere unfragmented; a tunnel takes up to 100."""
+
 LOW_HOPS = 10
 RING = 6
 RING_S = 5.0
@@ -132,21 +139,55 @@ class Repetition(Oracle):
             "destination": shown_address(exchange.destination),
             "sends": exchange.sends,
         }
-        rings = exchange.method == "INVITE" and exchange.provisional_at is not None
+        rings = _rings(exchange)
         if exchange.sends == 1 and exchange.transport == "UDP" and not rings:
             scene.hole(exchange.at)
             scene.report(
                 "hole-no-retransmission", [exchange.number], subject, at=exchange.at, **values
             )
             return
+        octets = self._too_large(exchange)
         scene.report(
-            "request-unanswered",
+            "request-large-unanswered" if octets else "request-unanswered",
             [exchange.number],
             subject,
             at=exchange.at + GIVE_UP_S,
             peer=(exchange.destination, exchange.transport),
+            octets=octets,
             **values,
         )
+
+    def waiting(self, exchange: Exchange, now: float) -> None:
+        """The capture ends while it is repeated: so much is known already."""
+        waited_s = now - exchange.at
+        udp = exchange.transport == "UDP"
+        if _rings(exchange) or (exchange.sends < ENOUGH_SENDS if udp else waited_s < PATIENT_S):
+            return
+        octets = self._too_large(exchange)
+        self.scene.report(
+            "request-large-unanswered" if octets else "request-waiting",
+            [exchange.number],
+            f"{exchange.call_id} {exchange.method} {exchange.number}",
+            peer=(exchange.destination, exchange.transport),
+            method=exchange.method,
+            destination=shown_address(exchange.destination),
+            sends=exchange.sends,
+            who=exchange.view.receiver.name if exchange.view else "",
+            seconds=f"{waited_s:.1f}",
+            octets=octets,
+        )
+
+    def _too_large(self, exchange: Exchange) -> int:
+        """Octets of a datagram that goes in fragments to somebody who was heard; else 0."""
+        heard = self.scene.is_heard(exchange.destination, exchange.transport)
+        if exchange.transport != "UDP" or exchange.view is None or not heard:
+            return 0
+        octets = len(exchange.view.message.to_bytes(keep_content_length=True))
+        return octets if octets > WHOLE_OCTETS else 0
+
+
+def _rings(exchange: Exchange) -> bool:
+    return exchange.method == "INVITE" and exchange.provisional_at is not None
 
 
 _Step = tuple[Address, str]

@@ -74,6 +74,15 @@ class Scene:
         last = self._heard.get(host)
         return last is not None and last > at
 
+    @property
+    def silent(self) -> bool:
+        """Whether nobody has sent anything yet."""
+        return not len(self._heard)
+
+    def has_spoken(self, address: Address) -> bool:
+        """Whether that address itself has ever sent anything, whatever the transport."""
+        return address in self._heard
+
     def is_heard(self, address: Address, transport: str) -> bool:
         """Whether an address has ever sent anything; over TCP any port of its host counts."""
         return address in self._heard or (transport == "TCP" and address[0] in self._heard)

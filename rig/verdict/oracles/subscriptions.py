@@ -36,6 +36,9 @@ EARLY_END_S = 30.0
 GONE_S = 600.0
 """A phone that is silent for so long after the end of its subscription is switched off."""
 
+PROMPT_S = 4.0
+"""A NOTIFY that follows at once, and whose first copies are lost, has come by then."""
+
 _CHALLENGES = frozenset({401, 407})
 
 
@@ -297,11 +300,29 @@ class Subscriptions(Oracle):
                 self._check_expiry(sub, now)
                 self._check_renewal(sub, now)
 
+    def end(self, now: float) -> None:
+        """An accepted SUBSCRIBE without a NOTIFY: seconds tell it, 64*T1 are not needed."""
+        for sub in self.scene.subscriptions.all():
+            if not sub.begun or _is_told(sub) or sub.ended or sub.leaving:
+                continue
+            waited_s = now - (sub.accepted_at or now)
+            if sub.accepted_at is None or sub.accepted_at < sub.asked_at or waited_s >= GIVE_UP_S:
+                continue
+            self.scene.report(
+                "sub-notify-awaited",
+                [sub.accepted_number, sub.asked_number],
+                f"{sub.call_id} {sub.asked_number}",
+                lacks=() if waited_s >= PROMPT_S else (Lack.END,),
+                who=sub.user,
+                package=sub.package,
+                seconds=f"{waited_s:.1f}",
+            )
+
     def _check_notify(self, sub: Subscription, now: float) -> None:
         accepted_at = sub.accepted_at
         if accepted_at is None or accepted_at < sub.asked_at or now - sub.asked_at < GIVE_UP_S:
             return
-        if sub.notified_at is not None and sub.notified_at >= sub.asked_at:
+        if _is_told(sub):
             self._check_told(sub)
             return
         if sub.ended is Ended.GONE:
@@ -369,3 +390,8 @@ class Subscriptions(Oracle):
             package=sub.package,
             seconds=f"{2 * GIVE_UP_S:g}",
         )
+
+
+def _is_told(sub: Subscription) -> bool:
+    """Whether a NOTIFY has followed the last SUBSCRIBE."""
+    return sub.notified_at is not None and sub.notified_at >= sub.asked_at

@@ -25,6 +25,11 @@ from rig.verdict.oracles.fetch import Fetch
 PATIENCE_S = 60.0
 """A transfer in which nothing came for so long is over."""
 
+IN_VAIN = 2
+"""Repeated so often, a request or block has found no answer."""
+STALLED_S = 5.0
+"""A transfer that was silent for so long hangs, although its end may not be in the capture."""
+
 _MOST_TRANSFERS = 20_000
 
 
@@ -82,6 +87,15 @@ class TftpExchange:
             del self._running[client]
             over.append(transfer.fetch)
         return over
+
+    def stalled(self, at: float) -> list[Fetch]:
+        """Transfers that hang at the end, at an instant: repeated in vain, or long silent."""
+        hanging = [
+            client
+            for client, transfer in self._running.items()
+            if transfer.fetch.repeats >= IN_VAIN or at - transfer.last_at >= STALLED_S
+        ]
+        return [self._running.pop(client).fetch for client in hanging]
 
     def passed(self, at: float) -> list[Fetch]:
         """Transfers of which nothing was heard for so long, at an instant, that they are over."""

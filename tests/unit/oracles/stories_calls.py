@@ -5,6 +5,8 @@ from __future__ import annotations
 from stories_mwi import Pair, Story
 from talk import CONTACT, OTHER, PHONE, PLATFORM, PROXY, Asked, Edits, Talk
 
+from rig.timeline import Address, DeliveryRefused, Refusal
+
 BUSY = "<sip:anna@b.example>;reason=user-busy;counter=1"
 TREE = "<sip:anna@b.example>;index=1, <sip:vm@b.example;cause=486>;index=1.1;mp=1"
 
@@ -407,7 +409,81 @@ def ring(*names: str) -> Story:
     return story
 
 
+REQUEST = b"NOTIFY sip:anna@192.0.2.10:5060 SIP/2.0\r\n"
+
+
+def turned_back(why: Refusal, to: Address = PHONE, quoted: bytes = REQUEST, **more: int) -> Story:
+    """A phone that is heard, and what the network says of a packet to somebody."""
+
+    def story(t: Talk) -> Talk:
+        t.alive()
+        t.streams.append(
+            DeliveryRefused(
+                at=t.now,
+                numbers=(2,),
+                why=why,
+                reporter="192.0.2.254",
+                source=PLATFORM,
+                destination=to,
+                transport="UDP" if quoted else "TCP",
+                quoted=quoted,
+                **more,
+            )
+        )
+        return t
+
+    return story
+
+
+PRINTER: Address = ("192.0.2.77", 9100)
+TFTP: Address = ("192.0.2.1", 69)
+DELIVERY: dict[str, Pair] = {
+    "refused-port": (turned_back(Refusal.PORT), turned_back(Refusal.PORT, PRINTER, b"\x80\x08")),
+    "refused-fetch": (
+        turned_back(Refusal.PORT, TFTP, b"\0\1a.cfg"),
+        turned_back(Refusal.PORT, (TFTP[0], 70), b"\0\1a.cfg"),
+    ),
+    "refused-host": (turned_back(Refusal.HOST), turned_back(Refusal.HOST, PRINTER, b"\x80\x08")),
+    "refused-filter": (
+        turned_back(Refusal.FILTER),
+        turned_back(Refusal.FILTER, PRINTER, b"\x80\x08"),
+    ),
+    "refused-size": (
+        turned_back(Refusal.SIZE, mtu=1280),
+        turned_back(Refusal.SIZE, PRINTER, b"\x80\x08", mtu=1280),
+    ),
+    "refused-connection": (
+        turned_back(Refusal.CONNECTION, ("192.0.2.1", 5061), b""),
+        turned_back(Refusal.CONNECTION, PRINTER, b""),
+    ),
+    "connection-silent": (
+        turned_back(Refusal.SILENCE, ("192.0.2.1", 5061), b""),
+        turned_back(Refusal.SILENCE, PRINTER, b""),
+    ),
+    "connection-reset": (
+        turned_back(Refusal.RESET, PHONE, b""),
+        turned_back(Refusal.RESET, PRINTER, b""),
+    ),
+}
+
+
+def large(octets: int, *, sends: int = 5) -> Story:
+    """A phone that answers, and an INVITE to it that is repeated in vain."""
+
+    def story(t: Talk) -> Talk:
+        t.alive()
+        asked = t.invite(body=b"x" * octets, kind="text/plain")
+        return t.again(asked, sends - 1)
+
+    return story
+
+
 REPETITION: dict[str, Pair] = {
+    "request-waiting": (
+        lambda t: t.alive().again(t.ask("OPTIONS", source=PLATFORM, destination=PHONE), 3),
+        lambda t: t.alive().again(t.ask("OPTIONS", source=PLATFORM, destination=PHONE), 2),
+    ),
+    "request-large-unanswered": (large(1800), large(1800, sends=3)),
     "request-storm": (many("OPTIONS", 10, 0.05), many("OPTIONS", 10, 0.2)),
     "retransmission-stream": (
         lambda t: (
@@ -488,6 +564,6 @@ MESSAGE: dict[str, Pair] = {
     ),
 }
 
-CALL_STORIES: dict[str, Pair] = DIGEST | DIVERSION | DIALOG | REPETITION | MESSAGE
+CALL_STORIES: dict[str, Pair] = DIGEST | DIVERSION | DIALOG | DELIVERY | REPETITION | MESSAGE
 
 __all__ = ["CALL_STORIES", "CONTACT", "OTHER"]

@@ -53,6 +53,10 @@ SUBSCRIPTION: dict[str, Pair] = {
         lambda t: t.register().subscribe().wait(33).alive(),
         lambda t: t.register().subscribe().wait(31).notify(state="active").wait(40).alive(),
     ),
+    "sub-notify-awaited": (
+        lambda t: t.register().subscribe().wait(5),
+        lambda t: t.register().subscribe().wait(2),
+    ),
     "sub-expiry-longer": (
         lambda t: t.subscribe(wish=600, granted=601).notify(state="active"),
         lambda t: t.subscribe(wish=600, granted=599).notify(state="active;expires=599"),

@@ -11,7 +11,7 @@ from provisioning.transport.tftp_core import ClientSession, ServerSession
 from provisioning.transport.tftp_packet import Ack, Data, Error, Opcode, OptionAck, Request
 from provisioning.transport.tftp_transfer import altered
 from rig.verdict.oracles.fetches import FetchOracle
-from rig.verdict.oracles.tftp_exchange import PATIENCE_S, TftpExchange
+from rig.verdict.oracles.tftp_exchange import PATIENCE_S, STALLED_S, TftpExchange
 
 SERVER, TRANSFER, CLIENT = ("10.0.0.1", 69), ("10.0.0.1", 5000), ("10.0.0.7", 4000)
 FULL = b"x" * 1024
@@ -124,6 +124,21 @@ def test_a_transfer_is_given_up_and_the_port_used_again():
     assert (first.path, first.status, first.octets) == ("a.cfg", 0, 512)
     (second,) = exchange.feed(3.0 + PATIENCE_S, ("10.9.9.9", 1), SERVER, Ack(3).to_bytes())
     assert (second.path, second.answered) == ("b.cfg", False)
+
+
+def test_what_hangs_at_the_end_is_told_and_what_runs_is_not():
+    exchange = TftpExchange()
+    ask = Request(Opcode.RRQ, "a.cfg", "octet").to_bytes()
+    for at in (0.0, 1.0, 2.0):
+        exchange.feed(at, CLIENT, SERVER, ask)
+    (repeated,) = exchange.stalled(2.0)
+    assert (repeated.path, repeated.answered, repeated.repeats) == ("a.cfg", False, 2)
+    exchange.feed(3.0, CLIENT, SERVER, ask)
+    exchange.feed(3.1, TRANSFER, CLIENT, Data(1, b"x" * 512).to_bytes())
+    assert exchange.stalled(3.1 + STALLED_S - 0.1) == []
+    (silent,) = exchange.stalled(3.1 + STALLED_S)
+    assert (silent.answered, silent.octets) == (True, 512)
+    assert exchange.close() == []
 
 
 def test_an_error_ends_it_whoever_sends_it():
