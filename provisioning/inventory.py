@@ -121,23 +121,26 @@ def _read(
         trunk_prefix=site.trunk_prefix,
         seconds_per_ring=site.seconds_per_ring,
     )
+    faults_before = len(faults)
     user_nodes = list(reader.items("users"))
-    handset_nodes = list(reader.items("handsets"))
-    group_nodes = list(reader.items("hunt_groups"))
     tables = reader.part("import", "import part")
     if tables:
         user_nodes += _table(tables, "users", _load_users, path.parent)
-        handset_nodes += _table(tables, "handsets", _load_handsets, path.parent)
-        devices = partial(load_fusionpbx_devices, models=models)
-        handset_nodes += _table(tables, "fusionpbx_devices", devices, path.parent)
-        endpoints = partial(load_freepbx_devices, models=models)
-        handset_nodes += _table(tables, "freepbx_devices", endpoints, path.parent)
         extensions = tables.part("freepbx_extensions", "export of FreePBX")
         if extensions:
             form = read_extension_form(extensions)
             load = partial(load_freepbx_extensions, form=form)
             user_nodes += _table(extensions, "file", load, path.parent)
             extensions.finish()
+    users_complete = len(faults) == faults_before
+    handset_nodes = list(reader.items("handsets"))
+    group_nodes = list(reader.items("hunt_groups"))
+    if tables:
+        handset_nodes += _table(tables, "handsets", _load_handsets, path.parent)
+        devices = partial(load_fusionpbx_devices, models=models)
+        handset_nodes += _table(tables, "fusionpbx_devices", devices, path.parent)
+        endpoints = partial(load_freepbx_devices, models=models)
+        handset_nodes += _table(tables, "freepbx_devices", endpoints, path.parent)
         tables.finish()
     reader.finish()
     user_drafts = [read_user(node, reading) for node in user_nodes]
@@ -148,11 +151,12 @@ def _read(
     users_read = [draft for draft in user_drafts if draft is not None]
     handsets_read = [draft for draft in handset_drafts if draft is not None]
     users = check_users(users_read, part, faults)
-    directory = Directory(users_read, site)
+    users_complete = users_complete and None not in user_drafts
+    directory = Directory(users_read, site, complete=users_complete)
     handsets = check_handsets(handsets_read, directory, models, faults)
     groups_read = [read_hunt_group(node, reading) for node in group_nodes]
     groups = check_hunt_groups(
-        [draft for draft in groups_read if draft is not None],
+        [draft for draft in groups_read if draft is not None and users_complete],
         users.values(),
         site.voice_portal_number,
         directory,

@@ -30,10 +30,15 @@ class Directory:
     Args:
         drafts: all users.
         site: for country code and prefix.
+        complete: all users could be read. Where a table of them could not, whom a reference
+            names is not known, and to report each of them would hide what is wrong.
     """
 
-    def __init__(self, drafts: Iterable[UserDraft], site: Site) -> None:
+    def __init__(
+        self, drafts: Iterable[UserDraft], site: Site, *, complete: bool = True
+    ) -> None:
         self._site = site
+        self.complete = complete
         self._numbers: dict[str, User] = {}
         self._extensions: dict[str, User] = {}
         self._sip_users: dict[str, User] = {}
@@ -309,6 +314,8 @@ def _also_shows(
     written = user.mailbox.also_shows if user.mailbox is not None else ()
     for text, position in zip(written, draft.also_at, strict=True):
         other = directory.find(text)
+        if other is None and not directory.complete:
+            continue
         problem = ""
         if other is None or other.mailbox is None:
             problem = "there is no such mailbox"
@@ -352,7 +359,7 @@ def _check_portal(drafts: list[UserDraft], part: SitePart, faults: FaultList) ->
 
 
 def _report_unknown_user(account: AccountDraft, directory: Directory, faults: FaultList) -> None:
-    if not account.user:
+    if not account.user or not directory.complete:
         return
     # Looking for the nearest among thousands is slow, and nobody reads that many hints.
     near = directory.nearest(account.user) if len(faults) < _MAX_HINTS else []
@@ -372,6 +379,8 @@ def _watched_mailbox(account: AccountDraft, directory: Directory, faults: FaultL
     owner = directory.find(account.mailbox)
     if owner is not None and owner.mailbox is not None:
         return owner.number
+    if owner is None and not directory.complete:
+        return ""
     faults.add(
         account.mailbox_at,
         "the account watches a mailbox that is not there",

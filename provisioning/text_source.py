@@ -136,7 +136,7 @@ def decode_text(data: bytes, file: str) -> str:
             "the file is not UTF-8",
             got=f"byte 0x{error.object[error.start]:02x}",
             expected="UTF-8",
-            fix="It looks like Latin-1 or Windows-1252: save it as UTF-8.",
+            fix="It looks like Latin-1 or Windows-1252: save it as UTF-8 (in Excel: 'CSV UTF-8').",
         ) from None
     found = _CONTROL.search(text)
     if found:

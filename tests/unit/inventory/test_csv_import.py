@@ -118,6 +118,36 @@ def test_a_site_with_tables(tmp_path: Path) -> None:
     assert [account.display_name for account in site.intent("p1").accounts] == ["Anna", "Bernd"]
 
 
+USERS = "name;number;extension;sip.password\nJürgen;030 23125 101;101;demo:x\n"
+"""A table of users that is right."""
+
+
+@pytest.mark.parametrize(
+    ("users", "fault"),
+    [
+        (USERS.encode("cp1252"), "users.csv:2:2: the file is not UTF-8; got byte 0xfc"),
+        (USERS.encode("utf-16"), "users.csv:1:1: the file is UTF-16 or UTF-32"),
+        (b"", "users.csv: the file is empty"),
+        (USERS.encode() + b"Bo;1\n", "users.csv:3:1: the row does not fit the header"),
+    ],
+)
+def test_an_unreadable_table_of_users_is_not_hidden_by_all_who_name_them(
+    tmp_path: Path, users: bytes, fault: str
+) -> None:
+    also = "hunt_groups: [{name: G, number: 030 23125 120, members: [101]}]\n"
+    (tmp_path / "site.yaml").write_text(SITE + also)
+    (tmp_path / "users.csv").write_bytes(users)
+    (tmp_path / "phones.csv").write_text(
+        "name;mac;model;accounts\np;001565123456;T46U;101\nq;00156512345;T46U;102\n"
+    )
+    with pytest.raises(InputErrors) as caught:
+        load_site(tmp_path / "site.yaml")
+    texts = [str(found) for found in caught.value.faults]
+    assert len(texts) == 2
+    assert "phones.csv:3:3: 'mac' of the handset is wrong" in texts[0]
+    assert fault in texts[1]
+
+
 def test_faults_of_yaml_and_tables_come_together(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE.replace("domain:", "domian:"))
     (tmp_path / "users.csv").write_text(
