@@ -31,7 +31,12 @@ from provisioning.inventory_calls import (
     check_hunt_groups,
     read_hunt_group,
 )
-from provisioning.inventory_checks import Directory, check_handsets, check_users
+from provisioning.inventory_checks import (
+    Directory,
+    check_handsets,
+    check_users,
+    check_vendors,
+)
 from provisioning.inventory_fields import FaultList, FieldReader
 from provisioning.inventory_handsets import read_handset
 from provisioning.inventory_model import ModelLimits
@@ -154,6 +159,7 @@ def _read(
     users_complete = users_complete and None not in user_drafts
     directory = Directory(users_read, site, complete=users_complete)
     handsets = check_handsets(handsets_read, directory, models, faults)
+    check_vendors(handsets_read, models, warnings)
     groups_read = [read_hunt_group(node, reading) for node in group_nodes]
     groups = check_hunt_groups(
         [draft for draft in groups_read if draft is not None and users_complete],

@@ -34,9 +34,7 @@ class Directory:
             names is not known, and to report each of them would hide what is wrong.
     """
 
-    def __init__(
-        self, drafts: Iterable[UserDraft], site: Site, *, complete: bool = True
-    ) -> None:
+    def __init__(self, drafts: Iterable[UserDraft], site: Site, *, complete: bool = True) -> None:
         self._site = site
         self.complete = complete
         self._numbers: dict[str, User] = {}
@@ -168,6 +166,33 @@ def check_handsets(
         if handset is not None:
             handsets.append(handset)
     return tuple(handsets)
+
+
+def check_vendors(
+    drafts: Iterable[HandsetDraft], models: Mapping[str, ModelLimits] | None, warnings: FaultList
+) -> None:
+    """Warn of a MAC that another vendor of this site gives: the label of another handset.
+
+    A MAC that no vendor of the site is known for is let pass: lists of them are never whole.
+
+    Args:
+        drafts: as read.
+        models: by name; None when they are not known.
+        warnings: where warnings go.
+    """
+    known = [(draft, models[draft.model]) for draft in drafts if models and draft.model]
+    vendors = {oui: limits.vendor for _, limits in known for oui in limits.mac_oui}
+    for draft, limits in known:
+        oui = str(draft.mac)[:8] if draft.mac else ""
+        other = vendors.get(oui)
+        if other not in {None, limits.vendor} and limits.mac_oui and oui not in limits.mac_oui:
+            warnings.add(
+                draft.mac_at,
+                "the MAC is that of a handset of another vendor",
+                got=f"{draft.mac}, which {other} gives",
+                expected=f"one of {limits.vendor}, who makes {draft.model}",
+                fix="Correct the MAC or the model.",
+            )
 
 
 def _handset(draft: HandsetDraft, accounts: list[AccountRef]) -> InventoryHandset | None:

@@ -43,12 +43,16 @@ class ModelLimits:
         line_keys: most programmable keys.
         expansion_modules: most expansion modules.
         module_keys: keys of one module.
+        vendor: who makes it; empty when that is not known.
+        mac_oui: first halves of the vendor's MACs, as far as they are known.
     """
 
     accounts: int
     line_keys: int
     expansion_modules: int = 0
     module_keys: int = 0
+    vendor: str = ""
+    mac_oui: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,15 @@ class LimitsOfModels(Mapping[str, ModelLimits]):
             KeyError: there is no such model.
         """
         if model not in self._limits:
-            limits = self._profiles[model].limits
+            profile = self._profiles[model]
+            limits = profile.limits
             self._limits[model] = ModelLimits(
                 accounts=limits.accounts,
                 line_keys=limits.line_keys,
                 expansion_modules=limits.modules,
                 module_keys=limits.module_keys,
+                vendor=profile.vendor,
+                mac_oui=profile.identify.mac_oui,
             )
         return self._limits[model]
 

@@ -28,6 +28,10 @@ _reads: ContextVar[dict[Path, Stamp] | None] = ContextVar("reads", default=None)
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
 )
+_WORKBOOKS = {
+    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel (.xls)",
+    b"PK\x03\x04": "a workbook or another archive",
+}
 _OTHER_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\x00\x00\xfe\xff")
 
 
@@ -125,6 +129,14 @@ def decode_text(data: bytes, file: str) -> str:
             expected="UTF-8",
             fix="Save it as UTF-8.",
         )
+    for start, what in _WORKBOOKS.items():
+        if data.startswith(start):
+            raise _fault(
+                Position(file, 1, 1),
+                f"the file is {what}",
+                expected="text in UTF-8, or a workbook whose name ends in .xlsx",
+                fix="Save it as .xlsx, or as 'CSV UTF-8'.",
+            )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

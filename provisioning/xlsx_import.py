@@ -113,7 +113,8 @@ def _check_size(data: bytes, path: Path) -> None:
             if any(b"<!ENTITY" in archive.read(info) for info in archive.infolist()):
                 raise _fault(path, "the workbook declares entities, as no spreadsheet does")
     except zipfile.BadZipFile as error:
-        raise _fault(path, "this is no workbook") from error
+        what = "this is no whole workbook" if data.startswith(b"PK") else "this is no workbook"
+        raise _fault(path, what) from error
 
 
 def _cells(
@@ -155,5 +156,12 @@ def _text(value: object, column: str, position: Position, faults: list[InputFaul
 
 def _fault(path: Path, what: str) -> InputErrors:
     return InputErrors(
-        [InputFault(Position(str(path)), what, expected="an Excel workbook (.xlsx)")]
+        [
+            InputFault(
+                Position(str(path)),
+                what,
+                expected="an Excel workbook (.xlsx)",
+                fix="Save it as .xlsx again; a CSV has another ending.",
+            )
+        ]
     )

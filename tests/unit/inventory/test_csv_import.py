@@ -128,6 +128,8 @@ USERS = "name;number;extension;sip.password\nJürgen;030 23125 101;101;demo:x\n"
         (USERS.encode("cp1252"), "users.csv:2:2: the file is not UTF-8; got byte 0xfc"),
         (USERS.encode("utf-16"), "users.csv:1:1: the file is UTF-16 or UTF-32"),
         (b"", "users.csv: the file is empty"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "users.csv:1:1: the file is a workbook of an old Excel"),
+        (b"PK\x03\x04\x14\0", "users.csv:1:1: the file is a workbook or another archive"),
         (USERS.encode() + b"Bo;1\n", "users.csv:3:1: the row does not fit the header"),
     ],
 )

@@ -514,3 +514,21 @@ def test_check_site_returns_what_load_site_raises(tmp_path: Path) -> None:
     file.write_text(changed("T46U", "T1"))
     assert [fault.what for fault in check_site(file, MODELS)] == ["unknown model"]
     assert check_site(tmp_path / "none.yaml")[0].what == "the file cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("mac", "got"),
+    [
+        ("80:5e:c0:00:00:02", []),
+        ("00-04-13-00-00-02", ["00:04:13:00:00:02, which snom gives"]),
+        ("c0:ff:ee:00:00:02", []),  # of nobody here: lists of MACs are never whole
+    ],
+)
+def test_the_label_of_another_vendors_handset_is_a_warning(mac: str, got: list[str]) -> None:
+    models = {
+        "T46U": ModelLimits(2, 3, vendor="yealink", mac_oui=("00:15:65", "80:5e:c0")),
+        "D785": ModelLimits(12, 24, vendor="snom", mac_oui=("00:04:13",)),
+    }
+    text = changed("mac: 001565123456", f"mac: {mac}")
+    text += "  - {name: b, model: D785, mac: 000413000001, accounts: [0102]}\n"
+    assert [warning.got for warning in load(text, models).warnings] == got

@@ -145,11 +145,12 @@ def packed(*files):
     [
         (b"name;number", "this is no workbook"),
         (b"", "this is no workbook"),
+        (b"PK\x03\x04 and then the disk was full", "this is no whole workbook"),
         (packed(("a.xml", "<a/>")), "the workbook cannot be read"),
         (packed(("a.xml", '<!DOCTYPE a [<!ENTITY b "c">]><a/>')), "declares entities"),
         (packed(("a.xml", b"\0" * (129 << 20))), "unpacks to more than"),
     ],
-    ids=["csv", "empty", "no sheets", "entities", "bomb"],
+    ids=["csv", "empty", "half", "no sheets", "entities", "bomb"],
 )
 def test_what_is_no_workbook_is_refused_in_words(tmp_path, content, text):
     path = tmp_path / "u.xlsx"
