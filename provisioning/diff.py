@@ -61,7 +61,7 @@ def diff_files(files: Iterable[RenderedFile], profile: Profile, folder: Path) ->
 
 
 def _diff_file(file: RenderedFile, profile: Profile, folder: Path) -> FileDiff:
-    target = _inside(folder, file.path)
+    target = inside(folder, file.path)
     try:
         old = target.read_bytes()
     except FileNotFoundError:
@@ -145,7 +145,7 @@ def write_files(files: Mapping[str, RenderedFile] | Iterable[RenderedFile], fold
         RigError: the folder cannot be written; says whether files were replaced already.
     """
     listed = list(files.values()) if isinstance(files, Mapping) else list(files)
-    targets = {_inside(folder, file.path): file for file in listed}
+    targets = {inside(folder, file.path): file for file in listed}
     prepared: list[tuple[Path, Path]] = []
     try:
         for target, file in targets.items():
@@ -215,5 +215,5 @@ def _remove(prepared: Iterable[tuple[Path, Path]]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _inside(folder: Path, name: str) -> Path:
+def inside(folder: Path, name: str) -> Path:
     return folder.joinpath(*parts_of(name, folder))

@@ -21,7 +21,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,15 @@ class Manifest:
     Attributes:
         handsets: what was written for each.
         seal: of everything that the whole site was read from; None when that is not known.
+        stale: files that no handset has any more, with their digests.
     """
 
     handsets: Mapping[str, KeptHandset]
     seal: InputSeal | None = None
+    stale: Mapping[str, str] = field(default_factory=dict)
 
 
-def untouched(folder: Path, rest: str) -> dict[str, KeptHandset] | None:
+def untouched(folder: Path, rest: str) -> Manifest | None:
     """What a folder holds, where that is known without reading the site.
 
     Args:
@@ -152,13 +154,13 @@ def untouched(folder: Path, rest: str) -> dict[str, KeptHandset] | None:
         rest: what the seal of the manifest was made with.
 
     Returns:
-        By handset; None when an input or a file is not as it was, or nothing is known.
+        What was written; None when an input or a file is not as it was, or nothing is known.
     """
     manifest = load_manifest(folder)
     if manifest.seal is None or not manifest.seal.is_whole(rest):
         return None
-    kept = dict(manifest.handsets)
-    return kept if all(one.is_on_disk(folder) for one in kept.values()) else None
+    whole = all(one.is_on_disk(folder) for one in manifest.handsets.values())
+    return manifest if whole else None
 
 
 def program_digest(profiles: Path | None = None, templates: Path | None = None) -> str:
@@ -207,7 +209,7 @@ def load_manifest(folder: Path) -> Manifest:
             )
             for name, entry in json.loads(body).items()
         }
-        return Manifest(handsets, _seal(head["seal"]))
+        return Manifest(handsets, _seal(head["seal"]), _stale(head.get("stale", {})))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Manifest({})  # it only saves time: without it everything is rendered
 
@@ -233,7 +235,10 @@ def save_manifest(folder: Path, manifest: Manifest) -> None:
     }
     body = json.dumps(handsets).encode()
     seal = None if manifest.seal is None else asdict(manifest.seal)
-    head = json.dumps({"version": _VERSION, "body": digest_of(body), "seal": seal}).encode()
+    head_data = {"version": _VERSION, "body": digest_of(body), "seal": seal}
+    if manifest.stale:
+        head_data["stale"] = dict(manifest.stale)
+    head = json.dumps(head_data).encode()
     try:
         descriptor, name = tempfile.mkstemp(prefix=".phonerig-", dir=target.parent)
         try:
@@ -257,6 +262,12 @@ def _seal(data: Any) -> InputSeal | None:
     if not all(isinstance(name, str) for name in names):
         return None
     return InputSeal(tuple(data["files"]), tuple(data["variables"]), data["salt"], data["digest"])
+
+
+def _stale(data: Any) -> dict[str, str]:
+    if not all(isinstance(text, str) for item in data.items() for text in item):
+        raise ValueError(data)
+    return dict(data)
 
 
 def kept_handset(key: str, files: Iterable[RenderedFile], losses: tuple[Loss, ...]) -> KeptHandset:

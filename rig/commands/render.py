@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +12,12 @@ import typer
 from provisioning.errors import InputErrors, InputFault, RigError, UsageError
 from rig.commands.common import (
     clear_errors,
-    complain_all,
     print_json,
     profiles,
     read_site,
-    say,
     site_file,
 )
+from rig.commands.render_output import print_diffs, print_losses, print_stale, print_summary
 
 if TYPE_CHECKING:
     from provisioning.diff import FileDiff
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from provisioning.render_many import Outcome
 
 _SECRET_MODE = 0o600
-_MOST_NAMED = 5
-"""How many handsets are named that have the same loss; --json names all."""
 
 
 def render(
@@ -51,6 +48,9 @@ def render(
     everything: Annotated[
         bool, typer.Option("--all", help="Render also what has not changed since the last run.")
     ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove what an earlier run wrote and nobody needs.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Render the files of a site, proven by reading them back.
@@ -61,7 +61,9 @@ def render(
     error nothing is written.
     """
     with clear_errors(as_json=as_json):
-        found = None if handset or everything else _unchanged(site, out_dir)
+        if handset and prune:
+            raise UsageError("--prune goes by the whole site; leave --handset out")
+        found = None if handset or everything or prune else _unchanged(site, out_dir)
         if found is None or (strict and found.losses):
             found, diffs = _read_and_render(site, out_dir, handset, strict=strict, all_=everything)
         else:
@@ -69,15 +71,16 @@ def render(
         changed = [item for item in diffs if item.state != "same"]
         if found.remembered is not None and not (check or diff):
             _write(found.files, out_dir)
-            _remember(out_dir, found.remembered)
+            _remember(out_dir, found.remembered, prune=prune)
         if as_json:
             print_json(_data(found, diffs, out_dir, written=not (check or diff)))
         else:
-            _print_losses(found.losses)
+            print_losses(found.losses)
             if diff:
-                _print_diffs(changed)
-            _print_summary(diffs, out_dir, written=not (check or diff), names=check and not diff)
-        raise typer.Exit(1 if check and changed else 0)
+                print_diffs(changed)
+            print_summary(diffs, out_dir, written=not (check or diff), names=check and not diff)
+            print_stale(found.stale, removed=prune and not (check or diff))
+        raise typer.Exit(1 if check and (changed or (prune and found.stale)) else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class _Found:
         kept: handsets whose files need not be rendered again.
         losses: of all, by handset.
         remembered: for the next run; None when the manifest says just this.
+        stale: files of earlier runs that no handset has any more, with their digests.
     """
 
     sets: tuple[Outcome, ...]
@@ -97,6 +101,7 @@ class _Found:
     kept: dict[str, KeptHandset]
     losses: dict[str, tuple[Loss, ...]]
     remembered: Manifest | None
+    stale: Mapping[str, str]
 
 
 def _unchanged(site: str, folder: Path) -> _Found | None:
@@ -106,12 +111,15 @@ def _unchanged(site: str, folder: Path) -> _Found | None:
     """
     from provisioning.manifest import untouched
     from provisioning.render import SiteFiles
+    from provisioning.stale_files import stale_files
 
-    kept = untouched(folder, _made_by(site))
-    if not kept:
+    manifest = untouched(folder, _made_by(site))
+    if manifest is None or not manifest.handsets:
         return None
+    kept = dict(manifest.handsets)
     losses = {name: one.losses for name, one in kept.items() if one.losses}
-    return _Found((), SiteFiles(()), kept, losses, None)
+    stale = stale_files(folder, manifest, (path for one in kept.values() for path in one.files))
+    return _Found((), SiteFiles(()), kept, losses, None, stale)
 
 
 def _made_by(site: str) -> str:
@@ -154,10 +162,12 @@ def _render(
         kept_handset,
         load_manifest,
     )
+    from provisioning.stale_files import stale_files
 
     known = profiles()
     keys = HandsetKeys()
-    remembered = dict(load_manifest(folder).handsets)
+    before = load_manifest(folder)
+    remembered = dict(before.handsets)
     made_of = {
         entry.name: keys.key(site.intent(entry.name), known.get(entry.model)) for entry in entries
     }
@@ -184,14 +194,20 @@ def _render(
     }
     order = [entry.name for entry in entries]
     whole = kept | now
+    here = (
+        Manifest(remembered | now)
+        if seal is None
+        else Manifest({name: whole[name] for name in order}, seal)
+    )
+    needed = (path for one in here.handsets.values() for path in one.files)
+    here = replace(here, stale=stale_files(folder, before, needed))
     return _Found(
         sets=tuple(sets),
         files=join(sets),
         kept=kept,
         losses={name: losses[name] for name in order if name in losses},
-        remembered=Manifest(remembered | now)
-        if seal is None
-        else Manifest({name: whole[name] for name in order}, seal),
+        remembered=here,
+        stale=here.stale,
     )
 
 
@@ -237,8 +253,6 @@ def publish(site: Site, sets: Iterable[Outcome]) -> SiteFiles:
     Raises:
         InputErrors: a phone could not decrypt its files.
     """
-    from dataclasses import replace
-
     from provisioning.published import encrypted
 
     wish = site.encryption
@@ -297,9 +311,13 @@ def _write(files: SiteFiles, folder: Path) -> None:
         _protect(file, folder)
 
 
-def _remember(folder: Path, manifest: Manifest) -> None:
+def _remember(folder: Path, manifest: Manifest, *, prune: bool) -> None:
     from provisioning.manifest import save_manifest
+    from provisioning.stale_files import remove_stale
 
+    if prune:
+        remove_stale(folder, manifest.stale)
+        manifest = replace(manifest, stale={})
     save_manifest(folder, manifest)
 
 
@@ -343,43 +361,6 @@ def _data(
     return {
         "written": written,
         "files": [row(item) for item in diffs],
+        "stale": sorted(found.stale),
         "losses": loss_json(found.losses),
     }
-
-
-def _print_losses(losses: dict[str, tuple[Loss, ...]]) -> None:
-    """Print losses; one that several handsets have is told once, with their names."""
-    who: dict[str, list[str]] = {}
-    for name, items in losses.items():
-        for loss in items:
-            who.setdefault(str(loss), []).append(name)
-    lines = [f"loss: {_some(names)}: {loss}" for loss, names in who.items()]
-    if lines:
-        complain_all(lines, style="yellow")
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    more = len(names) - _MOST_NAMED
-    return shown if more <= 0 else f"{shown} and {more} more"
-
-
-def _print_diffs(changed: Iterable[FileDiff]) -> None:
-    for item in changed:
-        for line in item.text.splitlines():
-            say(line)
-        if item.secrets_changed:
-            say(f"{item.path}: only secrets change")
-
-
-def _print_summary(diffs: Sequence[FileDiff], folder: Path, *, written: bool, names: bool) -> None:
-    if names:
-        for item in diffs:
-            if item.state != "same":
-                say(f"{item.state}: {item.path}")
-    states = [item.state for item in diffs]
-    say(
-        f"{len(states)} files: {states.count('new')} new, {states.count('changed')} changed, "
-        f"{states.count('same')} unchanged; "
-        + (f"written to {folder}" if written else f"nothing was written to {folder}")
-    )

@@ -46,7 +46,7 @@ def oui(model):
 def run(site, folder, **more):
     """Exit code of the command, called as the program calls it."""
     options = {"diff": False, "check": False, "strict": False, "as_json": False}
-    options |= {"handset": "", "everything": False}
+    options |= {"handset": "", "everything": False, "prune": False}
     with pytest.raises(typer.Exit) as left:
         render(str(site), folder, **options | more)
     return left.value.exit_code
@@ -111,3 +111,60 @@ def test_a_difference_is_shown_and_not_written(written, capsys):
     assert run(written / "site.yaml", written / "out", diff=True, check=True) == 1
     assert state_of(written) == before
     assert "Ursula" in capsys.readouterr().out
+
+
+def exchange(place):
+    """The Snom of ``h1`` is replaced by a Yealink; its files, with passwords, stay behind."""
+    text = site_text().replace(
+        f"name: h1, model: D785, mac: '{oui('D785')}",
+        f"name: h1, model: T46U, mac: '{oui('T46U')}",
+    )
+    old = {path.name for path in (place / "out").iterdir() if "000413000001" in path.name.lower()}
+    assert len(old) == 2
+    (place / "site.yaml").write_text(text, encoding="utf-8")
+    return old
+
+
+def stale_of(done):
+    return set(json.loads(done)["stale"])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_files_of_a_handset_that_is_gone_are_told_until_they_are_removed(written, capsys, times):
+    old = exchange(written)
+    for _ in range(times):
+        assert run(written / "site.yaml", written / "out") == 0
+        said = capsys.readouterr().out
+        assert all(f"no longer needed, removed by --prune: {name}\n" in said for name in old)
+    assert run(written / "site.yaml", written / "out", check=True) == 0
+    assert run(written / "site.yaml", written / "out", check=True, prune=True) == 1
+    capsys.readouterr()
+    assert run(written / "site.yaml", written / "out", prune=True, as_json=True) == 0
+    assert stale_of(capsys.readouterr().out) == old
+    assert not old & {path.name for path in (written / "out").iterdir()}
+    assert run(written / "site.yaml", written / "out", prune=True, as_json=True) == 0
+    assert stale_of(capsys.readouterr().out) == set()
+
+
+def test_a_stale_file_that_somebody_changed_is_not_ours_to_remove(written, capsys):
+    old = sorted(exchange(written))
+    (written / "out" / old[0]).write_text("kept by hand")
+    assert run(written / "site.yaml", written / "out", prune=True) == 0
+    said = capsys.readouterr().out
+    assert f"removed, no longer needed: {old[1]}" in said
+    assert old[0] not in said
+    assert (written / "out" / old[0]).read_text() == "kept by hand"
+
+
+def test_what_shared_files_other_handsets_need_is_never_stale(written, capsys):
+    text = site_text()
+    row = next(line for line in text.splitlines(keepends=True) if "name: h7, model: T46U" in line)
+    (written / "site.yaml").write_text(text.replace(row, ""), encoding="utf-8")
+    assert run(written / "site.yaml", written / "out", as_json=True) == 0
+    assert stale_of(capsys.readouterr().out) == {f"{oui('T46U')}000007.cfg"}
+
+
+def test_one_handset_alone_prunes_nothing(written, capsys):
+    exchange(written)
+    assert run(written / "site.yaml", written / "out", handset="h1", prune=True) == 2
+    assert "--prune goes by the whole site" in capsys.readouterr().err

@@ -204,7 +204,7 @@ def sealed(folder, source):
 
 def test_what_is_untouched_is_known_without_reading(tmp_path):
     folder = sealed(tmp_path / "site", tmp_path / "site.yaml")
-    assert untouched(folder, "rest") == load_manifest(folder).handsets
+    assert untouched(folder, "rest") == load_manifest(folder)
     assert untouched(folder, "other") is None
     (folder / "notes.txt").write_text("a file of somebody else")
     assert untouched(folder, "rest")
