@@ -216,4 +216,13 @@ def _remove(prepared: Iterable[tuple[Path, Path]]) -> None:
 
 
 def inside(folder: Path, name: str) -> Path:
+    """The place of a rendered file.
+
+    Args:
+        folder: of the rendered files.
+        name: of the file.
+
+    Raises:
+        UsageError: the name leads out of the folder.
+    """
     return folder.joinpath(*parts_of(name, folder))

@@ -146,10 +146,17 @@ def connect(host: SshHost, login: SshLogin) -> paramiko.SSHClient:
             client.close()
             if isinstance(error, RigError):
                 raise
-            raise RigError(f"no SSH with {host.known_name}: {error}; is its server up?") from error
+            raise RigError(
+                f"no SSH with {host.known_name}: {_plain(error)}; is its server up?"
+            ) from error
         else:
             break
     return client
+
+
+def _plain(error: Exception) -> str:
+    """What went wrong without an empty error number, which paramiko writes before it."""
+    return str(error).removeprefix("[Errno None] ")
 
 
 def _log_in(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from provisioning.secret import Secret, SecretResolver
+from provisioning.secret import Secret
 from rig.commands.common import clear_errors, complain, print_json, say, show_table
 from rig.commands.phone_options import Which, of_a_phone
+from rig.commands.secret_option import read_secret
 from rig.errors import UsageError
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def listen(
         known = description(driver)
         if not known.call_backs:
             raise UsageError(f"{known.title} phones have no call-backs that are documented")
-        secret = SecretResolver(Path()).resolve(token) if token else None
+        secret = read_secret(token, "--token") if token else None
         lines = EventLines(as_json=as_json)
         run_until_stopped(_listen(known, handset, (host, port), secret, lines))
 

@@ -78,7 +78,8 @@ def _choose(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> Which:
     """Read which phone is meant: by site and handset, or by driver and address."""
-    from provisioning.secret import Secret, SecretResolver
+    from provisioning.secret import Secret
+    from rig.commands.secret_option import read_secret
     from rig.handset.vendor.address import PhoneLogin, TlsPolicy
     from rig.handset.vendor.place import PhonePlace, place_of
 
@@ -99,12 +100,7 @@ def _choose(
         return Which(entry.control.driver, place, as_json)
     if not driver or not address:
         raise UsageError("which phone? Expected --driver and --address, or --site and --handset")
-    if password and not password.startswith(("env:", "file:", "sealed:")):
-        raise UsageError(
-            "--password names where the password is: env:NAME or file:PATH; written out it would "
-            "stand in the list of processes"
-        )
-    secret = SecretResolver(Path()).resolve(password) if password else Secret("")
+    secret = read_secret(password, "--password") if password else Secret("")
     place = PhonePlace(
         address,
         PhoneLogin(user, secret),

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioning.errors import UsageError
-from provisioning.secret import Secret, SecretReferenceError, SecretResolver
-from rig.commands.common import complain
+from rig.commands.secret_option import read_secret
 from rig.loopback import read_address
 
 if TYPE_CHECKING:
@@ -18,26 +17,6 @@ if TYPE_CHECKING:
     from rig.mailbox_platform.embedded.web.web_config import WebConfig
 
 SMTP_PORT = 25
-
-
-def read_secret(reference: str, option: str) -> Secret:
-    """Fetch the secret that an option names; paths are relative to the current folder.
-
-    Args:
-        reference: ``env:NAME``, ``file:path`` or ``sealed:token``, never the secret itself.
-        option: its name, for the error.
-
-    Raises:
-        UsageError: it is no reference, or there is nothing behind it.
-    """
-    resolver = SecretResolver(Path.cwd())
-    try:
-        secret = resolver.resolve(reference)
-    except SecretReferenceError as error:
-        raise UsageError(f"{option}: {error}") from error
-    for warning in resolver.warnings:
-        complain(f"warning: {option}: {warning}", style="yellow")
-    return secret
 
 
 def deposit_policy(

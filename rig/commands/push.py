@@ -162,9 +162,9 @@ class _Found:
 
 
 def _secret(reference: str) -> Secret | None:
-    from provisioning.secret import SecretResolver
+    from rig.commands.secret_option import read_secret
 
-    return SecretResolver(Path()).resolve(reference) if reference else None
+    return read_secret(reference, "--password") if reference else None
 
 
 def _beside(site: Site) -> Path:

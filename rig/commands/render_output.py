@@ -38,7 +38,7 @@ def print_stale(stale: Iterable[str], *, removed: bool) -> None:
         stale: their names.
         removed: they are gone now.
     """
-    what = "removed, no longer needed" if removed else "no longer needed, removed by --prune"
+    what = "removed" if removed else "no longer needed, removed by --prune"
     for path in sorted(stale):
         say(f"{what}: {path}")
 

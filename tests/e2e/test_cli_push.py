@@ -85,7 +85,11 @@ def test_errors_are_clear(tmp_path: Path, served: Path) -> None:
     for arguments, code, says in (
         (("--to", tmp_path / "nowhere"), 2, "is no folder"),
         (("--to", "sftp://root:PLANTED@h/"), 2, "--password env:NAME"),
-        (("--to", "https://127.0.0.1/x", "--password", "PLANTED"), 2, "written out"),
+        (
+            ("--to", "https://127.0.0.1/x", "--password", "PLANTED"),
+            2,
+            "--password names where the secret is",
+        ),
         (("--to", served, "--handset", "desk", "--prune"), 2, "--prune goes by the whole site"),
     ):
         result = run(site, *arguments)

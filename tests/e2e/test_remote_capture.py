@@ -200,7 +200,7 @@ def test_what_tcpdump_refuses_is_told(
 
 def test_nobody_answers(server: SshServer, net: str) -> None:
     with (
-        pytest.raises(RigError, match=r"no SSH with .*is its server up"),
+        pytest.raises(RigError, match=r"no SSH with .*: Unable to connect.*is its server up"),
         RemoteCapture(SshHost("127.0.0.1", "root", 9), options(server, net)),
     ):
         pass  # pragma: no cover

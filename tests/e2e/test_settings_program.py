@@ -96,5 +96,5 @@ def test_a_switch_that_cannot_work_is_a_usage_error_and_shows_no_secret(secrets:
     assert result.returncode == 2
     (line,) = error_lines(result)
     assert "--web-admin-password" in line
-    assert "written out" in line
+    assert "names where the secret is" in line
     assert ADMIN_PASSWORD not in line

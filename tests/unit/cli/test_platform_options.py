@@ -72,7 +72,7 @@ def test_every_switch_of_the_page_arrives() -> None:
         (None, {"admin_password": "file:secret"}, "--web-port"),
         (None, {"host_names": ["x"]}, "--web-port"),
         (None, {"behind_tls": True}, "--web-port"),
-        (0, {"admin_password": SECRET}, "written out"),
+        (0, {"admin_password": SECRET}, "--web-admin-password names where the secret is"),
         (0, {"admin_password": f"demo:{SECRET}"}, "demo"),
         (0, {"admin_password": "env:NOT_SET_HERE"}, "NOT_SET_HERE"),
         (0, {"admin_password": "file:short"}, "10 characters"),

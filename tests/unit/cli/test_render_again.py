@@ -151,7 +151,7 @@ def test_a_stale_file_that_somebody_changed_is_not_ours_to_remove(written, capsy
     (written / "out" / old[0]).write_text("kept by hand")
     assert run(written / "site.yaml", written / "out", prune=True) == 0
     said = capsys.readouterr().out
-    assert f"removed, no longer needed: {old[1]}" in said
+    assert f"removed: {old[1]}" in said
     assert old[0] not in said
     assert (written / "out" / old[0]).read_text() == "kept by hand"
 
