@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
+from dataclasses import dataclass
 
 from rig.bench_config import BenchConfig
 from rig.bench_lamps import SETTLE_S
@@ -21,6 +22,19 @@ DARK_S = 3.0
 """A phone without power must be dark by then: its capacitors are empty."""
 _LOOK_S = 0.02
 _ASK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCut:
+    """When a handset lost its power: at some instant while its port obeyed.
+
+    Attributes:
+        at: when the port was told.
+        took_s: until it said that it is off; a program that is started for it takes seconds.
+    """
+
+    at: float
+    took_s: float
 
 
 class PowerSteps(BenchSteps):
@@ -50,11 +64,11 @@ class PowerSteps(BenchSteps):
             self._ports[handset.name] = port
         return self._ports[handset.name]
 
-    async def cut_power(self, role: str) -> float:
+    async def cut_power(self, role: str) -> PowerCut:
         """Cut a role's power and see that it is gone.
 
         Returns:
-            The instant just before.
+            When that was.
 
         Raises:
             RigError: no port feeds it, the port does not confirm, or the lamp shines on.
@@ -64,13 +78,18 @@ class PowerSteps(BenchSteps):
         self._dark.add(handset.name)
         try:
             await port.off()
+            took_s = self.clock() - at
+            self.note(
+                handset.name, f"is without power: {port.name} is off after {took_s:.1f} s",
+                key="power_off",
+            )  # fmt: skip
             await self._follow(handset, port)
             await self._goes_dark(handset, port)
         except RigError:
             with contextlib.suppress(RigError):
                 await self._feed(handset, port)
             raise
-        return at
+        return PowerCut(at, took_s)
 
     async def restore_power(self, role: str) -> float:
         """Give a role its power back and wait until it is up.
@@ -139,10 +158,10 @@ class PowerSteps(BenchSteps):
         """
         handset = self.role(role)
         if handset.name in self.config.power:
-            at = await self.cut_power(role)
+            cut = await self.cut_power(role)
             await self.sleep(self.config.power_off_s)
             await self.restore_power(role)
-            return at
+            return cut.at
         at = self.note(handset.name, "loses its power and boots again", key="power_cycle")
         await handset.power_cycle()
         await handset.wait_ready(self.config.boot_limit_s)

@@ -17,6 +17,8 @@ BUSY, UNAVAILABLE = "greeting.busy", "greeting.unavailable"
 LAMP = frozenset({Can.REGISTER, Can.LAMP})
 CALLER = frozenset({Can.CALL})
 
+REGISTRATION = "the registration"
+
 DEPOSIT_SPEECH_S = 1.6
 OBSERVE_S = 0.6
 
@@ -81,6 +83,21 @@ def lamp_on(bench: Bench, role: str, since: float, **kwargs: object) -> LampExpe
     if "trigger" not in kwargs:
         expectation = replace(expectation, hung_up_by=bench.role("caller").name)
     return replace(expectation, **kwargs)  # type: ignore[arg-type]  # names are checked by replace
+
+
+def lamp_after_boot(bench: Bench, role: str, since: float, **kwargs: object) -> LampExpectation:
+    """The common lamp of a role that was booted; its limit counts from its registration.
+
+    A slow boot, or a port that feeds it slowly, is not taken for a slow platform.
+
+    Args:
+        bench: open.
+        role: whose.
+        since: instant before it had power.
+        **kwargs: fields of the expectation that differ.
+    """
+    registered_by = bench.name_of(role)
+    return lamp_on(bench, role, since, trigger=REGISTRATION, registered_by=registered_by, **kwargs)
 
 
 def diverted(

@@ -22,6 +22,7 @@ from rig.scenario_parts import (
     busy_with_mailbox,
     deposit,
     diverted,
+    lamp_after_boot,
     lamp_on,
     retrieve,
 )
@@ -160,17 +161,8 @@ async def _reboot(bench: Bench) -> list[Expectation]:
     await deposit(bench)
     await bench.wait_lamp("callee", lit=True)
     began = await bench.power_cycle("callee")
-    await bench.wait_lamp("callee", lit=True)
-    return [
-        lamp_on(
-            bench,
-            "callee",
-            began,
-            trigger="the power cut",
-            within_s=bench.config.lamp_limit_s + 10,
-            limit_source="boot time allowed by the bench",
-        )
-    ]
+    await bench.wait_lamp("callee", lit=True, within_s=bench.lamp_patience_s("callee"))
+    return [lamp_after_boot(bench, "callee", began)]
 
 
 async def _alias_phone(bench: Bench) -> list[Expectation]:

@@ -18,6 +18,7 @@ from rig.scenario_parts import (
     OBSERVE_S,
     busy_with_mailbox,
     deposit,
+    lamp_after_boot,
     lamp_on,
 )
 from rig.verdict.evidence import Expectation
@@ -28,8 +29,6 @@ PHONE_IS_IDLE_S = 2.5
 SECOND_MESSAGE_S = 3.0
 """When a second message follows: a NOTIFY that was lost has been sent three times by then."""
 
-BOOT_S = 10.0
-BOOT_SOURCE = "boot time allowed by the bench"
 STORED = "the storing of the message"
 
 
@@ -83,23 +82,14 @@ async def _boots_then_message(bench: Bench) -> list[Expectation]:
 
 async def _platform_restart(bench: Bench) -> list[Expectation]:
     await _lit(bench, "callee")
-    began = await bench.restart_platform()
-    await bench.power_cycle("callee")
-    await bench.wait_lamp("callee", lit=True)
+    await bench.restart_platform()
+    began = await bench.power_cycle("callee")
+    await bench.wait_lamp("callee", lit=True, within_s=bench.lamp_patience_s("callee"))
     callee = bench.name_of("callee")
     for other in bench.handsets:
         if other.name != callee and Can.REBOOT in bench.capabilities_of(other.name):
             await bench.power_cycle(other.name)
-    return [
-        lamp_on(
-            bench,
-            "callee",
-            began,
-            trigger="the restart",
-            within_s=bench.config.lamp_limit_s + BOOT_S,
-            limit_source=BOOT_SOURCE,
-        )
-    ]
+    return [lamp_after_boot(bench, "callee", began)]
 
 
 async def _phone_calls(bench: Bench) -> list[Expectation]:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from rig.bench import Bench
 from rig.scenario import Scenario
-from rig.scenario_parts import LAMP, lamp_on
+from rig.scenario_parts import LAMP, lamp_after_boot, lamp_on
 from rig.verdict.evidence import Expectation, LampExpectation
-
-REGISTRATION = "the registration"
 
 
 async def _power_cut(bench: Bench) -> list[Expectation]:
@@ -22,10 +20,7 @@ async def _power_cut(bench: Bench) -> list[Expectation]:
     dark = await _without_power(bench)
     back = await bench.restore_power("callee")
     await bench.wait_lamp("callee", lit=True, within_s=bench.lamp_patience_s("callee"))
-    lit = lamp_on(
-        bench, "callee", back, trigger=REGISTRATION, registered_by=bench.name_of("callee")
-    )
-    return [dark, lit]
+    return [dark, lamp_after_boot(bench, "callee", back)]
 
 
 async def _emptied_without_power(bench: Bench) -> list[Expectation]:
@@ -35,18 +30,21 @@ async def _emptied_without_power(bench: Bench) -> list[Expectation]:
     await bench.clear_mailbox("callee")
     back = await bench.restore_power("callee")
     await bench.wait_lamp("callee", lit=False, within_s=bench.lamp_patience_s("callee"))
-    told = lamp_on(
-        bench, "callee", back, lit=False, new=0, trigger=REGISTRATION,
-        registered_by=bench.name_of("callee"),
-    )  # fmt: skip
-    return [dark, told]
+    return [dark, lamp_after_boot(bench, "callee", back, lit=False, new=0)]
 
 
 async def _without_power(bench: Bench) -> LampExpectation:
-    """Cut the power and let time pass: the lamp is dark, and nobody is told anything."""
+    """Cut the power and let time pass: the lamp is dark, and nobody is told anything.
+
+    When within the port's time to obey the power went is not known: the limit is longer by it.
+    """
     cut = await bench.cut_power("callee")
     await bench.sleep(bench.config.power_off_s)
-    return lamp_on(bench, "callee", cut, lit=False, notify=False, trigger="the power cut")
+    limit_source = f"{bench.config.limit_source}, and {cut.took_s:.1f} s in which the port obeyed"
+    return lamp_on(
+        bench, "callee", cut.at, lit=False, notify=False, trigger="the power cut",
+        within_s=bench.config.lamp_limit_s + cut.took_s, limit_source=limit_source,
+    )  # fmt: skip
 
 
 def power_scenarios() -> tuple[Scenario, ...]:

@@ -6,6 +6,7 @@ go off, is another phone's, does not come back, or falls silent. Each is a fault
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,6 +31,7 @@ from rig.verdict.outcome import Outcome
 pytestmark = [pytest.mark.timeout(120), pytest.mark.interop("snmpsim")]
 
 PHONE, STUCK = 1, 2
+LAMP_LIMIT_S = 1.0
 CALLEE = "clara"
 
 
@@ -108,6 +110,9 @@ def test_whoever_hangs_on_a_port_is_booted_by_it(tmp_path, name):
         record = bench.run_scenario(scenarios()[name])
         acts = [e.what for e in bench.bench.events if isinstance(e, ActionDone)]
     assert record.outcome is Outcome.PASS, record.sentence
+    latency = next(m for m in record.measurements if m["name"].startswith("lamp_on_latency_s"))
+    since = "the storing of the message" if name == "boots_then_message" else "the registration"
+    assert latency["note"].startswith(f"from {since} to the edge")
     wanted = 2 if name == "boots_then_message" else 1
     assert acts.count("loses its power: sw1 port 9 off") == wanted
 
@@ -175,6 +180,31 @@ def test_whose_power_was_cut_by_mistake_has_it_back_at_once(tmp_path, monkeypatc
     assert record.outcome is Outcome.ERROR
     assert "is lit still" in record.sentence
     assert back
+
+
+class Slow(Dies):
+    """Obeys when the lamp's own limit is over: each command starts a program, as for labgrid."""
+
+    async def _switch(self, *, on: bool) -> None:
+        await asyncio.sleep(1.2 * LAMP_LIMIT_S)
+        await super()._switch(on=on)
+
+
+def test_what_a_port_takes_to_obey_is_no_delay_of_the_lamp(tmp_path):
+    with BlockingBench(config(tmp_path, Slow(0), lamp_limit_s=LAMP_LIMIT_S)) as bench:
+        record = bench.run_scenario(scenarios()["power_cut"])
+        acts = [e for e in bench.bench.events if isinstance(e, ActionDone)]
+    assert record.outcome is Outcome.PASS, record.sentence
+    measured = {m["name"]: m for m in record.measurements}
+    dark = measured[f"lamp_off_latency_s[{CALLEE}.message]"]
+    assert dark["value"] >= LAMP_LIMIT_S
+    (gone,) = (e for e in acts if e.key == "power_off")
+    told = next(e for e in acts if e.key == "power_cycle")
+    took_s = gone.at - told.at
+    assert took_s >= LAMP_LIMIT_S
+    assert gone.what == f"is without power: sw1 port 9 is off after {took_s:.1f} s"
+    assert dark["limit"]["value"] == pytest.approx(LAMP_LIMIT_S + took_s, abs=0.01)
+    assert dark["limit"]["source"].endswith(f"{took_s:.1f} s in which the port obeyed")
 
 
 def test_no_phone_is_left_dark_at_the_end(tmp_path):
