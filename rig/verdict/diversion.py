@@ -11,7 +11,8 @@ from rig.sip.history_info import HistoryEntry, parse_history
 from rig.verdict.diversion_facts import DiversionCase
 from rig.verdict.measurement import Limit, Measurement
 
-RING_TOLERANCE_S = 0.6
+RING_TOLERANCE_S = 0.5
+"""As far as a rig that did not stand still vouches for instants; less than a ring of any bench."""
 
 
 def measure(case: DiversionCase) -> list[Measurement]:

@@ -12,10 +12,12 @@ from functools import cache
 from rig.errors import ProtocolError
 from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import HistoryEntry, lint_history, parse_history
-from rig.verdict import diversion_hop_rules
+from rig.verdict import diversion_hop_rules, diversion_party_rules, diversion_phone_rules
 from rig.verdict.diversion import RING_TOLERANCE_S, newest_diversion, newest_history, party_of
 from rig.verdict.diversion_facts import CallLeg, DiversionCase, user_of
-from rig.verdict.diversion_hop_rules import ring_time_fixed
+from rig.verdict.diversion_hop_rules import hop_missing, ring_time_fixed
+from rig.verdict.diversion_party_rules import told_twice
+from rig.verdict.diversion_phone_rules import whose_entry
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.phrase import Fact, Phrase, phrase
 from rig.verdict.proofs import answered, packet
@@ -175,6 +177,7 @@ def wrong_reason(case: DiversionCase) -> Found | None:
     return found(
         _header(case, "Diversion"),
         *_happened_proofs(case),
+        component=whose_entry(case, entry),
         said=entry.reason,
         happened=_what_happened(case),
         wanted=last.reason,
@@ -187,7 +190,7 @@ def wrong_cause(case: DiversionCase) -> Found | None:
     if not case.diverted_legs or "History-Info" not in case.expectation.headers:
         return None
     last = newest_history(case)
-    if last is None or last.cause == wanted.cause:
+    if last is None or last.cause == wanted.cause or _out_of_order(case):
         return None
     return found(
         _header(case, "History-Info"),
@@ -196,6 +199,12 @@ def wrong_cause(case: DiversionCase) -> Found | None:
         happened=_what_happened(case),
         wanted=wanted.cause,
     )
+
+
+def _out_of_order(case: DiversionCase) -> bool:
+    """Whether the entry at the end of History-Info need not be the newest."""
+    faults = lint_history(case.diverted_legs[0].request.headers)
+    return any(fault.clause == "RFC 7044 10.3" for fault in faults)
 
 
 def _last_legs(case: DiversionCase) -> list[CallLeg]:
@@ -247,11 +256,13 @@ def wrong_party(case: DiversionCase) -> Found | None:
         if got in {user_of(leg.request.uri), *case.expectation.target_names}:
             order = phrase("is_the_target")
         what = phrase("names_other", got=got, callee=callee, name=names[0], order=order)
-    elif (entry.counter or 1) != 1:
-        what = phrase("counts", count=entry.counter or 1, callee=callee)
+    elif entry.counter not in {None, 1}:
+        what = phrase("counts", count=entry.counter or 0, callee=callee)
+    elif not hop_missing(case) and (second := told_twice(case)):
+        what = phrase("names_twice", callee=second)
     else:
         return None
-    return found(_header(case, "Diversion"), what=what)
+    return found(_header(case, "Diversion"), component=whose_entry(case, entry), what=what)
 
 
 def wrong_history_party(case: DiversionCase) -> Found | None:
@@ -302,9 +313,16 @@ def wrong_greeting(case: DiversionCase) -> Found | None:
     )
 
 
+MODULES = (
+    sys.modules[__name__],
+    diversion_hop_rules,
+    diversion_party_rules,
+    diversion_phone_rules,
+)
+"""Where the predicates stand."""
+
+
 @cache
 def diversion_book() -> RuleBook[DiversionCase]:
     """The rules for diverted calls: decision first, then headers, then what the caller heard."""
-    return RuleBook(
-        rule_table("diversion"), DiversionCase, (sys.modules[__name__], diversion_hop_rules)
-    )
+    return RuleBook(rule_table("diversion"), DiversionCase, MODULES)

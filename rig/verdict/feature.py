@@ -21,7 +21,7 @@ from rig.verdict.proofs import absence, answered, packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import Source, rule_table
 from rig.verdict.said import said
-from rig.verdict.sources import sources_about
+from rig.verdict.sources import at_phone, at_platform, sources_about
 
 FLAP_PERIOD_S = 10.0
 """Changes that follow each other faster, and that nobody made, are the machines' doing."""
@@ -38,11 +38,14 @@ class Said:
         word: what was asked or told.
         seen: the SUBSCRIBE or NOTIFY.
         status: of its final response; None for none.
+        arrived: whether it was seen at the port of whom it was for, or answered; None if nobody
+            looked there.
     """
 
     word: FeatureWord
     seen: SipSeen
     status: int | None
+    arrived: bool | None = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,10 @@ def feature_story(evidence: Evidence, handset: HandsetFacts) -> FeatureStory:
     """Gather what phone and platform told each other: a state lasts until the next word."""
     statuses: dict[str, int] = {}
     seen_requests: list[SipSeen] = []
+    arrived: set[str] = set()
     for seen in evidence.events(SipSeen):
+        if at_phone(seen, handset) or at_platform(seen, evidence):
+            arrived.add(seen.transaction)
         message = seen.message
         if isinstance(message, Response):
             if message.status >= 200:
@@ -131,14 +137,21 @@ def feature_story(evidence: Evidence, handset: HandsetFacts) -> FeatureStory:
             seen_requests.append(seen)
     asked: list[Said] = []
     told: list[Said] = []
+    calls: set[str] = set()
     for seen in seen_requests:
         if not isinstance(seen.message, Request):
             continue
         ends = {o.source for o in seen.observations} | {o.destination for o in seen.observations}
-        if not any(end in handset.sip_addresses for end in ends):
+        if any(end in handset.sip_addresses for end in ends):
+            calls.add(seen.message.call_id)
+        elif seen.message.call_id not in calls:  # what is lost on the way was seen elsewhere alone
             continue
+        status = statuses.get(seen.transaction)
         for word in feature_words(seen.message):
-            said = Said(word, seen, statuses.get(seen.transaction))
+            covered = Source.PLATFORM_PORT if word.asked else Source.PHONE_PORT
+            there = status is not None or seen.transaction in arrived
+            known = there or covered in sources_about(evidence, handset)
+            said = Said(word, seen, status, there if known else None)
             (asked if word.asked else told).append(said)
     return FeatureStory(tuple(asked), tuple(told))
 
@@ -251,6 +264,26 @@ def feature_not_asked(case: FeatureCase) -> Found | None:
     return found(
         absence(said("subscribe_with_request"), case.expectation.until),
         Proof(ProofKind.LAMP, said("the_key_of", handset=case.subject), press.what, press.at),
+        service=_service(case),
+    )
+
+
+def feature_lost(case: FeatureCase) -> Found | None:
+    """What one side said never came to the other."""
+    last = case.last_told
+    told_right = last is not None and case.fits(last.word) and last.arrived is not False
+    shown_right = not case.handset.shows_features or case.shows == case.expectation.active
+    wishes = [s for s in case.asked if s.arrived is False]
+    states = [] if told_right and shown_right else [s for s in case.told if s.arrived is False]
+    lost = next(iter((*wishes, *states)), None)
+    if lost is None:
+        return None
+    asks, on = lost.word.asked, _on(active=lost.word.active)
+    return found(
+        packet(lost.seen, said("asks_for" if asks else "tells", state=on)),
+        absence(said("subscribe_at_platform" if asks else "feature_at_phone"), lost.seen.at),
+        what=phrase("request_of" if asks else "word_to", who=case.subject),
+        state=_said(lost.word),
         service=_service(case),
     )
 

@@ -14,6 +14,7 @@ from rig.sip.message import Request, Response
 from rig.sip.message_summary import MEDIA_TYPE, MessageSummary, lint_summary, parse_summary
 from rig.timeline import LampSeen, LampState, MailboxSeen, SipSeen, Tap
 from rig.verdict.evidence import Evidence, HandsetFacts
+from rig.verdict.sources import at_phone
 
 PACKAGE = "message-summary"
 
@@ -196,7 +197,7 @@ def _notify_story(
         except ProtocolError as error:
             body_error = str(error)
     answer = answers.get(first.transaction)
-    seen_there = any(_at_phone(message, handset) for message in group)
+    seen_there = any(at_phone(message, handset) for message in group)
     arrived = True if seen_there or answer is not None else (False if covered else None)
     return NotifyStory(
         first=first,
@@ -209,7 +210,7 @@ def _notify_story(
         answer=answer,
         subscribe=dialogs.get(request.call_id),
         altered=next(
-            (m for m in group if _at_phone(m, handset) and request_of(m).body != request.body),
+            (m for m in group if at_phone(m, handset) and request_of(m).body != request.body),
             None,
         ),
     )
@@ -222,14 +223,6 @@ def is_summary(message: SipSeen) -> bool:
         _package(message) == PACKAGE
         or request.content_type == MEDIA_TYPE
         or request.body[:40].lower().startswith(b"messages-waiting")
-    )
-
-
-def _at_phone(message: SipSeen, handset: HandsetFacts) -> bool:
-    return any(
-        (o.tap is Tap.HANDSET and o.outbound is False and o.destination in handset.sip_addresses)
-        or (o.tap is Tap.WIRE and o.destination in handset.sip_addresses)
-        for o in message.observations
     )
 
 

@@ -371,6 +371,15 @@ def without_answer_to_key() -> Stage:
     return stage
 
 
+def wish_lost() -> Stage:
+    """What the phone asks for ends at a relay, and nobody answers."""
+    stage = without_answer_to_key()
+    before = len(stage.packets)
+    ask(stage, 1.11, active=True)
+    stage.packets[before:] = [replace(stage.packets[before], destination=RELAY)]
+    return stage
+
+
 def key_refused() -> Stage:
     stage = without_answer_to_key()
     ask(stage, 1.11, active=True, status=403)
@@ -394,6 +403,7 @@ FEATURE_STAGES: dict[str, Story] = {
     "feature_echoed": echoed,
     "feature_flaps": flapping,
     "feature_not_asked": without_answer_to_key,
+    "feature_lost": wish_lost,
     "feature_refused": key_refused,
     "feature_not_done": key_ignored,
     "feature_not_told": keys,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from diversion_stages import FEATURE_STAGES, HOP_STAGES, LOOP_STAGES, PLAIN_STAGES
+from phone_stages import PHONE_STAGES
 from stages_mwi import MORE_STAGES
 from staging import (
     BOX,
@@ -331,12 +332,17 @@ def heard(*prompts: str) -> Stage:
 DIVERSION_STAGES: dict[str, Story] = {
     "died_of_header": HOP_STAGES["died_of_header"],
     "false_loop_alarm": HOP_STAGES["false_loop_alarm"],
+    **{
+        name: PHONE_STAGES[name]
+        for name in ("answer_changed", "answered_otherwise", "redirected_elsewhere")
+    },
     "not_diverted": without_mailbox_leg,
     "rang_wrongly": not_rung,
     "owner_menu": HOP_STAGES["owner_menu"],
     "called_too_many": stranger_too,
     "target_refused": lambda: busy_call(status=486),
     "ring_time_fixed": HOP_STAGES["ring_time_fixed"],
+    "left_ringing": PHONE_STAGES["left_ringing"],
     "wrong_timer": rang_too_long,
     "not_asked_for": diverted_before,
     "name_split": HOP_STAGES["name_split"],
@@ -344,6 +350,7 @@ DIVERSION_STAGES: dict[str, Story] = {
     "header_missing": lambda: busy_call(""),
     "wrong_party": lambda: busy_call(DIVERSION.replace("sip:anna", "sip:otto")),
     "hop_missing": HOP_STAGES["hop_missing"],
+    "named_by_extension": PHONE_STAGES["named_by_extension"],
     "counter_lost": HOP_STAGES["counter_lost"],
     "privacy_lost": HOP_STAGES["privacy_lost"],
     "wrong_reason": lambda: busy_call(DIVERSION.replace("user-busy", "away")),

@@ -18,7 +18,6 @@ from test_every_rule import DIVERSION_STAGES, MWI_STAGES, firing, told
 from rig import scenarios
 from rig.timeline import LampState
 from rig.verdict import (
-    diversion_hop_rules,
     diversion_rules,
     feature,
     loop,
@@ -56,7 +55,7 @@ BOOKS: dict[str, RuleBook] = {
 }
 MODULES = {
     "mwi": (*mwi_rules.MODULES, mwi_address),
-    "diversion": (diversion_rules, diversion_hop_rules),
+    "diversion": diversion_rules.MODULES,
     "loop": (loop,),
     "plain_call": (plain_call,),
     "feature": (feature,),

@@ -1,0 +1,160 @@
+"""What the phone or the way to it has done is not laid to the charge of the platform."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from diversion_stages import (
+    CHAIN,
+    CHAIN_HISTORY,
+    RELAY,
+    chain_call,
+    key_ignored,
+    ring_series,
+    wish_lost,
+)
+from phone_stages import (
+    UNCONDITIONAL,
+    file_forwards,
+    redirected_rightly,
+    rings_wanted,
+    stopped,
+    to_outside,
+    word_lost,
+)
+from staging import PHONE, Stage
+from test_diversion_verdicts import DIVERSION, busy_call
+from test_every_rule import firing
+
+from rig.verdict.finding import Finding, ProofKind
+
+
+def named(stage: Stage) -> tuple[str, str, str]:
+    found: Finding
+    rule, found = firing(stage)
+    return rule, found.fault_class.value, found.component.value
+
+
+def rules(stage: Stage) -> set[str]:
+    return {finding.rule for finding in stage.judge().findings}
+
+
+# -- what the phone answers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [486, 600, 603, 302])
+def test_a_phone_that_should_ring_and_refuses_is_the_phones_fault(status: int) -> None:
+    assert named(rings_wanted(status)) == ("answered_otherwise", "D6", "handset")
+
+
+@pytest.mark.parametrize("status", [400, 420, 488, 500, 503])
+def test_an_answer_that_complains_of_the_invite_says_nothing_of_the_phones_state(
+    status: int,
+) -> None:
+    assert "answered_otherwise" not in rules(rings_wanted(status))
+
+
+def test_a_line_of_the_file_that_makes_the_phone_forward_is_the_files_fault() -> None:
+    assert named(file_forwards()) == ("answered_otherwise", "D6", "config")
+    proof = firing(file_forwards())[1].proofs[1]
+    assert (proof.kind, proof.where) == (ProofKind.FILE, "001565000001.cfg:37")
+
+
+def test_a_phone_that_forwards_where_it_was_told_is_right() -> None:
+    assert not redirected_rightly().judge().findings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        (UNCONDITIONAL.replace("unconditional", "unknown"), "wrong_reason"),
+        (UNCONDITIONAL.replace("sip:anna", "sip:otto"), "wrong_party"),
+        (UNCONDITIONAL.replace("counter=1", "counter=4"), "wrong_party"),
+    ],
+)
+def test_what_the_platform_has_from_the_phones_302_is_the_phones_fault(
+    wrong: str, rule: str
+) -> None:
+    entry = wrong.partition("\n")[0] + "\n"
+    assert named(redirected_rightly(said=entry, written=wrong))[::2] == (rule, "handset")
+    assert named(redirected_rightly(written=wrong))[::2] == (rule, "platform")
+
+
+# -- whether it stops ringing -----------------------------------------------------------------
+
+
+def test_a_cancel_that_never_came_is_the_networks_one_without_answer_the_phones() -> None:
+    assert named(stopped(RELAY)) == ("left_ringing", "D6", "network")
+    assert named(stopped(PHONE)) == ("left_ringing", "D6", "handset")
+
+
+def test_a_cancel_that_was_answered_or_may_still_be_is_none() -> None:
+    assert "left_ringing" not in rules(stopped(PHONE, status=200))
+    assert "left_ringing" not in rules(stopped(PHONE, transmissions=1))
+
+
+# -- how the party is named -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("party", ["anna", "+493023125101"])
+def test_outside_a_full_address_is_known(party: str) -> None:
+    assert not to_outside(party).judge().findings
+
+
+def test_inside_an_extension_is_known() -> None:
+    assert not busy_call(DIVERSION.replace("sip:anna", "sip:101")).judge().findings
+
+
+def test_a_counter_of_nothing_is_no_diversion() -> None:
+    finding = firing(busy_call(DIVERSION.replace("counter=1", "counter=0")))[1]
+    assert (finding.rule, finding.fault_class.value) == ("wrong_party", "D3")
+    assert "counts 0" in finding.sentence()
+
+
+def test_who_diverted_once_has_one_entry() -> None:
+    twice = busy_call(DIVERSION + DIVERSION)
+    assert named(twice) == ("wrong_party", "D3", "platform")
+    assert "two entries of anna" in firing(twice)[1].sentence()
+
+
+def test_an_entry_that_the_call_brought_along_is_not_the_platforms() -> None:
+    twice = busy_call(DIVERSION + DIVERSION)
+    asked = next(p for p in twice.packets if b"leg-a" in p.payload)
+    row = DIVERSION.strip().encode() + b"\r\nContent-Length"
+    brought = replace(asked, payload=asked.payload.replace(b"Content-Length", row))
+    twice.packets = [brought if p is asked else p for p in twice.packets]
+    assert "wrong_party" not in rules(twice)
+
+
+def test_the_end_of_a_history_that_is_out_of_order_says_nothing_of_the_cause() -> None:
+    backwards = "\n".join(reversed(CHAIN_HISTORY.strip().split("\n"))) + "\n"
+    assert named(chain_call(CHAIN, backwards)) == ("history_malformed", "D4", "platform")
+
+
+# -- forwarding keys --------------------------------------------------------------------------
+
+
+def test_what_the_platform_never_got_it_has_not_accepted() -> None:
+    assert named(wish_lost()) == ("feature_lost", "D8", "network")
+
+
+def test_a_word_that_never_came_is_no_fault_of_the_phone_that_shows_the_old() -> None:
+    assert named(word_lost()) == ("feature_lost", "D8", "network")
+
+
+def test_a_word_that_came_and_is_wrong_is_the_platforms() -> None:
+    assert named(key_ignored()) == ("feature_not_done", "D8", "platform")
+
+
+# -- how long it rings ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rang_s", [0.45, 1.55])
+def test_a_short_ring_too_few_or_too_many_is_seen(rang_s: float) -> None:
+    assert named(ring_series(rang_s)) == ("wrong_timer", "D6", "platform")
+
+
+@pytest.mark.parametrize("rang_s", [0.6, 1.4])
+def test_less_than_the_rig_vouches_for_is_nothing(rang_s: float) -> None:
+    assert "wrong_timer" not in rules(ring_series(rang_s))
