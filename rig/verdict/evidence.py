@@ -130,6 +130,7 @@ class LampExpectation:
         new: messages not heard that the mailbox must hold, or None if that is not judged.
         saved: heard messages, likewise.
         notify: whether a NOTIFY must follow the trigger.
+        told: whether phones are to be told of this mailbox; else every NOTIFY must say no.
         within_s: limit of the lamp's latency after the trigger.
         limit_source: where the limit comes from.
         trigger: name of the trigger, for sentences: ``the deposit``.
@@ -146,6 +147,7 @@ class LampExpectation:
     new: int | None = None
     saved: int | None = None
     notify: bool = True
+    told: bool = True
     within_s: float = 2.0
     limit_source: str = "bench default"
     trigger: str = "the deposit"

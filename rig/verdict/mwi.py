@@ -217,13 +217,15 @@ class LampCase:
         """Whether a NOTIFY agrees with the mailbox at the time it was sent."""
         if notify.summary is None:
             return True
+        if not self.expectation.told:
+            return not notify.summary.waiting
         truths = truths_around(self.evidence, self.boxes, notify.first.at, TRUTH_SLACK_S)
         return not truths or any(agrees(notify, truth) for truth in truths)
 
     def outdated(self, notify: NotifyStory) -> bool:
         """Whether the last NOTIFY differs from a mailbox that has been at rest since."""
         truth = self.truth
-        if truth is None or notify.summary is None:
+        if truth is None or notify.summary is None or not self.expectation.told:
             return False
         at_rest = self.expectation.until - truth.at > TRUTH_SLACK_S
         return at_rest and notify.first.at >= truth.at and not agrees(notify, truth)
@@ -233,12 +235,16 @@ def agrees(notify: NotifyStory, truth: MailboxSeen) -> bool:
     """Whether flag and counts of a NOTIFY are those of a mailbox.
 
     The saved and urgent counts may be absent; the flag must be ``yes`` exactly when there are
-    new messages (R64: partly heard keeps the lamp; only saved ones do not light it).
+    new messages (R64: partly heard keeps the lamp; only saved ones do not light it), of the
+    voice or of another class that the NOTIFY counts.
+
+    Source: RFC 3842 section 5.2.
     """
     summary = notify.summary
     if summary is None:
         return False
-    if summary.waiting != (truth.new > 0):
+    waits = truth.new > 0 or any(counts.new for counts in summary.others.values())
+    if summary.waiting != waits:
         return False
     voice = summary.voice
     if voice is None:

@@ -133,6 +133,38 @@ def test_m5_yes_with_nothing_new_lights_a_lamp_that_must_be_dark() -> None:
     named(stage, FaultClass.M5, Component.PLATFORM)
 
 
+def emptied(*, last: str, **expected: bool) -> Stage:
+    """Everything was heard; then the phone is told something of the empty mailbox."""
+    stage = healthy()
+    stage.expectations.clear()
+    stage.mailbox(6.0, 0, saved=1, cause="heard")
+    stage.notify(6.001, summary(0, 1))
+    stage.lamp(6.002, LampState.OFF)
+    stage.notify(7.0, last)
+    stage.expect_lamp(lit=False, since=5.9, new=0, saved=1, **expected)
+    return stage
+
+
+def test_a_fax_that_waits_raises_the_flag_without_a_voice_message() -> None:
+    fax = summary(0, 1, flag="yes") + "Fax-Message: 1/0\r\n"
+    assert emptied(last=fax).judge().outcome is Outcome.PASS
+    heard = summary(0, 1, flag="yes") + "Fax-Message: 0/1\r\n"
+    named(emptied(last=heard), FaultClass.M5, Component.PLATFORM)
+    forgotten = summary(0, 1) + "Fax-Message: 1/0\r\n"
+    named(emptied(last=forgotten), FaultClass.M5, Component.PLATFORM)
+
+
+def test_of_a_mailbox_that_is_not_told_every_notify_says_no() -> None:
+    stage = healthy()
+    stage.expectations.clear()
+    stage.notify(6.0, summary(0))
+    stage.lamp(6.01, LampState.OFF)
+    stage.expect_lamp(lit=False, since=5.9, new=1, notify=False, told=False)
+    assert stage.judge().outcome is Outcome.PASS
+    stage.notify(7.0, summary(1))
+    named(stage, FaultClass.M5, Component.PLATFORM)
+
+
 def test_m7_the_phone_refuses_an_unsolicited_notify() -> None:
     stage = Stage()
     stage.facts = replace(stage.facts, intent=intent(mode=MwiMode.UNSOLICITED))
