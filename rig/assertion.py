@@ -6,10 +6,12 @@ rig and never look like a failed or a passed product.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rig.errors import RigError
 from rig.report.record import ScenarioRecord
+from rig.verdict.finding import RigFault
 from rig.verdict.outcome import Outcome
 
 
@@ -55,7 +57,7 @@ def describe(record: ScenarioRecord) -> str:
 
 
 def _proof(proof: dict[str, Any], record: ScenarioRecord) -> str:
-    when = f" at +{proof['at'] - record.started_at:.3f} s" if proof["at"] else ""
+    when = f" at {proof['at'] - record.started_at:+.3f} s" if proof["at"] else ""
     text = f": {proof['text']}" if proof["text"] else ""
     return f"{proof['where']}{when}{text}"
 
@@ -67,6 +69,24 @@ def _measured(measurement: dict[str, Any]) -> str:
     where = ", ".join(text for text in (measurement["where"], measurement["note"]) if text)
     expected = f"{limit['operator']} {limit['value']} ({limit['source']})"
     return f"{measurement['name']}: expected {expected}, seen {seen}{unit}; {where}"
+
+
+def demand_sight(faults: Sequence[RigFault]) -> None:
+    """Raise if the wire was not seen whole: what was not seen there may have been.
+
+    Args:
+        faults: what the capture missed.
+
+    Raises:
+        RigFaultError: it could not see.
+        InconclusiveError: it may have missed something.
+    """
+    if not faults:
+        return
+    text = "\n".join(fault.sentence for fault in faults)
+    if any(fault.outcome is Outcome.ERROR for fault in faults):
+        raise RigFaultError(text)
+    raise InconclusiveError(text)
 
 
 def demand(record: ScenarioRecord, expected: Outcome = Outcome.PASS) -> None:

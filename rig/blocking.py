@@ -48,6 +48,10 @@ class EventLoopThread:
         except TimeoutError as error:
             future.cancel()
             raise RigError(f"the rig did not finish within {timeout_s:g} s") from error
+        except BaseException:
+            # Ctrl-C, or the limit of a test framework: what nobody waits for must not go on.
+            future.cancel()
+            raise
 
     def close(self) -> None:
         """Stop the loop and its thread."""

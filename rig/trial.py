@@ -8,29 +8,39 @@ It adds no rule of its own; :mod:`rig.verdict` judges.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from provisioning.secret import Secret
 from rig.bench import Bench
-from rig.bench_lamps import LAMP_MARGIN_S
 from rig.errors import RigError
 from rig.handset.base import HandsetCall
-from rig.mailbox_platform.base import ForwardRule, MailboxOptions, UserServices
 from rig.report.record import ScenarioRecord, scenario_record
 from rig.run import judged
-from rig.scenario_parts import OBSERVE_S, deposit, retrieve
+from rig.scenario_parts import deposit, retrieve
+from rig.sip.message_summary import MessageSummary
 from rig.timeline import ActionDone, MailboxSeen, SipSeen
-from rig.trial_steps import CallMade, DiversionReason, ForwardCondition, Trigger
+from rig.trial_lamps import LampTrial
+from rig.trial_steps import (
+    CALL,
+    POWER_CUT,
+    START,
+    CallMade,
+    DiversionReason,
+    Trigger,
+    as_seen_by,
+)
 from rig.verdict.diversion_facts import DiversionCase, build_case
-from rig.verdict.evidence import DiversionExpectation, Evidence, Expectation, LampExpectation
+from rig.verdict.evidence import DiversionExpectation, Evidence, Expectation
+from rig.verdict.finding import RigFault
 from rig.verdict.mwi_facts import AccountStory, NotifyStory, account_story
+from rig.verdict.rig_health import capture_faults
 
 PORTAL_S = 10.0
 READY_S = 20.0
 
 
-class Trial:
+class Trial(LampTrial):
     """One test, from its start to its verdict.
 
     Attributes:
@@ -47,7 +57,7 @@ class Trial:
     def __init__(
         self, bench: Bench, name: str, *, title: str = "", requirements: tuple[str, ...] = ()
     ) -> None:
-        self.bench = bench
+        super().__init__(bench)
         self.name = name
         self.title = title or name
         self.requirements = requirements
@@ -55,64 +65,15 @@ class Trial:
         self.started_at = bench.clock()
         self.first_packet = len(bench.recorder.packets)
         self.last_call: CallMade | None = None
-        self._trigger = Trigger(self.started_at, "the start")
-        self._services: dict[str, UserServices] = {}
-        self._options: dict[str, MailboxOptions] = {}
         bench.cast("")
 
     async def reset(self) -> None:
         """Bring the bench back to the inventory and begin anew from here."""
         await self.bench.reset()
-        self._services.clear()
-        self._options.clear()
         self.expectations.clear()
         await self.bench.read_lamps()
         self.started_at = self.bench.clock()
-        self._trigger = Trigger(self.started_at, "the start")
-
-    # -- settings -----------------------------------------------------------------------
-
-    async def set_mailbox_options(
-        self, role: str, **changes: bool | int | str | None
-    ) -> MailboxOptions:
-        """Change single options of a role's mailbox; the others stay.
-
-        Args:
-            role: whose first account's mailbox.
-            changes: fields of :class:`MailboxOptions`.
-        """
-        mailbox = self.watched_mailbox(role)
-        before = self._options.get(mailbox) or self.bench.platform.default_options(mailbox)
-        options = replace(before, **changes)  # type: ignore[arg-type]  # replace checks the names
-        self._options[mailbox] = options
-        await self.bench.mailbox_options(role, options)
-        return options
-
-    async def set_forwarding(
-        self, role: str, when: ForwardCondition, target: str, *, rings: int = 3
-    ) -> None:
-        """Have the platform forward a role's calls to another role; empty target: no more."""
-        number = self.bench.number_of(target) if target else ""
-        rule = ForwardRule(active=bool(target), target=number, rings=rings)
-        before = self._services_of(role)
-        services = replace(before, **{when.value: rule})  # type: ignore[arg-type]  # its values are fields
-        await self._set_services(role, services)
-
-    async def clear_forwarding(self, role: str) -> None:
-        """Switch forwarding and do-not-disturb of a role off, also those of the inventory."""
-        await self._set_services(role, UserServices())
-
-    async def set_do_not_disturb(self, role: str, *, on: bool) -> None:
-        """Switch do-not-disturb of a role on the platform."""
-        await self._set_services(role, replace(self._services_of(role), do_not_disturb=on))
-
-    def _services_of(self, role: str) -> UserServices:
-        number = self.bench.number_of(role)
-        return self._services.get(number) or self.bench.platform.default_services(number)
-
-    async def _set_services(self, role: str, services: UserServices) -> None:
-        self._services[self.bench.number_of(role)] = services
-        await self.bench.services(role, services)
+        self._trigger = Trigger(self.started_at, START)
 
     # -- steps --------------------------------------------------------------------------
 
@@ -122,11 +83,11 @@ class Trial:
         Returns:
             Why the caller gave up, or empty.
         """
+        mailbox = self.watched_mailboxes(callee).get(self.account_of(callee, account), "")
         began = self.bench.clock()
         self.last_call = CallMade(caller, callee, began)
         ended = await deposit(self.bench, caller=caller, callee=callee, account=account)
-        mailbox = self.watched_mailbox(callee, account)
-        self._trigger = Trigger(ended, "the deposit", mailbox, notify=True)
+        self._trigger = Trigger(ended, "the deposit", mailbox, notify=True, began=began)
         return self._gave_up(began)
 
     async def call(self, caller: str, callee: str, *, talk_s: float = 0.6) -> CallMade:
@@ -141,7 +102,7 @@ class Trial:
                 await call.wait_established(20 * self.bench.config.seconds_per_ring + PORTAL_S)
                 await call.speak(talk_s)
         self.last_call = CallMade(caller, callee, began, call.final_status)
-        self._trigger = Trigger(began, "the call")
+        self._trigger = Trigger(began, CALL, done_at=self.bench.clock())
         return self.last_call
 
     async def missed_call(self, caller: str, callee: str, *, ring_s: float) -> None:
@@ -151,7 +112,7 @@ class Trial:
         async with self._calling(caller, callee) as call:
             with contextlib.suppress(RigError):
                 await call.wait_established(ring_s)
-        self._trigger = Trigger(began, "the missed call")
+        self._trigger = Trigger(began, "the missed call", done_at=self.bench.clock())
 
     @contextlib.asynccontextmanager
     async def _calling(self, caller: str, callee: str) -> AsyncIterator[HandsetCall]:
@@ -167,9 +128,9 @@ class Trial:
         Returns:
             Why the handset gave up, or empty.
         """
+        mailbox = self.watched_mailbox(role, account)
         began = self.bench.clock()
         await retrieve(self.bench, role, account=account)
-        mailbox = self.watched_mailbox(role, account)
         heard_at = self.bench.mailbox_changed_at(mailbox, began)
         self._trigger = Trigger(heard_at, "the hearing", mailbox, notify=heard_at > began)
         return self._gave_up(began)
@@ -199,67 +160,26 @@ class Trial:
         await call.hang_up()
         return heard
 
+    async def hang_up(self, role: str, call: HandsetCall, *, began: float) -> None:
+        """End a call that was led by hand; what it has changed is the mailboxes' word.
+
+        Args:
+            role: who made it.
+            call: established or not.
+            began: instant of dialling.
+        """
+        at = await self.bench.hang_up(role, call)
+        self._trigger = Trigger(at, CALL, began=began, done_at=self.bench.clock())
+
     async def power_cycle(self, role: str) -> None:
         """Cut a handset's power and wait until it is ready again."""
         at = await self.bench.power_cycle(role)
         mailbox = self.watched_mailboxes(role).get(1, "")
-        self._trigger = Trigger(at, "the power cut", mailbox, notify=bool(mailbox))
+        self._trigger = Trigger(
+            at, POWER_CUT, mailbox, notify=bool(mailbox), done_at=self.bench.clock()
+        )
 
     # -- assertions ---------------------------------------------------------------------
-
-    async def lamp(
-        self,
-        role: str,
-        *,
-        lit: bool,
-        within_s: float,
-        lamp: str = "message",
-        new: int | None = None,
-        saved: int | None = None,
-    ) -> ScenarioRecord:
-        """Wait for a lamp and judge it, the NOTIFY and the mailbox behind it.
-
-        Args:
-            role: whose lamp.
-            lit: what it must be.
-            within_s: limit, seconds from the last trigger.
-            lamp: ``message`` or ``account:N``.
-            new: messages not heard that the mailbox must hold, or None.
-            saved: heard messages, likewise.
-        """
-        trigger = self._trigger
-        account = int(lamp.partition(":")[2] or 1)
-        watched = self.watched_mailboxes(role)
-        mailbox = trigger.mailbox if trigger.mailbox in watched.values() else ""
-        if lamp != "message" or not mailbox:
-            mailbox = watched.get(account, "")
-        await self.bench.wait_lamp(role, lit=lit, lamp=lamp, within_s=within_s)
-        return await self._judge(
-            LampExpectation(
-                handset=self.bench.name_of(role),
-                lamp=lamp,
-                lit=lit,
-                since=trigger.at,
-                until=self.bench.clock(),
-                mailbox=mailbox,
-                new=new,
-                saved=saved,
-                notify=trigger.notify and mailbox == trigger.mailbox,
-                within_s=within_s,
-                limit_source="the test",
-                trigger=trigger.name,
-            )
-        )
-
-    async def lamp_stays(
-        self, role: str, *, lit: bool, for_s: float = OBSERVE_S, lamp: str = "message"
-    ) -> ScenarioRecord:
-        """Watch a lamp that must not change, and judge it."""
-        # The margin of wait_lamp is part of the time that is watched.
-        await self.bench.wait_lamp(
-            role, lit=not lit, lamp=lamp, within_s=max(0.0, for_s - LAMP_MARGIN_S)
-        )
-        return await self.lamp(role, lit=lit, within_s=0.0, lamp=lamp)
 
     async def diverted(
         self,
@@ -321,6 +241,7 @@ class Trial:
 
     async def account(self, role: str, account: int = 1) -> AccountStory:
         """Registration, subscriptions and NOTIFYs of an account, since the bench came up."""
+        self.account_of(role, account)
         evidence = await self.bench.evidence(self.started_at, [])
         return account_story(evidence, evidence.handsets[self.bench.name_of(role)], account)
 
@@ -329,29 +250,47 @@ class Trial:
         notifies = (await self.account(role, account)).notifies
         return next((n for n in reversed(notifies) if n.summary is not None), None)
 
+    async def mwi_settled(
+        self,
+        role: str,
+        account: int,
+        is_right: Callable[[MessageSummary], bool],
+        *,
+        within_s: float,
+    ) -> NotifyStory | None:
+        """The last NOTIFY that an account got, when there has been time for the right one.
+
+        One from before the last step counts only when its time is over too: what must not be
+        told might be told yet.
+
+        Args:
+            role: whose.
+            account: its position.
+            is_right: whether it is what is waited for.
+            within_s: from now on for the right one, from the step on for a wrong one.
+        """
+        deadline = self.bench.clock() + within_s
+        while True:
+            last = await self.mwi_state(role, account)
+            now = self.bench.clock()
+            watched = self.watched_mailboxes(role)
+            trigger = as_seen_by(self._trigger, watched.values(), self.bench.events, lit=False)
+            if last is not None and last.summary is not None and is_right(last.summary):
+                rests = trigger.name == START or now >= trigger.over_at + within_s
+                if rests or last.first.at >= trigger.at:
+                    return last
+            elif now >= deadline:
+                return last
+            await self.bench.sleep(0.05)
+
+    async def wire_faults(self) -> list[RigFault]:
+        """What the capture of this test has missed so far; empty if it was whole."""
+        return capture_faults(await self._evidence([]))
+
     async def diversion_case(self) -> DiversionCase:
         """Legs, greetings and ringing of the last call, as the wire shows them."""
         evidence = await self.bench.evidence(self.started_at, [])
         return build_case(evidence, self._expected_diversion())
-
-    def watched_mailboxes(self, role: str) -> dict[int, str]:
-        """Mailbox number that each account of a role watches: its own or the alias owner's."""
-        entry = self.bench.site.handset(self.bench.name_of(role))
-        owners = {
-            i: self.bench.site.mailbox_owner(a.user) for i, a in enumerate(entry.accounts, 1)
-        }
-        return {index: owner.number for index, owner in owners.items() if owner is not None}
-
-    def watched_mailbox(self, role: str, account: int = 1) -> str:
-        """Mailbox number that one account of a role watches.
-
-        Raises:
-            RigError: none.
-        """
-        mailboxes = self.watched_mailboxes(role)
-        if account not in mailboxes:
-            raise RigError(f"account {account} of {self.bench.name_of(role)} has no mailbox")
-        return mailboxes[account]
 
     def _expected_diversion(self) -> DiversionExpectation:
         if self.last_call is None:

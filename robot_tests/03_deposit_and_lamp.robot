@@ -23,8 +23,7 @@ Switched Off The Lamp Stays Dark
     Set Mailbox Options    callee    mwi=off
     Leave Message    from=caller    to=callee
     MWI State Should Be    callee    no
-    ${state}=    Get Lamp State    callee
-    Should Be Equal As Strings    ${state.value}    off
+    Lamp Should Stay    callee    dark
     Mailbox Should Hold    new=1    saved=0
 
 A Missed Call Does Not Light The Lamp
@@ -49,13 +48,13 @@ A Second Message Raises The Count And Hearing One Leaves The Lamp On
     Hang Up
     Mailbox Should Hold    new=1    saved=1
     MWI State Should Be    callee    yes    1/1
-    Wait For Lamp    callee    lit
+    Lamp Should Stay    callee    lit
     Call The Portal    callee
     Should Hear    portal.main
     Press Keys    1
     Should Hear    portal.end_of_messages
     Hang Up
-    Wait For Lamp    callee    dark
+    Lamp Should Be    callee    dark    new=0    saved=2
     MWI State Should Be    callee    no    0/2
 
 A Fax Does Not Light The Lamp For Voice
@@ -64,5 +63,4 @@ A Fax Does Not Light The Lamp For Voice
     [Setup]    Fresh Start    callee    lamp    mwi_subscribe
     Let Fax Wait    callee
     MWI State Should Be    callee    yes    0/0
-    ${state}=    Get Lamp State    callee
-    Should Be Equal As Strings    ${state.value}    off
+    Lamp Should Stay    callee    dark    for=1s

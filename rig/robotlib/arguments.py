@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from robot.api import Languages
+
 from provisioning.secret import Secret, SecretResolver
-from rig.errors import ProtocolError
+from rig.errors import ProtocolError, UsageError
 from rig.sip.message_summary import Counts, parse_summary
 
 
@@ -36,6 +39,19 @@ class PortalPrompt(Enum):
     ENTER_MAILBOX = "portal.enter_mailbox"
     MAIN_MENU = "portal.main"
     BAD_PIN = "portal.bad_pin"
+
+
+def seconds(time: timedelta) -> float:
+    """A limit in seconds.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if time < timedelta():
+        raise UsageError(
+            f"a time of {time.total_seconds():g} s has passed already; give 0 s or more"
+        )
+    return time.total_seconds()
 
 
 def to_counts(text: str) -> Counts:
@@ -78,4 +94,26 @@ def to_secret(value: object) -> Secret:
     return SecretResolver(Path.cwd()).resolve(text)
 
 
-CONVERTERS = {Counts: to_counts, Secret: to_secret}
+def to_bool(value: object) -> bool:
+    """Read yes or no in one of the words that Robot Framework knows, English or German.
+
+    By itself Robot hands any other word on, and every word counts as yes: ``aus`` too.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, (bool, int)):
+        return bool(value)
+    word = str(value).strip().title()
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise ValueError(f"expected one of {', '.join((*_YES, *_NO)).lower()}")
+
+
+_SPOKEN = Languages("de")
+_YES = sorted(_SPOKEN.true_strings)
+_NO = sorted(word for word in _SPOKEN.false_strings if word)
+
+CONVERTERS = {Counts: to_counts, Secret: to_secret, bool: to_bool}

@@ -8,8 +8,9 @@ from robot.api.deco import keyword
 
 from provisioning.secret import Secret
 from rig.assertion import ProductFailure
-from rig.errors import RigError
+from rig.errors import RigError, UsageError
 from rig.handset.base import HandsetCall
+from rig.robotlib.arguments import seconds
 from rig.robotlib.component import Component
 from rig.robotlib.session import Session
 from rig.timeline import SipSeen
@@ -29,6 +30,7 @@ class CallKeywords(Component):
         super().__init__(session)
         self._call: HandsetCall | None = None
         self._role = ""
+        self._began = 0.0
 
     @keyword(tags=["portal", "call"])
     def call_the_portal(self, role: str = "callee") -> None:
@@ -59,7 +61,7 @@ class CallKeywords(Component):
         """
         for prompt in prompts:
             try:
-                self.session.run(self._held.wait_prompt(prompt, within.total_seconds()))
+                self.session.run(self._held.wait_prompt(prompt, seconds(within)))
             except RigError as error:
                 raise ProductFailure(f"{self._role}: {error}") from error
 
@@ -67,40 +69,48 @@ class CallKeywords(Component):
     def hear_next(self, beginning: str = "", within: timedelta = LISTEN) -> str:
         """Waits for the next prompt that begins so; returns its name."""
         try:
-            return self.session.run(self._held.wait_prompt(beginning, within.total_seconds()))
+            return self.session.run(self._held.wait_prompt(beginning, seconds(within)))
         except RigError as error:
             raise ProductFailure(f"{self._role}: {error}") from error
 
     @keyword(tags=["call"])
     def speak(self, time: timedelta = timedelta(seconds=1.2)) -> None:
         """Speaks into the call."""
-        self.session.run(self._held.speak(time.total_seconds()))
+        self.session.run(self._held.speak(seconds(time)))
 
     @keyword(tags=["call"])
     def hang_up(self) -> None:
         """Ends the call."""
         call, self._call = self._held, None
-        self.session.run(self.bench.hang_up(self._role, call))
+        self.session.run(self.trial.hang_up(self._role, call, began=self._began))
 
     @keyword(tags=["call", "verdict"])
     def handset_should_have_rung(self, role: str, within: timedelta = LISTEN) -> None:
         """Waits until a call has reached a handset in this test, on the wire."""
-        if not self.session.run(self._invited(role, within.total_seconds())):
+        rang = self.session.run(self._invited(role, seconds(within)))
+        self.session.demand_sight()
+        if not rang:
             raise ProductFailure(f"{role}: expected an INVITE, seen none")
 
     @keyword(tags=["call", "verdict"])
     def handset_should_not_have_rung(self, role: str) -> None:
         """Asserts that no call has reached a handset in this test up to now."""
-        if self.session.run(self._invited(role, 0.0)):
+        rang = self.session.run(self._invited(role, 0.0))
+        self.session.demand_sight()
+        if rang:
             raise ProductFailure(f"{role}: expected no INVITE, seen one")
 
     def _dial(self, role: str, number: str) -> None:
+        if self._call is not None:
+            raise UsageError(f"{self._role} has a call in hand already: Hang Up first")
         self._role = self.bench.name_of(role)
+        self._began = self.bench.clock()
         self._call = call = self.session.run(self.bench.dial(role, number))
         self.session.at_the_end(self._drop)
         try:
             self.session.run(call.wait_established(ANSWER_S))
         except RigError as error:
+            self.session.run(self._drop())
             raise ProductFailure(f"{role} called {number}: {error}") from error
 
     async def _drop(self) -> None:
@@ -125,5 +135,7 @@ class CallKeywords(Component):
     @property
     def _held(self) -> HandsetCall:
         if self._call is None:
-            raise RigError("there is no call in hand: use Call The Portal or Call And Wait first")
+            raise UsageError(
+                "there is no call in hand: use Call The Portal or Call And Wait first"
+            )
         return self._call

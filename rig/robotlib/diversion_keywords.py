@@ -66,6 +66,7 @@ class DiversionKeywords(Component):
         case = self.session.run(self.trial.diversion_case())
         if not case.media_seen:
             raise InconclusiveError("no audio towards the caller was captured")
+        self.session.demand_sight()
         if greeting.value not in case.greetings:
             raise ProductFailure(
                 f"expected {greeting.value}, heard {', '.join(case.greetings) or 'nothing known'}"

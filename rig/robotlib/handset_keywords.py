@@ -8,6 +8,7 @@ from robot.api.deco import keyword
 
 from rig.assertion import ProductFailure
 from rig.handset.base import AnswerMode
+from rig.robotlib.arguments import seconds
 from rig.robotlib.component import Component
 
 READY_S = 20.0
@@ -38,7 +39,7 @@ class HandsetKeywords(Component):
         self, from_: str = "caller", to: str = "callee", talk: timedelta = timedelta(seconds=0.6)
     ) -> int | None:
         """Calls, talks if somebody answers, hangs up; returns the final SIP status."""
-        made = self.session.run(self.trial.call(from_, to, talk_s=talk.total_seconds()))
+        made = self.session.run(self.trial.call(from_, to, talk_s=seconds(talk)))
         return made.status
 
     @keyword(tags=["handset", "call"])
@@ -59,7 +60,7 @@ class HandsetKeywords(Component):
         ringing: timedelta = timedelta(seconds=0.8),
     ) -> None:
         """Lets a phone ring for a while and gives up."""
-        self.session.run(self.trial.missed_call(from_, to, ring_s=ringing.total_seconds()))
+        self.session.run(self.trial.missed_call(from_, to, ring_s=seconds(ringing)))
 
     @keyword(tags=["handset", "power"])
     def power_cycle_handset(self, role: str) -> None:
@@ -70,6 +71,7 @@ class HandsetKeywords(Component):
     def handset_should_be_registered(self, role: str, account: int = 1) -> None:
         """Asserts on the wire that an account's last REGISTER was accepted."""
         story = self.session.run(self.trial.account(role, account))
+        self.session.demand_sight()
         if not story.registered:
             raise ProductFailure(
                 f"account {account} of {role}: expected an accepted REGISTER, seen "
@@ -80,6 +82,7 @@ class HandsetKeywords(Component):
     def handset_should_have_subscribed(self, role: str, account: int = 1) -> None:
         """Asserts on the wire that an account subscribed to message-summary with success."""
         story = self.session.run(self.trial.account(role, account))
+        self.session.demand_sight()
         if not any(s.status in {200, 202} for s in story.subscribes):
             answers = ", ".join(str(s.status) for s in story.subscribes) or "no SUBSCRIBE"
             raise ProductFailure(

@@ -7,10 +7,10 @@ from datetime import timedelta
 from robot.api import SkipExecution
 from robot.api.deco import keyword
 
-from rig.assertion import ProductFailure
-from rig.robotlib.arguments import Lamp
+from rig.assertion import InconclusiveError, ProductFailure
+from rig.robotlib.arguments import Lamp, seconds
 from rig.robotlib.component import Component
-from rig.sip.message_summary import Counts
+from rig.sip.message_summary import Counts, MessageSummary
 from rig.timeline import LampState
 
 
@@ -21,9 +21,10 @@ class LampKeywords(Component):
     def get_lamp_state(self, role: str, lamp: str = "message") -> LampState:
         """Returns what the sensor sees now: off, lit, steady, slow, fast, pattern or unknown.
 
-        ``lit`` is light whose pattern is not known yet.
+        ``lit`` is light whose pattern is not known yet. It waits for nothing: that a lamp does
+        not go on is asserted by `Lamp Should Stay`.
         """
-        return self.bench.lamp_of(role).state(lamp)
+        return self.bench.lamp_of(role).state(self.trial.lamp_named(role, lamp))
 
     @keyword(tags=["lamp"])
     def get_lamp_sensor(self, role: str) -> str:
@@ -66,8 +67,11 @@ class LampKeywords(Component):
     ) -> None:
         """Waits for a lamp and asserts it, the NOTIFY and the mailbox behind it.
 
-        ``within`` counts from the last deposit, hearing or power cut of this test. The message
-        of a failure names the fault, who is to blame, and the packet or lamp edge that proves it.
+        ``within`` counts from the last step of this test that may move a lamp: deposit, hearing,
+        call, power cut, the mailbox's option ``mwi``; from `Hang Up`, or from the change of the
+        mailbox in the call, where it was led by hand. A lamp that is right already is watched
+        until that time is over. The message of a failure names the fault, who is to blame, and
+        the packet or lamp edge that proves it.
 
         | `Leave Message`  | from=emil | to=anna |           |
         | `Lamp Should Be` | anna      | lit     | within=2s |
@@ -76,7 +80,7 @@ class LampKeywords(Component):
             self.trial.lamp(
                 role,
                 lit=state.value,
-                within_s=within.total_seconds(),
+                within_s=seconds(within),
                 lamp=lamp,
                 new=new,
                 saved=saved,
@@ -92,18 +96,25 @@ class LampKeywords(Component):
         timeout: timedelta = timedelta(seconds=2),
         lamp: str = "message",
     ) -> None:
-        """Waits until a lamp is lit or dark; fails after the timeout, without a diagnosis."""
-        there = self.session.run(
-            self.bench.wait_lamp(
-                role, lit=state.value, lamp=lamp, within_s=timeout.total_seconds()
-            )
+        """Waits until a lamp is lit or dark; fails after the timeout, without a diagnosis.
+
+        A lamp that no sensor sees is inconclusive.
+        """
+        within_s = seconds(timeout)
+        self.trial.lamp_named(role, lamp)
+        if self.session.run(
+            self.bench.wait_lamp(role, lit=state.value, lamp=lamp, within_s=within_s)
+        ):
+            return
+        seen = self.get_lamp_state(role, lamp)
+        text = (
+            f"lamp {lamp} of {role}: expected {state.word} within {within_s:g} s, "
+            f"seen {seen.value}"
         )
-        if not there:
-            seen = self.get_lamp_state(role, lamp).value
-            raise ProductFailure(
-                f"lamp {lamp} of {role}: expected {state.word} within "
-                f"{timeout.total_seconds():g} s, seen {seen}"
-            )
+        if seen is LampState.UNKNOWN:
+            sensor = self.bench.lamp_of(role).name
+            raise InconclusiveError(f"{text}: {sensor} does not see it; check sensor and cable")
+        raise ProductFailure(text)
 
     @keyword(tags=["lamp", "verdict"])
     def lamp_should_stay(
@@ -114,6 +125,9 @@ class LampKeywords(Component):
         lamp: str = "message",
     ) -> None:
         """Watches a lamp that must not change, and asserts that it did not.
+
+        One that was right before the last step must also have been so ever since. One that the
+        step has to change is waited for, up to the bench's limit, before the watch begins.
 
         | `Miss Call`        | from=emil | to=anna |        |
         | `Lamp Should Stay` | anna      | dark    | for=1s |
@@ -131,19 +145,29 @@ class LampKeywords(Component):
         waiting: bool,  # noqa: FBT001 - Robot gives it by position: ``yes`` or ``no``
         counts: Counts | None = None,
         account: int = 1,
+        within: timedelta = timedelta(seconds=2),
     ) -> None:
         """Asserts what the last NOTIFY said: the flag and, if given, ``new/saved``.
 
-        That is what was signalled; `Lamp Should Be` asserts what was seen.
+        Waits for it; a NOTIFY from before the last step of the test counts only when ``within``
+        has passed since that without another. That is what was signalled; `Lamp Should Be`
+        asserts what was seen.
 
         | `MWI State Should Be` | anna | yes | 1/0 |
         """
-        last = self.session.run(self.trial.mwi_state(role, account))
+
+        def is_right(summary: MessageSummary) -> bool:
+            said_so = summary.waiting == waiting
+            return said_so and (counts is None or _same(counts, summary.voice))
+
+        last = self.session.run(
+            self.trial.mwi_settled(role, account, is_right, within_s=seconds(within))
+        )
+        self.session.demand_sight()
         if last is None or last.summary is None:
             raise ProductFailure(f"account {account} of {role}: expected a NOTIFY, seen none")
         seen = last.summary.voice
-        wrong = last.summary.waiting != waiting or (counts is not None and not _same(counts, seen))
-        if wrong:
+        if not is_right(last.summary):
             said = f"Messages-Waiting: {'yes' if last.summary.waiting else 'no'}"
             raise ProductFailure(
                 f"account {account} of {role}: expected waiting {'yes' if waiting else 'no'}"

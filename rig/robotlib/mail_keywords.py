@@ -8,9 +8,10 @@ from robot.api import SkipExecution
 from robot.api.deco import keyword
 
 from rig.assertion import ProductFailure
-from rig.errors import RigError
+from rig.errors import RigError, UsageError
 from rig.mail_sink import MailSink
 from rig.media.prompt_detector import PromptDetector
+from rig.robotlib.arguments import seconds
 from rig.robotlib.component import Component
 
 SAMPLES_PER_S = 8000
@@ -40,8 +41,9 @@ class MailKeywords(Component):
 
         | `Mail Should Have Come` | anna@beispiel.example | audio=yes |
         """
+        sink = self._sink
         try:
-            mail = self.session.run(self._sink.wait_for(address, timeout.total_seconds()))
+            mail = self.session.run(sink.wait_for(address, seconds(timeout)))
         except RigError as error:
             raise ProductFailure(str(error)) from error
         if len(self._sink.to(address)) > 1:
@@ -69,7 +71,7 @@ class MailKeywords(Component):
     def _sink(self) -> MailSink:
         sink = self.bench.mail_sink
         if sink is None:
-            raise RigError("this bench takes no mail: give mail_sink=on to Open Bench")
+            raise UsageError("this bench takes no mail: give mail_sink=on to Open Bench")
         return sink
 
 

@@ -45,7 +45,7 @@ class PlatformKeywords(Component):
     async def _tell(self, fax: FaxHook, mailbox: str, *, waiting: bool) -> None:
         """Change the fax and have every phone told anew."""
         platform = self.bench.platform
-        options = platform.default_options(mailbox)
+        options = platform.options(mailbox)
         self.bench.note("platform", f"a fax {'waits' if waiting else 'is gone'}", key="fax")
         await platform.set_mailbox_options(mailbox, replace(options, mwi=False))
         if waiting:

@@ -9,6 +9,7 @@ import contextlib
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 from robot.api import SkipExecution, logger
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 
-from rig.assertion import RigFaultError, demand
+from rig.assertion import RigFaultError, demand, demand_sight
 from rig.bench import Bench
 from rig.bench_config import BenchConfig
 from rig.blocking import BlockingBench
@@ -28,11 +29,19 @@ from rig.trial import Trial
 from rig.verdict.outcome import Outcome
 
 T = TypeVar("T")
+NAME_LENGTH = 120
 
 
 def slug(text: str) -> str:
-    """A file name made of a test's long name."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[-120:]
+    """A file name made of a test's long name; what it cannot hold counts in a sum at its end.
+
+    Two tests whose names differ by an umlaut alone must not write into one file.
+    """
+    words = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()
+    if text.isascii() and len(words) <= NAME_LENGTH:
+        return words
+    digest = f"{zlib.crc32(text.encode()):08x}"
+    return f"{words[-(NAME_LENGTH - len(digest) - 1) :].strip('-')}-{digest}".lstrip("-")
 
 
 class Session:
@@ -164,6 +173,15 @@ class Session:
         """Pass on a judged expectation: log what was measured, raise what is wrong."""
         _log(record, logger.info)
         demand(record)
+
+    def demand_sight(self) -> None:
+        """Raise if the capture of this test was not whole: what was asked of the wire is void.
+
+        Raises:
+            RigFaultError: it stopped or saw nothing.
+            InconclusiveError: it has a hole.
+        """
+        demand_sight(self.run(self.trial.wire_faults()))
 
     def at_the_end(self, undo: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Have something undone when the test ends: what owners set outlives a reset."""

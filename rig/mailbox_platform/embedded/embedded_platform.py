@@ -306,6 +306,18 @@ class EmbeddedPlatform:
         """The forwarding that the inventory gives a user."""
         return Settings(self.site).services(number)
 
+    def options(self, mailbox: str) -> MailboxOptions:
+        """The options of a mailbox as they are set now, by whomever.
+
+        Raises:
+            rig.errors.UsageError: there is no such mailbox.
+        """
+        return self._settings.require_options(mailbox)
+
+    def services(self, number: str) -> UserServices:
+        """Forwarding and do-not-disturb of a user as they are set now."""
+        return self._settings.services(number)
+
     async def set_mailbox_options(self, mailbox: str, options: MailboxOptions) -> None:
         """Replace a mailbox's options; holds from the next call on.
 

@@ -12,7 +12,7 @@ from provisioning.secret import Secret
 from rig.assertion import RigFaultError
 from rig.errors import UsageError
 from rig.robotlib import PhonerigLibrary
-from rig.robotlib.arguments import to_counts, to_secret
+from rig.robotlib.arguments import seconds, to_bool, to_counts, to_secret
 from rig.robotlib.bench_keywords import scenario
 from rig.robotlib.session import slug
 from rig.sip.message_summary import Counts
@@ -125,5 +125,32 @@ def test_causes_of_reasons() -> None:
 
 
 def test_a_file_name_of_a_test() -> None:
-    assert slug("Robot Tests.03 Lamp.Grüße: 1/0!") == "robot-tests-03-lamp-gr-e-1-0"
+    assert slug("Robot Tests.03 Lamp.Off: 1/0!") == "robot-tests-03-lamp-off-1-0"
+    assert slug("Robot Tests.03 Lamp.Grüße: 1/0!").startswith("robot-tests-03-lamp-gr-e-1-0-")
     assert len(slug("x" * 300)) == 120
+    names = ["Grüße", "Größe", "日本", "中国", "x" * 300, "y" + "x" * 300]
+    assert len({slug(name) for name in names}) == len(names)
+    assert all(slug(name).isascii() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(("yes", True), ("An", True), ("ja", True), (" ON ", True), (1, True), ("TRUE", True)),
+        *(("no", False), ("aus", False), ("Nein", False), ("off", False), (False, False)),
+    ],
+)
+def test_yes_and_no_are_read_in_english_and_german(text: object, value: bool) -> None:
+    assert to_bool(text) is value
+
+
+@pytest.mark.parametrize("text", ["", "maybe", "oui", "yess", "2"])
+def test_another_word_is_neither_yes_nor_no(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected one of .*aus.*nein"):
+        to_bool(text)
+
+
+def test_a_time_that_has_passed_is_no_limit() -> None:
+    assert seconds(timedelta(seconds=1.5)) == 1.5
+    with pytest.raises(UsageError, match="-2 s has passed"):
+        seconds(timedelta(seconds=-2))

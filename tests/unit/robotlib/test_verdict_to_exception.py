@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from rig.assertion import InconclusiveError, ProductFailure, RigFaultError, demand, describe
+from rig.assertion import (
+    InconclusiveError,
+    ProductFailure,
+    RigFaultError,
+    demand,
+    demand_sight,
+    describe,
+)
 from rig.errors import RigError
 from rig.report.record import ScenarioRecord
 from rig.robotlib.attachment import attachment, style
+from rig.verdict.finding import RigFault
 from rig.verdict.outcome import Outcome
 
 FINDING = {
@@ -115,3 +123,19 @@ def test_the_style_touches_nothing_outside_its_card() -> None:
         selectors = rule.partition("{")[0].split(",")
         assert all(one.strip().startswith(".phonerig") for one in selectors), rule
     assert "--lit:" in style()
+
+
+def test_a_proof_from_before_the_test_has_one_sign() -> None:
+    proof = {**FINDING["proofs"][0], "at": 98.5}
+    text = describe(record(Outcome.FAIL, findings=[{**FINDING, "proofs": [proof]}]))
+    assert "packet 17 at -1.500 s: yes" in text
+    assert "packet 17 at +3.250 s" in describe(record(Outcome.FAIL, findings=[FINDING]))
+
+
+def test_a_wire_that_was_not_seen_whole_decides_nothing() -> None:
+    demand_sight([])
+    hole, stopped = RigFault(Outcome.INCONCLUSIVE, "a hole"), RigFault(Outcome.ERROR, "stopped")
+    with pytest.raises(InconclusiveError, match="a hole"):
+        demand_sight([hole])
+    with pytest.raises(RigFaultError, match="a hole\nstopped"):
+        demand_sight([hole, stopped])
