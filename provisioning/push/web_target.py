@@ -28,6 +28,7 @@ from provisioning.push.target import (
     parts_of,
 )
 from provisioning.secret import Secret
+from provisioning.transport.client_error import plain_client_error
 
 CONNECT_LIMIT_S = 15.0
 SILENCE_S = 30.0
@@ -267,7 +268,7 @@ class WebTarget:
                 f"{url}: the server's certificate is not trusted: {error.certificate_error}; name "
                 "the authority's certificate by --ca"
             )
-        said = str(error) or type(error).__name__
+        said = plain_client_error(error)
         return PushLost(f"{url}: {method}: the connection broke or nobody answers: {said}")
 
 

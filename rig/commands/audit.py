@@ -61,6 +61,9 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             if count > MOST_FILES:
                 raise UsageError(f"more than {MOST_FILES} files; audit one folder after the other")
             yield file
+    if not count:
+        folders = ", ".join(str(path) for path in paths)
+        raise UsageError(f"{folders} holds no file; expected the files of handsets")
 
 
 def _content(path: Path) -> bytes:

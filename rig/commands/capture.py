@@ -67,7 +67,7 @@ def analyze(
         bool, typer.Option("--listen", help="Recognise prompts in the audio; takes long.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page, too.")] = None,
-    lang: Annotated[str, typer.Option(help="Language of the page: en or de.")] = "en",
+    lang: Annotated[str, typer.Option("--lang", "--language", help="Of pages: en or de.")] = "en",
     redact: Annotated[
         Path | None,
         typer.Option(

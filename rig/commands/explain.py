@@ -17,7 +17,7 @@ def explain(
         str,
         typer.Argument(help="Class (M9), rule or seeded fault (B25); all classes without one."),
     ] = "",
-    lang: Annotated[str, typer.Option(help="Language: en or de.")] = "en",
+    lang: Annotated[str, typer.Option("--lang", "--language", help="en or de.")] = "en",
     vendor: Annotated[str, typer.Option(help="Show the settings of this vendor only.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

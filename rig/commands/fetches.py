@@ -29,14 +29,14 @@ def fetches(
             "also gzipped), or what 'serve --log' keeps, a file or a database.",
         ),
     ],
-    language: Annotated[str, typer.Option("--language", "-l", help="en or de.")] = "en",
+    language: Annotated[str, typer.Option("--lang", "--language", "-l", help="en or de.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is wrong in a saved log, or a capture, of what phones fetched.
 
     Names and their letter case, addresses, boots that bring nothing, boot loops, files given to
     the wrong phone; in a capture also how TFTP went. No file of a phone is read. Exit code 1 if a
-    fault is found, 4 if a capture holds no fetch or lacks a part.
+    fault is found, 4 if there is no fetch in it, or a capture lacks a part.
     """
     from provisioning.database_url import DatabaseUrl, is_database_url
     from rig.verdict.oracles.fetches import FetchOracle
@@ -65,7 +65,7 @@ def fetches(
             say(f"{file}: {several(count, 'fetch', 'fetches')}, {several(len(found), 'finding')}")
         if any(finding.rule.severity == "fault" for finding in found):
             raise typer.Exit(1)
-        if source.capture is not None and (source.capture.holes or not count):
+        if not count or (source.capture is not None and source.capture.holes):
             raise typer.Exit(4)
 
 

@@ -115,7 +115,10 @@ def run(
         typer.Option(metavar="REF", help="Secret at the mail server: env:NAME or file:path."),
     ] = None,
     language: Annotated[
-        str, typer.Option(help="What the mailbox speaks: de, en, or tones for programs.")
+        str,
+        typer.Option(
+            "--language", "--lang", help="What the mailbox speaks: de, en, or tones for programs."
+        ),
     ] = "tones",
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Print SIP passwords and PINs.")

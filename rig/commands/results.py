@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Keep the results of runs, and see 
 
 Store = Annotated[Path, typer.Option("--results", "-r", help="SQLite file of results.")]
 Records = Annotated[list[Path], typer.Argument(help="record.json of runs.")]
-Language = Annotated[str, typer.Option("--lang", help="en or de.")]
+Language = Annotated[str, typer.Option("--lang", "--language", help="en or de.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _STORE = Path("phonerig-results.sqlite")
 

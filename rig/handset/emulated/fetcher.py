@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin, urlsplit
 
+from provisioning.transport.client_error import plain_client_error
 from provisioning.transport.tftp_client import DatagramTap, TftpFetchError
 from provisioning.transport.tftp_client import fetch as tftp_fetch
 from rig.errors import RigError, UsageError
@@ -139,7 +140,7 @@ class Fetcher:
                     while len(content) <= _MAX_BYTES and not response.content.at_eof():
                         content += await response.content.read(_MAX_BYTES)
         except aiohttp.ClientError as error:
-            raise RigError(f"boot: {url}: {error}") from None
+            raise RigError(f"boot: {url}: {plain_client_error(error)}") from None
         if len(content) > _MAX_BYTES:
             raise RigError(f"boot: {url} is longer than {_MAX_BYTES} octets")
         return content

@@ -67,3 +67,9 @@ def test_a_file_that_nobody_knows_is_said_to_be_unknown(tmp_path):
     assert "notes.txt: not recognised" in result.stdout
     assert "0 files judged: nothing found" in result.stdout
     assert result.returncode == 0
+
+
+def test_a_folder_without_files_is_no_clean_bill(tmp_path):
+    result = run_cli("audit", tmp_path)
+    assert result.returncode == 2
+    assert "holds no file; expected the files of handsets" in result.stderr

@@ -137,6 +137,14 @@ def test_the_program_judges_a_capture_as_it_judges_a_log(tmp_path: Path) -> None
     assert json.loads(judged(packed, "--json")[1])["fetches"] == 2
 
 
+@pytest.mark.parametrize("log", ["", '{"at": 1.5, "event": "serving"}\n'])
+def test_a_log_without_fetches_proves_nothing(tmp_path: Path, log: str) -> None:
+    path = tmp_path / "fetches.jsonl"
+    path.write_text(log)
+    code, text = judged(path)
+    assert (code, "0 fetches" in text) == (4, True)
+
+
 def test_a_capture_without_fetches_and_one_with_holes_are_inconclusive(tmp_path: Path) -> None:
     wire = Wire()
     wire.say(sip(), PHONE, WEB, "UDP")

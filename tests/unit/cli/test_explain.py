@@ -89,7 +89,7 @@ def test_german_and_one_vendor(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Woran man es sieht" in said
     assert "led_message_usage" in said
     assert "yealink" not in said
-    assert run(["explain", "--lang", "de", "--json"]) == 0
+    assert run(["explain", "--language", "de", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["lines"]) == len(FaultClass)
 
 
