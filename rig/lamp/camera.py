@@ -18,7 +18,6 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rig.clock import Clock, now
@@ -114,35 +113,6 @@ def _cut(frame: Any, region: Region) -> Any:
 def _sight(part: Any) -> Sight:
     blue, green, red = (float(mean) for mean in part.mean(axis=(0, 1)))
     return Sight(red, green, blue, float((part.min(axis=2) >= WHITE).mean()))
-
-
-def watch_recording(
-    path: Path, lamp: CameraLamp, *, started_at: float = 0.0
-) -> list[tuple[Change, float]]:
-    """Look through a recorded video at once.
-
-    Args:
-        path: any file that OpenCV reads.
-        lamp: where to look.
-        started_at: instant of its first picture; its time stamps count from there.
-
-    Returns:
-        Every change, each with the usual distance of pictures at that time, in seconds.
-
-    Raises:
-        RigError: OpenCV is not installed, or cannot read the file.
-        UsageError: the region lies outside the picture.
-    """
-    eye = lamp.eye()
-    changes: list[tuple[Change, float]] = []
-    seen = 0
-    for frame, stamp_s in _pictures(str(path)):
-        seen += 1
-        found = eye.look(lamp.look(frame, started_at + stamp_s))
-        changes += [(change, eye.interval_s) for change in found]
-    if not seen:
-        raise RigError(f"{path}: OpenCV reads no picture from it; expected a video")
-    return changes
 
 
 def _pictures(source: int | str) -> Iterator[tuple[Any, float]]:

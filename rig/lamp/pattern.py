@@ -244,12 +244,6 @@ class PatternTracker:
         self._reading = reading
         return reading
 
-    def next_update(self) -> float | None:
-        """When :meth:`update` should be called at the latest; None if nothing can settle."""
-        if not self._edges:
-            return None
-        return self._edges[-1].at + self._thresholds.settle_s
-
     def decided(self, at: float) -> bool:
         """Whether it is known what the lamp did at an instant, or that it cannot be known.
 

@@ -139,7 +139,9 @@ def blinking(tmp_path_factory):
         seen = {name: tuple(events) for name, events in seen.items()}
         steady = sensors["steady, with a drop as of an Avaya"]
         wait_until(lambda: steady.state() is LampState.STEADY)
-        readings = {name: sensor.verdict().late for name, sensor in sensors.items()}
+        readings = {
+            name: sensor._lamps["message"].tracker.reading for name, sensor in sensors.items()
+        }
     return edges, seen, readings
 
 

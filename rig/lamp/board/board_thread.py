@@ -252,6 +252,6 @@ class BoardThread:
             if isinstance(event, LightChanged):
                 self._deliver(sensor.light_changed, event)
             elif isinstance(event, SeenUntil):
-                self._deliver(sensor.seen_until, event.at, self._clock())
+                self._deliver(sensor.seen_until, event.at)
         for listener in listeners:
             self._deliver(listener, event)

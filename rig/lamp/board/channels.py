@@ -145,10 +145,6 @@ class Channels:
             reading = ChannelReading(channel, reason=whole[1], blind=whole[0])
             self._channels.append(_Channel(reading))
 
-    def calibration(self, channel: int) -> Calibration | None:
-        """Levels and thresholds of an input; None without."""
-        return self._channels[channel].calibration
-
     def calibrated(
         self, channel: int, found: Calibration | None, now: float, *, refused: str = ""
     ) -> None:

@@ -85,11 +85,6 @@ class HostClock:
         """Whether an instant can be translated."""
         return bool(self._trips)
 
-    @property
-    def drift(self) -> float:
-        """How much faster the host's clock runs than the board's, as a fraction; 0 if unknown."""
-        return self._rate - 1.0
-
     def add(self, trip: RoundTrip) -> None:
         """Take an answer.
 

@@ -27,8 +27,6 @@ SATURATED_MIN = 1015
 """Readings from this on: the input is at its rail."""
 PULSE_MS = range(10, 2001)
 """Key presses that the board takes, in milliseconds."""
-BEAT_MS = range(100, 60001)
-"""Heartbeat periods that the board takes, in milliseconds; 0 is none."""
 
 
 class Level(StrEnum):

@@ -1,9 +1,9 @@
 """Tells from the light on a board's inputs what the lamps of one handset do.
 
-Sans-IO: changes of light and confirmations go in, :class:`rig.timeline.LampSeen` come out. Each
-lamp has two verdicts: an early one at the first edge (lit or dark), and a late one when the
-pattern is settled (off, steady, slow, fast, a pattern). Light after dark goes to the timeline
-early, as ``lit``; dark only when it is settled, because a blink must not be read as off. Each
+Sans-IO: changes of light and confirmations go in, :class:`rig.timeline.LampSeen` come out. A
+pattern (off, steady, slow, fast, another) is told when it is settled. Light after dark goes to the
+timeline at its first edge, as ``lit``; dark only when it is settled, because a blink must not be
+read as off. Each
 has the instant of the edge where it began, also when it is told late. Time passes only as far
 as the board has confirmed that no edge is missing: a lamp out of sight never settles as off.
 """
@@ -22,31 +22,12 @@ from rig.timeline import LampSeen, LampState
 _KEPT_ERRORS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class LampVerdict:
-    """What a lamp does: at once by its last edge, and for sure by its pattern.
-
-    Attributes:
-        early: lit, dark or unknown, with instant and error.
-        early_told_at: when the early verdict was known.
-        late: settled pattern; None while nothing is settled.
-        late_told_at: when the late verdict was known; None as long as there is none.
-    """
-
-    early: ChannelReading
-    early_told_at: float
-    late: LampReading | None = None
-    late_told_at: float | None = None
-
-
 @dataclass(slots=True)
 class _Lamp:
     channel: int
     thresholds: PatternThresholds
     tracker: PatternTracker
     early: ChannelReading
-    early_told_at: float = 0.0
-    late_told_at: float | None = None
     last_at: float = 0.0
     errors: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_KEPT_ERRORS))
     told: LampState = LampState.UNKNOWN
@@ -122,17 +103,6 @@ class BoardLampSensor:
             return False
         return entry.last_at >= at and entry.tracker.decided(at)
 
-    def verdict(self, lamp: str = "message") -> LampVerdict:
-        """Both verdicts on a lamp.
-
-        Raises:
-            KeyError: there is no such lamp.
-        """
-        entry = self._lamps[lamp]
-        return LampVerdict(
-            entry.early, entry.early_told_at, entry.tracker.reading, entry.late_told_at
-        )
-
     def subscribe(self, listener: LampListener) -> None:
         """Call ``listener`` at every change of :meth:`state` from now on."""
         self._listeners.append(listener)
@@ -143,46 +113,42 @@ class BoardLampSensor:
             if entry.channel == change.reading.channel:
                 self._changed(lamp, entry, change)
 
-    def seen_until(self, at: float, told_at: float) -> None:
+    def seen_until(self, at: float) -> None:
         """No edge before an instant is missing."""
         for lamp, entry in self._lamps.items():
             if entry.early.level is not Light.UNKNOWN and at > entry.last_at:
                 entry.last_at = at
-                self._settled(lamp, entry, entry.tracker.update(at), told_at)
-                self._out_again(lamp, entry, at, told_at)
+                self._settled(lamp, entry, entry.tracker.update(at))
+                self._out_again(lamp, entry, at)
 
     def _changed(self, lamp: str, entry: _Lamp, change: LightChanged) -> None:
         reading = change.reading
-        entry.early, entry.early_told_at = reading, change.told_at
+        entry.early = reading
         # Two pairings of the clocks may place neighbours a little differently.
         at = entry.last_at = max(reading.at, entry.last_at)
         if reading.level is Light.UNKNOWN:
             entry.tracker.lose_sight()
-            entry.late_told_at = None
             entry.errors.clear()
             self._tell(lamp, entry, LampState.UNKNOWN, at, reading.error_s)
             return
         entry.errors.append((at, reading.error_s))
         lit = reading.level is Light.LIT
-        found = entry.tracker.feed(LampEdge(at, lit))
-        self._settled(lamp, entry, found, change.told_at)
+        self._settled(lamp, entry, entry.tracker.feed(LampEdge(at, lit)))
         if lit and not entry.told.lit:
             self._tell(lamp, entry, LampState.LIT, at, reading.error_s)
 
-    def _settled(self, lamp: str, entry: _Lamp, found: LampReading | None, told_at: float) -> None:
+    def _settled(self, lamp: str, entry: _Lamp, found: LampReading | None) -> None:
         if found is None:
             return
-        entry.late_told_at = told_at
         error_s = next((error for at, error in entry.errors if at == found.since), 0.0)
         self._tell(lamp, entry, found.state, found.by, error_s + found.slack_s)
 
-    def _out_again(self, lamp: str, entry: _Lamp, at: float, told_at: float) -> None:
+    def _out_again(self, lamp: str, entry: _Lamp, at: float) -> None:
         """A lamp that was settled as off, lit up and is dark again: settled as off once more."""
         if entry.told is not LampState.LIT or entry.tracker.state is not LampState.OFF:
             return
         went_out = entry.early
         if went_out.level is Light.DARK and at >= went_out.at + entry.thresholds.settle_s:
-            entry.late_told_at = told_at
             self._tell(lamp, entry, LampState.OFF, went_out.at, went_out.error_s)
 
     def _tell(self, lamp: str, entry: _Lamp, state: LampState, at: float, error_s: float) -> None:

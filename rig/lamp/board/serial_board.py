@@ -50,12 +50,6 @@ class SerialLampBoard(BoardThread):
         with self._changed:
             return dict(self._relay_faults)
 
-    def calibration(self, channel: int) -> Calibration | None:
-        """Levels and thresholds of an input; None without."""
-        self._check(channel)
-        with self._changed:
-            return self._session.channels.calibration(channel)
-
     # -- what can be done -------------------------------------------------------------------
 
     def read_raw(self, channel: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rig.errors import RigError, UsageError
-from rig.lamp.camera import CameraLamp, StampClock, watch_recording
+from rig.lamp.camera import CameraLamp, StampClock, _pictures
 from rig.lamp.camera_rule import LampColour, Region
 from rig.timeline import LampState
 
@@ -36,6 +36,16 @@ def lit_at(at, phases_s):
             return number % 2 == 0
         at -= phase_s
     return False
+
+
+def watch_recording(path, lamp, *, started_at=0.0):
+    """Every change in a video, each with the usual distance of pictures at that time."""
+    eye = lamp.eye()
+    return [
+        (change, eye.interval_s)
+        for frame, stamp_s in _pictures(str(path))
+        for change in eye.look(lamp.look(frame, started_at + stamp_s))
+    ]
 
 
 @pytest.fixture
