@@ -115,7 +115,7 @@ class RelayBoard:
         if self.json_paths:
             try:
                 data = json.loads(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return None, "an answer that is no JSON"
             paths = [path.replace(PLACE, channel) for path in self.json_paths]
             values = [value for path in paths for value in look_up(data, path)]

@@ -37,7 +37,11 @@ def test_every_shipped_board_says_who_says_so():
 
 
 @pytest.mark.parametrize("board", list(ANSWERS))
-@pytest.mark.parametrize("body", ["", "{}", "[]", "null", "<html>1</html>", '{"output": "maybe"}'])
+@pytest.mark.parametrize(
+    "body",
+    ["", "{}", "[]", "null", "<html>1</html>", '{"output": "maybe"}', "[" * 60_000],
+    ids=["empty", "object", "list", "null", "html", "maybe", "deep"],
+)
 def test_an_answer_that_says_neither_is_neither(board, body):
     meaning, said = shipped_boards()[board].meaning(body, "0")
     assert meaning is None
