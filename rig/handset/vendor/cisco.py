@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from rig.handset.vendor.control import AccountSaid, BadPhoneReply, PhoneRefused, PhoneState
+from rig.handset.vendor.control import AccountSaid, PhoneRefused, PhoneState
 from rig.handset.vendor.description import checked_number
 from rig.handset.vendor.http_phone import HttpPhone
 from rig.handset.vendor.link import PhoneReply
@@ -88,13 +88,10 @@ class CiscoPhone(HttpPhone):
         if action not in {"press", "dial"}:
             return
         try:
-            check_executed(reply.body)
+            with self.reading(f"{action}: the reply"):
+                check_executed(reply.body)
         except LookupError as error:
             raise PhoneRefused(f"{self.where}: {action}: the phone says {error.args[0]}") from None
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: {action}: the reply cannot be read: {error}"
-            ) from None
 
     async def press(self, keys: Sequence[str]) -> None:
         """Press keys, three in a request."""
@@ -110,9 +107,5 @@ class CiscoPhone(HttpPhone):
     async def state(self) -> PhoneState:
         """Its number, and whether it believes that messages wait."""
         reply = await self.ask("state")
-        try:
+        with self.reading("DeviceInformationX"):
             return read_device(reply.body)
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: DeviceInformationX cannot be read: {error}"
-            ) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rig.handset.vendor.control import BadPhoneReply, ForwardSaid, PhoneRefused, PhoneState
+from rig.handset.vendor.control import ForwardSaid, PhoneRefused, PhoneState
 from rig.handset.vendor.description import checked_setting
 from rig.handset.vendor.http_phone import HttpPhone
 from rig.handset.vendor.replies import read_xml
@@ -50,16 +50,13 @@ class FanvilPhone(HttpPhone):
         body = (request.body or b"").replace(b"{names}", items.encode())
         reply = await self.ask_with("config", request, body)
         try:
-            found = read_items(reply.body)
+            with self.reading("config: the reply"):
+                found = read_items(reply.body)
         except LookupError as error:
             code = str(error.args[0])[:20]
             raise PhoneRefused(
                 f"{self.where}: config: the phone says RetCode {code}, not 0: does it take "
                 "settings from here (PUSH XML Server IP)?"
-            ) from None
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: config: the reply cannot be read: {error}"
             ) from None
         return {name: found.get(name) for name in wanted}
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from rig.handset.vendor.control import (
     AccountSaid,
-    BadPhoneReply,
     CallSaid,
     PhoneRefused,
     PhoneState,
@@ -98,23 +97,18 @@ class GrandstreamPhone(HttpPhone):
 
     def _answer(self, action: str, reply: PhoneReply) -> Any:
         try:
-            return read_answer(reply.body)
+            with self.reading(f"{action}: the reply"):
+                return read_answer(reply.body)
         except LookupError as error:
             why = str(error.args[0])[:80]
             advice = self.description.refusals[401 if "unauthorized" in why.lower() else 403]
             raise PhoneRefused(
                 f"{self.where}: {action}: the phone says {why!r}: {advice}"
             ) from None
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: {action}: the reply cannot be read: {error}"
-            ) from None
 
     async def state(self) -> PhoneState:
         """Accounts and lines."""
         accounts = self._answer("accounts", await self.ask("accounts"))
         lines = self._answer("lines", await self.ask("lines"))
-        try:
+        with self.reading("the state"):
             return PhoneState(accounts=read_accounts(accounts), calls=read_lines(lines))
-        except ValueError as error:
-            raise BadPhoneReply(f"{self.where}: the state cannot be read: {error}") from None

@@ -5,7 +5,8 @@ A vendor's module says how its replies are read; see :mod:`rig.handset.vendor.ye
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -188,6 +189,21 @@ class HttpPhone:
             raise self.refused(action, reply.status)
         self.check(action, reply)
         return reply
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Say of what cannot be read from whom it came, and what it was.
+
+        Args:
+            what: for the message: ``the state``.
+
+        Raises:
+            BadPhoneReply: the block raised ValueError, which says why.
+        """
+        try:
+            yield
+        except ValueError as error:
+            raise BadPhoneReply(f"{self.where}: {what} cannot be read: {error}") from None
 
     def refused(self, action: str, status: int) -> PhoneRefused:
         """The error for a phone that says no, with the vendor's advice for it."""

@@ -119,16 +119,13 @@ class PolyPhone(HttpPhone):
 
     def _data(self, action: str, reply: PhoneReply) -> Any:
         try:
-            return read_data(reply.body)
+            with self.reading(f"{action}: the reply"):
+                return read_data(reply.body)
         except LookupError as error:
             status = str(error.args[0])[:10]
             why = _STATUS.get(status, "not documented")
             raise PhoneRefused(
                 f"{self.where}: {action}: the phone says Status {status}: {why}"
-            ) from None
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: {action}: the reply cannot be read: {error}"
             ) from None
 
     async def config(self, names: Sequence[str]) -> Mapping[str, str | None]:
@@ -157,10 +154,8 @@ class PolyPhone(HttpPhone):
             for service, (switch, contact) in _FORWARDS.items()
             if (found[switch] or "").lower() in _ON_OFF
         )
-        try:
+        with self.reading("lineInfo"):
             accounts = read_lines(lines)
-        except ValueError as error:
-            raise BadPhoneReply(f"{self.where}: lineInfo cannot be read: {error}") from None
         known = device if isinstance(device, dict) else {}
         return PhoneState(
             accounts=accounts,
@@ -178,7 +173,5 @@ class PolyPhone(HttpPhone):
             return None
         if not reply.body.strip():
             return None  # it posts to a URL of its own instead
-        try:
+        with self.reading("state polling"):
             return read_call_lines(reply.body)
-        except ValueError as error:
-            raise BadPhoneReply(f"{self.where}: state polling cannot be read: {error}") from None

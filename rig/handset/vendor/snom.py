@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from lxml import etree
 
-from rig.handset.vendor.control import BadPhoneReply, ForwardSaid, PhoneState
+from rig.handset.vendor.control import ForwardSaid, PhoneState
 from rig.handset.vendor.description import checked_setting
 from rig.handset.vendor.http_phone import HttpPhone
 from rig.handset.vendor.replies import read_xml
@@ -79,12 +79,8 @@ class SnomPhone(HttpPhone):
 
     async def _settings(self) -> dict[str, str]:
         reply = await self.ask("settings")
-        try:
+        with self.reading("the page of settings"):
             return read_settings(reply.body)
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: the page of settings cannot be read: {error}"
-            ) from None
 
     async def state(self) -> PhoneState:
         """Do-not-disturb and forwarding, from the settings."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from rig.handset.vendor.control import AccountSaid, BadPhoneReply, ForwardSaid, PhoneState
+from rig.handset.vendor.control import AccountSaid, ForwardSaid, PhoneState
 from rig.handset.vendor.http_phone import HttpPhone
 from rig.handset.vendor.link import PhoneReply
 
@@ -90,9 +90,5 @@ class YealinkPhone(HttpPhone):
     async def state(self) -> PhoneState:
         """Registration, do-not-disturb and forwarding, by ``phonecfg=get``."""
         reply = await self.ask("state")
-        try:
+        with self.reading("the reply of phonecfg=get"):
             return read_phonecfg(reply.text)
-        except ValueError as error:
-            raise BadPhoneReply(
-                f"{self.where}: the reply of phonecfg=get cannot be read: {error}"
-            ) from None
