@@ -31,6 +31,7 @@ from rig.handset.vendor.control import PhoneCapability
 from rig.handset.vendor.place import PhonePlace, make_phone, place_of
 from rig.hardware.labgrid_place import LabgridPlace
 from rig.hardware.power import PowerPort, PowerState
+from rig.lamp.base import LampSensor
 from rig.lamp.board.events import Settings
 from rig.lamp.boards import make_board, set_levels
 from rig.lamp.selftest import CheckResult, selftest
@@ -44,7 +45,8 @@ CHECK_LIMIT_S = 60.0
 """No part may take longer to answer."""
 LOOK_S = 0.6
 """How long a capture is left to run: its count of drops comes several times a second."""
-CAMERA_S = 5.0
+SIGHT_S = 5.0
+"""A sensor that sees its lamp says what it does by then."""
 _STEP_S = 0.05
 _TRIES = 3
 _TELLING = frozenset(cap for cap in PhoneCapability if cap.value.startswith("read_"))
@@ -328,17 +330,22 @@ def _board(wire: BoardWire, held: OpenPlaces) -> list[CheckLine]:
     return lines
 
 
+async def _seen(sensor: LampSensor) -> LampState:
+    """What a sensor says, once it says anything but unknown, or when it had its time."""
+    for _ in range(round(SIGHT_S / _STEP_S)):
+        if sensor.state() is not LampState.UNKNOWN:
+            break
+        await asyncio.sleep(_STEP_S)
+    return sensor.state()
+
+
 async def _camera(name: str, place: CameraPlace) -> list[CheckLine]:
     """Open a camera and wait until it says anything but unknown."""
     part = f"lamp of {name}"
     sensor = place.sensor(name)
     sensor.start()
     try:
-        for _ in range(round(CAMERA_S / _STEP_S)):
-            if sensor.state() is not LampState.UNKNOWN:
-                break
-            await asyncio.sleep(_STEP_S)
-        state, reason = sensor.state(), sensor.reason()
+        state, reason = await _seen(sensor), sensor.reason()
     finally:
         await asyncio.to_thread(sensor.stop)
     if state is LampState.UNKNOWN:
@@ -355,15 +362,11 @@ async def _agents(lamps: AgentLamps) -> list[CheckLine]:
         await opened.open()
         for name in lamps.places:
             sensor = opened.sensor(name)
-            for _ in range(round(CAMERA_S / _STEP_S)):
-                if sensor is None or sensor.state() is not LampState.UNKNOWN:
-                    break
-                await asyncio.sleep(_STEP_S)
-            state = LampState.UNKNOWN if sensor is None else sensor.state()
+            if sensor is None:
+                continue
+            state = await _seen(sensor)
             right = state is not LampState.UNKNOWN
-            said = "" if sensor is None else f"{sensor.name} sees it: {state}"
-            if sensor is not None and not right:
-                said = sensor.reason() or f"{sensor.name} does not see it"
+            said = f"{sensor.name} sees it: {state}" if right else sensor.reason()
             fix = "" if right else "Does the agent there see a handset of this name?"
             lines.append(CheckLine(f"lamp of {name}", right=right, said=said, fix=fix))
     finally:

@@ -293,7 +293,7 @@ class _BenchFile:
         source = power.parsed(kind, lambda text: _one_of(text, sources, kind))
         if source is None:
             return None
-        found = source.port(power, name)
+        found = source.port(power)
         if found is not None:
             self._take_once(name, power)(source.name, found[0])
         power.finish()

@@ -36,9 +36,8 @@ class PlaceSource:
     name: str
     place: LabgridPlace
 
-    def port(self, part: FieldReader, handset: str) -> tuple[str, LabgridPort] | None:
+    def port(self, part: FieldReader) -> tuple[str, LabgridPort] | None:
         """Make what feeds a handset."""
-        del handset
         resource = part.text("resource", pattern=RESOURCE, form=RESOURCE_FORM)
         return f"power {resource}".strip(), LabgridPort(self.place, resource)
 

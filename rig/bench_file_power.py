@@ -42,7 +42,7 @@ class SwitchSource:
     name: str
     switch: PoeSwitch
 
-    def port(self, part: FieldReader, handset: str) -> tuple[str, PowerPort] | None:
+    def port(self, part: FieldReader) -> tuple[str, PowerPort] | None:
         """Make the port that a handset hangs on."""
 
         def allowed(text: str) -> PortIndex:
@@ -51,7 +51,6 @@ class SwitchSource:
                 raise ValueError(f"a port that may be switched: {reason}")
             return index
 
-        del handset
         index = part.parsed("port", allowed, required=True)
         return None if index is None else (f"port {index}", PoePort(self.switch, index))
 
@@ -68,9 +67,8 @@ class RelaySource:
     name: str
     device: RelayDevice
 
-    def port(self, part: FieldReader, handset: str) -> tuple[str, PowerPort] | None:
+    def port(self, part: FieldReader) -> tuple[str, PowerPort] | None:
         """Make the contact that feeds a handset."""
-        del handset
         channel = part.text("channel", required=True, pattern=CHANNEL, form="a channel such as 0")
         closed = part.flag("normally_closed", default=False)
         if not channel:

@@ -24,12 +24,11 @@ class PowerSource(Protocol):
         """Kind and name, for messages."""
         ...
 
-    def port(self, part: FieldReader, handset: str) -> tuple[str, PowerPort] | None:
+    def port(self, part: FieldReader) -> tuple[str, PowerPort] | None:
         """Make one port.
 
         Args:
             part: the ``power`` of a handset.
-            handset: its name.
 
         Returns:
             What the port is called and the port; None if something is wrong, which is reported.

@@ -206,13 +206,8 @@ def answer_lost(case: LampCase) -> Found | None:
         if len(answers) < REPEATED or heard:
             continue
         return found(
-            packet(
-                answers[0], said("sent_times", what=f"{notify.answer_status}", times=len(answers))
-            ),
-            packet(
-                notify.first,
-                said("sent_times", what=summary_line(notify), times=notify.transmissions),
-            ),
+            packet(answers[0], _sent(f"{notify.answer_status}", len(answers))),
+            packet(notify.first, _sent(summary_line(notify), notify.transmissions)),
             absence(said("answers_at_platform"), answers[0].at),
             times=notify.transmissions,
         )
