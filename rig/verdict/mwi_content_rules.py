@@ -24,6 +24,10 @@ _NEGATIVE = re.compile(
 """A row of a message summary with a count below zero."""
 
 
+MAY_BE_EMPTY = frozenset({"pending", "terminated"})
+"""States in which a NOTIFY need not say what waits. Source: RFC 6665 sections 4.1.3, 4.2.1.2."""
+
+
 def body_altered(case: LampCase) -> Found | None:
     """What arrived at the phone is not what the platform has sent."""
     for notify in case.after:
@@ -51,7 +55,7 @@ def body_unreadable(case: LampCase) -> Found | None:
             what = phrase("announced_as", got=got, wanted=MEDIA_TYPE)
             return _malformed(notify.first, what, f"Content-Type: {written}")
     last = case.after[-1] if case.after else None
-    if last is not None and not last.request.body and last.state != "terminated":
+    if last is not None and not last.request.body and last.state not in MAY_BE_EMPTY:
         return _malformed(last.first, phrase("is_empty"), said("no_body"))
     return None
 

@@ -6,7 +6,9 @@ Covers: RFC 6665 (subscription and NOTIFY), RFC 3261 sections 12.2 (dialogs) and
 
 from __future__ import annotations
 
+from rig.errors import ProtocolError
 from rig.sip.message import Response
+from rig.sip.subscription_state import SUBSCRIPTION_ENDING_STATUSES, SubscriptionStateValue
 from rig.timeline import SipSeen
 from rig.verdict.finding import Proof
 from rig.verdict.mwi import LampCase
@@ -14,6 +16,7 @@ from rig.verdict.mwi_address import contact_source, misaddressed
 from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, request_of
 from rig.verdict.mwi_lifecycle_rules import asked_other, refused_subscribe
 from rig.verdict.mwi_measure import NOTIFY_LIMIT_S
+from rig.verdict.mwi_standing_rules import ended_before
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
@@ -83,7 +86,7 @@ def never_subscribed(case: LampCase) -> Found | None:
 
 
 def subscription_ended(case: LampCase) -> Found | None:
-    """The phone's own subscription was ended by the platform, or says no state at all."""
+    """The phone's own subscription was ended by the platform, or its NOTIFY says no state."""
     newest = next((s for s in reversed(case.story.subscribes) if s.granted), None)
     for notify in case.after:
         if not notify.solicited:
@@ -93,7 +96,23 @@ def subscription_ended(case: LampCase) -> Found | None:
         alive = newest is not None and (request_of(newest.seen).call_id == notify.request.call_id)
         if notify.state == "terminated" and alive and not _asked_to_end(case, notify):
             return _lifecycle(notify, phrase("ends_wanted"))
-    return None
+        if alive and _without_time(notify) and not _asked_to_end(case, notify):
+            return _lifecycle(notify, phrase("no_time_left"))
+    before = ended_before(case)
+    if before is None:
+        return None
+    seen, state = before
+    proofs = (packet(seen, state), *mailbox(case.truth))
+    return found(*proofs, what=phrase("ends_wanted"))
+
+
+def _without_time(notify: NotifyStory) -> bool:
+    """Whether it says that the subscription goes on, and leaves it no time."""
+    try:
+        value = SubscriptionStateValue.of(notify.request)
+    except ProtocolError:
+        return False
+    return not value.terminated and value.expires_s == 0
 
 
 def told_after_end(case: LampCase) -> Found | None:
@@ -311,11 +330,11 @@ def _same_news(one: NotifyStory, two: NotifyStory) -> bool:
 
 
 def notify_body_refused(case: LampCase) -> Found | None:
-    """The phone refuses a NOTIFY because of what it carries."""
+    """The phone refuses a NOTIFY because of what it carries, or while it does something else."""
     last = _refused(case)
-    if last is None or last.answer_status not in REFUSED_BODY:
+    if last is None or last.answer_status in SUBSCRIPTION_ENDING_STATUSES:
         return None
-    return _refusal(last)
+    return _refusal(last) if last.solicited or last.answer_status in REFUSED_BODY else None
 
 
 def notify_without_dialog_refused(case: LampCase) -> Found | None:
@@ -335,9 +354,9 @@ def unsolicited_notify_refused(case: LampCase) -> Found | None:
 def subscription_forgotten(case: LampCase) -> Found | None:
     """The phone refuses a NOTIFY of its own subscription."""
     last = _refused(case)
-    if last is None or not last.solicited or last.answer_status in REFUSED_BODY:
+    if last is None or not last.solicited:
         return None
-    return _refusal(last)
+    return _refusal(last) if last.answer_status in SUBSCRIPTION_ENDING_STATUSES else None
 
 
 def _refused(case: LampCase) -> NotifyStory | None:

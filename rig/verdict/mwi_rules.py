@@ -16,6 +16,7 @@ from rig.verdict import (
     mwi_content_rules,
     mwi_delivery_rules,
     mwi_lifecycle_rules,
+    mwi_standing_rules,
 )
 from rig.verdict.mwi import LampCase
 from rig.verdict.rule_book import RuleBook
@@ -28,6 +29,7 @@ MODULES = (
     mwi_content_rules,
     mwi_delivery_rules,
     mwi_lifecycle_rules,
+    mwi_standing_rules,
 )
 """Where the predicates stand."""
 

@@ -10,6 +10,7 @@ import pytest
 from diversion_stages import FEATURE_STAGES, HOP_STAGES, LOOP_STAGES, PLAIN_STAGES
 from phone_stages import PHONE_STAGES
 from stages_mwi import MORE_STAGES
+from stages_standing import STANDING_STAGES
 from staging import (
     BOX,
     CALLER,
@@ -286,6 +287,7 @@ MWI_STAGES: dict[str, Story] = {
     "lamp_went_out": flickers,
     "other_lamp_wrong": stale_icon,
     **MORE_STAGES,
+    **STANDING_STAGES,
 }
 
 

@@ -35,7 +35,7 @@ def test_challenges_are_no_refusals() -> None:
         replace(p, payload=p.payload.replace(b"SIP/2.0 404", b"SIP/2.0 401"))
         for p in stage.packets
     ]
-    assert named(stage) == ("notify_missing", "M1", "platform")
+    assert named(stage) == ("challenge_unanswered", "M7", "handset")
 
 
 def test_who_floods_with_the_wrong_wish_has_two_faults() -> None:
