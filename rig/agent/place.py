@@ -76,7 +76,7 @@ class Place:
     async def _open(self) -> None:
         config, stack = self._config, self._stack
         buffer = EventBuffer(config.buffer)
-        stack.callback(buffer.close)
+        stack.push_async_callback(_close, buffer)
         verbs: Mapping[Verb, Deed] = {Verb.PRESS: self._press, Verb.POWER: self._power}
         deeds = {verb.value: verbs[verb] for verb in config.allow}
         self.agent = SiteAgent(config.name, config.broker, buffer, deeds=deeds, told=self._told)
@@ -203,3 +203,9 @@ async def _end_later(call: HandsetCall) -> None:
     finally:
         with contextlib.suppress(PhonerigError):
             await call.hang_up()
+
+
+async def _close(buffer: EventBuffer) -> None:
+    """Let go of the buffer when what lamps did last, as their handsets went, is in it."""
+    await asyncio.sleep(0)
+    buffer.close()

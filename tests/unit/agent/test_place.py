@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from provisioning.device_profile import shipped_profiles
 from rig.agent import site_agent
-from rig.agent.config import AgentConfig, Verb
+from rig.agent.buffer import EventBuffer
+from rig.agent.config import AgentConfig, AgentHandset, Verb
 from rig.agent.link import Broker
 from rig.agent.place import Place
+from rig.lamp.virtual import VirtualLamp
+from rig.timeline import LampState
 
 
 class Desk:
@@ -50,3 +54,37 @@ async def test_a_call_by_the_message_key_ends_before_its_handset_goes(place: Pla
         assert desk.said == ["calls"]
     assert desk.said == ["calls", "hangs up", "goes"]
     assert not place._calls
+
+
+class Lit:
+    """A handset whose lamp goes out as it is switched off."""
+
+    def __init__(self) -> None:
+        self.lamp = VirtualLamp("anna")
+
+    async def boot(self) -> None:
+        self.lamp.show("message", LampState.STEADY)
+
+    async def shut_down(self) -> None:
+        self.lamp.go_dark()
+
+
+async def test_the_last_that_a_lamp_did_is_kept_before_the_buffer_is_closed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
+
+    async def make(_place: Place, _each: AgentHandset) -> Lit:
+        return Lit()
+
+    monkeypatch.setattr(Place, "_make", make)
+    place._config = replace(place._config, handsets=(AgentHandset("anna", driver="emulated"),))
+    async with place:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    assert faults == []
+    buffer = EventBuffer(place._config.buffer)
+    states = [event.data.state for event in buffer.events()]
+    buffer.close()
+    assert states == [LampState.STEADY, LampState.OFF]
