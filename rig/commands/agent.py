@@ -106,7 +106,7 @@ async def _watch(config: WatchConfig, lines: EventLines) -> None:
                 for handset in agent.status.handsets if agent.status else ():
                     if (name, handset) not in watched:
                         watched.add((name, handset))
-                        sites.lamp(name, handset).subscribe(_lamp_line(sites, name, lines))
+                        _watch_lamps(sites, name, handset, lines)
                 offset = agent.offset
                 state = sites.doubt(name)
                 if states.get(name) != state:
@@ -125,6 +125,17 @@ async def _watch(config: WatchConfig, lines: EventLines) -> None:
             await asyncio.sleep(0.1)
 
     await _with_sites(config, look)
+
+
+def _watch_lamps(sites: RemoteSites, agent: str, handset: str, lines: EventLines) -> None:
+    """Tell what the lamps of a handset do, and what is known of them by now."""
+    from rig.clock import now
+    from rig.timeline import LampSeen
+
+    sensor, tell = sites.lamp(agent, handset), _lamp_line(sites, agent, lines)
+    sensor.subscribe(tell)
+    for lamp in sensor.lamps:
+        tell(LampSeen(at=now(), handset=handset, lamp=lamp, state=sensor.state(lamp)))
 
 
 def _lamp_line(sites: RemoteSites, agent: str, lines: EventLines) -> Callable[[LampSeen], None]:
