@@ -263,7 +263,10 @@ class Gate:
         revoked = self._revocations.is_revoked(owner, visit.at)
         fetched = self._guard.has_proven(visit.host, handset.mac.plain if handset else "")
         may = admission.handset == owner or (admission.open_to_all and fetched)
-        return handset is not None and may and not revoked
+        if handset is not None and may and not revoked:
+            return True
+        self.counts["refused"] += 1
+        return False
 
     def challenges(self, admission: Admission, at: float) -> tuple[str, ...]:
         """Values of WWW-Authenticate for who has proven nothing.

@@ -48,8 +48,10 @@ def test_a_log_is_taken_where_its_handset_has_fetched_and_nowhere_else(tmp_path)
     stranger = outcome(area, UNKNOWN)
     assert stranger.startswith(f"{Refused.NAME.name}: ")
     assert outcome(area, ANNA) == stranger
+    assert lab.gate.counts == {"refused": 2}
     assert fetched(lab, ANNA)
     assert outcome(area, ANNA) == "anna"
+    assert lab.gate.counts == {"refused": 2}
     assert outcome(area, BERT) == stranger, "another handset's log"
     assert outcome(area, ANNA, ELSEWHERE) == stranger, "another address"
     assert outcome(area, UNKNOWN) == stranger
