@@ -164,10 +164,7 @@ class TftpServer:
         Args:
             patience_s: seconds to wait for them at most; :meth:`close` drops the rest.
         """
-        for sock in self._sockets:
-            self._ports.remove(sock.fileno())
-            sock.close()
-        self._sockets = []
+        self._stop_listening()
         if self.transfers and patience_s > 0:
             self._drained = asyncio.Event()
             with contextlib.suppress(TimeoutError):
@@ -176,10 +173,7 @@ class TftpServer:
 
     async def close(self) -> None:
         """Stop listening and drop the transfers under way; safe to call twice."""
-        for sock in self._sockets:
-            self._ports.remove(sock.fileno())
-            sock.close()
-        self._sockets = []
+        self._stop_listening()
         for transfer in tuple(self._transfers.values()):
             transfer.catch_up()  # an ACK that has arrived and was not read yet counts
             if transfer.socket.fileno() in self._transfers:
@@ -188,6 +182,12 @@ class TftpServer:
             self._ticking.cancel()
             self._ticking = None
         self._ports.close()
+
+    def _stop_listening(self) -> None:
+        for sock in self._sockets:
+            self._ports.remove(sock.fileno())
+            sock.close()
+        self._sockets = []
 
     def _readable(self, sock: socket.socket, own: str | None = None) -> None:
         """Take what has come to a listening socket; ``own`` is its address if it has but one."""
