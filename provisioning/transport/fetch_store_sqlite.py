@@ -8,8 +8,10 @@ Source: SQLite, "Write-Ahead Logging"; it does not work over a network file syst
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,8 +72,12 @@ class SqliteFetches:
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                os.fchmod(handle, 0o600)
-                os.close(handle)
+                try:
+                    if not stat.S_ISREG(os.fstat(handle).st_mode):  # nobody's device is ours alone
+                        raise FileExistsError(errno.EEXIST, "it is no regular file")
+                    os.fchmod(handle, 0o600)
+                finally:
+                    os.close(handle)
             elif not path.is_file():
                 raise FileNotFoundError(2, "there is no such file")
             self._db = sqlite3.connect(

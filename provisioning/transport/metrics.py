@@ -54,7 +54,6 @@ _BY_HTTP_STATUS = {
     404: "not_found",
     408: "unfinished",
     413: "refused",
-    507: "failed",
 }
 _TFTP_NOT_FOUND = -1
 

@@ -11,6 +11,7 @@ after a restart.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -73,6 +74,8 @@ class DeadTokens:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.exists() and not self._path.is_file():
+                raise FileExistsError(errno.EEXIST, "it is no regular file")
             with self._path.open("a+", encoding="utf-8") as file:
                 self._path.chmod(0o600)
                 file.seek(0)

@@ -309,3 +309,11 @@ def test_a_new_certificate_and_new_names_of_uploads_come_with_a_reload(tmp_path)
         assert shown() == second.certificate.public_bytes(Encoding.DER)
         assert (put("64167f1a2b01"), put("64167f1a2b09")) == (404, 201)
         assert service.stop()[0] == 0
+    whose: dict[str, list[str]] = {}
+    for event in map(json.loads, service.lines):
+        if event["event"] == "fetch" and event["path"].endswith(".cfg"):
+            whose.setdefault(event["path"], []).append(event["identity"]["handset"])
+    assert whose == {
+        "/64167f1a2b01.cfg": ["desk", "desk", ""],
+        "/64167f1a2b09.cfg": ["", "", "desk"],
+    }, "the log says whose a fetch was by what is served"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sqlite3
 import stat
 import threading
@@ -16,13 +17,14 @@ import pytest
 
 from provisioning.address import Mac
 from provisioning.database_url import DatabaseUrl
-from provisioning.errors import InputErrors, UsageError
+from provisioning.errors import InputErrors, RigError, UsageError
 from provisioning.identity import Certainty, Identification
 from provisioning.transport.fetch_log import FetchLog, FetchRecord
 from provisioning.transport.fetch_place import is_shared, open_fetches, shows_password
 from provisioning.transport.fetch_store import FetchStoreFailure, StoredFetch
 from provisioning.transport.fetch_store_sqlite import SqliteFetches
 from provisioning.transport.fetch_writer import DAY_S, FetchWriter, server_name
+from provisioning.transport.path_tokens import DeadTokens
 from rig.verdict.oracles.fetch_lines import read_lines
 
 
@@ -98,6 +100,7 @@ def test_what_cannot_be_written_waits_and_is_written_when_the_store_is_back(
     assert (writer.waiting, writer.lag_s) == (2, 12.5)
     store.away.clear()
     assert writer.close(30)
+    assert (writer.failing, writer.waiting, writer.lag_s) == (False, 0, 0.0)
     assert [row.path for row in store.read()] == ["/1.cfg", "/2.cfg"]
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert told == [
@@ -228,6 +231,19 @@ def test_files_that_are_no_log_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(FetchStoreFailure, match="no such file"):
         SqliteFetches(tmp_path / "none", read_only=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_what_is_no_regular_file_is_refused_and_stays_open_to_others(tmp_path: Path) -> None:
+    """As root, /dev/null would be closed to everybody else."""
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    device.chmod(0o666)
+    with pytest.raises(FetchStoreFailure, match="it is no regular file"):
+        SqliteFetches(device)
+    dead = DeadTokens(device)
+    with pytest.raises(RigError, match=r"cannot be kept: .*it is no regular file"):
+        dead.load()
+    assert stat.S_IMODE(device.stat().st_mode) == 0o666
 
 
 def test_places(tmp_path: Path) -> None:
