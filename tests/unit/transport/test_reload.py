@@ -211,6 +211,22 @@ def test_a_walk_stays_stopped_over_a_reload() -> None:
     assert new.guard.alarms == old.guard.alarms == 1
 
 
+def test_who_guessed_goes_on_waiting_over_a_reload() -> None:
+    """A password of the site's own: a made one cannot be guessed."""
+    right, wrong = (basic("bert", word) for word in (WEAK.password.reveal(), "falsch"))
+    old = access_lab(ProofKind.BASIC)
+    for _ in range(6):
+        assert old.ask("/000413bbbb02.cfg", authorization=wrong)[0] is None
+    assert old.ask("/000413bbbb02.cfg", authorization=right)[0] is None
+    new = access_lab(ProofKind.BASIC)
+    assert new.ask("/000413bbbb02.cfg", authorization=right)[0] is not None
+    new = access_lab(ProofKind.BASIC)
+    new.gate.succeed(old.gate)
+    assert new.ask("/000413bbbb02.cfg", authorization=right)[0] is None
+    new.now += 100
+    assert new.ask("/000413bbbb02.cfg", authorization=right)[0] is not None
+
+
 def test_two_servers_with_one_state_file_both_know_which_tokens_are_dead(tmp_path: Path) -> None:
     one, other = (access_lab(ProofKind.TOKEN, folder=tmp_path) for _ in range(2))
     first = token_path(ANNA, "/001565aaaa01.cfg", first=True)
