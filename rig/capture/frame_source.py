@@ -14,6 +14,12 @@ from typing import Self
 
 from rig.capture.frame import Frame
 
+USUAL_FILTER = "udp or tcp or icmp or icmp6 or (ip[6:2] & 0x3fff != 0) or (ip6 and ip6[6] == 44)"
+"""What to capture unless told: all that may carry SIP, later fragments too, and ICMP errors.
+
+Source: pcap-filter(7).
+"""
+
 
 class FrameSource(ABC):
     """A capture that goes on until somebody stops it; use it as a context manager.

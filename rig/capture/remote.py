@@ -25,7 +25,7 @@ from rig import clock
 from rig.capture.byte_window import ByteWindow
 from rig.capture.capture_file import CaptureFile
 from rig.capture.frame import Frame
-from rig.capture.frame_source import FrameSource
+from rig.capture.frame_source import USUAL_FILTER, FrameSource
 from rig.capture.spool import Spool
 from rig.errors import RigError
 
@@ -147,7 +147,7 @@ class RemoteCapture(FrameSource):
         self._ends.callback(self._end_far)
         guard = _GUARD.format(
             interface=shlex.quote(self._options.interface),
-            filter=_in_double_quotes(self._options.pcap_filter or "udp or tcp"),
+            filter=_in_double_quotes(self._options.pcap_filter or USUAL_FILTER),
             silence=self._options.silence_s,
         )
         self._asked_at = clock.now()

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rig.capture.frame_source import FrameSource
 
 PASSWORD_VARIABLE = "PHONERIG_SSH_PASSWORD"  # noqa: S105 - its name, not a password
-_EVERYTHING = "udp or tcp or icmp or icmp6 or (ip[6:2] & 0x3fff != 0) or (ip6 and ip6[6] == 44)"
 
 app = typer.Typer(no_args_is_help=True, help="Look into captures.")
 
@@ -179,9 +178,10 @@ def _source(
     known_hosts: Path,
 ) -> Iterator[FrameSource]:
     if live:
+        from rig.capture.frame_source import USUAL_FILTER
         from rig.capture.live_frames import LiveFrames
 
-        with LiveFrames(live, pcap_filter or _EVERYTHING) as capture:
+        with LiveFrames(live, pcap_filter or USUAL_FILTER) as capture:
             yield capture
         return
     from provisioning.ssh import SshHost

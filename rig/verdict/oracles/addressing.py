@@ -6,13 +6,13 @@ RFC 3261 18.1.1 (transport), RFC 3581 and RFC 5626 (the flow that a phone regist
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
 from typing import ClassVar
 
 from rig.errors import ProtocolError
 from rig.sip.message_summary import parse_summary
 from rig.sip.uri import Uri
+from rig.verdict.oracles.addresses import address_of, is_hidden, is_private
 from rig.verdict.oracles.books import Binding, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.oracle import Oracle
@@ -24,22 +24,6 @@ from rig.verdict.oracles.view import (
     uri_of,
     who,
 )
-
-PRIVATE = tuple(
-    ipaddress.ip_network(net)
-    for net in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "fc00::/7",
-        "fe80::/10",
-        "::1/128",
-    )
-)
-"""Addresses that nobody outside can reach. Source: RFC 1918, 6598, 3927, 4193, 4291."""
 
 
 class Addressing(Oracle):
@@ -70,7 +54,8 @@ class Addressing(Oracle):
     def _in_dialog(self, view: SipView, target: Uri, sub: Subscription) -> None:
         scene, packets = self.scene, [view.number, sub.asked_number]
         place = place_of(target)
-        if sub.contacts and place not in sub.contacts and "Route" not in view.message.headers:
+        strange = sub.contacts and place not in sub.contacts
+        if strange and "Route" not in view.message.headers and not _translated(view, target, sub):
             scene.report(
                 "notify-target",
                 packets,
@@ -138,11 +123,11 @@ class Addressing(Oracle):
 
     def _destination(self, view: SipView, target: Uri, flow: tuple[str, int]) -> None:
         """A private address that came from behind a public one leads nowhere."""
-        went, came = _address(view.destination[0]), _address(flow[0])
-        written = _address(target.address_host)
+        went, came = address_of(view.destination[0]), address_of(flow[0])
+        written = address_of(target.address_host)
         if went is None or came is None or went == came:
             return
-        if written == went and _is_private(went) and not _is_private(came):
+        if written == went and is_private(went) and not is_private(came):
             self.scene.report(
                 "notify-private-address",
                 [view.number],
@@ -227,19 +212,15 @@ class Addressing(Oracle):
         sub.account = text
 
 
-def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return any(address in net for net in PRIVATE if net.version == address.version)
+def _translated(view: SipView, target: Uri, sub: Subscription) -> bool:
+    """Whether a platform that helps with NAT wrote the public address, and NAT found the phone."""
+    arrived = view.destination == sub.flow
+    user = target.user_unescaped
+    mine = any(contact.rpartition("@")[0] == user for contact in sub.contacts)
+    return arrived and mine and is_hidden(sub.contact_host, target.address_host)
 
 
 @lru_cache(maxsize=1024)
 def _account_of(body: bytes) -> str | None:
     """Message-Account of a body; platforms tell many the same, and each often."""
     return parse_summary(body).account
-
-
-@lru_cache(maxsize=1024)
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

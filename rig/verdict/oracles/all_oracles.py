@@ -15,7 +15,9 @@ from rig.verdict.oracles.digest_use import DigestUse
 from rig.verdict.oracles.diversions import Diversions
 from rig.verdict.oracles.media import Media
 from rig.verdict.oracles.notifies import Notifies
+from rig.verdict.oracles.open_ends import OpenEnds
 from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.reach import Reach
 from rig.verdict.oracles.registrations import Registrations
 from rig.verdict.oracles.repetition import Loops, Repetition
 from rig.verdict.oracles.subscriptions import Subscriptions
@@ -28,6 +30,7 @@ ALL: tuple[type[Oracle], ...] = (
     Addressing,
     Subscriptions,
     Registrations,
+    Reach,
     DigestUse,
     Diversions,
     Causes,
@@ -37,4 +40,5 @@ ALL: tuple[type[Oracle], ...] = (
     Repetition,
     Loops,
     Media,
+    OpenEnds,
 )

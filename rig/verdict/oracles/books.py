@@ -68,6 +68,8 @@ class Subscription:
         ended_at: when.
         ended_number: packet that ended it.
         renewed: the owner has subscribed anew since.
+        contact_host: host of the last Contact as written.
+        public: where the notifier says that it saw the last SUBSCRIBE come from, or empty.
     """
 
     call_id: str
@@ -104,6 +106,13 @@ class Subscription:
     ended_at: float = 0.0
     ended_number: int = 0
     renewed: bool = False
+    contact_host: str = ""
+    public: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether a NOTIFY has followed the last SUBSCRIBE."""
+        return self.notified_at is not None and self.notified_at >= self.asked_at
 
     @property
     def key(self) -> tuple[str, str]:
@@ -169,6 +178,7 @@ class Binding:
         place: contact as ``user@host:port``.
         contact_host: host of the contact as written.
         flow: address that the REGISTER came from.
+        server: address that it went to.
         transport: that it came by.
         number: packet of the last REGISTER.
         accepted_number: packet of the last 2xx.
@@ -185,6 +195,7 @@ class Binding:
     place: str
     contact_host: str
     flow: Address
+    server: Address
     transport: str
     number: int
     accepted_number: int
@@ -212,6 +223,10 @@ class RegistrationBook:
         self._by_aor: Shelf[str, dict[str, Binding]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
         self._by_spot: Shelf[str, dict[str, Binding]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
         self._by_user: Shelf[str, dict[str, Binding]] = Shelf(idle_s=FORGOTTEN_S, clock=clock)
+
+    def all(self) -> list[Binding]:
+        """Every binding that is remembered, lapsed and removed ones too."""
+        return [binding for mine in self._by_aor.values() for binding in mine.values()]
 
     def of_aor(self, aor: str) -> list[Binding]:
         """Bindings of an address of record, lapsed and removed ones too."""

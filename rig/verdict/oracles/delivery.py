@@ -89,10 +89,10 @@ class Delivery(Oracle):
 
 
 def _named(refusal: DeliveryRefused) -> str:
-    """What was not delivered: ``NOTIFY``, ``SIP/2.0 200``, ``TFTP``; or the transport."""
+    """What was not delivered: ``NOTIFY``, ``SIP 200``, ``TFTP``; or the transport."""
     found = _REQUEST.match(refusal.quoted)
     if found is not None:
         method, status = found.groups()
-        return (method or status).decode()
+        return method.decode() if method else f"SIP {status.decode()}"
     tftp = refusal.transport == "UDP" and refusal.destination[1] == TFTP_PORT
     return "TFTP" if tftp else refusal.transport

@@ -33,6 +33,7 @@ class Exchange:
         call_id: as written.
         view: the request while it waits for its answer, then None.
         relayed: the same request was seen on an earlier hop.
+        relays: how often it was seen on a further hop.
         sends: how often it was sent.
         sent_at: when it was sent last.
         provisional_at: when the first provisional response came, or None.
@@ -53,6 +54,7 @@ class Exchange:
     call_id: str
     view: SipView | None
     relayed: bool = False
+    relays: int = 0
     sends: int = 1
     sent_at: float = 0.0
     provisional_at: float | None = None
@@ -111,6 +113,9 @@ class Exchanges:
         origin = (view.origin, view.method, view.cseq, view.call_id)
         first = self._origins.get(origin)
         relayed = first is not None and first != key
+        before = self._open.get(first) if first is not None and relayed else None
+        if before is not None:
+            before.relays += 1
         exchange = Exchange(
             method=view.method,
             at=view.at,

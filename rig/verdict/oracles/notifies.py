@@ -14,8 +14,9 @@ from rig.verdict.oracles.books import Ended, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.oracles.oracle import Oracle
+from rig.verdict.oracles.reach import turned_back
 from rig.verdict.oracles.scene import GIVE_UP_S
-from rig.verdict.oracles.view import SipView, event_of, subscription_state_of, who
+from rig.verdict.oracles.view import SipView, event_of, shown_address, subscription_state_of, who
 
 MWI = "message-summary"
 STATES = frozenset({"active", "pending", "terminated"})
@@ -161,7 +162,6 @@ class Notifies(Oracle):
 
     def answer(self, view: SipView, exchange: Exchange, request: SipView) -> None:
         """What the subscriber says to a NOTIFY."""
-        del exchange
         if request.method != "NOTIFY" or view.status in _CHALLENGES:
             return
         sub = self.scene.subscriptions.find(request.call_id, request.to_tag)
@@ -172,6 +172,16 @@ class Notifies(Oracle):
         packets = [view.number, request.number]
         phrase = view.message.start_line.split(" ", 1)[-1]
         name = who(request)
+        if turned_back(self.scene, view, request, exchange):
+            self.scene.report(
+                "notify-turned-back",
+                packets,
+                f"{name} {view.status}",
+                who=name,
+                place=shown_address(view.source),
+                answer=phrase,
+            )
+            return
         if not request.to_tag:
             self.scene.report(
                 "notify-unsolicited-refused",

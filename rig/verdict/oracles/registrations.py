@@ -172,6 +172,7 @@ class Registrations(Oracle):
             place=place,
             contact_host=contact.uri.host,
             flow=request.source,
+            server=request.destination,
             transport=request.transport,
             number=request.number,
             accepted_number=view.number,

@@ -39,6 +39,7 @@ PATIENT_S = 10.0
 WHOLE_OCTETS = 1400
 """A datagram that is not much larger passes everywhere unfragmented; a tunnel takes up to 100."""
 
+_FOR_SERVERS = frozenset({"PUBLISH", "REGISTER", "SUBSCRIBE"})
 LOW_HOPS = 10
 RING = 6
 RING_S = 5.0
@@ -276,6 +277,16 @@ class Loops(Oracle):
         if way.passes((view.source, view.request.uri)):
             self.scene.report(
                 "loop-same-uri", packets, view.call_id, method=view.method, uri=view.request.uri
+            )
+        if view.method in _FOR_SERVERS and view.destination == way.first[0]:
+            self.scene.report(
+                "request-sent-back",
+                packets,
+                view.call_id,
+                who=who(view),
+                method=view.method,
+                source=shown_address(view.source),
+                place=shown_address(view.destination),
             )
         left = hops_left_of(view.message)
         if left is not None and way.hops_left is not None and left >= way.hops_left:

@@ -16,6 +16,7 @@ from rig.sip.subscription_state import (
 from rig.verdict.oracles.books import Ended, Subscription
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.finding import Lack, Severity
+from rig.verdict.oracles.open_ends import report_untold
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.refusals import Refusals
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
@@ -36,8 +37,8 @@ EARLY_END_S = 30.0
 GONE_S = 600.0
 """A phone that is silent for so long after the end of its subscription is switched off."""
 
-PROMPT_S = 4.0
-"""A NOTIFY that follows at once, and whose first copies are lost, has come by then."""
+REFUSED_AS = {403: "sub-forbidden", 404: "sub-no-mailbox", 489: "sub-not-offered"}
+"""What is said of a refusal, by its status, where that names the cause."""
 
 _CHALLENGES = frozenset({401, 407})
 
@@ -92,6 +93,7 @@ class Subscriptions(Oracle):
         sub.asked_at, sub.asked_number, sub.end_told = view.at, view.number, False
         sub.requested_s, sub.transport, sub.flow = requested_s, view.transport, view.source
         if contact is not None:
+            sub.contact_host = contact.address_host
             sub.contacts.add(place_of(contact))
             if view.hops == 1:  # behind a proxy the source is the proxy's, and many share it
                 sub.contacts.add(f"{contact.user_unescaped}@{view.source[0]}:{view.source[1]}")
@@ -176,6 +178,7 @@ class Subscriptions(Oracle):
                 who=sub.user,
             )
         sub.accepted_at, sub.accepted_number = view.at, view.number
+        sub.public = view.message.via.received or ""
         sub.granted_s = granted_s
         sub.notifier_tags.add(view.to_tag)
         sub.accepted_tag = view.to_tag
@@ -205,12 +208,13 @@ class Subscriptions(Oracle):
             sub.end(Ended.REFUSED, view.at, view.number)
         phrase = view.message.start_line.split(" ", 1)[-1]
         scene.report(
-            "sub-refused",
+            REFUSED_AS.get(view.status, "sub-refused"),
             packets,
             " ".join((*sub.owner, str(view.status))),
             who=sub.user,
             package=sub.package,
             answer=phrase,
+            target=request.request.uri,
         )
         self._refusals.refused(view, sub)
 
@@ -300,42 +304,16 @@ class Subscriptions(Oracle):
                 self._check_expiry(sub, now)
                 self._check_renewal(sub, now)
 
-    def end(self, now: float) -> None:
-        """An accepted SUBSCRIBE without a NOTIFY: seconds tell it, 64*T1 are not needed."""
-        for sub in self.scene.subscriptions.all():
-            if not sub.begun or _is_told(sub) or sub.ended or sub.leaving:
-                continue
-            waited_s = now - (sub.accepted_at or now)
-            if sub.accepted_at is None or sub.accepted_at < sub.asked_at or waited_s >= GIVE_UP_S:
-                continue
-            self.scene.report(
-                "sub-notify-awaited",
-                [sub.accepted_number, sub.asked_number],
-                f"{sub.call_id} {sub.asked_number}",
-                lacks=() if waited_s >= PROMPT_S else (Lack.END,),
-                who=sub.user,
-                package=sub.package,
-                seconds=f"{waited_s:.1f}",
-            )
-
     def _check_notify(self, sub: Subscription, now: float) -> None:
         accepted_at = sub.accepted_at
         if accepted_at is None or accepted_at < sub.asked_at or now - sub.asked_at < GIVE_UP_S:
             return
-        if _is_told(sub):
+        if sub.is_told:
             self._check_told(sub)
             return
         if sub.ended is Ended.GONE:
             return
-        self.scene.report(
-            "sub-no-notify",
-            [sub.accepted_number, sub.asked_number],
-            f"{sub.call_id} {sub.asked_number}",
-            at=sub.asked_at + GIVE_UP_S,
-            who=sub.user,
-            package=sub.package,
-            seconds=f"{GIVE_UP_S:g}",
-        )
+        report_untold(self.scene, sub, GIVE_UP_S, sub.asked_at + GIVE_UP_S)
 
     def _check_told(self, sub: Subscription) -> None:
         """A NOTIFY came; does it fit the 2xx?"""
@@ -390,8 +368,3 @@ class Subscriptions(Oracle):
             package=sub.package,
             seconds=f"{2 * GIVE_UP_S:g}",
         )
-
-
-def _is_told(sub: Subscription) -> bool:
-    """Whether a NOTIFY has followed the last SUBSCRIBE."""
-    return sub.notified_at is not None and sub.notified_at >= sub.asked_at

@@ -478,6 +478,16 @@ def large(octets: int, *, sends: int = 5) -> Story:
     return story
 
 
+def back_to(t: Talk, receiver: Address) -> Talk:
+    """A SUBSCRIBE that the platform passes on to somebody."""
+    asked = t.ask("SUBSCRIBE", rows=("Event: message-summary", f"Contact: <{CONTACT}>"))
+    onward = asked.data.replace(
+        b"\r\nVia:", b"\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx\r\nVia:", 1
+    ).replace(b"Forwards: 70", b"Forwards: 69")
+    t.put(onward, PLATFORM, receiver)
+    return t
+
+
 REPETITION: dict[str, Pair] = {
     "request-waiting": (
         lambda t: t.alive().again(t.ask("OPTIONS", source=PLATFORM, destination=PHONE), 3),
@@ -502,6 +512,10 @@ REPETITION: dict[str, Pair] = {
     "request-unanswered": (
         lambda t: t.alive().again(t.ask("OPTIONS"), 2).wait(33).alive(),
         lambda t: t.alive().again(t.ask("OPTIONS"), 2),
+    ),
+    "request-sent-back": (
+        lambda t: back_to(t, PHONE),
+        lambda t: back_to(t, OTHER),
     ),
     "loop-via": (
         lambda t: (t.answer(t.ask("OPTIONS", edits=((rb"^(Via: .*)$", rb"\1\n\1"),))), t)[1],

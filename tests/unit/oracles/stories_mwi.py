@@ -33,6 +33,12 @@ def refused(status: int, count: int, gap_s: float, *rows: str) -> Story:
     return story
 
 
+def called(t: Talk, status: int) -> Talk:
+    """Somebody calls, and the platform answers."""
+    t.answer(t.invite(source=OTHER, destination=PLATFORM), status)
+    return t
+
+
 def unsolicited(t: Talk, **more: object) -> Talk:
     how = {"call": f"u{t.now}", "to_tag": "", "state": "terminated;reason=timeout"}
     return t.notify(**(how | more))
@@ -46,6 +52,18 @@ def resubscribed(t: Talk) -> Talk:
 def behind_nat(t: Talk, **more: object) -> Talk:
     t.register(contact=HOME, source=BEHIND_NAT).subscribe(contact=HOME, source=BEHIND_NAT)
     return t.notify(uri=HOME, **more)
+
+
+AT_OTHER = "sip:anna@192.0.2.11:5060"
+
+
+def challenged_subscribe(t: Talk) -> Talk:
+    return t.subscribe(status=401, rows=('WWW-Authenticate: Digest realm="r", nonce="1"',))
+
+
+def two_phones(t: Talk) -> Talk:
+    """One account at two phones, of which the first has subscribed."""
+    return t.healthy().wait(5).register(call="r2", contact=AT_OTHER, source=OTHER)
 
 
 SUBSCRIPTION: dict[str, Pair] = {
@@ -103,8 +121,30 @@ SUBSCRIPTION: dict[str, Pair] = {
         lambda t: t.subscribe(wish=3600, status=423, rows=("Min-Expires: 7200",)),
         lambda t: t.subscribe(wish=3599, status=423, rows=("Min-Expires: 3600",)),
     ),
+    "sub-no-notify-nat": (
+        lambda t: t.subscribe(contact=HOME, source=BEHIND_NAT).wait(5),
+        lambda t: behind_nat(t, destination=BEHIND_NAT).wait(5),
+    ),
+    "sub-forbidden": (refused(403, 1, 60), challenged_subscribe),
+    "sub-no-mailbox": (refused(404, 1, 60), challenged_subscribe),
+    "sub-not-offered": (refused(489, 1, 60), challenged_subscribe),
+    "mwi-one-of-two": (
+        lambda t: two_phones(t).wait(2).notify(1).wait(1).alive(),
+        lambda t: (
+            two_phones(t)
+            .subscribe(call="o", source=OTHER, contact=AT_OTHER)
+            .notify(call="o", destination=OTHER, uri=AT_OTHER)
+            .wait(2)
+            .notify(1)
+            .notify(1, call="o", destination=OTHER, uri=AT_OTHER)
+        ),
+    ),
+    "mwi-never": (
+        lambda t: t.register().wait(4),
+        lambda t: t.register().wait(4).subscribe().notify(),
+    ),
     "sub-refused": (
-        refused(404, 1, 60),
+        refused(500, 1, 60),
         lambda t: t.subscribe(status=401, rows=('WWW-Authenticate: Digest realm="r", nonce="1"',)),
     ),
     "sub-refresh-481": (
@@ -117,7 +157,7 @@ SUBSCRIPTION: dict[str, Pair] = {
         ),
         lambda t: t.healthy().wait(60).subscribe(to_tag="n").notify(),
     ),
-    "sub-no-back-off": (refused(404, 3, 1), refused(404, 2, 1)),
+    "sub-no-back-off": (refused(500, 3, 1), refused(500, 2, 1)),
     "sub-not-refreshed": (
         lambda t: (
             t.subscribe(wish=60)
@@ -252,6 +292,10 @@ NOTIFY: dict[str, Pair] = {
     "notify-refused": (
         lambda t: t.healthy().notify(1, status=415),
         lambda t: t.healthy().notify(1, status=202),
+    ),
+    "notify-turned-back": (
+        lambda t: unsolicited(t.register(), destination=PLATFORM, source=OTHER, status=404),
+        lambda t: unsolicited(t.register()),
     ),
     "notify-unsolicited-refused": (
         lambda t: unsolicited(t.register(), status=489),
@@ -440,6 +484,10 @@ REGISTRATION: dict[str, Pair] = {
     "reg-refresh-late": (
         lambda t: t.register(wish=60, granted=60).wait(75).register(wish=60, granted=60),
         lambda t: t.register(wish=60, granted=60).wait(55).register(wish=60, granted=60),
+    ),
+    "reg-lapsed": (
+        lambda t: called(t.register(wish=3600, granted=60).wait(65), 480),
+        lambda t: called(t.register(wish=3600, granted=60).wait(55), 480),
     ),
     "reg-not-refreshed": (
         lambda t: t.register(wish=60, granted=60).wait(70).alive().wait(60).alive(),
