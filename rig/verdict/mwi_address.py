@@ -10,7 +10,8 @@ from rig.sip.message import Request
 from rig.sip.uri import Uri
 from rig.timeline import Address, SipSeen
 from rig.verdict.mwi import LampCase
-from rig.verdict.mwi_facts import PACKAGE, NotifyStory, request_of
+from rig.verdict.mwi_facts import PACKAGE, NotifyStory
+from rig.verdict.mwi_way import request_of
 from rig.verdict.phrase import Phrase, phrase
 
 DEFAULT_PORT = 5060

@@ -12,7 +12,7 @@ from rig.sip.message_summary import MEDIA_TYPE
 from rig.sip.uri import Uri
 from rig.timeline import MailboxSeen, SipSeen
 from rig.verdict.mwi import LampCase
-from rig.verdict.mwi_facts import request_of
+from rig.verdict.mwi_way import request_of
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found

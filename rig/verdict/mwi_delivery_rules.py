@@ -13,10 +13,12 @@ from rig.timeline import SipSeen
 from rig.verdict.finding import Proof
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_address import contact_source, misaddressed
-from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, request_of
+from rig.verdict.mwi_facts import NotifyStory, SubscribeStory
 from rig.verdict.mwi_lifecycle_rules import asked_other, refused_subscribe
 from rig.verdict.mwi_measure import NOTIFY_LIMIT_S
 from rig.verdict.mwi_standing_rules import ended_before
+from rig.verdict.mwi_way import request_of
+from rig.verdict.mwi_way_rules import reached_platform
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
@@ -49,7 +51,7 @@ def subscribe_refused(case: LampCase) -> Found | None:
 def subscribe_unanswered(case: LampCase) -> Found | None:
     """The phone asks again and again, and the platform does not answer."""
     last = _unanswered(case)
-    if last is None or not _reached_platform(case, last.seen):
+    if last is None or not reached_platform(case, last):
         return None
     return found(packet(last.seen, "SUBSCRIBE"), _no_answer(last))
 
@@ -57,7 +59,7 @@ def subscribe_unanswered(case: LampCase) -> Found | None:
 def subscribe_lost(case: LampCase) -> Found | None:
     """The phone asks again and again, and the network swallows it."""
     last = _unanswered(case)
-    if last is None or _reached_platform(case, last.seen):
+    if last is None or reached_platform(case, last):
         return None
     return found(packet(last.seen, "SUBSCRIBE"), _no_answer(last))
 
@@ -67,10 +69,6 @@ def _unanswered(case: LampCase) -> SubscribeStory | None:
     if not case.deaf or case.after or last is None or last.status is not None:
         return None
     return last if case.expectation.until - last.seen.at >= UNANSWERED_S else None
-
-
-def _reached_platform(case: LampCase, seen: SipSeen) -> bool:
-    return any(o.destination in case.evidence.platform_addresses for o in seen.observations)
 
 
 def _no_answer(subscribe: SubscribeStory) -> Proof:

@@ -10,10 +10,24 @@ from dataclasses import dataclass, replace
 
 from rig.errors import ProtocolError
 from rig.sip.lint import LintFinding
-from rig.sip.message import Request, Response
+from rig.sip.message import Request
 from rig.sip.message_summary import MEDIA_TYPE, MessageSummary, lint_summary, parse_summary
-from rig.timeline import LampSeen, LampState, MailboxSeen, SipSeen, Tap
+from rig.timeline import BadSipSeen, LampSeen, LampState, MailboxSeen, SipSeen, Tap
 from rig.verdict.evidence import Evidence, HandsetFacts
+from rig.verdict.mwi_way import (
+    answered_between,
+    arrived_answers,
+    content_of,
+    damaged_instead,
+    dialog_of,
+    differing,
+    final_answers,
+    request_of,
+    state_of,
+    status_of,
+    stray_answer,
+    with_other_status,
+)
 from rig.verdict.sources import at_phone
 
 PACKAGE = "message-summary"
@@ -37,6 +51,11 @@ class NotifyStory:
         answer: final response, or None.
         subscribe: the SUBSCRIBE that opened its dialog, or None.
         altered: its sighting at the phone's port with another body than was sent, or None.
+        readdressed: its sighting there with another dialog, package or sequence, or None.
+        restated: its sighting there with another state of its subscription, or None.
+        damaged: what arrived there instead and is no SIP message any more, or None.
+        answered_between: something on the way answered it, and the phone never got it.
+        stray: an answer of the phone that no transaction layer takes for one: another branch.
     """
 
     first: SipSeen
@@ -49,6 +68,11 @@ class NotifyStory:
     answer: SipSeen | None
     subscribe: SipSeen | None = None
     altered: SipSeen | None = None
+    readdressed: SipSeen | None = None
+    restated: SipSeen | None = None
+    damaged: BadSipSeen | None = None
+    answered_between: bool = False
+    stray: SipSeen | None = None
 
     @property
     def request(self) -> Request:
@@ -58,8 +82,7 @@ class NotifyStory:
     @property
     def state(self) -> str:
         """``active``, ``pending``, ``terminated``, what else was written, or empty."""
-        value = self.request.headers.get("Subscription-State") or ""
-        return value.partition(";")[0].strip().lower()
+        return state_of(self.request)
 
     @property
     def accepted(self) -> bool:
@@ -74,7 +97,7 @@ class NotifyStory:
     @property
     def answer_status(self) -> int | None:
         """Status of the final response."""
-        return None if self.answer is None else _status(self.answer)
+        return None if self.answer is None else status_of(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +109,14 @@ class SubscribeStory:
         status: of the final response, or None.
         expires_s: granted duration; 0 ends it; None if unknown.
         to_tag: the platform's tag of the dialog that it opened; None if unknown.
+        altered: the final response as it came to the phone, where that was another one; or None.
     """
 
     seen: SipSeen
     status: int | None
     expires_s: int | None
     to_tag: str | None = None
+    altered: SipSeen | None = None
 
     @property
     def granted(self) -> bool:
@@ -128,7 +153,7 @@ def account_story(evidence: Evidence, handset: HandsetFacts, account: int) -> Ac
     """
     users = {a.user for a in handset.intent.accounts if a.index == account}
     messages = evidence.events(SipSeen)
-    answers = _final_answers(messages)
+    answers = final_answers(messages)
     registers = [m for m in messages if _from_handset(m, "REGISTER", handset, users)]
     subscribes = [
         m
@@ -138,12 +163,15 @@ def account_story(evidence: Evidence, handset: HandsetFacts, account: int) -> Ac
     dialogs: dict[str, SipSeen] = {}
     for message in subscribes:
         dialogs.setdefault(request_of(message).call_id, message)
-    stories = tuple(_subscribe_story(m, answers) for m in subscribes if not m.retransmission)
+    arrived = arrived_answers(messages, handset)
+    stories = tuple(
+        _subscribe_story(m, answers, arrived) for m in subscribes if not m.retransmission
+    )
     last = next((m for m in reversed(registers) if not m.retransmission), None)
     accepted = {
         request_of(m).call_id
         for m in registers
-        if (answer := answers.get(m.transaction)) and _status(answer) == 200
+        if (answer := answers.get(m.transaction)) and status_of(answer) == 200
     }
     return AccountStory(
         user=next(iter(users), ""),
@@ -171,9 +199,19 @@ def _notifies(
         if request.call_id in dialogs or _addressed_to(message, handset, users):
             groups.setdefault(message.transaction, []).append(message)
     covered = Tap.WIRE in evidence.taps or (Tap.HANDSET in evidence.taps and handset.own_tap)
-    return tuple(
+    stories = (
         _notify_story(group, handset, dialogs, answers, covered=covered)
         for group in groups.values()
+    )
+    return tuple(
+        story
+        if story.accepted
+        else replace(
+            story,
+            damaged=damaged_instead(evidence, handset, story.request),
+            stray=stray_answer(evidence, handset, story.first) if story.answer is None else None,
+        )
+        for story in stories
     )
 
 
@@ -197,22 +235,25 @@ def _notify_story(
         except ProtocolError as error:
             body_error = str(error)
     answer = answers.get(first.transaction)
-    seen_there = any(at_phone(message, handset) for message in group)
-    arrived = True if seen_there or answer is not None else (False if covered else None)
+    there = [message for message in group if at_phone(message, handset)]
+    solicited = request.call_id in dialogs
+    between = covered and solicited and not there and answered_between(answer, handset)
+    known = bool(there) or (answer is not None and not between)
+    arrived = True if known else (False if covered else None)
     return NotifyStory(
         first=first,
         transmissions=len(group),
-        solicited=request.call_id in dialogs,
+        solicited=solicited,
         summary=summary,
         body_error=body_error,
         faults=faults,
         arrived=arrived,
         answer=answer,
         subscribe=dialogs.get(request.call_id),
-        altered=next(
-            (m for m in group if at_phone(m, handset) and request_of(m).body != request.body),
-            None,
-        ),
+        altered=differing(there, request, content_of),
+        readdressed=differing(there, request, dialog_of),
+        restated=differing(there, request, state_of),
+        answered_between=between,
     )
 
 
@@ -226,26 +267,20 @@ def is_summary(message: SipSeen) -> bool:
     )
 
 
-def _subscribe_story(message: SipSeen, answers: dict[str, SipSeen]) -> SubscribeStory:
+def _subscribe_story(
+    message: SipSeen, answers: dict[str, SipSeen], arrived: dict[str, SipSeen]
+) -> SubscribeStory:
     answer = answers.get(message.transaction)
     if answer is None:
         return SubscribeStory(seen=message, status=None, expires_s=None)
     told = _expires(answer)
     return SubscribeStory(
         seen=message,
-        status=_status(answer),
+        status=status_of(answer),
         expires_s=_expires(message) if told is None else told,
         to_tag=_to_tag(answer),
+        altered=with_other_status(answer, arrived.get(message.transaction)),
     )
-
-
-def _final_answers(messages: list[SipSeen]) -> dict[str, SipSeen]:
-    """First final response of each transaction."""
-    answers: dict[str, SipSeen] = {}
-    for message in messages:
-        if isinstance(message.message, Response) and message.message.status >= 200:
-            answers.setdefault(message.transaction, message)
-    return answers
 
 
 def _from_handset(message: SipSeen, method: str, handset: HandsetFacts, users: set[str]) -> bool:
@@ -287,26 +322,11 @@ def _package(message: SipSeen) -> str:
     return event[0] if event else ""
 
 
-def request_of(message: SipSeen) -> Request:
-    """The request of a sighting that is known to be one.
-
-    Raises:
-        TypeError: it is a response.
-    """
-    if not isinstance(message.message, Request):
-        raise TypeError(f"packet {message.number} is not a request")
-    return message.message
-
-
 def _to_tag(message: SipSeen) -> str | None:
     try:
         return message.message.to.tag
     except ProtocolError:
         return None
-
-
-def _status(message: SipSeen) -> int:
-    return message.message.status if isinstance(message.message, Response) else 0
 
 
 def _expires(message: SipSeen) -> int | None:

@@ -17,6 +17,7 @@ from rig.verdict import (
     mwi_delivery_rules,
     mwi_lifecycle_rules,
     mwi_standing_rules,
+    mwi_way_rules,
 )
 from rig.verdict.mwi import LampCase
 from rig.verdict.rule_book import RuleBook
@@ -30,6 +31,7 @@ MODULES = (
     mwi_delivery_rules,
     mwi_lifecycle_rules,
     mwi_standing_rules,
+    mwi_way_rules,
 )
 """Where the predicates stand."""
 

@@ -21,7 +21,8 @@ from rig.verdict.evidence import ConfigDifference
 from rig.verdict.fault_class import Component
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
-from rig.verdict.mwi_facts import NotifyStory, SubscribeStory, request_of
+from rig.verdict.mwi_facts import NotifyStory, SubscribeStory
+from rig.verdict.mwi_way import request_of
 from rig.verdict.phrase import phrase
 from rig.verdict.proofs import absence, answered, mailbox, packet
 from rig.verdict.rule_book import Found, found

@@ -106,9 +106,14 @@ def _orphan(evidence: Evidence, window: list[SipSeen]) -> str:
     """A response whose request nobody saw."""
     if evidence.events(BadSipSeen):
         return ""  # its request may be among the bytes that are no message
-    asked = {s.transaction for s in evidence.events(SipSeen) if isinstance(s.message, Request)}
+    requests = [s for s in evidence.events(SipSeen) if isinstance(s.message, Request)]
+    asked = {s.transaction for s in requests}
+    # A peer that answers by another branch than it was asked by leaves no hole.
+    alike = {(s.message.call_id, s.message.cseq) for s in requests}
     for seen in window:
-        if isinstance(seen.message, Response) and seen.transaction not in asked:
+        if not isinstance(seen.message, Response) or seen.transaction in asked:
+            continue
+        if (seen.message.call_id, seen.message.cseq) not in alike:
             return said("rig_hole", packet=seen.number, status=seen.message.status)
     return ""
 

@@ -11,6 +11,7 @@ from diversion_stages import FEATURE_STAGES, HOP_STAGES, LOOP_STAGES, PLAIN_STAG
 from phone_stages import PHONE_STAGES
 from stages_mwi import MORE_STAGES
 from stages_standing import STANDING_STAGES
+from stages_way import WAY_STAGES
 from staging import (
     BOX,
     CALLER,
@@ -288,6 +289,7 @@ MWI_STAGES: dict[str, Story] = {
     "other_lamp_wrong": stale_icon,
     **MORE_STAGES,
     **STANDING_STAGES,
+    **WAY_STAGES,
 }
 
 

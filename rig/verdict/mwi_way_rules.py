@@ -1,0 +1,142 @@
+"""Rules on what lies between platform and phone: it rewrites, damages, answers by itself.
+
+Only two taps can tell it from the platform and the phone: what the one sent is not what the other
+got. Covers: RFC 3261 sections 16.6 (what a proxy may change) and 17.1.3 (matching answers).
+"""
+
+from __future__ import annotations
+
+from rig.sip.message import Request
+from rig.verdict.finding import Proof, ProofKind
+from rig.verdict.mwi import LampCase
+from rig.verdict.mwi_facts import NotifyStory, SubscribeStory
+from rig.verdict.mwi_way import dialog_of, request_of
+from rig.verdict.proofs import absence, answered, packet, summary_line
+from rig.verdict.rule_book import Found, found
+from rig.verdict.rule_table import Source
+from rig.verdict.said import said
+
+DIALOG_HEADERS = ("Call-ID", "From", "To", "CSeq", "Event")
+"""By these a NOTIFY finds its dialog, in the order of :func:`rig.verdict.mwi_way.dialog_of`."""
+
+
+def subscribe_answered_between(case: LampCase) -> Found | None:
+    """Something on the way answers the SUBSCRIBE, and the platform never gets it."""
+    last = case.story.subscribes[-1] if case.story.subscribes else None
+    if last is None or last.status is None or not case.deaf:
+        return None
+    if Source.PLATFORM_PORT not in case.sources or reached_platform(case, last):
+        return None
+    return found(
+        packet(last.seen, said("subscribe_how", how=answered(last.status))),
+        absence(said("subscribe_at_platform"), last.seen.at),
+        status=last.status,
+    )
+
+
+def subscribe_answer_altered(case: LampCase) -> Found | None:
+    """The phone gets another final response to its SUBSCRIBE than the platform has sent."""
+    last = case.story.subscribes[-1] if case.story.subscribes else None
+    if last is None or last.altered is None or not case.deaf:
+        return None
+    status = getattr(last.altered.message, "status", 0)
+    return found(
+        packet(last.seen, said("subscribe_how", how=answered(status))),
+        packet(last.altered, said("arrived", what=f"{status}")),
+        said_status=last.status or 0,
+        status=status,
+    )
+
+
+def reached_platform(case: LampCase, subscribe: SubscribeStory) -> bool:
+    """Whether a SUBSCRIBE was seen to reach the platform."""
+    sights = subscribe.seen.observations
+    return any(o.destination in case.evidence.platform_addresses for o in sights)
+
+
+def notify_readdressed(case: LampCase) -> Found | None:
+    """On the way the NOTIFY has lost what ties it to the phone's dialog."""
+    for notify in case.telling:
+        got = notify.readdressed
+        if got is None or (notify.accepted and not case.ill):
+            continue
+        name, sent, arrived = _changed_header(notify.request, request_of(got))
+        return found(
+            packet(notify.first, said("sent", what=f"{name}: {sent}")),
+            packet(got, said("arrived", what=f"{name}: {arrived}")),
+            header=name,
+        )
+    return None
+
+
+def _changed_header(sent: Request, got: Request) -> tuple[str, str, str]:
+    pairs = zip(DIALOG_HEADERS, dialog_of(sent), dialog_of(got), strict=False)
+    name = next((header for header, one, two in pairs if one != two), DIALOG_HEADERS[0])
+    return name, sent.headers.get(name) or "", got.headers.get(name) or said("nothing")
+
+
+def notify_restated(case: LampCase) -> Found | None:
+    """On the way the NOTIFY has lost or changed the state of its subscription."""
+    for notify in case.telling:
+        got = notify.restated
+        if got is None:
+            continue
+        sent = notify.request.headers.get("Subscription-State") or said("nothing")
+        arrived = request_of(got).headers.get("Subscription-State") or said("nothing")
+        return found(
+            packet(notify.first, said("sent", what=sent)),
+            packet(got, said("arrived", what=arrived)),
+            sent=sent,
+            arrived=arrived,
+        )
+    return None
+
+
+def notify_damaged(case: LampCase) -> Found | None:
+    """What reaches the phone of a NOTIFY is no SIP message any more."""
+    for notify in case.telling:
+        bad = notify.damaged
+        if bad is None:
+            continue
+        number = bad.observation.number
+        return found(
+            packet(notify.first, said("sent", what=summary_line(notify))),
+            Proof(
+                ProofKind.PACKET, said("packet_number", number=number), bad.error, bad.at, number
+            ),
+            error=bad.error,
+        )
+    return None
+
+
+def notify_answered_between(case: LampCase) -> Found | None:
+    """Something on the way answers the NOTIFY, and the phone never gets it."""
+    last = case.after[-1] if case.after else None
+    if last is None or not last.answered_between:
+        return None
+    return found(
+        packet(last.first, said("notify_how", how=answered(last.answer_status))),
+        absence(said("notify_at_phone"), last.first.at),
+        status=last.answer_status or 0,
+    )
+
+
+def answer_not_matched(case: LampCase) -> Found | None:
+    """The phone answers, but by another branch, so that the platform goes on asking."""
+    for notify in case.after:
+        if notify.stray is None or notify.transmissions < 2:
+            continue
+        return found(
+            packet(notify.first, _sent(notify)),
+            packet(notify.stray, _via(notify.stray.message.headers.get("Via"))),
+            times=notify.transmissions,
+        )
+    return None
+
+
+def _sent(notify: NotifyStory) -> str:
+    return said("sent_times", what=summary_line(notify), times=notify.transmissions)
+
+
+def _via(value: str | None) -> str:
+    return f"Via: {value}"
