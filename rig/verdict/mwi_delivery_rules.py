@@ -18,11 +18,11 @@ from rig.verdict.mwi_lifecycle_rules import asked_other, refused_subscribe
 from rig.verdict.mwi_measure import NOTIFY_LIMIT_S
 from rig.verdict.mwi_standing_rules import ended_before
 from rig.verdict.mwi_way import request_of
-from rig.verdict.mwi_way_rules import reached_platform
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
 from rig.verdict.said import said
+from rig.verdict.sources import at_platform
 
 REFUSED_BODY = frozenset({400, 406, 413, 415, 422, 488, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
@@ -51,7 +51,7 @@ def subscribe_refused(case: LampCase) -> Found | None:
 def subscribe_unanswered(case: LampCase) -> Found | None:
     """The phone asks again and again, and the platform does not answer."""
     last = _unanswered(case)
-    if last is None or not reached_platform(case, last):
+    if last is None or not at_platform(last.seen, case.evidence):
         return None
     return found(packet(last.seen, "SUBSCRIBE"), _no_answer(last))
 
@@ -59,7 +59,7 @@ def subscribe_unanswered(case: LampCase) -> Found | None:
 def subscribe_lost(case: LampCase) -> Found | None:
     """The phone asks again and again, and the network swallows it."""
     last = _unanswered(case)
-    if last is None or reached_platform(case, last):
+    if last is None or at_platform(last.seen, case.evidence):
         return None
     return found(packet(last.seen, "SUBSCRIBE"), _no_answer(last))
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from rig.sip.message import Request
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
-from rig.verdict.mwi_facts import NotifyStory, SubscribeStory
+from rig.verdict.mwi_facts import NotifyStory
 from rig.verdict.mwi_way import dialog_of, request_of
 from rig.verdict.proofs import absence, answered, packet, summary_line
 from rig.verdict.rule_book import Found, found
 from rig.verdict.rule_table import Source
 from rig.verdict.said import said
+from rig.verdict.sources import at_platform
 
 DIALOG_HEADERS = ("Call-ID", "From", "To", "CSeq", "Event")
 """By these a NOTIFY finds its dialog, in the order of :func:`rig.verdict.mwi_way.dialog_of`."""
@@ -25,7 +26,7 @@ def subscribe_answered_between(case: LampCase) -> Found | None:
     last = case.story.subscribes[-1] if case.story.subscribes else None
     if last is None or last.status is None or not case.deaf:
         return None
-    if Source.PLATFORM_PORT not in case.sources or reached_platform(case, last):
+    if Source.PLATFORM_PORT not in case.sources or at_platform(last.seen, case.evidence):
         return None
     return found(
         packet(last.seen, said("subscribe_how", how=answered(last.status))),
@@ -46,12 +47,6 @@ def subscribe_answer_altered(case: LampCase) -> Found | None:
         said_status=last.status or 0,
         status=status,
     )
-
-
-def reached_platform(case: LampCase, subscribe: SubscribeStory) -> bool:
-    """Whether a SUBSCRIBE was seen to reach the platform."""
-    sights = subscribe.seen.observations
-    return any(o.destination in case.evidence.platform_addresses for o in sights)
 
 
 def notify_readdressed(case: LampCase) -> Found | None:

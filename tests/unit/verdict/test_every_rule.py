@@ -746,7 +746,7 @@ def test_fax_lights_no_voice_lamp() -> None:
     stage.notify(6.0, body)
     stage.lamp(6.01, LampState.SLOW)
     stage.lamp(6.5, LampState.OFF)
-    assert firing(stage)[0] == "count_wrong"
+    assert firing(stage)[0] == "lamp_on_its_own"
 
 
 def test_icons_of_other_accounts_are_looked_at() -> None:

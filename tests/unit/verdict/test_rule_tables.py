@@ -171,12 +171,14 @@ def test_a_decimal_mark_and_a_trigger_follow_the_language() -> None:
 
 def test_every_trigger_of_the_scenarios_has_a_translation() -> None:
     triggers = {"the deposit"}
-    for file in (*RIG.glob("scenario*.py"), RIG / "trial.py"):
+    for file in (*RIG.glob("scenario*.py"), *RIG.glob("trial*.py")):
         module = importlib.import_module(f"rig.{file.stem}")
         source = inspect.getsource(module)
         triggers |= set(re.findall(r'trigger="([^"]+)"', source))
         triggers |= {getattr(module, name) for name in re.findall(r"trigger=([A-Z]+)", source)}
-        triggers |= set(re.findall(r'Trigger\([^,()]+, "([^"]+)"', source))
+        triggers |= set(re.findall(r'Trigger\([^",\n]+, "([^"]+)"', source))
+        named = re.findall(r"Trigger\([^\",\n]+, ([A-Z]+)\b", source)
+        triggers |= {getattr(module, name) for name in named}
     assert {"the registration", "the storing of the message", "the start"} <= triggers
     assert triggers <= common_words().words.keys()
 
