@@ -94,7 +94,7 @@ class BenchConfig:
 
         Raises:
             RigError: an unknown way to fetch, or a role that names no handset.
-            UsageError: the lamp wiring names no handset.
+            UsageError: the lamp wiring or a driver names no handset.
         """
         if self.fetch_by not in {"http", "tftp"}:
             raise RigError(f"fetch_by is {self.fetch_by!r}; expected http or tftp")
@@ -106,6 +106,11 @@ class BenchConfig:
                     f"role {role} names handset {name!r}, which the inventory does not have; "
                     f"{known_names(name, sorted(names))}"
                 )
+        for name in sorted(set(self.drivers) - names):
+            raise UsageError(
+                f"drivers names handset {name!r}, which the inventory does not have; "
+                f"{known_names(name, sorted(names))}"
+            )
         for name in sorted(self.lamp_wiring.handsets - names):
             raise UsageError(
                 f"the lamp wiring names handset {name!r}, which the inventory does not have; "

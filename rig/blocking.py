@@ -7,6 +7,7 @@ One event loop in one thread; a call is handed over and waited for. Everything t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Coroutine
@@ -23,6 +24,9 @@ from rig.scenario import Scenario
 T = TypeVar("T")
 
 START_LIMIT_S = 90.0
+CALL_LIMIT_S = 120.0
+ENDING_S = 15.0
+"""What is cancelled has so long to undo what it has begun."""
 KEPT_RECORDS = 32
 
 
@@ -36,29 +40,53 @@ class EventLoopThread:
         )
         self._thread.start()
 
-    def call(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float = 120.0) -> T:
+    def call(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float = CALL_LIMIT_S) -> T:
         """Run a coroutine on the loop and wait for its result.
+
+        Who is cut off from outside, by Ctrl-C or by the limit of a test framework, leaves nothing
+        going on: the coroutine is cancelled, and what it undoes then is waited for.
 
         Raises:
             RigError: it did not finish in time; it is cancelled.
         """
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        begun, over = threading.Event(), threading.Event()
+
+        async def watched() -> T:
+            begun.set()
+            try:
+                return await coroutine
+            finally:
+                over.set()
+
+        future = asyncio.run_coroutine_threadsafe(watched(), self.loop)
         try:
             return future.result(timeout_s)
-        except TimeoutError as error:
-            future.cancel()
-            raise RigError(f"the rig did not finish within {timeout_s:g} s") from error
-        except BaseException:
-            # Ctrl-C, or the limit of a test framework: what nobody waits for must not go on.
-            future.cancel()
+        except BaseException as error:
+            if not future.done():
+                future.cancel()
+                if begun.is_set():
+                    over.wait(ENDING_S)
+            if isinstance(error, TimeoutError):
+                raise RigError(f"the rig did not finish within {timeout_s:g} s") from error
             raise
 
     def close(self) -> None:
-        """Stop the loop and its thread."""
+        """End what still runs, stop the loop and its thread."""
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(_end_all(), self.loop).result(ENDING_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=10)
         if not self.loop.is_running():
             self.loop.close()
+
+
+async def _end_all() -> None:
+    """Cancel every other task of this loop, and let each undo what it has to."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=ENDING_S)
 
 
 class BlockingBench:
@@ -109,7 +137,7 @@ class BlockingBench:
             self.call(self.bench.__aexit__(None, None, None))
             self._thread.close()
 
-    def call(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float = 120.0) -> T:
+    def call(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float = CALL_LIMIT_S) -> T:
         """Run any coroutine of the bench and wait."""
         return self._thread.call(coroutine, timeout_s=timeout_s)
 

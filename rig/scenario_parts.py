@@ -5,6 +5,9 @@ Expectations are literals from the guide and the RFCs, not computed by the platf
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from rig.bench import Bench
@@ -33,9 +36,20 @@ async def deposit(
     """
     number = bench.number_of(callee, account)
     call = await bench.dial(caller, number)
-    with bench.product_may_fail(caller):
-        await record(bench, call, caller=caller)
+    async with hung_up_when_cut_off(call):
+        with bench.product_may_fail(caller):
+            await record(bench, call, caller=caller)
     return await bench.hang_up(caller, call)
+
+
+@contextlib.asynccontextmanager
+async def hung_up_when_cut_off(call: HandsetCall) -> AsyncIterator[None]:
+    """End a call whose step is cancelled: a mailbox would go on recording into the next test."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await call.hang_up()
+        raise
 
 
 async def record(bench: Bench, call: HandsetCall, *, caller: str = "caller") -> None:
@@ -55,12 +69,13 @@ async def retrieve(bench: Bench, role: str, *, account: int = 1) -> None:
     with bench.product_may_fail(role):
         call = await handset.press_message_key(account=account)
         bench.note(handset.name, "presses the message key", key="message_key")
-        await call.wait_established(timeout_s=10)
-        await call.wait_prompt("portal.enter_pin", timeout_s=10)
-        await call.send_digits(bench.pin_of(role, account) + "#")
-        await call.wait_prompt("portal.main", timeout_s=10)
-        await call.send_digits("1")
-        await call.wait_prompt("portal.end_of_messages", timeout_s=30)
+        async with hung_up_when_cut_off(call):
+            await call.wait_established(timeout_s=10)
+            await call.wait_prompt("portal.enter_pin", timeout_s=10)
+            await call.send_digits(bench.pin_of(role, account) + "#")
+            await call.wait_prompt("portal.main", timeout_s=10)
+            await call.send_digits("1")
+            await call.wait_prompt("portal.end_of_messages", timeout_s=30)
         bench.note(handset.name, "has heard all new messages", key="heard")
     if call is not None:
         bench.note(handset.name, "hangs up", key="hang_up")

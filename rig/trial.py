@@ -17,7 +17,7 @@ from rig.errors import RigError
 from rig.handset.base import HandsetCall
 from rig.report.record import ScenarioRecord, scenario_record
 from rig.run import judged
-from rig.scenario_parts import deposit, retrieve
+from rig.scenario_parts import deposit, hung_up_when_cut_off, retrieve
 from rig.sip.message_summary import MessageSummary
 from rig.timeline import ActionDone, MailboxSeen, SipSeen
 from rig.trial_lamps import LampTrial
@@ -150,13 +150,14 @@ class Trial(LampTrial):
         self.bench.note(handset.name, "presses the message key", key="message_key")
         call = await handset.press_message_key()
         heard = ""
-        with self.bench.product_may_fail(role):
-            await call.wait_established(PORTAL_S)
-            heard = await call.wait_prompt("portal.", PORTAL_S)
-            if pin is not None and heard == "portal.enter_pin":
-                await call.send_digits(pin.reveal() + "#")
-                while heard not in {"portal.main", "portal.bad_pin"}:
-                    heard = await call.wait_prompt("portal.", PORTAL_S)
+        async with hung_up_when_cut_off(call):
+            with self.bench.product_may_fail(role):
+                await call.wait_established(PORTAL_S)
+                heard = await call.wait_prompt("portal.", PORTAL_S)
+                if pin is not None and heard == "portal.enter_pin":
+                    await call.send_digits(pin.reveal() + "#")
+                    while heard not in {"portal.main", "portal.bad_pin"}:
+                        heard = await call.wait_prompt("portal.", PORTAL_S)
         await call.hang_up()
         return heard
 

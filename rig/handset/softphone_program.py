@@ -8,6 +8,7 @@ of SUBSCRIBE requests when an account of its file is registered within a millise
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import shutil
@@ -52,6 +53,20 @@ module_app              mwi.so
 module_app              ctrl_tcp.so
 ctrl_tcp_listen         {host}:{control_port}
 """
+
+
+_STARTED: dict[int, Path] = {}
+"""Directory by process of the programs that nobody has ended yet."""
+
+
+@atexit.register
+def _end_started() -> None:
+    """Leave none behind when this program is ended in the middle, as by a second Ctrl-C."""
+    while _STARTED:
+        pid, folder = _STARTED.popitem()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class SoftphoneProgram:
@@ -146,6 +161,7 @@ class SoftphoneProgram:
                 cwd=folder,
                 start_new_session=True,
             )
+        _STARTED[self._process.pid] = folder
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_START_S):
                 while self.running:
@@ -171,6 +187,7 @@ class SoftphoneProgram:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            _STARTED.pop(self._process.pid, None)
             await self._wait(_LEAVE_S)
             self._process = None
         if self._folder is not None and not keep_folder:

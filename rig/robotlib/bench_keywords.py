@@ -22,6 +22,7 @@ from rig.faults.catalogue import find_seed
 from rig.handset.base import HandsetCapability
 from rig.lamp.wiring import LampWiring, load_wiring
 from rig.report.record import ScenarioRecord
+from rig.robotlib.arguments import seconds
 from rig.robotlib.component import Component
 from rig.run import run_scenario
 from rig.scenario import Scenario
@@ -70,6 +71,8 @@ class BenchKeywords(Component):
         """
         if site == DEMO and roles is None and scenario_callees is None:
             scenario_callees = {name: cast["callee"] for name, cast in scenario_roles().items()}
+        for name in scenario_callees or {}:
+            scenario(name)
         config = BenchConfig(
             site=load_site(demo_site_dir() / "site.yaml" if site == DEMO else Path(site)),
             out_dir=Path(),
@@ -82,7 +85,7 @@ class BenchKeywords(Component):
             capture=capture,
             fetch_by=fetch_by,
             seconds_per_ring=seconds_per_ring,
-            lamp_limit_s=lamp_limit.total_seconds(),
+            lamp_limit_s=seconds(lamp_limit),
             mail_sink=mail_sink,
             lamp_wiring=load_wiring(Path(lamps)) if lamps else LampWiring(),
             seeds=(find_seed(fault),) if fault else (),

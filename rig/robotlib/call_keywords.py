@@ -61,7 +61,9 @@ class CallKeywords(Component):
         """
         for prompt in prompts:
             try:
-                self.session.run(self._held.wait_prompt(prompt, seconds(within)))
+                self.session.run(
+                    self._held.wait_prompt(prompt, seconds(within)), takes_s=seconds(within)
+                )
             except RigError as error:
                 raise ProductFailure(f"{self._role}: {error}") from error
 
@@ -69,14 +71,16 @@ class CallKeywords(Component):
     def hear_next(self, beginning: str = "", within: timedelta = LISTEN) -> str:
         """Waits for the next prompt that begins so; returns its name."""
         try:
-            return self.session.run(self._held.wait_prompt(beginning, seconds(within)))
+            return self.session.run(
+                self._held.wait_prompt(beginning, seconds(within)), takes_s=seconds(within)
+            )
         except RigError as error:
             raise ProductFailure(f"{self._role}: {error}") from error
 
     @keyword(tags=["call"])
     def speak(self, time: timedelta = timedelta(seconds=1.2)) -> None:
         """Speaks into the call."""
-        self.session.run(self._held.speak(seconds(time)))
+        self.session.run(self._held.speak(seconds(time)), takes_s=seconds(time))
 
     @keyword(tags=["call"])
     def hang_up(self) -> None:
@@ -87,7 +91,7 @@ class CallKeywords(Component):
     @keyword(tags=["call", "verdict"])
     def handset_should_have_rung(self, role: str, within: timedelta = LISTEN) -> None:
         """Waits until a call has reached a handset in this test, on the wire."""
-        rang = self.session.run(self._invited(role, seconds(within)))
+        rang = self.session.run(self._invited(role, seconds(within)), takes_s=seconds(within))
         self.session.demand_sight()
         if not rang:
             raise ProductFailure(f"{role}: expected an INVITE, seen none")

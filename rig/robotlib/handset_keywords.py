@@ -39,7 +39,9 @@ class HandsetKeywords(Component):
         self, from_: str = "caller", to: str = "callee", talk: timedelta = timedelta(seconds=0.6)
     ) -> int | None:
         """Calls, talks if somebody answers, hangs up; returns the final SIP status."""
-        made = self.session.run(self.trial.call(from_, to, talk_s=seconds(talk)))
+        made = self.session.run(
+            self.trial.call(from_, to, talk_s=seconds(talk)), takes_s=seconds(talk)
+        )
         return made.status
 
     @keyword(tags=["handset", "call"])
@@ -60,7 +62,9 @@ class HandsetKeywords(Component):
         ringing: timedelta = timedelta(seconds=0.8),
     ) -> None:
         """Lets a phone ring for a while and gives up."""
-        self.session.run(self.trial.missed_call(from_, to, ring_s=seconds(ringing)))
+        self.session.run(
+            self.trial.missed_call(from_, to, ring_s=seconds(ringing)), takes_s=seconds(ringing)
+        )
 
     @keyword(tags=["handset", "power"])
     def power_cycle_handset(self, role: str) -> None:

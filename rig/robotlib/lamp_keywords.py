@@ -76,15 +76,12 @@ class LampKeywords(Component):
         | `Leave Message`  | from=emil | to=anna |           |
         | `Lamp Should Be` | anna      | lit     | within=2s |
         """
+        within_s = seconds(within)
         record = self.session.run(
             self.trial.lamp(
-                role,
-                lit=state.value,
-                within_s=seconds(within),
-                lamp=lamp,
-                new=new,
-                saved=saved,
-            )
+                role, lit=state.value, within_s=within_s, lamp=lamp, new=new, saved=saved
+            ),
+            takes_s=within_s,
         )
         self.session.demand(record)
 
@@ -103,7 +100,8 @@ class LampKeywords(Component):
         within_s = seconds(timeout)
         self.trial.lamp_named(role, lamp)
         if self.session.run(
-            self.bench.wait_lamp(role, lit=state.value, lamp=lamp, within_s=within_s)
+            self.bench.wait_lamp(role, lit=state.value, lamp=lamp, within_s=within_s),
+            takes_s=within_s,
         ):
             return
         seen = self.get_lamp_state(role, lamp)
@@ -132,9 +130,10 @@ class LampKeywords(Component):
         | `Miss Call`        | from=emil | to=anna |        |
         | `Lamp Should Stay` | anna      | dark    | for=1s |
         """
+        for_s = for_.total_seconds()
         self.session.demand(
             self.session.run(
-                self.trial.lamp_stays(role, lit=state.value, for_s=for_.total_seconds(), lamp=lamp)
+                self.trial.lamp_stays(role, lit=state.value, for_s=for_s, lamp=lamp), takes_s=for_s
             )
         )
 
@@ -161,7 +160,8 @@ class LampKeywords(Component):
             return said_so and (counts is None or _same(counts, summary.voice))
 
         last = self.session.run(
-            self.trial.mwi_settled(role, account, is_right, within_s=seconds(within))
+            self.trial.mwi_settled(role, account, is_right, within_s=seconds(within)),
+            takes_s=seconds(within),
         )
         self.session.demand_sight()
         if last is None or last.summary is None:

@@ -43,7 +43,9 @@ class MailKeywords(Component):
         """
         sink = self._sink
         try:
-            mail = self.session.run(sink.wait_for(address, seconds(timeout)))
+            mail = self.session.run(
+                sink.wait_for(address, seconds(timeout)), takes_s=seconds(timeout)
+            )
         except RigError as error:
             raise ProductFailure(str(error)) from error
         if len(self._sink.to(address)) > 1:

@@ -21,7 +21,7 @@ from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from rig.assertion import RigFaultError, demand, demand_sight
 from rig.bench import Bench
 from rig.bench_config import BenchConfig
-from rig.blocking import BlockingBench
+from rig.blocking import CALL_LIMIT_S, BlockingBench
 from rig.capture.export import export_packets
 from rig.errors import RigError
 from rig.report.record import ScenarioRecord
@@ -140,14 +140,19 @@ class Session:
             raise RigFaultError("no bench is open: use Open Bench in the suite's setup")
         return self.blocking
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run something of the bench and wait for it."""
+    def run(self, coroutine: Coroutine[Any, Any, T], *, takes_s: float = 0.0) -> T:
+        """Run something of the bench and wait for it.
+
+        Args:
+            coroutine: of the bench.
+            takes_s: how long the test itself wants it to last, beside what the rig may need.
+        """
         try:
             blocking = self._blocking
         except RigFaultError:
             coroutine.close()
             raise
-        return blocking.call(coroutine)
+        return blocking.call(coroutine, timeout_s=CALL_LIMIT_S + takes_s)
 
     def take(self, record: ScenarioRecord) -> ScenarioRecord:
         """Keep the record of a scenario for the assertion and for the log.

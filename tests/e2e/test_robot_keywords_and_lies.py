@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from rig.assertion import InconclusiveError, ProductFailure, RigFaultError
-from rig.errors import UsageError
+from rig.errors import RigError, UsageError
 from rig.handset.base import AnswerMode
 from rig.lamp.virtual import VirtualLamp
 from rig.robotlib import PhonerigLibrary
@@ -152,6 +152,28 @@ def test_what_is_asked_of_a_capture_that_has_stopped_is_the_rigs_fault(
             look()
 
 
+def test_a_step_that_is_cut_off_leaves_no_call(library: PhonerigLibrary) -> None:
+    """The mailbox would record on, and the message come in the middle of the next test."""
+    library.set_mailbox_options("callee", all_calls=True)
+    session, platform = library.session, library.session.bench.platform
+    assert session.blocking is not None
+    with pytest.raises(RigError, match="did not finish within"):
+        session.blocking.call(session.trial.leave_message("caller", "callee"), timeout_s=1.2)
+    assert platform.calls == 0
+    library.reset_bench()
+    library.mailbox_should_hold(0, 0)
+
+
+def test_a_bench_for_phones_or_scenarios_that_do_not_exist_is_refused() -> None:
+    library = PhonerigLibrary()
+    with pytest.raises(UsageError, match="drivers names handset 'ana', which"):
+        library.open_bench(drivers={"ana": "softphone"})
+    with pytest.raises(UsageError, match="no scenario 'bussy'; the nearest of"):
+        library.open_bench(scenario_callees={"bussy": "anna"})
+    with pytest.raises(UsageError, match="has passed already"):
+        library.open_bench(lamp_limit=timedelta(seconds=-1))
+
+
 # -- what must not fail ---------------------------------------------------------------------
 
 
@@ -215,6 +237,15 @@ def test_options_that_are_not_named_stay_from_test_to_test(library: PhonerigLibr
     library.session.begin("next", "next", ())
     library.set_mailbox_options("callee", rings=4)
     assert library.session.bench.platform.options("+493023125101").all_calls
+
+
+def test_a_test_may_watch_longer_than_the_rig_itself_may_take(
+    library: PhonerigLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig.robotlib.session.CALL_LIMIT_S", 1.0)
+    library.lamp_should_stay("callee", Lamp.DARK, for_=timedelta(seconds=1.5))
+    with pytest.raises(ProductFailure, match=r"expected lit within 1\.5 s, seen off"):
+        library.wait_for_lamp("callee", Lamp.LIT, timeout=timedelta(seconds=1.5))
 
 
 # -- what is the test's own fault, or the rig's -----------------------------------------------
