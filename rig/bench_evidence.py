@@ -17,7 +17,15 @@ from rig.lamp.base import LateLampSensor
 from rig.loopback import PLATFORM, RELAY, LoopbackPlan
 from rig.sip.matching import host_port
 from rig.site_server import SiteServer
-from rig.timeline import Address, FetchSeen, LampSeen, MailboxSeen, SipSeen, Timeline
+from rig.timeline import (
+    Address,
+    CaptureHealth,
+    FetchSeen,
+    LampSeen,
+    MailboxSeen,
+    SipSeen,
+    Timeline,
+)
 from rig.verdict.evidence import Addresses, Evidence, Expectation
 from rig.verdict.provisioning_facts import ProvisioningExpectation
 from rig.verdict.wire_rules import RunRules
@@ -76,6 +84,11 @@ class EvidenceSteps(BenchSteps):
         self._correlator.feed_all(sorted(fresh, key=lambda packet: packet.at))
         self._correlated = len(self.recorder.packets)
         return at
+
+    async def capture_health(self) -> list[CaptureHealth]:
+        """What each capture says of itself, once all that was sent up to now has come through."""
+        at = await self._correlate()
+        return self.recorder.health(self.taps, at)
 
     def stands_alone(self, name: str) -> bool:
         """Whether nobody else on the bench uses a handset's address."""

@@ -64,9 +64,9 @@ class DiversionKeywords(Component):
     def greeting_should_be(self, greeting: Greeting) -> None:
         """Asserts which greeting the caller heard: busy or unavailable, from the audio."""
         case = self.session.run(self.trial.diversion_case())
+        self.session.demand_sight()
         if not case.media_seen:
             raise InconclusiveError("no audio towards the caller was captured")
-        self.session.demand_sight()
         if greeting.value not in case.greetings:
             raise ProductFailure(
                 f"expected {greeting.value}, heard {', '.join(case.greetings) or 'nothing known'}"

@@ -32,7 +32,14 @@ from rig.robotlib.provisioning_keywords import ProvisioningKeywords
 from rig.robotlib.session import Session, slug
 from rig.verdict.outcome import Outcome
 
-RIG_FAULT, INCONCLUSIVE = "rig-fault", "inconclusive"
+_KINDS = {
+    "RigFaultError: ": "rig-fault",
+    "InconclusiveError: ": "inconclusive",
+    "UsageError: ": "usage",
+    "InputErrors: ": "usage",
+    "ValueError: Argument ": "usage",
+}
+"""By what Robot writes of an error: whose fault a failed test is, if not the product's."""
 _REQUIREMENT = re.compile(r"R\d+[a-z]?", re.IGNORECASE)
 
 
@@ -52,8 +59,9 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
     A failed assertion means that the product is wrong; its message names the fault class, the
     component to blame and the proof. When the rig itself could not do its work, the test fails
     with ``RigFaultError`` and the tag ``rig-fault``; when the evidence does not decide, with
-    ``InconclusiveError`` and the tag ``inconclusive``. What the bench cannot do is skipped before
-    it starts.
+    ``InconclusiveError`` and the tag ``inconclusive``; when the test asks for what cannot be, with
+    ``UsageError`` and the tag ``usage``. A test whose capture has stopped does not pass, whatever
+    it asked. What the bench cannot do is skipped before it starts.
 
     = Captures =
 
@@ -116,14 +124,9 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
         named = {_python(key): value for key, value in (kwargs or {}).items()}
         try:
             return super().run_keyword(name, args, named)
-        except InconclusiveError:
-            self.session.trouble = INCONCLUSIVE
-            raise
-        except RigFaultError:
-            self.session.trouble = RIG_FAULT
+        except (InconclusiveError, RigFaultError):
             raise
         except RigError as error:
-            self.session.trouble = RIG_FAULT
             raise RigFaultError(str(error)) from error
 
     # -- the listener ------------------------------------------------------------------------
@@ -143,6 +146,9 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
             result.message = f"nobody asked for this verdict: {describe(record)}" * unasked
         try:
             self.session.undo()
+            blind = self.session.capture_stopped() if result.passed else ""
+            if blind:
+                result.status, result.message = "FAIL", f"RigFaultError: {blind}"
             if not result.skipped:
                 self._link_capture()
             if result.failed:
@@ -161,14 +167,22 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
             logger.info(f'capture of this test: <a href="{link}">{path.name}</a>', html=True)
 
     def _show(self, result: robot_result.TestCase) -> None:
-        if self.session.trouble:
-            result.tags.add(self.session.trouble)
+        result.tags.add(kinds_of_failure(result.message))
         record = self.session.final_record()
         if record is None:
             return
         if record.sentence not in result.message and record.outcome is not Outcome.NONE:
             result.message += f"\n\nVerdict: {record.sentence}"
         logger.info(attachment(record), html=True)
+
+
+def kinds_of_failure(message: str) -> list[str]:
+    """Tags that say whose fault it is; none when the product failed.
+
+    The message is asked and not the keyword: an error that a test expects is no failure, and one
+    of a suite's setup fails every test of the suite.
+    """
+    return sorted({tag for words, tag in _KINDS.items() if words in message})
 
 
 def _shown(name: str) -> str:

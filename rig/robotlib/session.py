@@ -27,6 +27,7 @@ from rig.errors import RigError
 from rig.report.record import ScenarioRecord
 from rig.trial import Trial
 from rig.verdict.outcome import Outcome
+from rig.verdict.rig_health import unhealthy
 
 T = TypeVar("T")
 NAME_LENGTH = 120
@@ -52,14 +53,12 @@ class Session:
         trial: the test under way, or None.
         record: verdict of the scenario that ran in this test, or None.
         asserted: somebody asked for that verdict.
-        trouble: tag of a rig fault in this test, or empty.
     """
 
     def __init__(self) -> None:
         self.blocking: BlockingBench | None = None
         self.record: ScenarioRecord | None = None
         self.asserted = False
-        self.trouble = ""
         self._undo: list[Callable[[], Coroutine[Any, Any, object]]] = []
         self._trial: Trial | None = None
         self._settings: object = None
@@ -69,14 +68,17 @@ class Session:
     # -- life cycle ---------------------------------------------------------------------
 
     def open(self, config: BenchConfig, settings: object) -> None:
-        """Bring a bench up; one with the same settings that is up already stays.
+        """Bring a bench up; one with the same settings that is up and sees already stays.
 
         Args:
             config: its ``out_dir`` is replaced by a folder that lives as long as the bench.
             settings: what the user asked for, to be compared with the next request.
         """
         if self._settings == settings and self.blocking is not None:
-            return
+            blind = self.capture_stopped()
+            if not blind:
+                return
+            logger.warn(f"the bench is brought up anew: {blind}")
         self.close()
         self._work = Path(tempfile.mkdtemp(prefix="phonerig-robot-"))
         bench = BlockingBench(replace(config, out_dir=self._work))
@@ -102,7 +104,7 @@ class Session:
     def begin(self, name: str, title: str, requirements: tuple[str, ...]) -> None:
         """Start the window of a test: its packets, its lamps, its expectations."""
         self._test = (name, title, requirements)
-        self.record, self.asserted, self.trouble, self._trial = None, False, "", None
+        self.record, self.asserted, self._trial = None, False, None
         if self.blocking is not None:
             self._trial = self.run(self._new_trial(self.blocking.bench))
 
@@ -187,6 +189,14 @@ class Session:
             InconclusiveError: it has a hole.
         """
         demand_sight(self.run(self.trial.wire_faults()))
+
+    def capture_stopped(self) -> str:
+        """Why the bench's capture has stopped; empty if it runs, or if no bench is up."""
+        if self.blocking is None:
+            return ""
+        bench = self.blocking.bench
+        faults = unhealthy(bench.taps, self.run(bench.capture_health()))
+        return "; ".join(f.sentence for f in faults if f.outcome is Outcome.ERROR)
 
     def at_the_end(self, undo: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Have something undone when the test ends: what owners set outlives a reset."""

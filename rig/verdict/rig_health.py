@@ -6,7 +6,7 @@ Must not know what a right or wrong message is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from rig.sip.message import Request, Response
@@ -62,7 +62,7 @@ def capture_faults(evidence: Evidence) -> list[RigFault]:
     health = evidence.events(CaptureHealth)
     if not health:
         return [RigFault(Outcome.ERROR, said("rig_no_capture"))]
-    faults = [*_unhealthy(evidence, health)]
+    faults = unhealthy(evidence.taps, health)
     if not faults and not evidence.events(SipSeen, since=evidence.started_at):
         faults.append(
             RigFault(
@@ -73,8 +73,18 @@ def capture_faults(evidence: Evidence) -> list[RigFault]:
     return faults or [*_holes(evidence)]
 
 
-def _unhealthy(evidence: Evidence, health: list[CaptureHealth]) -> Iterator[RigFault]:
-    for tap in sorted(evidence.taps | {h.tap for h in health}):
+def unhealthy(taps: Iterable[Tap], health: Iterable[CaptureHealth]) -> list[RigFault]:
+    """Say what the captures themselves say that they missed.
+
+    Args:
+        taps: those that are relied on.
+        health: their words, in order.
+    """
+    return [*_unhealthy(frozenset(taps), [*health])]
+
+
+def _unhealthy(taps: frozenset[Tap], health: list[CaptureHealth]) -> Iterator[RigFault]:
+    for tap in sorted(taps | {h.tap for h in health}):
         words = [h for h in health if h.tap is tap]
         if not words:
             yield RigFault(Outcome.ERROR, said("rig_no_account", tap=tap.value))

@@ -192,11 +192,31 @@ Nobody Of That Name
 A Wrong Word
     Set Answer Mode    anna    sleepy
 
+A Capture That Has Stopped
+    Reset Bench
+    Stop Of The Capture
+    Reset Bench
+
+The Bench Is Brought Up Anew
+    Open Bench    fault=lamp-stuck-off    seconds_per_ring=0.3
+    Reset Bench
+
+An Error That Is Expected
+    Run Keyword And Expect Error    RigFaultError: *    Lamp Should Be    nobody    lit
+    Fail    of something else
+
 Steps Alone Do Not Decide
     Reset Bench
     Set Answer Mode    anna    busy
     Leave Message    from=emil    to=anna
     Verdict Should Be    pass
+
+*** Keywords ***
+Stop Of The Capture
+    ${library}=    Get Library Instance    rig.robotlib.PhonerigLibrary
+    FOR    ${tap}    IN    @{library.session.bench.taps}
+        Call Method    ${library.session.bench.recorder}    stop    ${tap}    killed
+    END
 """
 
 
@@ -244,6 +264,20 @@ def test_a_test_that_measures_nothing_is_not_a_pass(odd: dict[str, RobotTest]) -
     test = odd["Steps Alone Do Not Decide"]
     assert test.message.startswith("InconclusiveError: nothing was measured")
     assert "inconclusive" in test.tags
+
+
+def test_no_test_passes_on_a_capture_that_has_stopped(odd: dict[str, RobotTest]) -> None:
+    test = odd["A Capture That Has Stopped"]
+    assert test.failed
+    assert "RigFaultError: the capture (handset) stopped before the end: killed" in test.message
+    assert "rig-fault" in test.tags
+    assert odd["The Bench Is Brought Up Anew"].passed
+
+
+def test_an_error_that_was_expected_leaves_no_tag(odd: dict[str, RobotTest]) -> None:
+    test = odd["An Error That Is Expected"]
+    assert test.failed
+    assert "rig-fault" not in test.tags
 
 
 def test_two_processes_do_not_meet(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from rig.errors import UsageError
 from rig.robotlib import PhonerigLibrary
 from rig.robotlib.arguments import seconds, to_bool, to_counts, to_secret
 from rig.robotlib.bench_keywords import scenario
+from rig.robotlib.library import kinds_of_failure
 from rig.robotlib.session import slug
 from rig.sip.message_summary import Counts
 from rig.trial_steps import DiversionReason
@@ -65,11 +66,27 @@ def test_reserved_words_lose_their_underscore_for_robot_only(library: PhonerigLi
 
 def test_without_a_bench_the_rig_is_at_fault(library: PhonerigLibrary) -> None:
     for name, arguments in (("reset_bench", []), ("verdict_should_be", []), ("call", [])):
-        library.session.trouble = ""
         with pytest.raises(RigFaultError, match="no bench is open: use Open Bench"):
             library.run_keyword(name, arguments)
-        assert library.session.trouble == "rig-fault"
     library.run_keyword("close_bench", [])
+
+
+@pytest.mark.parametrize(
+    ("message", "tags"),
+    [
+        ("M9 lamp-contradicts-wire (handset): dark", []),
+        ("RigFaultError: no bench is open", ["rig-fault"]),
+        ("Parent suite setup failed:\nInputErrors: bench.yaml:3: ...", ["usage"]),
+        ("Suite setup failed:\nUsageError: drivers names", ["usage"]),
+        ("ValueError: Argument 'within' got value '1,5s' that cannot be converted", ["usage"]),
+        (
+            "Several failures occurred:\n\n1) InconclusiveError: a\n\n2) RigFaultError: b",
+            ["inconclusive", "rig-fault"],
+        ),
+    ],
+)
+def test_the_tags_of_a_failed_test_say_whose_fault_it_is(message: str, tags: list[str]) -> None:
+    assert kinds_of_failure(message) == tags
 
 
 def test_an_unknown_scenario_names_the_nearest() -> None:

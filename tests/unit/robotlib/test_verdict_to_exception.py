@@ -139,3 +139,14 @@ def test_a_wire_that_was_not_seen_whole_decides_nothing() -> None:
         demand_sight([hole])
     with pytest.raises(RigFaultError, match="a hole\nstopped"):
         demand_sight([hole, stopped])
+
+
+def test_who_could_not_see_proves_and_advises_nothing() -> None:
+    faults = [
+        {"outcome": "error", "sentence": "stopped"},
+        {"outcome": "error", "sentence": "lost"},
+    ]
+    text = describe(
+        record(Outcome.ERROR, sentence="stopped", findings=[FINDING], rig_faults=faults)
+    )
+    assert text == "stopped\n  error: lost"
