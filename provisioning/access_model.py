@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -192,3 +193,12 @@ def mask_tokens(text: str) -> str:
         text: a path, URL or line of a file; a token stands behind a slash, or first.
     """
     return _TOKEN.sub("***", text)
+
+
+def token_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where something stands that :func:`mask_tokens` would replace: begin and end.
+
+    Args:
+        text: as there.
+    """
+    return (found.span() for found in _TOKEN.finditer(text))

@@ -6,10 +6,11 @@ requests. Memory is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from heapq import heappop, heappush
 
+from provisioning.transport.http_rules import loggable_target
 from rig.capture.packet import CapturedPacket
 from rig.timeline import FetchSeen
 from rig.verdict.oracles.fetch import Fetch, from_log
@@ -36,8 +37,8 @@ class FetchOrder:
 
     def datagram(self, packet: CapturedPacket) -> None:
         """Take a datagram of TFTP."""
-        self._keep(
-            *self._exchange.feed(
+        self._keep_tftp(
+            self._exchange.feed(
                 packet.at, packet.source, packet.destination, packet.payload, packet.number
             )
         )
@@ -55,12 +56,15 @@ class FetchOrder:
 
     def close(self, at: float) -> Iterator[Fetch]:
         """All that are left, at the end."""
-        self._keep(*self._exchange.passed(at), *self._exchange.stalled(at))
+        self._keep_tftp([*self._exchange.passed(at), *self._exchange.stalled(at)])
         self.unfinished = len(self._exchange.close())
         while self._waiting:
             yield heappop(self._waiting)[2]
 
-    def _keep(self, *fetches: Fetch) -> None:
+    def _keep_tftp(self, fetches: Iterable[Fetch]) -> None:
         for fetch in fetches:
-            self._kept += 1
-            heappush(self._waiting, (fetch.at, self._kept, fetch))
+            self._keep(replace(fetch, path=loggable_target(fetch.path)))
+
+    def _keep(self, fetch: Fetch) -> None:
+        self._kept += 1
+        heappush(self._waiting, (fetch.at, self._kept, fetch))

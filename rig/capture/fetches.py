@@ -8,10 +8,10 @@ Source: RFC 1350, 2347, 2348 (TFTP); HTTP see :mod:`rig.capture.http_stream`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from provisioning.transport.http_rules import loggable_target
 from rig.capture.http_stream import HttpBody, HttpEnd, HttpRequest, HttpResponse, HttpStreams
 from rig.capture.packet import CapturedPacket, OneEnd, PacketPath
 from rig.timeline import Address, FetchSeen
@@ -20,10 +20,6 @@ UNFINISHED = 0
 MAX_TRANSFERS = 4096
 _RRQ, _DATA, _ACK, _ERROR, _OACK = 1, 3, 4, 5, 6
 _BLOCK_OCTETS = 512
-_SECRET_QUERY = re.compile(
-    r"([?&;](?:pass(?:word|wd)?|pwd?|pin|secret|token|auth\w*|key)=)[^&;\s]*", re.IGNORECASE
-)
-
 Sink = Callable[[FetchSeen], None]
 SizedSink = Callable[[FetchSeen, int | None], None]
 """Takes a fetch and the octets that its answer announced; None where that is not known, or where
@@ -35,7 +31,7 @@ STILL_COMING_S = 60.0
 
 
 def _shown(path: bytes) -> str:
-    return _SECRET_QUERY.sub(r"\1***", path.decode("utf-8", "replace"))
+    return loggable_target(path.decode("utf-8", "replace"))
 
 
 def is_encrypted(packet: CapturedPacket) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from provisioning.access_model import token_spans
 from rig.capture.pseudonyms import Pseudonyms
 from rig.redact import redact_text
 
@@ -128,9 +129,10 @@ class MessageRedactor:
         return self._applied(raw, self._all_words(text, 0))
 
     def path(self, raw: bytes) -> bytes:
-        """A file's name: hardware addresses and known names are replaced."""
+        """A file's name: path tokens, hardware addresses and known names are replaced."""
         text = raw.decode("latin-1")
-        return self._applied(raw, [*self._hardware(text), *self._known_words(text)])
+        tokens = [(begin, end, "*" * (end - begin)) for begin, end in token_spans(text)]
+        return self._applied(raw, [*tokens, *self._hardware(text), *self._known_words(text)])
 
     def _applied(self, raw: bytes, spans: list[Span]) -> bytes:
         """Put the replacements in, the first of overlapping ones, then blank what is left."""

@@ -11,6 +11,7 @@ from rig.capture.fetches import MAX_TRANSFERS, FetchWatcher
 from rig.timeline import Address, FetchSeen
 
 PHONE, SERVER = ("192.0.2.7", 41_000), ("192.0.2.9", 80)
+TOKEN = "mfrggzdfmztwq2lknnwg23tpoa"
 SECRET = b"account.1.password = PLANTED-secret\n"
 
 
@@ -125,6 +126,16 @@ def test_secrets_in_a_query_are_not_shown() -> None:
     wire = Wire()
     wire.tcp(get("/p.php?mac=001565000001&password=PLANTED&x=1"), up=True)
     assert wire.seen() == [("/p.php?mac=001565000001&password=***&x=1", 0, 0)]
+
+
+def test_the_token_of_a_path_is_not_shown() -> None:
+    """It opens the files of one handset, which hold its passwords."""
+    wire = Wire()
+    wire.tcp(get(f"/{TOKEN}/805ec01a2b01.cfg?sip_pin=PLANTED"), up=True)
+    wire.udp(rrq(f"{TOKEN}/805ec01a2b01.cfg".encode()), PHONE, TFTP)
+    wire.udp(b"\0\x05\0\x01no\0", TFTP, PHONE)
+    seen = ["***/805ec01a2b01.cfg", "/***/805ec01a2b01.cfg?sip_pin=***"]
+    assert sorted(path for path, _, _ in wire.seen()) == seen
 
 
 def test_encrypted_connections_are_counted() -> None:

@@ -23,6 +23,7 @@ from rig.capture.redact_message import MessageRedactor
 
 NUMBER, NAME, DOMAIN, SECRET = "+4930123456", "Plantagenet", "planted.example", "PLANTEDsecret"
 MAC = "001565a1b2c3"
+TOKEN = "mfrggzdfmztwq2lknnwg23tpoa"
 INVITE = (
     f"INVITE sip:0049301234567@{DOMAIN};user=phone SIP/2.0\r\n"
     f"Via: SIP/2.0/UDP pbx.{DOMAIN}:5060;branch=z9hG4bK1;received=192.0.2.1\r\n"
@@ -46,7 +47,7 @@ SUMMARY = (
     f"Messages-Waiting: yes\r\nMessage-Account: sip:{NUMBER}7@{DOMAIN}\r\n"
     f"Voice-Message: 2/8 (0/0)\r\n\r\nFrom: {NAME}\r\n"
 )
-PLANTED = [NAME, DOMAIN, "planted", "30123456", SECRET, MAC, "0123456789abcdef", "4711"]
+PLANTED = [NAME, DOMAIN, "planted", "30123456", SECRET, MAC, TOKEN, "0123456789abcdef", "4711"]
 
 
 def with_body(head: str, body: str) -> bytes:
@@ -167,7 +168,7 @@ def test_the_redacted_capture_shows_the_same(tmp_path: Path, transport: str) -> 
         packet(said, 20.0, source=B, destination=A, transport=transport),
         packet(f"GET /{MAC}.cfg?user={NAME} HTTP/1.1\r\n\r\n".encode(), 21.0, transport="TCP",
                source=phone, destination=("192.0.2.9", 80)),
-        packet(b"\0\x01" + f"{MAC}.cfg".encode() + b"\0octet\0", 22.0, source=phone,
+        packet(b"\0\x01" + f"{TOKEN}/{MAC}.cfg".encode() + b"\0octet\0", 22.0, source=phone,
                destination=server),
         packet(b"\0\3\0\1" + SECRET.encode(), 23.0, source=(server[0], 5000), destination=phone),
         packet(rtp(1, SECRET.encode() * 9), 24.0, source=("192.0.2.1", 4000)),

@@ -18,12 +18,13 @@ from rig.capture.redact_capture import redact_capture
 PHONE, SERVER = ("192.0.2.7", 41_000), ("192.0.2.9", 80)
 PLANTED = (
     "805ec01a2b01", "sunrise-Winter7", "Anna-Karenina", "intranet.example", "c2VjcmV0", "hushed",
-    "whispered", "s3ss10n",
+    "whispered", "s3ss10n", "mfrggzdfmztwq2lknnwg23tpoa",
 )  # fmt: skip
 CONTENT = b"account.1.password = sunrise-Winter7\n"
 
 FIRST = (
-    b"GET /cfg/805ec01a2b01.cfg?user=Anna-Karenina&v=2 HTTP/1.1\r\nHost: intranet.example\r\n"
+    b"GET /cfg/mfrggzdfmztwq2lknnwg23tpoa/805ec01a2b01.cfg?user=Anna-Karenina&v=2 HTTP/1.1\r\n"
+    b"Host: intranet.example\r\n"
     b"User-Agent: Yealink SIP-T46U 108.86.0.1 80:5e:c0:1a:2b:01\r\n"
     b"Authorization: Basic c2VjcmV0\r\nCookie: s3ss10n\r\nX-Note: Anna-Karenina\r\n\r\n"
 )
@@ -77,6 +78,7 @@ def test_fetches_are_the_same_and_nobody_is_in_them(tmp_path: Path, size: int) -
     assert fetched(after) == fetched(before)
     assert [f.number for f in after.fetches] == [f.number for f in before.fetches]
     assert after.gap_count == 0
+    assert "/cfg/***/805ec01a2b01.cfg" in repr(before), "a path token is nobody's matter"
     everything = b"".join(frame.data[40:] for frame in read_frames(target))
     for planted in PLANTED:
         assert planted.encode().lower() not in everything.lower(), planted
