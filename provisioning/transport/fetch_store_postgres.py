@@ -96,8 +96,6 @@ class PostgresFetches:
             if isinstance(error, self._psycopg.ProgrammingError) and not error.sqlstate:
                 text = "the URL is not one that PostgreSQL understands"
             text = text.replace(self._url.secret.reveal(), self._url.shown)
-            if self._db is not None and self._db.broken:
-                self.close()
             raise FetchStoreFailure(
                 f"fetch log {self._url}: {text}; see that the server runs and lets this user in"
             ) from None

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def test_what_is_written_is_read_by_instant_and_twice_is_once(place: str) -> Non
     with opened(place) as store:
         store.write(rows[:1500])
         store.write(rows[1000:])
+        store.write([replace(rows[0], path="/other")])  # what is there stays as it is
         with opened(place) as other:
             found = list(other.read())
     assert sorted(found, key=lambda row: row.number) == rows

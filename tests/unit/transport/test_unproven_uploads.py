@@ -58,6 +58,16 @@ def test_a_log_is_taken_where_its_handset_has_fetched_and_nowhere_else(tmp_path)
     assert not (tmp_path / "bert").exists()
 
 
+def test_who_has_fetched_may_put_over_a_reload_too(tmp_path):
+    old, new = access_lab(), access_lab()
+    assert fetched(old, ANNA)
+    area = uploads(new, tmp_path)
+    assert outcome(area, ANNA) == outcome(area, UNKNOWN)
+    new.gate.succeed(old.gate)
+    assert outcome(area, ANNA) == "anna"
+    assert outcome(area, BERT) == outcome(area, UNKNOWN)
+
+
 def test_a_refused_write_request_makes_no_folder(tmp_path):
     lab = access_lab()
     area = uploads(lab, tmp_path)
