@@ -28,6 +28,7 @@ class Scenario:
         needs_mailbox: roles whose first account must own a mailbox.
         shares_mailbox: roles whose first account must be an alias of the callee's mailbox.
         adds_mailboxes: roles whose first account must show the second account's mailbox too.
+        parts_mailboxes: roles whose first account must not show the second account's mailbox.
         needs_outside: the bench must have a trunk.
         needs_power: roles whose handset's power the rig must be able to switch.
         provokes: names of passive oracles for what it brings about itself, such as a refusal that
@@ -42,6 +43,7 @@ class Scenario:
     needs_mailbox: tuple[str, ...] = field(default=("callee",))
     shares_mailbox: tuple[str, ...] = ()
     adds_mailboxes: tuple[str, ...] = ()
+    parts_mailboxes: tuple[str, ...] = ()
     needs_outside: bool = False
     needs_power: tuple[str, ...] = ()
     provokes: frozenset[str] = frozenset()
@@ -61,6 +63,11 @@ class Scenario:
                 for capability in sorted(capabilities - bench.capabilities_of(role))
             ]
         lacks += [
+            f"{bench.roles[role]} ({role}) diverts {how} by itself, as the inventory says"
+            for role, capabilities in self.needs.items()
+            if role in bench.roles and (how := self._diverts(bench, role, capabilities))
+        ]
+        lacks += [
             f"the first account of {bench.roles[role]} ({role}) has no mailbox"
             for role in self.needs_mailbox
             if role in bench.roles and not bench.mailbox_of(role)
@@ -76,11 +83,28 @@ class Scenario:
             if role in bench.roles and not self._adds(bench, role)
         ]
         lacks += [
+            f"account 1 of {bench.roles[role]} ({role}) shows the mailbox of account 2 too"
+            for role in self.parts_mailboxes
+            if role in bench.roles and self._adds(bench, role)
+        ]
+        lacks += [
             f"no port feeds {bench.roles[role]} ({role}) that the rig can switch"
             for role in self.needs_power
             if role in bench.roles and bench.power_of(role) is None
         ]
         return lacks
+
+    @staticmethod
+    def _diverts(bench: Bench, role: str, capabilities: frozenset[Can]) -> str:
+        """Which calls a handset does not take, because its own file diverts them."""
+        accounts = bench.site.intent(bench.roles[role]).accounts
+        if Can.SEVERAL_ACCOUNTS not in capabilities:
+            accounts = accounts[:1]
+        diverts = [account.diverts for account in accounts]
+        if capabilities & {Can.BUSY, Can.ANSWER} and any(one.always.enabled for one in diverts):
+            return "every call"
+        busy = Can.BUSY in capabilities and any(one.busy.enabled for one in diverts)
+        return "calls while busy" if busy else ""
 
     @staticmethod
     def _shares(bench: Bench, role: str) -> bool:

@@ -230,7 +230,7 @@ def demonstration() -> dict[str, Scenario]:
         Scenario(
             "two_mailboxes", "Two mailboxes on one phone: each has its own icon",
             {"caller": CALLER, "twin": LAMP | {Can.SEVERAL_ACCOUNTS, Can.BUSY}}, _two_mailboxes,
-            ("R62",), needs_mailbox=("twin",),
+            ("R62",), needs_mailbox=("twin",), parts_mailboxes=("twin",),
         ),
         Scenario(
             "reboot", "After a power cut the lamp is right again without a new message",

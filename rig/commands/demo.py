@@ -12,7 +12,16 @@ import typer
 
 from provisioning.errors import UsageError
 from provisioning.known_names import known_names
-from rig.commands.common import DEMO, clear_errors, err, make_folder, out, print_json, read_site
+from rig.commands.common import (
+    DEMO,
+    clear_errors,
+    err,
+    make_folder,
+    out,
+    print_json,
+    read_site,
+    say,
+)
 
 if TYPE_CHECKING:
     from provisioning.inventory_site import Site
@@ -81,7 +90,7 @@ def verify(
 ) -> None:
     """Verify message waiting, diversion or provisioning of one handset of a site."""
     from rig.demo_bench import CALLEES, ROLES
-    from rig.scenarios import DIVERSION_CASES, MWI_CASES, PROVISIONING_CASES
+    from rig.scenarios import DIVERSION_CASES, MWI_CASES, PROVISIONING_CASES, scenarios
 
     with clear_errors(as_json=as_json):
         known = {
@@ -94,8 +103,14 @@ def verify(
             raise UsageError(f"verify what? got {what!r}, expected one of {', '.join(known)}")
         inventory = read_site(site)
         roles, callees = _roles(inventory, handset, caller, target), {}
+        for name in case or ():
+            if name not in scenarios():
+                raise UsageError(f"no case {name!r}; verify {what} has {', '.join(cases)}")
         if site == DEMO and not (handset or caller or target):
             roles, callees = ROLES, CALLEES
+        elif not as_json:
+            tested = inventory.handset(roles["callee"])
+            say(f"under test: {tested.name} ({tested.model}, {driver}); {_others(roles)}")
         _run(
             inventory,
             choose(case or list(cases)),
@@ -118,11 +133,20 @@ def _roles(site: Site, handset: str, caller: str, target: str) -> dict[str, str]
         h.name for h in site.handsets if h.accounts and site.users[h.accounts[0].user].mailbox
     ]
     callee = handset or (with_box[0] if with_box else "")
-    others = [h.name for h in site.handsets if h.accounts and h.name != callee]
+    tested = _users(site, callee) if callee else set()
+    for option, name in (("--caller", caller), ("--target", target)):
+        if name and tested & _users(site, name):
+            raise UsageError(
+                f"{option} {name} has an account of {callee} too, so it would ring where {callee} "
+                "is tried; name another handset"
+            )
+    # A handset that shares an account with the one under test would answer in its place.
+    others = [h.name for h in site.handsets if h.accounts and not tested & _users(site, h.name)]
     if not callee or not others:
         raise UsageError(
             f"{site.name}: verification needs a handset whose first account has a mailbox and "
-            "another one that calls it; name them by --handset and --caller"
+            "another one that calls it and shares no account with it; name them by --handset and "
+            "--caller"
         )
     roles = {"callee": callee, "caller": caller or others[0]}
     third = target or next((name for name in others if name != roles["caller"]), "")
@@ -132,6 +156,15 @@ def _roles(site: Site, handset: str, caller: str, target: str) -> dict[str, str]
     if len(entry.accounts) > 1 and site.users[entry.accounts[1].user].mailbox:
         roles["twin"] = callee
     return roles
+
+
+def _others(roles: dict[str, str]) -> str:
+    calls = f"{roles['caller']} calls"
+    return f"{calls}, {roles['target']} is forwarded to" if "target" in roles else calls
+
+
+def _users(site: Site, handset: str) -> set[str]:
+    return {account.user for account in site.handset(handset).accounts}
 
 
 def choose(names: list[str] | None) -> list[Scenario]:

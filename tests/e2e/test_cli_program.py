@@ -159,3 +159,75 @@ def test_a_site_of_ones_own_is_verified(tmp_path):
     record = json.loads((out / "record.json").read_text())
     assert record["site"] == "Probe GmbH"
     assert [row["outcome"] for row in record["scenarios"]] == ["pass"]
+
+
+SHARED = """\
+site:
+  name: Geteilt
+  demo: true
+  domain: geteilt.example
+  registrar: {host: sip.geteilt.example, port: 5060}
+  voice_portal_number: "*97"
+  provisioning: {url: http://prov.geteilt.example}
+  admin_password: demo:Kirsche-27
+users:
+  - name: Chefin
+    number: +49 30 23125 101
+    sip: {user: chefin, password: demo:a}
+    mailbox: {pin: demo:748159, also_shows: ["+493023125102"]}
+  - name: Vertrieb
+    number: +49 30 23125 102
+    sip: {user: vertrieb, password: demo:b}
+    mailbox: {pin: demo:902764}
+  - name: Empfang
+    number: +49 30 23125 103
+    sip: {user: empfang, password: demo:c}
+handsets:
+  - name: chef
+    model: T46U
+    mac: 805ec01a2b01
+    accounts: [{user: "+493023125101", shared: true}, "+493023125102"]
+  - {name: home, model: D785, mac: 0004131a2b02, accounts: [{user: "+493023125101", shared: true}]}
+  - {name: desk, model: D785, mac: 0004131a2b03, accounts: ["+493023125103"]}
+"""
+
+
+def verified(folder, text, *more):
+    (folder / "site.yaml").write_text(text)
+    out = folder / "out"
+    result = run_cli("verify", "mwi", folder / "site.yaml", *more, "-o", out)
+    record = json.loads((out / "record.json").read_text())
+    return result, {row["name"]: (row["outcome"], row["sentence"]) for row in record["scenarios"]}
+
+
+def test_the_phone_that_shares_the_account_under_test_does_not_answer_for_it(tmp_path):
+    cases = ("--case", "busy", "--case", "two_mailboxes")
+    result, outcomes = verified(tmp_path, SHARED, *cases)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "under test: chef (T46U, emulated); desk calls\n" in result.stdout
+    assert outcomes["busy"][0] == "pass"
+    assert outcomes["two_mailboxes"] == (
+        "skipped",
+        "account 1 of chef (twin) shows the mailbox of account 2 too",
+    )
+    result = run_cli("verify", "mwi", tmp_path / "site.yaml", "--caller", "home")
+    assert result.returncode == 2
+    assert "--caller home has an account of chef too" in error_lines(result)[0]
+
+
+def test_a_phone_that_diverts_by_itself_is_not_blamed_for_it(tmp_path):
+    busy = "    forwarding: {busy: {target: mailbox, at: handset}}\n"
+    text = SHARED.replace("password: demo:a}\n", f"password: demo:a}}\n{busy}")
+    result, outcomes = verified(tmp_path, text, "--case", "busy", "--case", "missed_call")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert outcomes["busy"] == (
+        "skipped",
+        "chef (callee) diverts calls while busy by itself, as the inventory says",
+    )
+    assert outcomes["missed_call"][0] == "pass"
+
+
+def test_a_case_that_is_not_there_says_which_are():
+    result = run_cli("verify", "diversion", "demo", "--case", "bussy")
+    assert result.returncode == 2
+    assert "verify diversion has busy, unanswered, all_calls, dnd" in error_lines(result)[0]
