@@ -146,15 +146,20 @@ def write_pcap(file: BinaryIO, count: int, phones: int = 500) -> int:
         count: SIP messages wanted.
         phones: how many take turns.
     """
-    file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1))
+    file.write(pcap_header())
     phones = min(phones, max(1, count // PER_ROUND))
     written = 0
     for at, outbound, nth, text in messages(phones, 1 + count // (SHORTEST_ROUND * phones)):
-        file.write(record(at, _frame(text, outbound=outbound, nth=nth)))
+        file.write(record(at, udp_frame(text, outbound=outbound, nth=nth)))
         written += 1
         if written == count:
             break
     return written
+
+
+def pcap_header() -> bytes:
+    """The head of a little-endian pcap of Ethernet with microseconds."""
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)
 
 
 def record(at: float, frame: bytes) -> bytes:
@@ -164,10 +169,31 @@ def record(at: float, frame: bytes) -> bytes:
     return struct.pack("<IIII", micro // 1_000_000, micro % 1_000_000, size, size) + frame
 
 
-def _frame(text: bytes, *, outbound: bool, nth: int) -> bytes:
-    phone = _address(nth)
-    near, far = (phone, PLATFORM) if outbound else (PLATFORM, phone)
+def udp_frame(text: bytes, *, outbound: bool, nth: int, port: int = 0) -> bytes:
+    """Ethernet frame of a datagram between a phone and the platform.
+
+    Args:
+        text: what it carries.
+        outbound: the phone sends it.
+        nth: which phone.
+        port: UDP port of both; 0 for that of SIP.
+    """
+    near, far = _ends(nth) if outbound else _ends(nth)[::-1]
+    udp = struct.pack("!HHHH", port or near[1], port or far[1], 8 + len(text), 0)
+    return _ip_frame(near, far, 17, udp + text)
+
+
+def tcp_frame(text: bytes, sequence: int) -> bytes:
+    """Ethernet frame of a segment of one long connection to a web server."""
+    tcp = struct.pack("!HHIIBBHHH", 443, 50_000, sequence, 1, 5 << 4, 0x18, 65_535, 0, 0)
+    return _ip_frame(*_ends(0)[::-1], 6, tcp + text)
+
+
+def _ends(nth: int) -> tuple[tuple[str, int], tuple[str, int]]:
+    return _address(nth), PLATFORM
+
+
+def _ip_frame(near: tuple[str, int], far: tuple[str, int], protocol: int, load: bytes) -> bytes:
     ends = bytes(int(part) for host in (near[0], far[0]) for part in host.split("."))
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 28 + len(text), 0, 0, 64, 17, 0) + ends
-    udp = struct.pack("!HHHH", near[1], far[1], 8 + len(text), 0)
-    return b"\2" * 6 + b"\4" * 6 + b"\x08\0" + head + udp + text
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(load), 0, 0, 64, protocol, 0) + ends
+    return b"\2" * 6 + b"\4" * 6 + b"\x08\0" + head + load

@@ -205,6 +205,14 @@ async def test_captures_are_analysed_live_and_from_files():
     assert 0 <= figures["live_lost"].value <= 2000
 
 
+async def test_a_capture_of_many_gigabytes_leaves_memory_alone():
+    figures = await figures_of("bench_big_capture.py", timeout_s=120)
+    assert "779 SIP messages" in figures["big_capture_gb"].told
+    assert figures["big_capture_memory_mb"].value > 10
+    assert "target <= 1.1" in figures["big_capture_all_vs_half"].told
+    assert figures["big_capture_mb_per_s"].value > 0
+
+
 async def test_a_config_is_fetched_beside_nginx_and_amid_a_crowd():
     require_peer("nginx")
     figures = await figures_of("bench_http.py", "--idle", "60", "--slow", "10", timeout_s=150)
