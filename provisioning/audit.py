@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from provisioning.audit_facts import facts
-from provisioning.audit_form import too_large
+from provisioning.audit_form import packed, too_large
 from provisioning.audit_model import (
     Audit,
     AuditedAccount,
@@ -34,7 +34,7 @@ from provisioning.audit_read import (
 )
 from provisioning.audit_rules import BY_NAME, RULES
 from provisioning.errors import Position, UsageError
-from provisioning.formats.settings import MAX_FILE_BYTES, FormatError, Key, Setting
+from provisioning.formats.settings import FormatError, Key, Setting
 from provisioning.known_names import known_names
 from provisioning.profile_model import FileKind, Limits, Profile
 from provisioning.readback_map import Plan, run_plan
@@ -95,14 +95,17 @@ class _Run:
         self._done: dict[str, AuditedFile] = {}
 
     def judge(self, contents: Mapping[str, bytes]) -> Audit:
+        closed = set()
         for path, content in contents.items():
-            if len(content) > MAX_FILE_BYTES:
-                large = AuditedFile(path, content, "", xml=False)
-                self._keep("too-large", too_large(large), "")
+            file = AuditedFile(path, content, "", xml=False)
+            for name, rule in (("too-large", too_large), ("packed", packed)):
+                if path not in closed and any(rule(file)):
+                    closed.add(path)
+                    self._keep(name, rule(file), "")
         candidates = [
             self._candidate(path, content)
             for path, content in contents.items()
-            if len(content) <= MAX_FILE_BYTES
+            if path not in closed
         ]
         folders: dict[str, list[_Candidate]] = {}
         for candidate in candidates:

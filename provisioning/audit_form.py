@@ -18,6 +18,15 @@ _BARE_AMPERSAND = re.compile(r"&(?!#[0-9]{1,7};|#x[0-9A-Fa-f]{1,6};|(?:amp|lt|gt
 _BARE_LESS = re.compile(r"<(?![A-Za-z_/!?])")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]|\r(?!\n)")
 _TWICE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u0090-\u2122]")
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+"""What compressed files begin with. Source: RFC 1952 section 2.3.1, RFC 8878 section 3.1.1."""
+
 _DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _OPENING = re.compile(r"<!--|<!\[CDATA\[")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._\-]{1,40})""")
@@ -85,6 +94,13 @@ def too_large(file: AuditedFile) -> Iterator[Hit]:
     if len(file.content) > MAX_FILE_BYTES:
         most = f"at most {MAX_FILE_BYTES} bytes"
         yield Hit(Position(file.path), f"more than {MAX_FILE_BYTES} bytes", most)
+
+
+def packed(file: AuditedFile) -> Iterator[Hit]:
+    """The mark of a compression at the beginning."""
+    name = next((n for mark, n in _PACKED.items() if file.content.startswith(mark)), "")
+    if name:
+        yield Hit(Position(file.path, 1), f"a file packed by {name}", "the plain file")
 
 
 def not_text(file: AuditedFile) -> Iterator[Hit]:

@@ -16,6 +16,7 @@ from rig.errors import PhonerigError
 from rig.handset.base import Handset, HandsetCapability, HandsetWithKeys
 from rig.handset.drivers import HandsetPlace
 from rig.handset.emulated.handset import EmulatedHandset
+from rig.served_changes import changed_settings
 from rig.site_server import SiteServer
 from rig.timeline import FetchSeen, TimelineEvent, UrlOffered
 from rig.verdict.evidence import Addresses, ConfigDifference, ConfigLine, HandsetFacts
@@ -63,7 +64,8 @@ def handset_facts(
     known = server.knows(place.name)
     fitted = server.files.of_handset(place.name).fitted if known else place.intent
     served = _received(handset, server, [e for e in events if isinstance(e, FetchSeen)])
-    told = read_served(served, place, fitted)
+    rendered = server.files.of_handset(place.name).contents if known else {}
+    told = read_served(served, place, fitted, rendered)
     return HandsetFacts(
         name=place.name,
         sip_addresses=Addresses((handset.sip_address,), _own_hosts(handset, place)),
@@ -153,9 +155,15 @@ class ServedFacts:
 
 
 def read_served(
-    served: dict[str, bytes], place: HandsetPlace, intent: HandsetIntent
+    served: dict[str, bytes],
+    place: HandsetPlace,
+    intent: HandsetIntent,
+    rendered: Mapping[str, bytes],
 ) -> ServedFacts:
-    """Read what was served as the handset would, and compare it with the inventory."""
+    """Read what was served as the handset would, and compare it with the inventory.
+
+    Where that finds nothing, it is compared with what was rendered, setting by setting.
+    """
     if not served:
         return ServedFacts()
     wanted = with_default_keys(intent, place.profile)
@@ -175,6 +183,8 @@ def read_served(
         )
         for d in compare(wanted, reading.intent, reading.places)
     )
+    if not differences and not reading.unreadable:
+        differences = tuple(changed_settings(rendered, reading, place.profile, intent))
     return ServedFacts(reading.intent, differences, tuple(_settings(reading)))
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import sys
 from functools import cache
 
+from rig.verdict import provisioning_trigger_rules
 from rig.verdict.evidence import ConfigDifference
-from rig.verdict.fault_class import FaultClass
+from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mangling import mangling
-from rig.verdict.oracles.fetch import Fetch
 from rig.verdict.oracles.fetch_finding import FetchFinding, fetch_rules
-from rig.verdict.phrase import Fact, Phrase, Text, Word, phrase
-from rig.verdict.proofs import absence, answered, packet
-from rig.verdict.provisioning import ProvisioningCase, Told
+from rig.verdict.oracles.fetch_names import bare_name, base_name, name_shape
+from rig.verdict.phrase import Fact, Phrase, Text, phrase
+from rig.verdict.proofs import absence
+from rig.verdict.provisioning import ProvisioningCase
 from rig.verdict.provisioning_differences import (
     INDEX,
     PLACE,
@@ -28,9 +29,17 @@ from rig.verdict.provisioning_differences import (
     unexplained,
 )
 from rig.verdict.provisioning_facts import FileHit
+from rig.verdict.provisioning_proofs import (
+    difference_proof,
+    fetch_proof,
+    fetch_proofs,
+    file_proof,
+    hit_proof,
+    place_of,
+)
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import rule_table
-from rig.verdict.said import Said, said
+from rig.verdict.said import said
 
 _NAMES = (
     "mac-with-separators",
@@ -41,6 +50,7 @@ _NAMES = (
     "nothing-served",
 )
 _FORM = (
+    "packed",
     "not-text",
     "document-type",
     "xml-unescaped",
@@ -53,67 +63,8 @@ _MANGLED = ("encoded-twice", "not-in-encoding", "control-character", "percent-tw
 _UNFILLED = ("joined-lines", "placeholder-left", "line-end-in-value")
 
 
-# -- the trigger ------------------------------------------------------------------------------
-
-
-def not_told(case: ProvisioningCase) -> Found | None:
-    """Something changed, and nobody told the handset to fetch it."""
-    if not case.expectation.told or case.told or any(f.done for f in case.fetches):
-        return None
-    proofs = [_file(name, said("server_has_other")) for name in case.facts.stale[:1]]
-    return found(
-        *proofs,
-        absence("NOTIFY check-sync", case.expectation.until),
-        trigger=Word(case.expectation.trigger),
-    )
-
-
-def told_not_to_reboot(case: ProvisioningCase) -> Found | None:
-    """The event says by itself that the handset need not boot."""
-    told = next((t for t in case.told if "reboot=false" in t.event.lower()), None)
-    if told is None or not case.unregistered or not case.expectation.told:
-        return None
-    return found(
-        packet(told.seen, f"Event: {told.event}"),
-        absence(said("register_after"), case.expectation.until),
-        event=told.event,
-        right=case.facts.reboot_event,
-    )
-
-
-def resync_refused(case: ProvisioningCase) -> Found | None:
-    """The handset refuses the event."""
-    told = case.told[-1] if case.told else None
-    if told is None or told.status is None or told.status < 300 or any(case.fetches):
-        return None
-    return found(packet(told.seen, _event(told)), status=told.status)
-
-
-def resync_ignored(case: ProvisioningCase) -> Found | None:
-    """The handset answers the event and does nothing."""
-    told = case.told[-1] if case.told else None
-    if told is None or not case.expectation.told or told.status != 200 or any(case.fetches):
-        return None
-    return found(
-        packet(told.seen, _event(told)),
-        absence(said("fetch_after"), case.expectation.until),
-        event=told.event,
-    )
-
-
-def old_file_again(case: ProvisioningCase) -> Found | None:
-    """It was told and fetched, and has still the old file."""
-    if not case.expectation.told or not case.facts.stale or not case.fetches:
-        return None
-    name = case.facts.stale[0]
-    last = next((f for f in reversed(case.fetches) if f.path.endswith(name)), case.fetches[-1])
-    return found(
-        _fetch(last, said("status", status=last.status)),
-        _file(name, said("server_has_other")),
-        file=name,
-        status=last.status,
-    )
-
+DOUBTFUL = frozenset({"broken-off", "client-abort"})
+"""What the oracle of fetches says of a transfer that either end, or the way, may have ended."""
 
 # -- the way ----------------------------------------------------------------------------------
 
@@ -132,7 +83,10 @@ def transfer_wrong(case: ProvisioningCase) -> Found | None:
     word = next((f for f in case.judged if f.rule.fault_class is FaultClass.P8), None)
     if word is None or not case.ill:
         return None
-    return found(*_fetches(word), component=word.rule.component, what=_said(word))
+    certain = word.rule.name not in DOUBTFUL
+    return found(
+        *fetch_proofs(word), component=word.rule.component, certain=certain, what=_said(word)
+    )
 
 
 def path_encoded_twice(case: ProvisioningCase) -> Found | None:
@@ -141,9 +95,9 @@ def path_encoded_twice(case: ProvisioningCase) -> Found | None:
     if word is None or not case.ill:
         return None
     hits = case.hits("percent-twice")
-    told = tuple(_hit(hit) for hit in hits[:1])
+    told = tuple(hit_proof(hit) for hit in hits[:1])
     escape = str(word.values["escape"])
-    return found(*_fetches(word), *told, path=word.fetches[0].path, escape=escape)
+    return found(*fetch_proofs(word), *told, path=word.fetches[0].path, escape=escape)
 
 
 # -- the device -------------------------------------------------------------------------------
@@ -151,18 +105,22 @@ def path_encoded_twice(case: ProvisioningCase) -> Found | None:
 
 def account_of_another(case: ProvisioningCase) -> Found | None:
     """Its files hold an account of somebody else."""
-    if not case.strangers:
+    if not case.strangers or files_disagree(case):
         return None
     word = case.said("zero-mac-answered", "somebody-elses-file")
     got = next((f for f in reversed(case.fetches) if f.done and f.handset), None)
     proofs = (
-        _fetches(word)
+        fetch_proofs(word)
         if word
-        else ((_fetch(got, said("answered_for", handset=got.handset)),) if got else ())
+        else ((fetch_proof(got, said("answered_for", handset=got.handset)),) if got else ())
     )
     own = case.facts.received[-1] if case.facts.received else said("the_configuration")
+    meant = word is None and got is not None and got.handset == case.subject
     return found(
-        *proofs, _file(own, said("account_in_it", user=case.strangers[0])), user=case.strangers[0]
+        *proofs,
+        file_proof(own, said("account_in_it", user=case.strangers[0])),
+        component=Component.CONFIG if meant else Component.PROVISIONING_SERVER,
+        user=case.strangers[0],
     )
 
 
@@ -176,19 +134,64 @@ def name_not_served(case: ProvisioningCase) -> Found | None:
         return None
     if not case.ill and word.rule.name not in {"shared-refused", "name-case"}:
         return None
-    return found(*_fetches(word), what=_said(word))
+    return found(*fetch_proofs(word), what=_said(word))
+
+
+def file_not_there(case: ProvisioningCase) -> Found | None:
+    """One of its files is there by another name, or is not given out by its own."""
+    if not case.ill or case.said(*_NAMES):
+        return None
+    got = {base_name(f.path) for f in case.fetches if f.done}
+    asked = [f for f in case.fetches if f.missing or f.refused]
+    for stored in case.facts.stored:
+        for fetch in asked:
+            name = base_name(fetch.path)
+            if base_name(stored) in got or name in got or name_shape(name) != name_shape(stored):
+                continue
+            return found(
+                fetch_proof(fetch, said("status", status=fetch.status)),
+                file_proof(stored, said("is_stored")),
+                name=bare_name(fetch.path),
+                status=fetch.status,
+                stored=stored,
+            )
+    return None
 
 
 def own_file_not_asked(case: ProvisioningCase) -> Found | None:
-    """It got one file, and asked for nothing more."""
+    """It got one file, or none, and asked for nothing more."""
     word = case.said("boot-file-alone")
-    if word is None or not case.ill:
+    if word is None:
+        return _stopped_asking(case)
+    if not case.ill:
         return None
     asked = str(word.values["name"])
     rest = [name for name in case.facts.stored if name not in {f.path for f in case.fetches}]
     missing = rest[0] if rest else said("its_own_file")
     until = case.expectation.until
-    return found(*_fetches(word), absence(said("request_for", name=missing), until), name=asked)
+    return found(
+        *fetch_proofs(word), absence(said("request_for", name=missing), until), name=asked
+    )
+
+
+def _stopped_asking(case: ProvisioningCase) -> Found | None:
+    """It asked for names that need not be there, and then for none of its files."""
+    asked = [base_name(f.path) for f in case.fetches]
+    shapes = {name_shape(name) for name in asked}
+    stored = case.facts.stored
+    if not case.unregistered or not stored or case.facts.unfinished:
+        return None
+    if any(name_shape(name) in shapes for name in stored):
+        return None  # it did ask for one of its files
+    if any(not fetch.missing for fetch in case.fetches) or not case.fetches:
+        return None
+    last, until = case.fetches[-1], case.expectation.until
+    return found(
+        fetch_proof(last, said("status", status=last.status)),
+        *(absence(said("request_for", name=name), until) for name in stored[-1:]),
+        certain=False,
+        name=phrase("no_file_of", names=", ".join(asked[:4])),
+    )
 
 
 # -- the form ---------------------------------------------------------------------------------
@@ -196,7 +199,7 @@ def own_file_not_asked(case: ProvisioningCase) -> Found | None:
 
 def text_mangled(case: ProvisioningCase) -> Found | None:
     """Octets of a file were encoded wrongly, or twice."""
-    return _by_hits(case, _MANGLED)
+    return None if case.hits("packed") else _by_hits(case, _MANGLED)
 
 
 def file_malformed(case: ProvisioningCase) -> Found | None:
@@ -222,7 +225,7 @@ def files_disagree(case: ProvisioningCase) -> Found | None:
     flips = case.hits("vlan-flips")
     if flips and case.loops:
         word = case.said("boot-loop")
-        return _at(flips[0], *(_fetches(word) if word else ()))
+        return _at(flips[0], *(fetch_proofs(word) if word else ()))
     for hit in case.hits("two-sources", "contradiction"):
         spots = f"{hit.where} {hit.found} "
         if any(d.line and f"{d.file}:{d.line}" in spots for d in case.differences):
@@ -247,7 +250,7 @@ def item_missing(case: ProvisioningCase) -> Found | None:
         return None
     first = whole[0]
     kind = phrase("surplus" if not first.wanted else "missing")
-    return found(_difference(first), where=_place(first), item=first.field, kind=kind)
+    return found(difference_proof(first), where=place_of(first), item=first.field, kind=kind)
 
 
 def index_shifted(case: ProvisioningCase) -> Found | None:
@@ -256,8 +259,8 @@ def index_shifted(case: ProvisioningCase) -> Found | None:
         owner = owner_of(case, difference)
         if owner:
             return found(
-                _difference(difference),
-                where=_place(difference),
+                difference_proof(difference),
+                where=place_of(difference),
                 field=difference.field,
                 other=owner,
                 got=difference.got,
@@ -271,8 +274,8 @@ def value_changed(case: ProvisioningCase) -> Found | None:
         how = mangling(difference.wanted, difference.got)
         if how:
             return found(
-                _difference(difference),
-                where=_place(difference),
+                difference_proof(difference),
+                where=place_of(difference),
                 field=difference.field,
                 wanted=difference.wanted,
                 got=difference.got,
@@ -295,75 +298,38 @@ def setting_wrong(case: ProvisioningCase) -> Found | None:
     return None if first is None else _setting(first)
 
 
-# -- helpers ----------------------------------------------------------------------------------
+# -- helpers ------------------------------------------------------------------------------------
 
 
 def _by_hits(case: ProvisioningCase, rules: tuple[str, ...]) -> Found | None:
     hits = case.hits(*rules)
     if not hits or not case.ill:
         return None
-    return _at(hits[0], *(_hit(hit) for hit in hits[1:3]))
+    return _at(hits[0], *(hit_proof(hit) for hit in hits[1:3]))
 
 
 def _at(hit: FileHit, *more: Proof) -> Found:
     facts: dict[str, Fact] = {"where": hit.where, "found": hit.found, "expected": hit.expected}
-    return Found((_hit(hit), *more), facts)
-
-
-def _event(told: Told) -> str:
-    how = answered(told.status)
-    return said("event_how", event=told.event, how=how)
-
-
-def _hit(hit: FileHit) -> Proof:
-    text = said("found_expected", found=hit.found, expected=hit.expected)
-    return Proof(ProofKind.FILE, hit.where, text)
-
-
-def _file(name: str, text: str) -> Proof:
-    return Proof(ProofKind.FILE, name, text)
-
-
-def _fetch(fetch: Fetch, text: str) -> Proof:
-    where = said("fetch_of", path=fetch.path)
-    if fetch.number:
-        where = said("fetch_number", number=fetch.number)
-    what = said("path_says", path=fetch.path, what=text)
-    return Proof(ProofKind.FETCH, where, what, fetch.at)
-
-
-def _fetches(finding: FetchFinding) -> tuple[Proof, ...]:
-    first, *more = finding.fetches
-    return (
-        _fetch(first, Said(finding.sentence(), finding.sentence("de"))),
-        *(_fetch(fetch, said("status", status=fetch.status)) for fetch in more[:3]),
-    )
+    return Found((hit_proof(hit), *more), facts)
 
 
 def _said(finding: FetchFinding) -> Phrase:
     return Phrase(phrase_of(finding.rule.name), {k: str(v) for k, v in finding.values.items()})
 
 
-def _difference(difference: ConfigDifference) -> Proof:
-    nothing = said("nothing")
-    have = said("got_wanted", got=difference.got or nothing, wanted=difference.wanted or nothing)
-    text = said("setting_says", setting=difference.key or difference.field, what=have)
-    return Proof(ProofKind.FILE, _place(difference), text)
-
-
-def _place(difference: ConfigDifference) -> str:
-    return f"{difference.file}:{difference.line}" if difference.line else difference.file
-
-
 def _setting(difference: ConfigDifference) -> Found:
     return found(
-        _difference(difference),
-        where=_place(difference),
+        difference_proof(difference),
+        where=place_of(difference),
         field=difference.field,
         key=difference.key or difference.field,
         wanted=difference.wanted or "-",
         got=difference.got or "-",
     )
+
+
+MODULES = (sys.modules[__name__], provisioning_trigger_rules)
+"""Where the predicates stand."""
 
 
 @cache
@@ -375,7 +341,7 @@ def provisioning_book() -> RuleBook[ProvisioningCase]:
         for name, rule in fetch_rules().items()
     }
     table = table.model_copy(update={"phrases": {**said, **table.phrases}})
-    return RuleBook(table, ProvisioningCase, (sys.modules[__name__],))
+    return RuleBook(table, ProvisioningCase, MODULES)
 
 
 def phrase_of(rule: str) -> str:

@@ -15,6 +15,9 @@ DONE = frozenset({200, 203, 206, 304})
 MISSING = frozenset({404, 410, -1})
 """Statuses that say that there is no such file; TFTP's ERROR 1 is written negated."""
 
+REDIRECTED = frozenset({300, 301, 302, 303, 307, 308})
+"""Statuses that name another place."""
+
 SILENT = 0
 """Status of a TFTP transfer that ended because one side said nothing more."""
 
@@ -43,6 +46,7 @@ class Fetch:
         repeats: how often the client repeated its last word in vain.
         answered: whether the server sent anything at all.
         ended_by_client: whether the ERROR that ended it was the client's.
+        other_content: number of a TFTP block that came again with other content; 0 for none.
         seen_whole: False where the client has shown that it got more than was seen.
     """
 
@@ -64,6 +68,7 @@ class Fetch:
     repeats: int = 0
     answered: bool = True
     ended_by_client: bool = False
+    other_content: int = 0
     seen_whole: bool = True
 
     @property
@@ -80,6 +85,11 @@ class Fetch:
     def refused(self) -> bool:
         """Whether the server would not give it, though it did not say that it is not there."""
         return (400 <= self.status < 500 and not self.missing) or self.status == -2
+
+    @property
+    def redirected(self) -> bool:
+        """Whether the server sent the client elsewhere."""
+        return self.status in REDIRECTED
 
     @property
     def where(self) -> str:

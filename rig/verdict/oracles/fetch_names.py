@@ -20,6 +20,7 @@ _PLACEHOLDER = re.compile(
     r"|\[(?:PHONE_MAC_ADDRESS|MACADDRESS|MAC)\]|__MAC(?:ADDRESS)?__|<mac>",
     re.IGNORECASE,
 )
+_LONG_HEX = re.compile(r"(?<![0-9a-z])(y?)[0-9a-f]{6,}(?![0-9a-z])")
 _TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
 
 
@@ -49,6 +50,16 @@ def bare_name(path: str) -> str:
     """The name that a path means: decoded once, without query and surplus slashes."""
     name = unquote(path.partition("?")[0])
     return "/".join(part for part in name.split("/") if part not in {"", "."})
+
+
+def base_name(path: str) -> str:
+    """The last part of the name that a path means, in lower case."""
+    return bare_name(path).rpartition("/")[2].casefold()
+
+
+def name_shape(path: str) -> str:
+    """What is left of a name when one address, or number of a model, is as good as another."""
+    return _LONG_HEX.sub(r"\1#", base_name(path))
 
 
 def macs_of(text: str) -> frozenset[str]:

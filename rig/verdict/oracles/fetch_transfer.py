@@ -52,6 +52,8 @@ def _blocks(fetch: Fetch, name: str) -> Iterator[FetchFinding]:
     longest = fetch.longest_block or 0
     if longest > size:
         yield finding("block-too-long", fetch, name=name, longest=longest, size=size)
+    if fetch.other_content and not fetch.done:
+        yield finding("block-numbered-again", fetch, name=name, block=fetch.other_content)
     full = fetch.last_block == size and fetch.octets > 0 and fetch.octets % size == 0
     whole = fetch.announced in {None, fetch.octets}
     if full and whole and fetch.repeats and not fetch.done:

@@ -215,6 +215,8 @@ def _not_served(fetches: list[Fetch]) -> Iterator[FetchFinding]:
     if locked := _locked_out(fetches):
         name = bare_name(locked.path)
         yield finding("not-let-in", locked, name=name, status=locked.status)
+    elif away := _led_away(fetches):
+        yield finding("redirected", away, name=bare_name(away.path), status=away.status)
     elif not got and missing:
         names = ", ".join(bare_name(fetch.path) for fetch in missing[:4])
         yield finding("nothing-served", *missing[:4], names=names)
@@ -240,6 +242,17 @@ def _locked_out(fetches: list[Fetch]) -> Fetch | None:
     got = {bare_name(fetch.path) for fetch in fetches if fetch.done}
     return next(
         (f for f in fetches if f.status in {401, 407} and bare_name(f.path) not in got), None
+    )
+
+
+def _led_away(fetches: list[Fetch]) -> Fetch | None:
+    """The first file for which a client that got none of its own was sent elsewhere in vain."""
+    done = {bare_name(fetch.path).rpartition("/")[2] for fetch in fetches if fetch.done}
+    if any(macs_of(name) for name in done):
+        return None
+    return next(
+        (f for f in fetches if f.redirected and bare_name(f.path).rpartition("/")[2] not in done),
+        None,
     )
 
 

@@ -41,6 +41,7 @@ class _Transfer:
     last_at: float
     server: Address | None = None
     block: int = 0
+    content: bytes = b""
     acked: int = -1
 
 
@@ -167,10 +168,11 @@ class TftpExchange:
                 last_block=size if new else fetch.last_block,
                 longest_block=max(fetch.longest_block or 0, size),
                 repeats=0 if new else fetch.repeats,
+                other_content=fetch.other_content or _other(transfer, packet),
                 answered=True,
             )
             if new:
-                transfer.block = packet.block
+                transfer.block, transfer.content = packet.block, packet.payload
         return False
 
     @staticmethod
@@ -192,6 +194,12 @@ class TftpExchange:
             transfer.fetch = replace(fetch, status=200)
             return True
         return False
+
+
+def _other(transfer: _Transfer, packet: Data) -> int:
+    """The number of a block that is not what it was before."""
+    again = packet.block == transfer.block and transfer.content
+    return packet.block if again and packet.payload != transfer.content else 0
 
 
 def _number(text: str | None) -> int | None:

@@ -56,6 +56,7 @@ OWN, COMMON, BOOT = get(f"/{MAC}.cfg"), get("/y000000000108.cfg"), get(f"/{MAC}.
 LOCAL = get(f"/{MAC}-local.cfg", 404)
 HEALTHY = (BOOT, get("/y000000000000.boot", 404), COMMON, OWN, LOCAL)
 COLONS = get("/80:5e:c0:1a:2b:01.cfg", 404)
+LED_AWAY = get(f"/{MAC}-local.cfg", 302)
 NEIGHBOUR = "/805ec01a2b99.cfg"
 
 FIRES = {
@@ -87,6 +88,8 @@ FIRES = {
     "broken-off": (rrq(status=0, last_block=512, octets=512),),
     "never-answered": (rrq(status=0, octets=0, last_block=None, answered=False),),
     "not-let-in": (get(f"/{MAC}.cfg", 401), get("/y000000000108.cfg", 401)),
+    "block-numbered-again": (rrq(status=0, last_block=512, octets=512, other_content=1),),
+    "redirected": (COMMON, get(f"/{MAC}.cfg", 302), get("/login.html", user_agent=AGENT)),
 }
 
 SILENT = {
@@ -121,6 +124,8 @@ SILENT = {
     "broken-off": (rrq(),),
     "never-answered": (rrq(status=-1, octets=0, last_block=None, user_agent=AGENT), OWN),
     "not-let-in": (get(f"/{MAC}.cfg", 401), OWN),
+    "block-numbered-again": (rrq(other_content=1),),
+    "redirected": (COMMON, get(f"/{MAC}.cfg", 301), get(f"/new/{MAC}.cfg"), LED_AWAY),
 }
 
 

@@ -9,8 +9,9 @@ import pytest
 from staging import PHONE, PLATFORM, Stage, intent
 
 from provisioning.intent import LineKeyIntent, LineKeyKind
-from rig.timeline import FetchSeen, TftpSeen
+from rig.timeline import FetchSeen, Tap, TftpSeen
 from rig.verdict.evidence import Addresses, ConfigDifference, HandsetFacts
+from rig.verdict.fault_class import Component
 from rig.verdict.finding import ProofKind
 from rig.verdict.mangling import mangling
 from rig.verdict.outcome import Outcome
@@ -141,6 +142,22 @@ def misnamed(path, *, silent=True):
     return stage.silent() if silent else stage
 
 
+def elsewhere(stored, status=404):
+    """The file that points to the settings comes, that of the settings does not."""
+    stage = Booted().unfetched().silent().facts_are(stored=("phone-001565000001.htm", stored))
+    stage.fetch("phone-001565000001.htm")
+    stage.fetch("001565000001.xml", status)
+    return stage
+
+
+def stopped_after(*paths):
+    """It asks for some names in vain, and for nothing more."""
+    stage = Booted().unfetched().silent().facts_are(received=())
+    for path in paths:
+        stage.fetch(path, 404)
+    return stage
+
+
 def booted_alone(*, more=False):
     stage = Booted().unfetched().silent()
     stage.fetch(BOOT)
@@ -172,6 +189,8 @@ def shifted(got):
 FIRES = {
     "not_told": changed,
     "told_not_to_reboot": lambda: reboot("check-sync;reboot=false"),
+    "wrong_event": lambda: changed().told("resync", status=489),
+    "resync_unanswered": lambda: changed().told(status=None),
     "resync_refused": lambda: changed().told(status=489),
     "resync_ignored": lambda: changed().told("check-sync"),
     "old_file_again": lambda: refetched(changed().told()),
@@ -179,6 +198,7 @@ FIRES = {
     "path_encoded_twice": lambda: misnamed("Haus%2520A/" + OWN),
     "transfer_wrong": lambda: tftp(ASK, OACK),
     "account_of_another": of_another,
+    "file_not_there": lambda: elsewhere("1565000001.xml"),
     "own_file_not_asked": booted_alone,
     "name_not_served": lambda: misnamed("00:15:65:00:00:01.cfg"),
     "text_mangled": lambda: Booted().silent().hit("encoded-twice"),
@@ -229,6 +249,8 @@ def registered(stage):
 NEAR = {
     "not_told": (followed, ""),
     "told_not_to_reboot": (lambda: reboot("check-sync;reboot=true"), "resync_ignored"),
+    "wrong_event": (lambda: changed().told("Check-Sync", status=489), "resync_refused"),
+    "resync_unanswered": (lambda: Booted().unfetched().told(status=None), ""),
     "resync_refused": (lambda: Booted().told(status=489), ""),
     "resync_ignored": (lambda: Booted().unfetched().told("check-sync"), ""),
     "old_file_again": (lambda: followed().facts_are(stale=()), ""),
@@ -236,6 +258,7 @@ NEAR = {
     "path_encoded_twice": (lambda: misnamed("Haus%20A/" + OWN), "name_not_served"),
     "transfer_wrong": (healthy_tftp, ""),
     "account_of_another": (nobodys, "setting_wrong"),
+    "file_not_there": (lambda: registered(elsewhere("1565000001.xml")), ""),
     "own_file_not_asked": (lambda: registered(booted_alone(more=True)), ""),
     "name_not_served": (lambda: misnamed("logo.bmp", silent=False), ""),
     "text_mangled": (lambda: Booted().hit("encoded-twice"), ""),
@@ -430,3 +453,64 @@ def test_a_file_that_was_not_asked_for_shows_nothing_of_its_way():
 def test_a_fault_of_the_form_hides_a_second_one():
     stage = Booted().silent().hit("xml-malformed")
     assert "form" in hidden_by(stage)
+
+
+@pytest.mark.parametrize(
+    ("stored", "status"),
+    [("001565000001.xml", 404), ("001565000001.xml", 403), ("565000001.xml", 404)],
+)
+def test_a_file_that_is_there_and_does_not_come_is_no_gap_in_another(stored, status):
+    stage = elsewhere(stored, status).differs("accounts[1]", "anna", "")
+    assert [f.rule for f in stage.judged().findings] == ["file_not_there"]
+
+
+def test_a_name_that_need_not_be_there_says_nothing():
+    stage = Booted().silent()
+    stage.fetch("001565000001-local.cfg", 404)
+    assert not stage.judged().findings
+
+
+def test_a_phone_that_stops_after_names_that_need_not_be_there_may_be_to_blame():
+    (finding,) = stopped_after(BOOT, "y000000000000.boot").judged().findings
+    assert (finding.rule, finding.component, finding.certain) == (
+        "own_file_not_asked", Component.HANDSET, False,
+    )  # fmt: skip
+    assert BOOT in finding.sentence()
+    (finding,) = stopped_after(BOOT, OWN).judged().findings
+    assert (finding.rule, finding.component) == (
+        "name_not_served", Component.PROVISIONING_SERVER,
+    )  # fmt: skip
+
+
+def test_somebody_elses_account_in_the_phones_own_file_is_the_files_fault():
+    assert of_another().judged().findings[0].component is Component.CONFIG
+    stage = of_another()
+    stage.events = [replace(e, handset="emil") if e.handset else e for e in stage.events]
+    assert stage.judged().findings[0].component is Component.PROVISIONING_SERVER
+
+
+def test_somebody_elses_account_by_a_second_line_is_a_question_of_precedence():
+    stage = of_another().differs("accounts[1].user", "anna", "emil", 7).hit("contradiction")
+    assert [f.rule for f in stage.judged().findings] == ["files_disagree"]
+
+
+def test_an_event_that_never_came_is_the_networks_fault():
+    stage = changed().told(status=None)
+    assert stage.judged().findings[0].component is Component.HANDSET
+    stage = changed().told(status=None)
+    stage.packets = [replace(p, tap=Tap.PLATFORM) for p in stage.packets]
+    (finding,) = stage.judged().findings
+    assert (finding.rule, finding.component) == ("resync_unanswered", Component.NETWORK)
+
+
+def test_what_broke_a_transfer_off_is_not_certain():
+    (finding,) = tftp(ASK, FULL, ACK).judged().findings
+    assert (finding.rule, finding.certain) == ("transfer_wrong", False)
+    again = (True, b"\0\3\0\1" + b"y" * 512)
+    (finding,) = tftp(ASK, FULL, ACK, again).judged().findings
+    assert (finding.component, finding.certain) == (Component.PROVISIONING_SERVER, True)
+
+
+def test_a_packed_file_is_malformed_and_not_mangled():
+    stage = Booted().silent().hit("packed").hit("not-in-encoding")
+    assert [f.rule for f in stage.judged().findings] == ["file_malformed"]

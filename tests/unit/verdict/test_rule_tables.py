@@ -59,7 +59,7 @@ MODULES = {
     "loop": (loop,),
     "plain_call": (plain_call,),
     "feature": (feature,),
-    "provisioning": (provisioning_rules,),
+    "provisioning": (*provisioning_rules.MODULES,),
 }
 CASES = {
     "mwi": LampCase,

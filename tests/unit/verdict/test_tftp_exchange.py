@@ -33,6 +33,13 @@ class LongBlocks(ServerHook):
         return data + b"y" * 100 if data[:2] == b"\0\3" else data
 
 
+class CountsTwice(ServerHook):
+    """The second block has the number of the first."""
+
+    def datagram(self, request, data):
+        return b"\0\3\0\1" + data[4:] if data[:4] == b"\0\3\0\2" else data
+
+
 class WrongSize(ServerHook):
     def datagram(self, request, data):
         return data.replace(b"tsize\x001024", b"tsize\x002048")
@@ -105,6 +112,14 @@ def test_options_that_nobody_asked_for():
 def test_blocks_longer_than_agreed_and_a_size_that_is_not_the_files():
     assert transferred(FULL, hook=LongBlocks())[1] == ["block-too-long"]
     assert transferred(FULL, WITH_OPTIONS, WrongSize())[1] == ["size-differs"]
+
+
+def test_a_block_that_comes_again_with_other_content_is_miscounted():
+    fetch, said = transferred(FULL[:600] + b"y" * 100, hook=CountsTwice())
+    assert (fetch.status, fetch.octets, fetch.other_content) == (0, 512, 1)
+    assert said == ["block-numbered-again"]
+    assert transferred(FULL[:512], hook=CountsTwice())[0].other_content == 1
+    assert transferred(b"x" * 2000)[0].other_content == 0
 
 
 def test_a_server_that_says_nothing():
