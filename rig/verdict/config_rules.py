@@ -35,6 +35,33 @@ def account_not_configured(case: LampCase) -> Found | None:
     )
 
 
+def account_of_other_line(case: LampCase) -> Found | None:
+    """The file gives this line the account of another line of the same phone."""
+    return _other_user(case, ours=True)
+
+
+def account_of_other_user(case: LampCase) -> Found | None:
+    """The file gives this line an account that the phone is not meant to have."""
+    return _other_user(case, ours=False)
+
+
+def _other_user(case: LampCase, *, ours: bool) -> Found | None:
+    wrong = [d for d in _differences(case, "user") if d.field == f"accounts[{case.account}].user"]
+    if not wrong or not case.ill:
+        return None
+    first = wrong[0]
+    if (first.got in {a.user for a in case.handset.intent.accounts}) is not ours:
+        return None
+    return found(
+        Proof(ProofKind.FILE, _where(first), f"{first.key or first.field}: {first.got}"),
+        *mailbox(case.truth),
+        where=_where(first),
+        account=case.account,
+        got=first.got or phrase("nothing"),
+        wanted=first.wanted,
+    )
+
+
 def subscription_not_configured(case: LampCase) -> Found | None:
     """The file that the phone read does not tell it to subscribe."""
     wrong = _differences(case, "mwi.")

@@ -13,6 +13,7 @@ from rig.sip.message import Request, Response
 from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen, PhoneSaid, SipSeen
 from rig.verdict.evidence import Evidence, HandsetFacts, LampExpectation
 from rig.verdict.lamp_sight import blind_since
+from rig.verdict.mwi_calls import MissedCall, missed_calls, rings
 from rig.verdict.mwi_facts import (
     AccountStory,
     NotifyStory,
@@ -33,19 +34,6 @@ RING_TAIL_S = 0.05
 
 TRUTH_SLACK_S = 0.25
 """A NOTIFY may speak of the state just before or just after a change that is this close."""
-
-
-@dataclass(frozen=True, slots=True)
-class MissedCall:
-    """A call that the handset rang for and nobody answered.
-
-    Attributes:
-        invite: the INVITE that rang it.
-        ended_at: when it stopped ringing.
-    """
-
-    invite: SipSeen
-    ended_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +176,29 @@ class LampCase:
         return tuple(n for n in self.before_end if n.first.at >= self.expectation.since)
 
     @property
+    def earlier(self) -> tuple[NotifyStory, ...]:
+        """NOTIFYs sent in the scenario before the trigger."""
+        start, since = self.evidence.started_at, self.expectation.since
+        return tuple(n for n in self.story.notifies if start <= n.first.at < since)
+
+    @property
+    def past_is_known(self) -> bool:
+        """Whether it is known what a NOTIFY had to say before the trigger.
+
+        It is not where the mailbox is asked now and then only, nor where it was not to be told
+        for a part of the scenario.
+        """
+        asked = any(
+            e.cause == "query" and e.mailbox in self.boxes
+            for e in self.evidence.events(MailboxSeen)
+        )
+        untold = any(
+            isinstance(e, LampExpectation) and e.mailbox in self.boxes and not e.told
+            for e in self.evidence.expectations
+        )
+        return not asked and not untold
+
+    @property
     def telling(self) -> tuple[NotifyStory, ...]:
         """The NOTIFYs that explain why the phone knows or does not know.
 
@@ -287,8 +298,8 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
             boxes_of(handset, account, expectation.mailbox),
             expectation.until,
         ),
-        missed_calls=_missed_calls(evidence, handset, expectation.since),
-        rings=_rings(evidence, handset),
+        missed_calls=missed_calls(evidence, handset, expectation.since),
+        rings=rings(evidence, handset),
         unexpected_lamps=_unexpected_lamps(evidence, handset.name),
         phone_said=_phone_said(evidence, expectation),
         blind_since=blind,
@@ -361,24 +372,6 @@ def _changes(
     return tuple(changes)
 
 
-def _rings(evidence: Evidence, handset: HandsetFacts) -> tuple[tuple[float, float], ...]:
-    """When a handset rang: from INVITE to CANCEL or final response."""
-    began: dict[str, float] = {}
-    rings = []
-    for seen in evidence.events(SipSeen, since=evidence.started_at):
-        message = seen.message
-        if isinstance(message, Request):
-            if message.method == "INVITE" and _towards(seen, handset):
-                began.setdefault(message.call_id, seen.at)
-            elif message.method in {"CANCEL", "ACK"} and message.call_id in began:
-                rings.append((began.pop(message.call_id), seen.at))
-    return (*rings, *((at, evidence.ended_at) for at in began.values()))
-
-
-def _towards(seen: SipSeen, handset: HandsetFacts) -> bool:
-    return any(o.destination in handset.sip_addresses for o in seen.observations)
-
-
 def _unexpected_lamps(evidence: Evidence, handset: str) -> tuple[str, ...]:
     expected = {
         e.lamp
@@ -387,20 +380,3 @@ def _unexpected_lamps(evidence: Evidence, handset: str) -> tuple[str, ...]:
     }
     seen = {e.lamp for e in evidence.events(LampSeen) if e.handset == handset}
     return tuple(sorted(lamp for lamp in seen - expected if lamp.startswith("account:")))
-
-
-def _missed_calls(
-    evidence: Evidence, handset: HandsetFacts, since: float
-) -> tuple[MissedCall, ...]:
-    calls: dict[str, SipSeen] = {}
-    missed: list[MissedCall] = []
-    for seen in evidence.events(SipSeen, since=since):
-        message = seen.message
-        if isinstance(message, Request):
-            if not _towards(seen, handset):
-                continue
-            if message.method == "INVITE":
-                calls.setdefault(message.call_id, seen)
-            elif message.method == "CANCEL" and message.call_id in calls:
-                missed.append(MissedCall(invite=calls.pop(message.call_id), ended_at=seen.at))
-    return tuple(missed)

@@ -12,6 +12,7 @@ from rig.sip.message_summary import MEDIA_TYPE
 from rig.sip.uri import Uri
 from rig.timeline import MailboxSeen, SipSeen
 from rig.verdict.mwi import LampCase
+from rig.verdict.mwi_facts import NotifyStory, mailbox_truth
 from rig.verdict.mwi_way import request_of
 from rig.verdict.phrase import Phrase, Word, phrase
 from rig.verdict.proofs import mailbox, packet, summary_line
@@ -87,25 +88,42 @@ def count_negative(case: LampCase) -> Found | None:
 def count_wrong(case: LampCase) -> Found | None:
     """Flag or counts differ from the mailbox, or contradict each other."""
     for notify in case.after:
-        summary = notify.summary
-        if summary is None:
-            continue
-        voice = summary.voice
-        contradiction = (
-            voice is not None and not summary.others and (summary.waiting != (voice.new > 0))
-        )
         stale = notify is case.after[-1] and case.outdated(notify)
-        if not contradiction and not stale and case.truthful(notify):
-            continue
-        truth = case.truth
-        held = phrase("held_contradicts")
-        if truth and voice is not None and voice.new == truth.new:
-            held = phrase("held_new_saved", new=truth.new, saved=truth.saved)
-        elif truth:
-            held = phrase("held_new", new=truth.new)
-        text = summary_line(notify)
-        return found(packet(notify.first, text), *mailbox(truth), said=text, held=held)
+        if stale or _untrue(case, notify) or _silent_on_voice(case, notify):
+            return _miscounted(notify, case.truth)
+    for notify in case.earlier if case.past_is_known else ():
+        if _untrue(case, notify):
+            truth = mailbox_truth(case.evidence, case.boxes, notify.first.at)
+            return _miscounted(notify, truth)
     return None
+
+
+def _untrue(case: LampCase, notify: NotifyStory) -> bool:
+    summary = notify.summary
+    if summary is None:
+        return False
+    voice = summary.voice
+    own = voice is None or summary.others or summary.waiting == (voice.new > 0)
+    return not own or not case.truthful(notify)
+
+
+def _silent_on_voice(case: LampCase, notify: NotifyStory) -> bool:
+    """Whether messages of other classes alone are told of though it is voice that waits."""
+    told = [n.summary for n in case.after if n.summary is not None]
+    others = notify.summary is not None and bool(notify.summary.others)
+    waits = case.truth is not None and case.truth.new > 0
+    return others and waits and case.dark and all(s.others and s.voice is None for s in told)
+
+
+def _miscounted(notify: NotifyStory, truth: MailboxSeen | None) -> Found:
+    voice = notify.summary.voice if notify.summary else None
+    held = phrase("held_contradicts")
+    if truth and voice is not None and voice.new == truth.new:
+        held = phrase("held_new_saved", new=truth.new, saved=truth.saved)
+    elif truth:
+        held = phrase("held_new", new=truth.new)
+    text = summary_line(notify)
+    return found(packet(notify.first, text), *mailbox(truth), said=text, held=held)
 
 
 def account_wrong(case: LampCase) -> Found | None:

@@ -118,7 +118,7 @@ def notify_answered_between(case: LampCase) -> Found | None:
 
 def answer_not_matched(case: LampCase) -> Found | None:
     """The phone answers, but by another branch, so that the platform goes on asking."""
-    for notify in case.after:
+    for notify in (*case.earlier, *case.after):
         if notify.stray is None or notify.transmissions < 2:
             continue
         return found(

@@ -100,6 +100,15 @@ def account_missing() -> Stage:
     return stage
 
 
+def other_line(user: str) -> Stage:
+    """The file gives line 1 the account of line 2."""
+    stage = differs(untold(), "accounts[1].user", user)
+    second = replace(stage.facts.intent.accounts[0], index=2, user=user)
+    both = (*stage.facts.intent.accounts, second)
+    stage.facts = replace(stage.facts, intent=replace(stage.facts.intent, accounts=both))
+    return stage
+
+
 def not_heard() -> Stage:
     stage = healthy()
     stage.expectations.clear()
@@ -247,6 +256,8 @@ def early_light() -> Stage:
 
 MWI_STAGES: dict[str, Story] = {
     "account_not_configured": account_missing,
+    "account_of_other_line": lambda: other_line("emil"),
+    "account_of_other_user": lambda: differs(untold(), "accounts[1].user", "emil"),
     "subscription_not_configured": lambda: differs(
         without_subscription(0), "accounts[1].mwi.mode", "off"
     ),

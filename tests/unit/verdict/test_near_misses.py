@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import stages_mwi as stages
 from staging import BOX, PHONE, PLATFORM, Stage, healthy, summary
-from test_every_rule import firing
+from test_every_rule import differs, firing, told, untold
 
 from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen
 from rig.verdict.evidence import LampExpectation
@@ -221,3 +221,57 @@ def test_a_lamp_need_not_follow_what_the_phone_had_not_yet_accepted() -> None:
     assert named(stage) == ("lamp_contradicts", "M9", "handset")
     stage.expectations = [replace(e, until=answered[-1] - 0.0005) for e in stage.expectations]
     assert not [f.rule for f in stage.judge().findings if f.rule == "lamp_contradicts"]
+
+
+def test_a_line_with_another_account_is_the_files_fault_if_the_lamp_is_wrong() -> None:
+    swapped = differs(untold(), "accounts[1].user", "emil", line=22)
+    assert named(swapped) == ("account_of_other_user", "M6", "config")
+    assert firing(swapped)[1].proofs[0].where == "001565000001.cfg:22"
+    second = replace(swapped.facts.intent.accounts[0], index=2, user="emil")
+    both = (*swapped.facts.intent.accounts, second)
+    swapped.facts = replace(swapped.facts, intent=replace(swapped.facts.intent, accounts=both))
+    assert named(swapped) == ("account_of_other_line", "P5", "config")
+    assert not differs(healthy(), "accounts[1].user", "emil").judge().findings
+    other_setting = differs(untold(), "accounts[1].user_agent", "emil")
+    assert named(other_setting) == ("notify_missing", "M1", "platform")
+
+
+def heard(*, early: str, cause: str = "heard") -> Stage:
+    """A message is heard at 5 s; 1 s before, while the owner logs in, something is told."""
+    stage = stages.subscribed()
+    stage.events = [e for e in stage.events if not isinstance(e, MailboxSeen)]
+    stage.expectations.clear()
+    stage.mailbox(-1.0, 0, cause="start")
+    stage.mailbox(2.0, 1)
+    stage.notify(2.001, summary(1))
+    stage.lamp(2.01, LampState.SLOW)
+    if early:
+        stage.notify(4.0, early)
+        stage.lamp(4.01, LampState.OFF)
+    stage.mailbox(5.001, 0, saved=1, cause=cause)
+    stage.notify(5.002, summary(0, 1))
+    stage.lamp(5.01, LampState.OFF)
+    stage.expect_lamp(lit=False, new=0, saved=1, trigger="the hearing")
+    return stage
+
+
+def test_what_was_wrong_before_the_trigger_is_wrong_though_the_end_is_right() -> None:
+    stage = heard(early=summary(0, 0))
+    assert named(stage) == ("count_wrong", "M5", "platform")
+    finding = firing(stage)[1]
+    assert finding.facts["said"] == "Messages-Waiting: no, Voice-Message: 0/0"
+    assert finding.proofs[1].text == "1 new, 0 saved"
+    assert heard(early="").judge().outcome is Outcome.PASS
+
+
+def test_a_mailbox_that_is_only_asked_now_and_then_proves_nothing_about_the_past() -> None:
+    findings = heard(early=summary(0, 0), cause="query").judge().findings
+    assert not [f for f in findings if f.rule == "count_wrong"]
+
+
+def test_voice_that_is_told_as_fax_is_a_wrong_count() -> None:
+    fax = summary(1).replace("Voice-Message", "Fax-Message")
+    assert named(told(fax, lit=False)) == ("count_wrong", "M5", "platform")
+    beside = told(f"{summary(1)}Fax-Message: 1/0\r\n")
+    beside.notify(6.0, fax)
+    assert beside.judge().outcome is Outcome.PASS
