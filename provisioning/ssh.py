@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,12 @@ def connect(host: SshHost, login: SshLogin) -> paramiko.SSHClient:
                     f"{error}; name a key by --identity"
                 ) from error
             password = login.password(f"password for {host.known_name}")
+        except socket.gaierror as error:
+            client.close()
+            raise RigError(
+                f"no SSH with {host.known_name}: nobody knows this name ({error.strerror}); check "
+                "its spelling, or give the host's address"
+            ) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             client.close()
             if isinstance(error, RigError):

@@ -178,6 +178,33 @@ class DeliveryRefused(TimelineEvent):
     times: int = 1
 
 
+class Wrapping(StrEnum):
+    """What SIP may be wrapped in, so that nobody here reads it."""
+
+    TLS = "tls"
+    DTLS = "dtls"
+    WEBSOCKET = "websocket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadSeen(TimelineEvent):
+    """Something between a client and a server that cannot be read.
+
+    Attributes:
+        numbers: packet numbers, the first ones.
+        kind: what it is wrapped in.
+        client: the first that was seen.
+        server: to whom.
+        packets: how many there were, of all clients.
+    """
+
+    numbers: tuple[int, ...]
+    kind: Wrapping
+    client: Address
+    server: Address
+    packets: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtpStreamSeen(TimelineEvent):
     """One RTP stream; ``at`` is its first packet.

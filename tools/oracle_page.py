@@ -42,6 +42,7 @@ Words in italics are filled in from the messages.""",
         "registration": "Registrations",
         "repetition": "Repetition and loops",
         "subscription": "Subscriptions",
+        "unread": "What cannot be read",
     },
     "de": {
         "title": "# Passive Orakel",
@@ -73,6 +74,7 @@ Wörter werden aus den Nachrichten ergänzt.""",
         "registration": "Registrierungen",
         "repetition": "Wiederholungen und Schleifen",
         "subscription": "Abonnements",
+        "unread": "Was nicht zu lesen ist",
     },
 }
 

@@ -21,11 +21,12 @@ from rig.capture.content import Content
 from rig.capture.correlate import Correlator
 from rig.capture.dissect import Dissector, TcpGap, Unwrap
 from rig.capture.fetches import FetchWatcher
-from rig.capture.findings import CaptureFinding, as_capture_finding, capture_engine
+from rig.capture.findings import CaptureFinding, as_capture_finding, capture_engine, in_order
 from rig.capture.frame import Frame
 from rig.capture.media_streams import MediaStreams
 from rig.capture.packet import CapturedPacket
 from rig.capture.quick_reader import QuickReader
+from rig.capture.unread import UnreadWatch
 from rig.errors import ProtocolError, UsageError
 from rig.media.stream_analysis import StreamAnalyser
 from rig.sip.message import Request
@@ -150,6 +151,7 @@ class CaptureAnalyser:
         self._last_at: float | None = None
         self._dissector = Dissector(unwrap=unwrap)
         streams = StreamAnalyser() if listen else MediaStreams(self._stream)
+        self._unread = UnreadWatch()
         self._judge: FetchJudge | None = None
         self._fetches = FetchWatcher(
             self._fetch, also=self._judge_datagram, sized=self._judge_http
@@ -183,12 +185,11 @@ class CaptureAnalyser:
         result.mwi, result.subscribes, result.calls = rows.mwi, rows.subscribes, rows.calls
         result.accounts = list(rows.accounts.values())
         result.left_out += rows.left_out
-        for refused in dissector.refusals.found():
-            self._found += self._engine.feed(refused)
+        for event in (*dissector.refusals.found(), *self._unread.found()):
+            self._found += self._engine.feed(event)
         end = CaptureEnd(at=self._last_at, dropped=result.dropped, cut=result.cut)
         self._found += self._engine.close(end)
         settled = self._engine.settle(self._found)
-        settled.sort(key=lambda finding: -finding.severity.rank)
         result.findings = [as_capture_finding(finding) for finding in settled]
         result.events.sort(key=lambda event: event.at)
         result.notes += _notes(result, dissector)
@@ -200,6 +201,7 @@ class CaptureAnalyser:
             or dissector.unknown_links
         )
         self._judge_fetches()
+        result.findings = in_order(result.findings)
         return result
 
     def _fetch_judge(self) -> FetchJudge:
@@ -221,7 +223,6 @@ class CaptureAnalyser:
         if judge is None:
             return
         result.findings += judge.close(self._last_at or 0.0, blind=result.blind)
-        result.findings.sort(key=lambda finding: -finding.severity.rank)
         if judge.left_out:
             result.left_out["findings"] += judge.left_out
         if judge.order.unfinished:
@@ -230,6 +231,7 @@ class CaptureAnalyser:
             result.notes.append(f"{which} not judged: the capture ended before")
 
     def _other(self, content: Content, packet: CapturedPacket) -> None:
+        self._unread.feed(content, packet)
         if content is Content.FETCH:
             judge = self._fetch_judge()
             judge.cut += packet.truncated

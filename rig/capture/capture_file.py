@@ -100,6 +100,11 @@ class CaptureFile:
             raise UsageError(
                 f"{self.path}: damaged gzip: {error}; unpack what is left of it"
             ) from error
+        except PermissionError as error:
+            raise UsageError(
+                f"{self.path}: you may not read it; ask for the right (chmod a+r {self.path}), "
+                "or read it as root"
+            ) from error
         except OSError as error:
             raise UsageError(
                 f"{self.path}: {error.strerror or error}; give a pcap or pcapng file"

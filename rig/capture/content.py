@@ -28,6 +28,7 @@ _START = re.compile(
 )
 _MAY_BECOME_START = re.compile(_METHOD + rb"(?: [^\r\n]{0,8192})?|SIP/[^\r\n]{0,12}")
 _HTTP = re.compile(rb"[A-Z]{3,8} [^\r\n]{1,8192} HTTP/|HTTP/|PRI \* HTTP/2|\x16\x03")
+_TEXT = re.compile(rb"[\r\n\t\x20-\x7e]{12}|[\r\n\t\x20-\x7e]+\Z")
 _MAX_PORTS, _MAX_STREAMS = 65_536, 8192
 _MAX_BLANKS = 64
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
@@ -90,11 +91,15 @@ class ContentSorter:
             return Content.OTHER
         if _is_tftp(payload):
             return Content.FETCH
-        return Content.STRAY if self._on_sip_port(packet) else Content.OTHER
+        return Content.STRAY if self._is_stray(packet) else Content.OTHER
 
-    def _on_sip_port(self, packet: CapturedPacket) -> bool:
+    def _is_stray(self, packet: CapturedPacket) -> bool:
+        """Whether it should have been SIP; where none was seen yet, only a text should."""
         ends = {packet.source, packet.destination}
-        return not ends.isdisjoint(self._sip_ports) or any(port == SIP_PORT for _, port in ends)
+        if not ends.isdisjoint(self._sip_ports):
+            return True
+        at_sip_port = any(port == SIP_PORT for _, port in ends)
+        return at_sip_port and (packet.tap is not Tap.WIRE or bool(_TEXT.match(packet.payload)))
 
     def _sort_stream(self, packet: CapturedPacket) -> list[tuple[Content, CapturedPacket]]:
         path = packet.path

@@ -239,6 +239,8 @@ class _HttpWatcher:
 
     def _tell(self, answering: _Answering) -> None:
         asked = answering.asked
+        if asked.rows.get(b"upgrade", b"").lower() == b"websocket":
+            return  # a conversation, no file
         seen = FetchSeen(
             at=asked.at,
             transport="http",

@@ -5,7 +5,8 @@ Must not know the rules; they are in :mod:`rig.verdict.oracles`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from rig.capture.quick_reader import is_clean
 from rig.capture.usual_body import is_usual
@@ -19,6 +20,11 @@ from rig.verdict.oracles.syntax import Syntax
 from rig.verdict.oracles.view import SipView
 
 PACKETS_TOLD = 8
+
+_PLACE = {
+    "en": ("the capture", "packet", "and", " times"),
+    "de": ("der Mitschnitt", "Paket", "und", "-mal"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,35 @@ class CaptureFinding:
     @property
     def where(self) -> str:
         """``packet 3 (and 4, 5; 10 times)``."""
+        return self.place("en")
+
+    def place(self, lang: str) -> str:
+        """Where it is seen, in ``en`` or ``de``."""
+        capture, packet, also, times = _PLACE[lang]
         if not self.packet:
-            return "the capture"
-        notes = [f"and {', '.join(map(str, self.packets))}"] if self.packets else []
-        notes += [f"{self.count} times"] if self.count > 1 else []
-        return f"packet {self.packet}" + (f" ({'; '.join(notes)})" if notes else "")
+            return capture
+        notes = [f"{also} {', '.join(map(str, self.packets))}"] if self.packets else []
+        notes += [f"{self.count}{times}"] if self.count > 1 else []
+        return f"{packet} {self.packet}" + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def in_order(findings: Iterable[CaptureFinding]) -> list[CaptureFinding]:
+    """Findings for a reader: the heaviest first, what says the same once, mere counts last."""
+    alike: dict[tuple[str, str, Severity, bool], CaptureFinding] = {}
+    for finding in findings:
+        key = (finding.oracle, finding.text, finding.severity, finding.certain)
+        first = alike.get(key)
+        if first is None:
+            alike[key] = finding
+            continue
+        packets = dict.fromkeys((*first.packets, finding.packet, *finding.packets))
+        packets.pop(first.packet, None)
+        alike[key] = replace(
+            first,
+            packets=tuple(packets)[:PACKETS_TOLD],
+            count=first.count + finding.count,
+        )
+    return sorted(alike.values(), key=lambda finding: (-finding.severity.rank, not finding.packet))
 
 
 def as_capture_finding(finding: OracleFinding) -> CaptureFinding:

@@ -30,7 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="Look into captures.")
 def analyze(
     file: Annotated[
         Path | None,
-        typer.Argument(help="pcap or pcapng, also gzipped; - is standard input."),
+        typer.Argument(help="pcap or pcapng, also gzipped; - is standard input.", readable=False),
     ] = None,
     live: Annotated[
         str, typer.Option("--live", metavar="IF", help="Capture on this interface.")
@@ -66,7 +66,9 @@ def analyze(
         bool, typer.Option("--listen", help="Recognise prompts in the audio; takes long.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page, too.")] = None,
-    lang: Annotated[str, typer.Option("--lang", "--language", help="Of pages: en or de.")] = "en",
+    lang: Annotated[
+        str, typer.Option("--lang", "--language", help="Of findings and page: en or de.")
+    ] = "en",
     redact: Annotated[
         Path | None,
         typer.Option(
@@ -87,12 +89,15 @@ def analyze(
     to judge.
     """
     from rig.capture.analysis import Limits
+    from rig.commands.capture_output import FINDING_WORDS
 
     with clear_errors(as_json=as_json):
         if sum((file is not None, bool(live), bool(ssh))) != 1:
             raise UsageError("give one of FILE, --live IF and --ssh USER@HOST")
         if redact is not None and (file or write) in {None, Path("-")}:
             raise UsageError("--redact reads the capture twice: give a FILE, or add --write")
+        if lang not in FINDING_WORDS:
+            raise UsageError(f"--lang is {lang!r}; expected {' or '.join(FINDING_WORDS)}")
         limits = Limits(rows=limit)
         if file is not None:
             result = _of_file(file, limits, listen=listen)
@@ -105,7 +110,7 @@ def analyze(
             _write_page(result, html, lang)
         if redact is not None:
             _write_bundle(file or write or Path("-"), redact, lang)
-        _tell(result, account, ladder=ladder, as_json=as_json)
+        _tell(result, account, ladder=ladder, lang=lang, as_json=as_json)
         raise typer.Exit(_exit_code(result))
 
 
@@ -115,15 +120,25 @@ def _exit_code(result: CaptureAnalysis) -> int:
     return 4 if result.blind or result.empty else 0
 
 
-def _tell(result: CaptureAnalysis, account: str, *, ladder: bool, as_json: bool) -> None:
-    from rig.commands.capture_output import capture_data, capture_json, print_analysis
+def _tell(
+    result: CaptureAnalysis, account: str, *, ladder: bool, lang: str, as_json: bool
+) -> None:
+    from rig.commands.capture_output import (
+        capture_data,
+        capture_json,
+        nothing_to_say,
+        print_analysis,
+    )
 
     if as_json:
         print_data(capture_json(capture_data(result)))
         return
-    print_analysis(result, account=account, ladder=ladder)
+    print_analysis(result, account=account, ladder=ladder, lang=lang)
     if result.empty:
-        complain("no SIP message and no fetch was seen; nothing can be said", style="yellow")
+        why, advice = nothing_to_say(result, lang)
+        complain(why, style="yellow")
+        if not result.findings:
+            complain(advice, style="yellow")
 
 
 def _of_file(file: Path, limits: Limits, *, listen: bool) -> CaptureAnalysis:

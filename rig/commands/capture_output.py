@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 _FLAG = {True: "yes", False: "no", None: "?"}
 _STYLE = {"fault": "red", "warning": "yellow", "note": "cyan"}
 LADDER_ROWS = 200
+FINDING_WORDS = {
+    "en": {
+        "fault": "fault",
+        "warning": "warning",
+        "note": "note",
+        "not_certain": "not certain",
+        "clean": "no rule broken that can be seen in these packets alone",
+    },
+    "de": {
+        "fault": "Fehler",
+        "warning": "Warnung",
+        "note": "Hinweis",
+        "not_certain": "nicht sicher",
+        "clean": "keine Regel verletzt, soweit es diese Pakete allein zeigen",
+    },
+}
 
 
 def capture_data(result: CaptureAnalysis) -> dict[str, Any]:
@@ -84,13 +100,16 @@ def chain(call: CallLine) -> str:
     return " → ".join([*steps, call.target, *call.moved_to])
 
 
-def print_analysis(result: CaptureAnalysis, *, account: str = "", ladder: bool = False) -> None:
+def print_analysis(
+    result: CaptureAnalysis, *, account: str = "", ladder: bool = False, lang: str = "en"
+) -> None:
     """Print it for people.
 
     Args:
         result: the analysis.
         account: show message waiting and subscriptions of this account only.
         ladder: list the messages one by one.
+        lang: of the findings, ``en`` or ``de``.
     """
     say(
         f"{result.path}: {several(result.frames, 'frame')}, "
@@ -120,7 +139,75 @@ def print_analysis(result: CaptureAnalysis, *, account: str = "", ladder: bool =
         say(f"{several(result.encrypted, 'connection')} encrypted; what they carry is not known")
     for note in result.notes:
         complain(note, style="yellow")
-    _print_findings(result)
+    _print_findings(result, lang)
+
+
+def nothing_to_say(result: CaptureAnalysis, lang: str = "en") -> tuple[str, str]:
+    """Why a capture says nothing, and what to do, for people.
+
+    Args:
+        result: an analysis without SIP and fetches.
+        lang: ``en`` or ``de``.
+    """
+    if not result.frames:
+        kind = "no_frames"
+    elif result.cut:
+        kind = "cut"
+    else:
+        kind = "voice" if result.stream_count else "no_sip"
+    return _NOTHING[lang][kind]
+
+
+_NOTHING = {
+    "en": {
+        "no_frames": (
+            "the capture holds no packet; nothing can be said",
+            "  see whether interface and filter were right; 'tcpdump -D' lists the interfaces",
+        ),
+        "cut": (
+            "no SIP message is whole in this capture; nothing can be said",
+            "  capture whole packets (tcpdump -s 0)",
+        ),
+        "voice": (
+            "there is voice, but no SIP message and no fetch was seen; nothing can be said",
+            (
+                "  SIP goes another way, or encrypted: capture at the platform or at the "
+                "phone's own switch port, from before the phone starts"
+            ),
+        ),
+        "no_sip": (
+            "no SIP message and no fetch was seen; nothing can be said",
+            (
+                "  capture where the phone's packets pass (its switch port mirrored, or the "
+                "platform), from before the phone starts, with no filter on ports"
+            ),
+        ),
+    },
+    "de": {
+        "no_frames": (
+            "der Mitschnitt enthält kein Paket; es lässt sich nichts sagen",
+            "  Schnittstelle und Filter prüfen; 'tcpdump -D' listet die Schnittstellen",
+        ),
+        "cut": (
+            "keine SIP-Nachricht ist in diesem Mitschnitt ganz; es lässt sich nichts sagen",
+            "  ganze Pakete mitschneiden (tcpdump -s 0)",
+        ),
+        "voice": (
+            "es gibt Sprache, aber weder SIP-Nachricht noch Abruf; es lässt sich nichts sagen",
+            (
+                "  SIP läuft einen anderen Weg oder verschlüsselt: an der Plattform oder am "
+                "Switch-Port des Telefons mitschneiden, und zwar vor dessen Start"
+            ),
+        ),
+        "no_sip": (
+            "keine SIP-Nachricht und kein Abruf war zu sehen; es lässt sich nichts sagen",
+            (
+                "  dort mitschneiden, wo die Pakete des Telefons vorbeikommen (gespiegelter Port "
+                "am Switch oder Plattform), vor dem Start des Telefons und ohne Filter auf Ports"
+            ),
+        ),
+    },
+}
 
 
 def _after(at: float, start: float) -> str:
@@ -184,18 +271,21 @@ def _print_fetches(result: CaptureAnalysis, start: float) -> None:
         )  # fmt: skip
 
 
-def _print_findings(result: CaptureAnalysis) -> None:
+def _print_findings(result: CaptureAnalysis, lang: str) -> None:
+    words, german = FINDING_WORDS[lang], lang == "de"
     for finding in result.findings:
-        doubt = "" if finding.certain else " (not certain)"
+        doubt = "" if finding.certain else f" ({words['not_certain']})"
         clause = f" ({finding.clause})" if finding.clause else ""
+        text = finding.text_de if german and finding.text_de else finding.text
+        remedy = finding.remedy_de if german and finding.remedy_de else finding.remedy
         complain(
-            f"{finding.severity}: {finding.where}: {finding.text}{clause}{doubt}",
+            f"{words[finding.severity]}: {finding.place(lang)}: {text}{clause}{doubt}",
             style=_STYLE[finding.severity],
         )
-        if finding.remedy:
-            complain(f"  {finding.remedy}", style=_STYLE[finding.severity])
+        if remedy:
+            complain(f"  {remedy}", style=_STYLE[finding.severity])
     if not result.findings and not result.empty:
-        say("no rule broken that can be seen in these packets alone")
+        say(words["clean"])
 
 
 def _ladder_rows(events: Iterable[TimelineEvent], start: float) -> Iterator[tuple[object, ...]]:

@@ -27,7 +27,13 @@ MAX_ROWS = 300
 NAME = "capture"
 """Prefix of the anchors of messages."""
 
-_EDGES = {"fault": "fail", "blind": "inconclusive", "empty": "inconclusive", "clean": "pass"}
+_EDGES = {
+    "fault": "fail",
+    "blind": "inconclusive",
+    "empty": "inconclusive",
+    "warning": "inconclusive",
+    "clean": "pass",
+}
 _SEVERITIES = {"fault": "fail", "warning": "inconclusive", "note": "skipped"}
 
 
@@ -87,6 +93,8 @@ def write_capture_page(
 def _outcome(data: Mapping[str, Any]) -> str:
     if any(finding["severity"] == "fault" for finding in data["findings"]):
         return "fault"
+    if any(finding["severity"] == "warning" for finding in data["findings"]):
+        return "warning"
     if data["blind"]:
         return "blind"
     return "clean" if data["messages"] or data["fetches"] else "empty"

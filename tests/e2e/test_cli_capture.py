@@ -68,7 +68,7 @@ def test_a_right_capture_and_all_that_can_be_made_of_it(clean: Path, tmp_path: P
 def test_a_fault_is_named_and_the_exit_code_says_so(faulty: Path, tmp_path: Path) -> None:
     done = run_cli("capture", "analyze", faulty, "--html", tmp_path / "p.html", "--lang", "de")
     assert done.returncode == 1
-    assert any(line.startswith("fault: packet ") for line in error_lines(done))
+    assert any(line.startswith("Fehler: Paket ") for line in error_lines(done))
     assert "Etwas verletzt die Regeln" in (tmp_path / "p.html").read_text()
 
 
@@ -170,6 +170,16 @@ def test_a_capture_with_nothing_in_it_is_no_pass(clean: Path, tmp_path: Path) ->
     cut.write_bytes(clean.read_bytes()[:-7])
     done = run_cli("capture", "analyze", cut)
     assert "the file is cut off" in done.stderr
+
+
+def test_findings_are_told_in_german(faulty: Path) -> None:
+    done = run_cli("capture", "analyze", faulty, "--lang", "de")
+    lines = error_lines(done)
+    assert done.returncode == 1
+    assert any(line.startswith("Fehler: Paket ") for line in lines)
+    assert not any(line.startswith(("fault:", "warning:", "note:")) for line in lines)
+    done = run_cli("capture", "analyze", faulty, "--lang", "fr")
+    assert (done.returncode, "expected en or de" in done.stderr) == (2, True)
 
 
 SENDER = """

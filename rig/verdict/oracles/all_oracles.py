@@ -22,6 +22,7 @@ from rig.verdict.oracles.registrations import Registrations
 from rig.verdict.oracles.repetition import Loops, Repetition
 from rig.verdict.oracles.subscriptions import Subscriptions
 from rig.verdict.oracles.syntax import Syntax
+from rig.verdict.oracles.unread import Unread
 
 ALL: tuple[type[Oracle], ...] = (
     Syntax,
@@ -41,4 +42,5 @@ ALL: tuple[type[Oracle], ...] = (
     Loops,
     Media,
     OpenEnds,
+    Unread,
 )

@@ -18,6 +18,7 @@ from rig.timeline import (
     RtpStreamSeen,
     SipSeen,
     TimelineEvent,
+    UnreadSeen,
 )
 from rig.verdict.oracles.all_oracles import ALL
 from rig.verdict.oracles.exchange import Exchange, Exchanges, Sort
@@ -113,6 +114,10 @@ class OracleEngine:
             self._pass_time(event.at)
             for oracle in self._oracles:
                 oracle.turned_back(event)
+        elif isinstance(event, UnreadSeen):
+            self._pass_time(event.at)
+            for oracle in self._oracles:
+                oracle.unread(event)
         elif isinstance(event, CaptureHealth) and (event.dropped or not event.running):
             scene.lost()
         return scene.take()

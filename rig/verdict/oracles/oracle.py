@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from rig.timeline import DeliveryRefused, RtpStreamSeen
+from rig.timeline import DeliveryRefused, RtpStreamSeen, UnreadSeen
 from rig.verdict.oracles.exchange import Exchange
 from rig.verdict.oracles.scene import Scene
 from rig.verdict.oracles.view import SipView
@@ -64,6 +64,9 @@ class Oracle:
 
     def turned_back(self, refusal: DeliveryRefused) -> None:
         """The network, or a host, has said that it does not deliver something."""
+
+    def unread(self, seen: UnreadSeen) -> None:
+        """Something went by that may be SIP and cannot be read."""
 
     def stream(self, stream: RtpStreamSeen) -> None:
         """An RTP stream."""

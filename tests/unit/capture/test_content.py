@@ -36,6 +36,7 @@ def sorted_as(*packets: CapturedPacket) -> list[Content]:
         (b"\0\0\0\0", Content.KEEP_ALIVE),
         (b"", Content.KEEP_ALIVE),
         (b"HELLO there\r\n", Content.STRAY),
+        (b"\x17\xc3HELLO there\r\n", Content.OTHER),
         (b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12), Content.OTHER),
     ],
 )

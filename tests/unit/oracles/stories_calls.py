@@ -5,7 +5,7 @@ from __future__ import annotations
 from stories_mwi import Pair, Story
 from talk import CONTACT, OTHER, PHONE, PLATFORM, PROXY, Asked, Edits, Talk
 
-from rig.timeline import Address, DeliveryRefused, Refusal
+from rig.timeline import Address, DeliveryRefused, Refusal, UnreadSeen, Wrapping
 
 BUSY = "<sip:anna@b.example>;reason=user-busy;counter=1"
 TREE = "<sip:anna@b.example>;index=1, <sip:vm@b.example;cause=486>;index=1.1;mp=1"
@@ -435,6 +435,25 @@ def turned_back(why: Refusal, to: Address = PHONE, quoted: bytes = REQUEST, **mo
     return story
 
 
+def wrapped(kind: Wrapping, port: int) -> Story:
+    """A phone that speaks SIP in the clear, and something beside it that nobody can read."""
+
+    def story(t: Talk) -> Talk:
+        t.alive()
+        client, server = (PHONE[0], 40000), (PLATFORM[0], port)
+        t.streams.append(
+            UnreadSeen(at=t.now, numbers=(2,), kind=kind, client=client, server=server)
+        )
+        return t
+
+    return story
+
+
+UNREAD: dict[str, Pair] = {
+    "unread-tls": (wrapped(Wrapping.TLS, 5061), wrapped(Wrapping.TLS, 443)),
+    "unread-websocket": (wrapped(Wrapping.WEBSOCKET, 8088), wrapped(Wrapping.DTLS, 443)),
+}
+
 PRINTER: Address = ("192.0.2.77", 9100)
 TFTP: Address = ("192.0.2.1", 69)
 DELIVERY: dict[str, Pair] = {
@@ -578,6 +597,8 @@ MESSAGE: dict[str, Pair] = {
     ),
 }
 
-CALL_STORIES: dict[str, Pair] = DIGEST | DIVERSION | DIALOG | DELIVERY | REPETITION | MESSAGE
+CALL_STORIES: dict[str, Pair] = (
+    DIGEST | DIVERSION | DIALOG | DELIVERY | UNREAD | REPETITION | MESSAGE
+)
 
 __all__ = ["CALL_STORIES", "CONTACT", "OTHER"]

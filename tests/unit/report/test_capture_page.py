@@ -91,3 +91,20 @@ def test_the_ladder_of_a_capture_speaks_the_language_of_the_page(tmp_path: Path)
     assert "vergehen" in drawn
     assert "Provisionierung" in drawn
     assert " pass" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "lang", "badge"),
+    [(0.0, "en", "pass"), (5.0, "en", "to be checked"), (5.0, "de", "zu prüfen")],
+)
+def test_a_page_with_warnings_does_not_say_pass(
+    wait_s: float, lang: str, badge: str, tmp_path: Path
+) -> None:
+    """A subscription of which no NOTIFY came breaks no rule yet, but is the cause."""
+    talk = Talk().register().subscribe().wait(wait_s)
+    if wait_s:
+        talk.alive(("192.0.2.99", 5060))
+    else:
+        talk.notify()
+    tree = page(talk, tmp_path, lang)
+    assert tree.xpath("//header//*[contains(@class, 'badge')]/text()") == [badge]
