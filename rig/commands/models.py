@@ -39,8 +39,11 @@ def models(
         if as_json:
             print_json({"models": [model_row(profile) for profile in chosen]})
             return
+        levels = sorted({str(profile.maturity) for profile in chosen})
+        alike = len(levels) < 2  # then it is said once, and the table fits a terminal
         show_table(
-            ("vendor", "model", "accounts", "keys", "modules", "message lamp", "maturity"),
+            ("vendor", "model", "accounts", "keys", "modules", "message lamp")
+            + (() if alike else ("maturity",)),
             (
                 (
                     profile.vendor,
@@ -49,13 +52,14 @@ def models(
                     profile.limits.line_keys,
                     modules(profile),
                     lamp(profile),
-                    profile.maturity,
+                    *(() if alike else (profile.maturity,)),
                 )
                 for profile in sorted(chosen, key=lambda one: (one.vendor, one.model))
             ),
         )
         vendors = {profile.vendor for profile in chosen}
-        say(f"{several(len(chosen), 'model')} of {several(len(vendors), 'vendor')}")
+        count = f"{several(len(chosen), 'model')} of {several(len(vendors), 'vendor')}"
+        say(f"{count}, {levels[0]}" if alike and levels else count)
 
 
 def abilities(profile: Profile) -> set[str]:

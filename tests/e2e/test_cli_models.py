@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from cli_runner import run_cli
 from typer.testing import CliRunner
 
 from rig.cli import app
@@ -60,3 +61,12 @@ def test_what_is_not_known_is_refused_with_what_is(arguments, text):
     result = run(*arguments)
     assert result.exit_code == 2
     assert text in " ".join(result.output.split())
+
+
+def test_the_table_fits_a_terminal_of_80_columns():
+    lines = run_cli("models", "--vendor", "yealink", COLUMNS="80").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = [line for line in lines if " T46U " in line]
+    assert " ".join(row.split()) == "yealink T46U 16 27 3 x 60 power_indicator, red, slow"
+    count = len(names("--vendor", "yealink"))
+    assert lines[-1] == f"{count} models of 1 vendor, booted in emulation"
