@@ -250,7 +250,8 @@ def _lint_summary_rows(rows: tuple[Row, ...], find: Callable[[str, str], None]) 
             counts = _lint_counts(name, value, find)
             new += [counts.new] if counts is not None else []
         else:
-            find("unknown-line", f"line {shown(name)} has no place in a summary")
+            kind = "private-line" if key.startswith("x-") else "unknown-line"
+            find(kind, f"line {shown(name)} has no place in a summary")
     total_new = sum(new)
     if flag is True and new and not total_new:
         find("flag-counts", "Messages-Waiting is yes, but every count of new messages is 0")

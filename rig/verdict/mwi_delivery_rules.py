@@ -28,6 +28,9 @@ REFUSED_BODY = frozenset({400, 406, 413, 415, 422, 488, 500})
 """Answers that speak about what the NOTIFY carries, not about its dialog."""
 
 
+BAD_EXTENSION = 420
+"""Who asks for an extension that nobody knows is as much to blame. Source: RFC 3261 8.2.2.3."""
+
 REPEATED = 3
 """So many answers to one NOTIFY, and it is no single loss."""
 
@@ -367,6 +370,7 @@ def _refusal(notify: NotifyStory) -> Found:
     kind = phrase("notify" if notify.solicited else "unsolicited_notify")
     return found(
         packet(notify.first, said("notify_how", how=answered(status))),
+        certain=status != BAD_EXTENSION,
         status=status,
         kind=kind,
     )

@@ -21,11 +21,13 @@ from rig.verdict.mwi_way import (
     damaged_instead,
     dialog_of,
     differing,
+    expires_of,
     final_answers,
     request_of,
     state_of,
     status_of,
     stray_answer,
+    to_tag_of,
     with_other_status,
 )
 from rig.verdict.sources import at_phone
@@ -109,7 +111,8 @@ class SubscribeStory:
         status: of the final response, or None.
         expires_s: granted duration; 0 ends it; None if unknown.
         to_tag: the platform's tag of the dialog that it opened; None if unknown.
-        altered: the final response as it came to the phone, where that was another one; or None.
+        altered: the final response as it came to the phone with another status, or None.
+        arrived_s: duration that the response names as it came to the phone; None if unknown.
     """
 
     seen: SipSeen
@@ -117,6 +120,7 @@ class SubscribeStory:
     expires_s: int | None
     to_tag: str | None = None
     altered: SipSeen | None = None
+    arrived_s: int | None = None
 
     @property
     def granted(self) -> bool:
@@ -273,13 +277,14 @@ def _subscribe_story(
     answer = answers.get(message.transaction)
     if answer is None:
         return SubscribeStory(seen=message, status=None, expires_s=None)
-    told = _expires(answer)
+    told, there = expires_of(answer), arrived.get(message.transaction)
     return SubscribeStory(
         seen=message,
         status=status_of(answer),
-        expires_s=_expires(message) if told is None else told,
-        to_tag=_to_tag(answer),
-        altered=with_other_status(answer, arrived.get(message.transaction)),
+        expires_s=expires_of(message) if told is None else told,
+        to_tag=to_tag_of(answer),
+        altered=with_other_status(answer, there),
+        arrived_s=None if there is None else expires_of(there),
     )
 
 
@@ -320,20 +325,6 @@ def _package(message: SipSeen) -> str:
     except ProtocolError:
         return ""
     return event[0] if event else ""
-
-
-def _to_tag(message: SipSeen) -> str | None:
-    try:
-        return message.message.to.tag
-    except ProtocolError:
-        return None
-
-
-def _expires(message: SipSeen) -> int | None:
-    try:
-        return message.message.expires
-    except ProtocolError:
-        return None
 
 
 def lamp_state(evidence: Evidence, handset: str, lamp: str, at: float) -> LampState:

@@ -9,7 +9,7 @@ Covers: RFC 6665 sections 4.1.2.2 (refreshing), 4.1.3 (reasons), 4.2.1.1 (grante
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from rig.errors import ProtocolError
@@ -141,11 +141,44 @@ def _untold(case: LampCase) -> Subscription | None:
 
 def subscription_run_out(case: LampCase) -> Found | None:
     """The granted time was over before the message came, and the phone has not refreshed."""
+    last = _run_out(case)
+    return None if last is None or _told_longer(case, last) else _ran_out(case, last)
+
+
+def granted_time_altered(case: LampCase) -> Found | None:
+    """Likewise, since something on the way has told the phone of a longer time."""
+    last = _run_out(case)
+    subscribe = None if last is None else _told_longer(case, last)
+    if last is None or subscribe is None:
+        return None
+    return replace(
+        _ran_out(case, last),
+        facts={
+            "granted_s": last.ends_at - last.at,
+            "arrived_s": float(subscribe.arrived_s or 0),
+        },
+    )
+
+
+def _run_out(case: LampCase) -> Subscription | None:
     last = _untold(case)
     if last is None or last.standing is not Standing.RUNS:
         return None
-    if last.ends_at + PATIENCE_S / 2 > _news_at(case):
-        return None
+    return None if last.ends_at + PATIENCE_S / 2 > _news_at(case) else last
+
+
+def _told_longer(case: LampCase, last: Subscription) -> SubscribeStory | None:
+    """The SUBSCRIBE whose answer named a longer time when it came to the phone, or None."""
+    call_id = last.seen.message.call_id
+    for subscribe in reversed(case.story.subscribes):
+        if request_of(subscribe.seen).call_id == call_id and subscribe.granted:
+            arrived, granted = subscribe.arrived_s, subscribe.expires_s
+            longer = arrived is not None and granted is not None and arrived > granted
+            return subscribe if longer else None
+    return None
+
+
+def _ran_out(case: LampCase, last: Subscription) -> Found:
     return found(
         packet(last.seen, said("granted_for", granted_s=last.ends_at - last.at)),
         *mailbox(case.truth),

@@ -91,6 +91,22 @@ def status_of(message: SipSeen) -> int:
     return message.message.status if isinstance(message.message, Response) else 0
 
 
+def to_tag_of(message: SipSeen) -> str | None:
+    """Tag of To; None if there is none or it cannot be read."""
+    try:
+        return message.message.to.tag
+    except ProtocolError:
+        return None
+
+
+def expires_of(message: SipSeen) -> int | None:
+    """What Expires says, seconds; None if it says nothing that can be read."""
+    try:
+        return message.message.expires
+    except ProtocolError:
+        return None
+
+
 def with_other_status(sent: SipSeen, arrived: SipSeen | None) -> SipSeen | None:
     """What arrived of a response, if it has another status than was sent; None if not."""
     return None if arrived is None or status_of(arrived) == status_of(sent) else arrived

@@ -64,13 +64,19 @@ def capture_faults(evidence: Evidence) -> list[RigFault]:
         return [RigFault(Outcome.ERROR, said("rig_no_capture"))]
     faults = unhealthy(evidence.taps, health)
     if not faults and not evidence.events(SipSeen, since=evidence.started_at):
-        faults.append(
-            RigFault(
-                Outcome.ERROR,
-                said("rig_no_message"),
-            )
-        )
+        faults.append(_silence(evidence))
     return faults or [*_holes(evidence)]
+
+
+def _silence(evidence: Evidence) -> RigFault:
+    """No message in the whole scenario: nothing tells a blind capture from a mute product.
+
+    What was captured before shows that interface and port are right.
+    """
+    before = evidence.events(SipSeen)
+    if not before:
+        return RigFault(Outcome.ERROR, said("rig_no_message"))
+    return RigFault(Outcome.INCONCLUSIVE, said("rig_silence", before=len(before)))
 
 
 def unhealthy(taps: Iterable[Tap], health: Iterable[CaptureHealth]) -> list[RigFault]:

@@ -75,7 +75,9 @@ class Bodies(Oracle):
             if parts or b"essage" not in message.body[:200]:
                 return  # something else altogether, of which the lines say nothing
         for finding in lint_summary(message.body):
-            oracle = f"summary-{finding.kind}" if finding.kind else "summary-line"
+            private = finding.kind == "private-line"
+            kind = "unknown-line" if private else finding.kind
+            oracle = f"summary-{kind}" if kind else "summary-line"
             self.scene.report(
                 oracle,
                 [view.number],
@@ -84,6 +86,8 @@ class Bodies(Oracle):
                 else finding.text,
                 who=name,
                 error=finding.text,
+                # It says of itself that it is nobody else's business.
+                severity=Severity.NOTE if private else None,
             )
 
     def _judge_empty(self, view: SipView, name: str) -> None:

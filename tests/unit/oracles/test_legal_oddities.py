@@ -154,6 +154,47 @@ ODD: dict[str, Story] = {
         .alive(OTHER)
     ),
     "ends while it rings": lambda t: t.leg(487, ring_s=12),
+    "blanks in the counts": lambda t: t.healthy().notify(
+        body=b"Messages-Waiting:yes\r\nVoice-Message:\t1 / 0 ( 0 / 0 )\r\n"
+    ),
+    "the mailbox is a telephone number": lambda t: t.healthy().notify(
+        body=b"Messages-Waiting: yes\r\nMessage-Account: tel:+493023125101\r\n"
+        b"Voice-Message: 1/0\r\n"
+    ),
+    "a fax alone": lambda t: t.healthy().notify(
+        body=b"Messages-Waiting: yes\r\nFax-Message: 1/0 (0/0)\r\n"
+    ),
+    "a private line": lambda t: t.healthy().notify(
+        body=b"Messages-Waiting: yes\r\nVoice-Message: 1/0\r\nX-Vendor-Store: 7\r\n"
+    ),
+    "words in other case": lambda t: t.healthy().notify(
+        state="Active;Expires=3580", body=b"MESSAGES-WAITING: Yes\r\nvoice-message: 1/0\r\n"
+    ),
+    "charset": lambda t: t.healthy().notify(
+        kind="application/simple-message-summary;charset=utf-8"
+    ),
+    "headers beside": lambda t: t.healthy().notify(
+        edits=((rb"^CSeq:", b"Server: x\r\nAllow-Events: presence\r\nMIME-Version: 1.0\r\nCSeq:"),)
+    ),
+    "NOTIFY answered by 202": lambda t: t.healthy().notify(1, status=202),
+    "granted less": lambda t: (
+        t.register().subscribe(granted=600).notify(state="active;expires=600").wait(40).alive()
+    ),
+    "no time in the NOTIFY": lambda t: t.register().subscribe().notify(state="active"),
+    "asked for anew after deactivated": lambda t: (
+        t.healthy()
+        .notify(state="terminated;reason=deactivated")
+        .wait(0.1)
+        .subscribe(call="b")
+        .notify(call="b")
+        .notify(1, call="b")
+    ),
+    "instance in the Contact": lambda t: (
+        t.register()
+        .subscribe(edits=((rb"^(Contact: <[^>]*>)", rb'\1;+sip.instance="<urn:uuid:0>"'),))
+        .notify()
+        .notify(1)
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from stages_mwi import registered, subscribed
+from stages_mwi import RELAY, registered, subscribed
 from staging import CONTACT, NOTIFY_HEAD, PHONE, PLATFORM, Stage, summary
 
 from provisioning.secret import Secret
@@ -110,8 +110,29 @@ def with_password(
     return stage
 
 
+def told_longer(seconds: int = 3600) -> Stage:
+    """The platform grants 2 s; the relay on the way back writes another time."""
+    stage = registered()
+    stage.subscribe(expires_s=2, to=RELAY)
+    asked = next(p for p in stage.packets if b"SUBSCRIBE sip" in p.payload)
+    answer = next(p for p in stage.packets if p.source == RELAY)
+    stage.packets.remove(answer)
+    stage.packets += [
+        replace(asked, at=asked.at + 1e-4, source=RELAY, destination=PLATFORM),
+        replace(answer, at=asked.at + 2e-4, source=PLATFORM, destination=RELAY),
+        replace(
+            answer,
+            at=asked.at + 3e-4,
+            payload=answer.payload.replace(b"Expires: 2", b"Expires: %d" % seconds),
+        ),
+    ]
+    stage.notify(0.15, summary(0), headers=state("active"))
+    return stage
+
+
 STANDING_STAGES: dict[str, Callable[[], Stage]] = {
     "subscription_run_out": lambda: granted_for(2),
+    "granted_time_altered": told_longer,
     "subscription_given_up": given_up,
     "subscription_not_granted": granted_nothing,
     "not_subscribed_again": ended,

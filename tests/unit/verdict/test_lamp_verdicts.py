@@ -300,6 +300,16 @@ def test_a_capture_of_the_wrong_interface_is_an_error() -> None:
     assert stage.judge().outcome is Outcome.ERROR
 
 
+def test_a_scenario_without_a_message_after_others_had_some_tells_nothing_for_certain() -> None:
+    stage = without_lamp(drop_notify(healthy()))
+    evidence = stage.evidence()
+    evidence.started_at = 4.5
+    verdict = judge(evidence)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "either nobody sent any, or it went blind" in verdict.sentence
+    assert [f.rule for f in verdict.findings] == ["notify_missing"]
+
+
 @pytest.mark.parametrize("last_word", [LampState.UNKNOWN, None], ids=["unplugged", "silent"])
 def test_a_blind_sensor_is_inconclusive_never_off(last_word: LampState | None) -> None:
     stage = healthy()

@@ -23,6 +23,14 @@ def test_a_phone_that_goes_by_its_own_time_has_let_its_subscription_run_out() ->
     assert proofs[0].text == "granted for 2 s"
 
 
+def test_a_phone_that_was_told_a_longer_time_is_not_to_blame() -> None:
+    stage = stages.told_longer()
+    assert named(stage) == ("granted_time_altered", "M8", "network")
+    assert firing(stage)[1].facts == {"handset": "anna", "granted_s": 2.0, "arrived_s": 3600.0}
+    for shorter in (1, 2):
+        assert named(stages.told_longer(shorter)) == ("subscription_run_out", "M8", "handset")
+
+
 def test_while_the_granted_time_lasts_silence_is_the_platforms_fault() -> None:
     assert named(stages.granted_for(3600)) == SILENT
     assert named(stages.granted_for(4, refreshed_at=3.0)) == SILENT
@@ -104,6 +112,12 @@ def test_no_credential_stands_in_the_finding() -> None:
 def test_a_phone_that_is_busy_has_not_lost_its_subscription() -> None:
     assert named(told(lit=False, status=486)) == ("notify_body_refused", "M9", "handset")
     assert named(told(lit=False, status=480)) == ("subscription_forgotten", "M8", "handset")
+
+
+def test_who_is_to_blame_for_an_extension_that_nobody_knows_is_not_certain() -> None:
+    finding = firing(told(lit=False, status=420))[1]
+    assert (finding.rule, finding.certain) == ("notify_body_refused", False)
+    assert firing(told(lit=False, status=486))[1].certain
 
 
 def test_a_subscription_that_runs_raises_nothing() -> None:
