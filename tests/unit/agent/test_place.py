@@ -23,6 +23,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.lamp = VirtualLamp("desk")
 
     async def press_message_key(self) -> Desk:
         self.said.append("calls")
@@ -33,6 +34,34 @@ class Desk:
 
     async def shut_down(self) -> None:
         self.said.append("goes")
+
+    async def boot(self) -> None:
+        self.said.append("boots")
+
+
+class Boards:
+    """Lamp boards that see the lamp of one handset and press its key."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen = VirtualLamp(name)
+        self.pressed: list[str] = []
+
+    async def open(self) -> None:
+        """Nothing is there to be opened."""
+
+    async def close(self) -> None:
+        """Likewise."""
+
+    def sensor(self, handset: str) -> VirtualLamp | None:
+        return self.seen if handset == self.name else None
+
+    def presses(self, handset: str) -> bool:
+        return handset == self.name
+
+    async def press(self, handset: str) -> float:
+        self.pressed.append(handset)
+        return 0.3
 
 
 @pytest.fixture
@@ -88,3 +117,26 @@ async def test_the_last_that_a_lamp_did_is_kept_before_the_buffer_is_closed(
     states = [event.data.state for event in buffer.events()]
     buffer.close()
     assert states == [LampState.STEADY, LampState.OFF]
+
+
+async def test_where_a_board_looks_and_presses_the_driver_does_neither(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks = {"anna": Desk(), "bert": Desk()}
+
+    async def make(_place: Place, each: AgentHandset) -> Desk:
+        return desks[each.name]
+
+    handsets = tuple(AgentHandset(name, "emulated") for name in desks)
+    place._config = replace(place._config, handsets=handsets)
+    place._boards = boards = Boards("anna")
+    monkeypatch.setattr(Place, "_make", make)
+    async with place:
+        watched = place.agent._lamps
+        assert watched["anna", "message"] is boards.seen
+        assert watched["bert", "message"] is desks["bert"].lamp
+        for name in desks:
+            await place.agent._deeds["press"](name)
+    assert boards.pressed == ["anna"]
+    assert "calls" not in desks["anna"].said
+    assert "calls" in desks["bert"].said
