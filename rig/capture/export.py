@@ -2,7 +2,8 @@
 
 Packets become raw IP frames; every tap is an interface of its own, and each frame says whether it
 left there or arrived, so that what both ends in one process saw is told apart from what was sent
-twice. Packet numbers are those of the verdicts. TCP runs get sequence numbers of their own, from
+twice. Packet numbers are those of the verdicts; a file that begins later has them in comments
+(``packet 311``). TCP runs get sequence numbers of their own, from
 1 on in each direction.
 
 Source: RFC 791, RFC 8200 section 8.1, RFC 768, RFC 9293 section 3.1 (headers, checksums).
@@ -52,7 +53,7 @@ def export_packets(
         frames.append(
             Frame(packet.at, LINKTYPE_RAW, data, len(data), index, packet.number, packet.outbound)
         )
-    return write_pcapng(path, [tap.value for tap in taps], frames)
+    return write_pcapng(path, [tap.value for tap in taps], frames, numbered=True)
 
 
 class RawFrames:

@@ -18,14 +18,16 @@ from rig.errors import UsageError
 
 _SHB, _IDB, _EPB = 0x0A0D0D0A, 1, 6
 _ORDER_MAGIC = 0x1A2B3C4D
-_IF_NAME, _IF_TSRESOL = 2, 9
+_COMMENT, _IF_NAME, _IF_TSRESOL = 1, 2, 9
 EPB_FLAGS = 2
 INBOUND, OUTBOUND = 1, 2
 """Lowest two bits of the flags of a packet block; zero says nothing."""
 _DIRECTION = {False: INBOUND, True: OUTBOUND}
 
 
-def write_pcapng(path: Path, interfaces: Iterable[str], frames: Iterable[Frame]) -> int:
+def write_pcapng(
+    path: Path, interfaces: Iterable[str], frames: Iterable[Frame], *, numbered: bool = False
+) -> int:
     """Write a pcapng file.
 
     Args:
@@ -33,6 +35,7 @@ def write_pcapng(path: Path, interfaces: Iterable[str], frames: Iterable[Frame])
         interfaces: a name for each interface, by index; all are written as raw IP
             unless a frame of the interface says otherwise.
         frames: in order.
+        numbered: say a frame's own number in a comment where it is not its place in the file.
 
     Returns:
         How many frames were written.
@@ -49,8 +52,9 @@ def write_pcapng(path: Path, interfaces: Iterable[str], frames: Iterable[Frame])
             writer = PcapngWriter(file)
             for index, name in enumerate(interfaces):
                 writer.interface(name, links.get(index, LINKTYPE_RAW))
-            for frame in listing:
-                writer.frame(frame)
+            for place, frame in enumerate(listing, 1):
+                named = numbered and frame.number != place
+                writer.frame(frame, comment=f"packet {frame.number}" if named else "")
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     return len(listing)
@@ -73,18 +77,19 @@ class PcapngWriter:
         head = struct.pack("<HHI", link_type, 0, 0)
         self._file.write(_block(_IDB, head + options + bytes(4)))
 
-    def frame(self, frame: Frame) -> None:
+    def frame(self, frame: Frame, *, comment: str = "") -> None:
         """Write one frame of an interface that has been described."""
-        self._file.write(_block(_EPB, _enhanced(frame)))
+        self._file.write(_block(_EPB, _enhanced(frame, comment)))
 
 
-def _enhanced(frame: Frame) -> bytes:
+def _enhanced(frame: Frame, comment: str) -> bytes:
     stamp = max(0, round(frame.at * 1_000_000_000))
     head = (frame.interface, stamp >> 32, stamp & 0xFFFFFFFF, len(frame.data), frame.length)
     block = struct.pack("<IIIII", *head) + _padded(frame.data)
-    if frame.outbound is None:
-        return block
-    return block + _option(EPB_FLAGS, struct.pack("<I", _DIRECTION[frame.outbound])) + bytes(4)
+    options = _option(_COMMENT, comment.encode()) if comment else b""
+    if frame.outbound is not None:
+        options += _option(EPB_FLAGS, struct.pack("<I", _DIRECTION[frame.outbound]))
+    return block + options + bytes(4) if options else block
 
 
 def _block(kind: int, body: bytes) -> bytes:

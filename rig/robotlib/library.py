@@ -66,7 +66,8 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
     = Captures =
 
     The packets of each test stand in ``captures/<test>.pcapng`` in Robot's output folder, without
-    secrets. A failed test shows ladder and lamp track in ``log.html``.
+    secrets; the comment of a frame is its number in messages (``packet 151``). A failed test
+    shows ladder and lamp track in ``log.html``.
     """
 
     ROBOT_LIBRARY_SCOPE = "GLOBAL"
@@ -144,31 +145,40 @@ class PhonerigLibrary(DynamicCore):  # type: ignore[misc]  # robotlibcore has no
             unasked = record.outcome is not Outcome.PASS
             result.status = "FAIL" if unasked else "PASS"
             result.message = f"nobody asked for this verdict: {describe(record)}" * unasked
-        try:
-            self.session.undo()
-            blind = self.session.capture_stopped() if result.passed else ""
-            if blind:
-                result.status, result.message = "FAIL", f"RigFaultError: {blind}"
-            if not result.skipped:
-                self._link_capture()
-            if result.failed:
-                self._show(result)
-        except PhonerigError as error:
-            logger.warn(f"the evidence of this test could not be written: {error}")
+        # What is shown is judged before anything is written: writing may hold up the bench's loop.
+        for deed in (self._undo, self._doubt, self._show, self._link_capture):
+            try:
+                deed(result)
+            except (PhonerigError, OSError) as error:
+                logger.warn(f"the evidence of this test could not be written: {error}")
 
     def close(self) -> None:
         """Take the bench down at the end of the run."""
         self.session.close()
 
-    def _link_capture(self) -> None:
+    def _undo(self, result: robot_result.TestCase) -> None:
+        del result
+        self.session.undo()
+
+    def _doubt(self, result: robot_result.TestCase) -> None:
+        """Let no test pass whose capture has stopped, whatever it asked."""
+        blind = self.session.capture_stopped() if result.passed else ""
+        if blind:
+            result.status, result.message = "FAIL", f"RigFaultError: {blind}"
+
+    def _link_capture(self, result: robot_result.TestCase) -> None:
+        if result.skipped:
+            return
         path = self.session.write_capture()
         if path is not None:
             link = f"{path.parent.name}/{path.name}"
             logger.info(f'capture of this test: <a href="{link}">{path.name}</a>', html=True)
 
     def _show(self, result: robot_result.TestCase) -> None:
+        if not result.failed:
+            return
         result.tags.add(kinds_of_failure(result.message))
-        record = self.session.final_record()
+        record = self.session.final_record(result.message)
         if record is None:
             return
         if record.sentence not in result.message and record.outcome is not Outcome.NONE:

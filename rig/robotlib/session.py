@@ -53,12 +53,14 @@ class Session:
         trial: the test under way, or None.
         record: verdict of the scenario that ran in this test, or None.
         asserted: somebody asked for that verdict.
+        failed: verdict of the last assertion that failed in this test, or None.
     """
 
     def __init__(self) -> None:
         self.blocking: BlockingBench | None = None
         self.record: ScenarioRecord | None = None
         self.asserted = False
+        self.failed: ScenarioRecord | None = None
         self._undo: list[Callable[[], Coroutine[Any, Any, object]]] = []
         self._trial: Trial | None = None
         self._settings: object = None
@@ -104,7 +106,7 @@ class Session:
     def begin(self, name: str, title: str, requirements: tuple[str, ...]) -> None:
         """Start the window of a test: its packets, its lamps, its expectations."""
         self._test = (name, title, requirements)
-        self.record, self.asserted, self._trial = None, False, None
+        self.record, self.asserted, self.failed, self._trial = None, False, None, None
         if self.blocking is not None:
             self._trial = self.run(self._new_trial(self.blocking.bench))
 
@@ -179,6 +181,8 @@ class Session:
     def demand(self, record: ScenarioRecord) -> None:
         """Pass on a judged expectation: log what was measured, raise what is wrong."""
         _log(record, logger.info)
+        if record.outcome is not Outcome.PASS:
+            self.failed = record
         demand(record)
 
     def demand_sight(self) -> None:
@@ -213,8 +217,15 @@ class Session:
 
     # -- what the listener writes -------------------------------------------------------
 
-    def final_record(self) -> ScenarioRecord | None:
-        """What there is to show of a failed test, or None."""
+    def final_record(self, message: str) -> ScenarioRecord | None:
+        """What there is to show of a failed test, or None: what failed, else all it expected.
+
+        Args:
+            message: of the test; a failure that it expected is not in it.
+        """
+        failed = self.failed is not None and self.failed.sentence in message
+        if self.record is None and failed:
+            return self.failed
         if self.record is None and self._trial is not None and self.blocking is not None:
             return self.run(self._trial.record())
         return self.record
@@ -233,7 +244,11 @@ class Session:
             return None
         path = folder / "captures" / f"{self._test[0]}.pcapng"
         path.parent.mkdir(parents=True, exist_ok=True)
-        export_packets(path, packets)
+        try:
+            export_packets(path, packets)
+        except BaseException:
+            path.unlink(missing_ok=True)  # half a capture would look like a whole one
+            raise
         return path
 
 

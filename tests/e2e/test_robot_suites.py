@@ -166,6 +166,19 @@ def test_a_seeded_fault_is_named_in_message_and_log(tmp_path: Path) -> None:
     assert b"748159" not in (tmp_path / "output.xml").read_bytes()
 
 
+def test_a_capture_that_cannot_be_kept_hides_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "captures").write_text("in the way", encoding="utf-8")
+    done = run_robot(
+        tmp_path, "--variable", "FAULT:lamp-stuck-off", "--test", "A Message Lights*", SUITES
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    (test,) = results_of(tmp_path).values()
+    assert test.message.startswith("M9 lamp-contradicts-wire (handset): anna accepted")
+    assert any("<svg " in text for text in log_texts(tmp_path / "log.html"))
+    assert "[ WARN ] the evidence of this test could not be written" in done.stderr
+    assert "[ ERROR ]" not in done.stderr
+
+
 ODD = """
 *** Settings ***
 Library           rig.robotlib.PhonerigLibrary

@@ -9,6 +9,7 @@ import secrets
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -457,3 +458,27 @@ def test_public_captures_are_read_as_tshark_read_them() -> None:
             assert event.destination == (row["ip.dst"], int(row["udp.dstport"]))
             assert str(event.message.cseq.number) == row["sip.CSeq.seq"]
             assert event.message.cseq.method == row["sip.CSeq.method"]
+
+
+def test_a_file_that_begins_in_the_middle_says_the_numbers_of_its_packets(tmp_path: Path) -> None:
+    packets = [
+        CapturedPacket(
+            at=float(number),
+            tap=Tap.HANDSET,
+            transport="UDP",
+            source=PHONE,
+            destination=PLATFORM,
+            payload=b"data",
+            outbound=way,
+            number=number,
+        )
+        for number, way in ((137, True), (138, None), (311, False))
+    ]
+    path = tmp_path / "test.pcapng"
+    export_packets(path, packets)
+    fields = ("-T", "fields", "-e", "frame.number", "-e", "frame.comment")
+    said = [line.split("\t") for line in tshark(path, *fields).splitlines()]
+    assert said == [["1", "packet 137"], ["2", "packet 138"], ["3", "packet 311"]]
+    assert [frame.outbound for frame in read_frames(path)] == [True, None, False]
+    export_packets(path, [replace(p, number=n) for n, p in enumerate(packets, 1)])
+    assert all(line.split("\t")[1] == "" for line in tshark(path, *fields).splitlines())
