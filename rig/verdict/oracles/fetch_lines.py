@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from provisioning.transport.http_rules import loggable_target
 from rig.errors import UsageError
 from rig.verdict.oracles.fetch import Fetch
 
@@ -35,7 +36,8 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 def read_lines(lines: Iterable[str], name: str) -> Iterator[Fetch]:
     """Read a log.
 
-    Lines that tell of something else (the server's start, an upload) are passed over.
+    Lines that tell of something else (the server's start, an upload) are passed over. Secrets that
+    a web server has written into paths do not come through.
 
     Args:
         lines: of the log, in order.
@@ -98,7 +100,7 @@ def _combined(line: str, number: int) -> Fetch | None:
         at=at,
         transport="http",
         client=(match["host"], 0),
-        path=match["path"],
+        path=loggable_target(match["path"]),
         status=int(match["status"]),
         octets=_count(match["octets"]),
         user_agent="" if agent == "-" else agent,

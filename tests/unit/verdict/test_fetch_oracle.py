@@ -189,6 +189,15 @@ JSON_LINE = {
 }
 
 
+def test_a_web_servers_log_tells_no_secret_of_its_paths():
+    line = (
+        '10.0.0.7 - - [30/Nov/2026:00:00:02 +0100] "GET /cfg/mfrggzdfmztwq2lknnwg23tpoa/'
+        f'{MAC}.cfg?mac={MAC}&password=geheim HTTP/1.1" 200 12 "-" "Snom"'
+    )
+    (fetch,) = read_lines([line], "log")
+    assert fetch.path == f"/cfg/***/{MAC}.cfg?mac={MAC}&password=***"
+
+
 def test_lines_of_the_own_server_and_of_web_servers_are_read():
     combined = (
         '10.0.0.7 - - [30/Nov/2026:00:00:02 +0100] "GET /a.cfg?x=1 HTTP/1.1" 404 12 "-" "Snom"'
