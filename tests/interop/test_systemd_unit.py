@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shlex
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 import pytest
 from cli_runner import Service, write_site
 from peers import require_peer
+
+from rig.commands.service_manager import ServiceManager
 
 UNIT = Path(__file__).parents[2] / "share/systemd/phonerig-serve.service"
 MOST_EXPOSED = 2.0
@@ -123,3 +126,14 @@ def test_its_command_line_starts_reloads_and_stops_as_the_manager_expects(
         assert manager.recv(4096) == b"STOPPING=1"
         assert service.process.wait(60) == 0
     assert (state / "fetches.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_manager_may_listen_at_an_abstract_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is written with an "@", and no file (sd_notify(3))."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hearing:
+        hearing.bind("")  # the system chooses one
+        hearing.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + hearing.getsockname()[1:].decode())
+        ServiceManager.of_environment().tell("READY=1")
+        assert hearing.recv(4096) == b"READY=1"
+    assert "NOTIFY_SOCKET" not in os.environ, "child processes do not speak for this one"
