@@ -180,6 +180,17 @@ async def test_a_stop_breaks_off_what_is_not_taken_in_time() -> None:
     assert server.open_connections == 0
 
 
+async def test_a_stop_does_not_wait_for_who_has_not_begun_to_shake_hands(tmp_path: Path) -> None:
+    pem = issue(tmp_path, "server.example", file="server").path
+    tls = server_tls(HttpsSettings(pem, pem, ()), old=False)
+    async with running(SiteContent({}), tls=tls) as (server, _):
+        reader, writer = await asyncio.open_connection(*server.address)
+        await until(lambda: server.open_connections == 1)
+        await asyncio.wait_for(server.close(600.0), 60)
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+
+
 @pytest.mark.parametrize("begun", [b"", b"G", b"GET /a HTTP/1.1\r\nHost:"])
 async def test_who_asks_nothing_in_time_is_closed_on_both_ways(begun: bytes) -> None:
     async with running(SiteContent({}), limits=PortLimits(0.1)) as (server, log):

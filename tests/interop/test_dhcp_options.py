@@ -175,6 +175,7 @@ def test_option_43_is_for_the_vendors_of_the_site_alone(tmp_path: Path) -> None:
     (data,) = only["option-data"]
     assert (data["code"], bytes.fromhex(data["data"])) == (43, b"http://10.0.0.1")
     assert data["csv-format"] is False
+    assert data["always-send"] is True, "phones name themselves and do not ask for it"
     isc = CliRunner().invoke(app, [*ask, "isc"]).stdout
     assert 'match if substring(option vendor-class-identifier, 0, 7) = "yealink";' in isc
     assert "option vendor-encapsulated-options 68:74:74:70" in isc

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import struct
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,6 +17,7 @@ from provisioning.transport.datagram_socket import (
     family_of,
     listening_sockets,
     plain,
+    send_burst,
 )
 
 CAP_NET_ADMIN = 12
@@ -105,3 +108,60 @@ def test_two_sockets_of_both_families_share_a_port() -> None:
     finally:
         for sock in opened:
             sock.close()
+
+
+SMALL, BLOCK = b"s" * 100, b"b" * 516
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [BLOCK, BLOCK, BLOCK],
+        [BLOCK, BLOCK, SMALL],
+        [SMALL, BLOCK],
+        [BLOCK, SMALL, BLOCK],
+        [b"", BLOCK],
+        [BLOCK] * 65,
+    ],
+    ids=["alike", "a last short one", "a longer one", "a short one amid", "none", "many"],
+)
+def test_a_burst_arrives_as_the_datagrams_that_were_sent(sent: list[bytes]) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+    ):
+        far.bind(("127.0.0.1", 0))
+        far.settimeout(10)
+        assert send_burst(near, [(data, far.getsockname()) for data in sent])
+        assert [far.recv(2048) for _ in sent] == sent
+
+
+def test_a_burst_to_two_places_goes_to_both() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        for far in (one, other):
+            far.bind(("127.0.0.1", 0))
+            far.settimeout(10)
+        assert send_burst(near, [(BLOCK, one.getsockname()), (BLOCK, other.getsockname())])
+        assert (one.recv(2048), other.recv(2048)) == (BLOCK, BLOCK)
+
+
+def test_where_bursts_cannot_be_sent_every_datagram_goes_alone_and_no_burst_is_tried_again() -> (
+    None
+):
+    sent: list[bytes] = []
+
+    class NoBursts:
+        def sendmsg(self, *_: object) -> int:
+            raise OSError(errno.EIO, "the network card cannot")
+
+        def sendto(self, data: bytes, _where: object) -> int:
+            sent.append(data)
+            return len(data)
+
+    outgoing = [(BLOCK, ("192.0.2.7", 40_000))] * 3
+    assert not send_burst(cast("socket.socket", NoBursts()), outgoing)
+    assert sent == [BLOCK] * 3
