@@ -183,7 +183,7 @@ async def test_a_stop_breaks_off_what_is_not_taken_in_time() -> None:
 async def test_a_stop_does_not_wait_for_who_has_not_begun_to_shake_hands(tmp_path: Path) -> None:
     pem = issue(tmp_path, "server.example", file="server").path
     tls = server_tls(HttpsSettings(pem, pem, ()), old=False)
-    async with running(SiteContent({}), tls=tls) as (server, _):
+    async with running(SiteContent({}), tls=tls, limits=PortLimits(600.0)) as (server, _):
         reader, writer = await asyncio.open_connection(*server.address)
         await until(lambda: server.open_connections == 1)
         await asyncio.wait_for(server.close(600.0), 60)

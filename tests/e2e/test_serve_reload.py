@@ -23,7 +23,12 @@ from cli_runner import PROGRAM, Service, write_site
 from cryptography.hazmat.primitives.serialization import Encoding
 from fetch_site import ServedText, octets
 
-from provisioning.access_model import AccessSettings, HandsetCredentials, ProofKind
+from provisioning.access_model import (
+    AccessSettings,
+    HandsetCredentials,
+    HttpsSettings,
+    ProofKind,
+)
 from provisioning.address import Mac
 from provisioning.errors import RigError
 from provisioning.secret import Secret
@@ -31,9 +36,10 @@ from provisioning.transport.content import SiteContent
 from provisioning.transport.edition import Edition
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.http_access import Gate, GateHandset
+from provisioning.transport.http_tls import server_tls
 from provisioning.transport.reload import Reload, Reloader
 from provisioning.transport.revocation import Revocations
-from provisioning.transport.serve import ProvisioningServer
+from provisioning.transport.serve import HttpsPort, ProvisioningServer
 from provisioning.transport.tftp_client import fetch
 from provisioning.transport.walk_guard import WalkGuard
 
@@ -127,6 +133,46 @@ async def test_sixty_reloads_under_load_and_every_answer_is_wholly_old_or_wholly
     assert got[200] > 100
     assert {len(found) for found in tags.values()} == {1}
     assert len(log.records) == sum(got.values()) + 1
+
+
+async def test_what_a_reload_brings_is_whole_over_https_alone(tmp_path) -> None:
+    pem = issue(tmp_path, "server.example", file="server").path
+    tls = server_tls(HttpsSettings(pem, pem, ()), old=False)
+
+    def made(word: bytes) -> Edition:
+        files = [{"a.cfg": ServedText(word + what)} for what in (b" with secrets", b" without")]
+        return Edition(SiteContent(files[0]), SiteContent(files[1]))
+
+    first = made(b"old")
+    server = ProvisioningServer(
+        first.source, FetchLog(), tftp_port=0, http_port=0,
+        clear=first.clear, https=[HttpsPort(0, tls)],
+    )  # fmt: skip
+    await server.start()
+    trusting = ssl.create_default_context(cafile=pem)
+    trusting.check_hostname = False
+
+    async def got(where: tuple[str, int], **more: ssl.SSLContext) -> bytes:
+        reader, writer = await asyncio.open_connection(*where, **more)
+        writer.write(b"GET /a.cfg HTTP/1.0\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 60)
+        writer.close()
+        return answer.partition(b"\r\n\r\n")[2]
+
+    async def by_all() -> tuple[bytes, bytes, bytes]:
+        (https,) = server.https_addresses
+        return (
+            await fetch(*server.tftp_address, "a.cfg"),
+            await got(server.http_address),
+            await got(https, ssl=trusting),
+        )
+
+    try:
+        assert await by_all() == (b"old without", b"old without", b"old with secrets")
+        server.publish(made(b"new"))
+        assert await by_all() == (b"new without", b"new without", b"new with secrets")
+    finally:
+        await server.stop()
 
 
 async def test_what_is_under_way_ends_whole_when_the_server_stops() -> None:
