@@ -86,6 +86,17 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
+def _check_identity(identity: Path | None) -> None:
+    """Say now that a key is not there: later it would look as if nobody answered."""
+    try:
+        if identity is not None:
+            identity.expanduser().open("rb").close()
+    except OSError as error:
+        raise UsageError(
+            f"{identity}: the private key cannot be read: {error.strerror}"
+        ) from error
+
+
 def connect(host: SshHost, login: SshLogin) -> paramiko.SSHClient:
     """Log in; the caller closes the session.
 
@@ -94,7 +105,7 @@ def connect(host: SshHost, login: SshLogin) -> paramiko.SSHClient:
         login: how.
 
     Raises:
-        UsageError: known_hosts cannot be read.
+        UsageError: known_hosts or the private key cannot be read.
         RigError: the host key is unknown or another one, nobody answers, or no key and no
             password fits: each with what to do.
     """
@@ -123,6 +134,7 @@ def connect(host: SshHost, login: SshLogin) -> paramiko.SSHClient:
     except (OSError, paramiko.SSHException) as error:
         raise UsageError(f"{known}: cannot be read as known_hosts: {error}") from error
     client.set_missing_host_key_policy(_Refuse())
+    _check_identity(login.identity)
     password: Secret | None = None
     for last in (login.password is None, True):
         try:

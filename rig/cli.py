@@ -41,6 +41,7 @@ from rig.commands.serve import serve
 
 PROGRAM = "phonerig"
 INTERNAL_ERROR = 3
+INTERRUPTED = 130
 
 app = typer.Typer(
     name=PROGRAM,
@@ -127,6 +128,8 @@ def run(arguments: list[str]) -> int:
         app(arguments, prog_name=PROGRAM)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except KeyboardInterrupt:  # before the command has begun
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence; see the docstring
         return _internal_error(error)
     finally:

@@ -183,7 +183,7 @@ class WebTarget:
                 if response.status in _UNREADABLE:
                     raise PushUnreadable(f"{url}: GET is answered by {response.status}")
                 if response.status != 200:
-                    raise _refused("GET", url, response.status)
+                    raise _refused("GET", url, response.status, self._login.user)
                 return await _all(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._lost("GET", url, error) from error
@@ -198,19 +198,19 @@ class WebTarget:
                 await self._send("MKCOL", "/".join(folders[:depth]), folder=True)
             status = await self._send("PUT", name, content)
         if status not in _OK:
-            raise _refused("PUT", self._target(name), status)
+            raise _refused("PUT", self._target(name), status, self._login.user)
 
     async def rename(self, old: str, new: str) -> None:
         """Let a file take the place of another by MOVE."""
         status = await self._send("MOVE", old, destination=new)
         if status not in _OK:
-            raise _refused("MOVE", self._target(new), status)
+            raise _refused("MOVE", self._target(new), status, self._login.user)
 
     async def remove(self, name: str) -> None:
         """Remove a file by DELETE."""
         status = await self._send("DELETE", name)
         if status not in _OK | _NO_SUCH:
-            raise _refused("DELETE", self._target(name), status)
+            raise _refused("DELETE", self._target(name), status, self._login.user)
 
     async def _send(
         self,
@@ -282,6 +282,8 @@ async def _all(response: aiohttp.ClientResponse) -> bytes:
     return content
 
 
-def _refused(method: str, url: str, status: int) -> PushError:
+def _refused(method: str, url: str, status: int, user: str) -> PushError:
     fix = _FIX.get(status, "look at the server's log")
+    if status == 401 and user:
+        fix = f"the server does not take the user {user!r} with this password"
     return PushError(f"{url}: {method} is answered by {status}; {fix}")

@@ -134,6 +134,10 @@ def test_sftp_refusals(sshd: SshServer, served: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(RigError, match=r"not known: ssh-ed25519 SHA256:.* add this line"):
         push(nobody, OLD, record)
+    gone = SshLogin(tmp_path / "no key", sshd.known_hosts())
+    target = SftpTarget(SshHost("127.0.0.1", "root", sshd.port), str(served), gone)
+    with pytest.raises(UsageError, match="no key: the private key cannot be read: No such file"):
+        push(target, OLD, record)
     make_key(tmp_path / "wrong")
     asked: list[str] = []
 
@@ -187,6 +191,12 @@ def test_a_web_server_that_refuses_says_why(
 ) -> None:
     target = WebTarget(f"http://127.0.0.1:{web[1]}/{place}", WebLogin())
     with pytest.raises(PushError, match=says):
+        push(target, OLD, tmp_path / "record")
+
+
+def test_a_wrong_password_is_called_one(web: tuple[Path, int, int], tmp_path: Path) -> None:
+    target = WebTarget(f"http://127.0.0.1:{web[1]}/basic", WebLogin("deploy", Secret("wrong")))
+    with pytest.raises(PushError, match="401; the server does not take the user 'deploy' with"):
         push(target, OLD, tmp_path / "record")
 
 

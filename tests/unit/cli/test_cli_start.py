@@ -106,3 +106,15 @@ def test_a_signal_ends_a_service_after_its_cleaning_up(signal):
     assert result.returncode == 0
     assert result.stdout.splitlines() == ["cleaned up", "after"]
     assert result.stderr == ""
+
+
+def test_ctrl_c_before_the_command_has_begun_is_quiet():
+    code = (
+        "import sys, rig.cli as cli\n"
+        "def interrupted(*_, **__): raise KeyboardInterrupt\n"
+        "cli.app = interrupted\n"
+        "sys.argv[1:] = ['render']\n"
+        "cli.main()\n"
+    )
+    result = run_python(code)
+    assert (result.returncode, result.stderr) == (130, "")
