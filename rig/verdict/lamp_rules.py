@@ -6,11 +6,13 @@ makes a phone forget it.
 
 from __future__ import annotations
 
-from rig.timeline import ActionDone, FeatureSeen, FetchSeen, LampSeen
+from collections.abc import Iterable
+
+from rig.timeline import ActionDone, FeatureSeen, FetchSeen, LampSeen, LampState
 from rig.verdict.fault_class import Component
 from rig.verdict.finding import Proof, ProofKind
-from rig.verdict.mwi import LampCase
-from rig.verdict.mwi_facts import NotifyStory, lamp_state
+from rig.verdict.mwi import LampCase, changes_of
+from rig.verdict.mwi_facts import AccountStory, NotifyStory, lamp_state
 from rig.verdict.phrase import Word, phrase
 from rig.verdict.proofs import (
     absence,
@@ -171,8 +173,11 @@ def _untold_edge(case: LampCase) -> LampSeen | None:
     """The first change of the lamp that nothing on the wire accounts for."""
     if case.handset.intent.lamp.on_missed_call:
         return None
-    for edge in case.changes:
-        lamp = case.expectation.lamp
+    return _untold(case, case.expectation.lamp, case.changes)
+
+
+def _untold(case: LampCase, lamp: str, changes: Iterable[LampSeen]) -> LampSeen | None:
+    for edge in changes:
         told = says(case, lamp, edge.at + CLOCK_SLACK_S + edge.latency_s)
         taken = says(case, lamp, edge.at, answered=True)
         if edge.state.lit in {told, taken} or case.ringing_at(edge.at) or _booting(case, edge.at):
@@ -181,8 +186,10 @@ def _untold_edge(case: LampCase) -> LampSeen | None:
     return None
 
 
-def _last_word(case: LampCase, edge: LampSeen) -> tuple[Proof, ...]:
-    told = [n for n in case.story.notifies if n.first.at <= edge.at]
+def _last_word(
+    case: LampCase, edge: LampSeen, story: AccountStory | None = None
+) -> tuple[Proof, ...]:
+    told = [n for n in (story or case.story).notifies if n.first.at <= edge.at]
     if not told:
         return (absence(said("notify_says_yes"), edge.at),)
     return (packet(told[-1].first, said("last_says", what=summary_line(told[-1]))),)
@@ -214,6 +221,32 @@ def other_lamp_wrong(case: LampCase) -> Found | None:
             said=summary_line(heard[-1]),
         )
     return None
+
+
+def other_lamp_on_its_own(case: LampCase) -> Found | None:
+    """Another lamp of the same phone turned where no NOTIFY of its account told it to."""
+    name, evidence = case.handset.name, case.evidence
+    for lamp in case.unexpected_lamps:
+        story = case.stories.get(int(lamp.partition(":")[2] or 0))
+        if story is None or _unseen(case, lamp):
+            continue
+        edge = _untold(case, lamp, changes_of(evidence, name, lamp, case.expectation.until))
+        if edge is not None:
+            proofs = (lamp_edge(edge), *_last_word(case, edge, story))
+            return found(*proofs, lamp=lamp, state=phrase("lit" if edge.state.lit else "dark"))
+    return None
+
+
+def _unseen(case: LampCase, lamp: str) -> bool:
+    """Whether the sensor of a lamp did not see it for a part of the scenario."""
+    start, until = case.evidence.started_at, case.expectation.until
+    states = [lamp_state(case.evidence, case.handset.name, lamp, start)]
+    states += [
+        e.state
+        for e in case.evidence.events(LampSeen, since=start)
+        if (e.handset, e.lamp) == (case.handset.name, lamp) and e.at <= until
+    ]
+    return LampState.UNKNOWN in states
 
 
 def says(case: LampCase, lamp: str, at: float, *, answered: bool = False) -> bool:
@@ -260,16 +293,22 @@ def _voice(notify: NotifyStory, *, before: bool) -> bool:
 def _booting(case: LampCase, at: float) -> bool:
     """Whether the phone was without power or starting at an instant.
 
-    It was if it fetched its files soon after, or the rig cut its power just before.
+    It was if the rig cut its power just before, or it fetched its files soon after by itself: a
+    fetch that the rig's own cut explains says nothing about the time before that.
     """
     name = case.handset.name
-    cuts = [
+    acts = [
         e.at
         for e in case.evidence.events(ActionDone)
-        if e.key == "power_cycle" and e.actor == name and 0 <= at - e.at <= BOOT_S
+        if e.key == "power_cycle" and e.actor == name
     ]
+    cuts = [act for act in acts if 0 <= at - act <= BOOT_S]
     fetches = [
-        f.at for f in case.evidence.events(FetchSeen) if f.handset == name and f.at - at >= 0
+        f.at
+        for f in case.evidence.events(FetchSeen)
+        if f.handset == name
+        and f.at - at >= 0
+        and not any(at + CLOCK_SLACK_S < act <= f.at for act in acts)
     ]
     told_since_cut = bool(cuts) and any(
         n.accepted and cuts[-1] < n.first.at <= at for n in case.story.notifies

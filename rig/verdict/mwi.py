@@ -291,7 +291,9 @@ def build_case(evidence: Evidence, expectation: LampExpectation) -> LampCase:
         stories=stories,
         state=seen if blind is None else LampState.UNKNOWN,
         edges=edges,
-        changes=_changes(evidence, handset.name, expectation) if blind is None else (),
+        changes=changes_of(evidence, handset.name, expectation.lamp, expectation.until)
+        if blind is None
+        else (),
         trigger_at=_trigger_at(evidence, expectation, stories[account].registers),
         truth=mailbox_truth(
             evidence,
@@ -357,16 +359,14 @@ def _account_of(handset: HandsetFacts, expectation: LampExpectation) -> int:
     return 1
 
 
-def _changes(
-    evidence: Evidence, handset: str, expectation: LampExpectation
-) -> tuple[LampSeen, ...]:
+def changes_of(evidence: Evidence, handset: str, lamp: str, until: float) -> tuple[LampSeen, ...]:
     """Where a lamp went on or out: readings that repeat it, and other patterns, are none."""
-    lit = lamp_state(evidence, handset, expectation.lamp, evidence.started_at).lit
+    lit = lamp_state(evidence, handset, lamp, evidence.started_at).lit
     changes = []
     for event in evidence.events(LampSeen, since=evidence.started_at):
-        if (event.handset, event.lamp) != (handset, expectation.lamp):
+        if (event.handset, event.lamp) != (handset, lamp):
             continue
-        if event.at <= expectation.until and event.state.lit != lit:
+        if event.at <= until and event.state.lit != lit:
             lit = event.state.lit
             changes.append(event)
     return tuple(changes)

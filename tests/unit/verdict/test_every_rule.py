@@ -215,6 +215,15 @@ def stale_icon() -> Stage:
     return stage
 
 
+def icon_by_itself(lit_at: float = 7.0) -> Stage:
+    """The icon of the account goes on for a moment, long after its NOTIFY has said no."""
+    stage = quiet_phone()
+    stage.lamp(-1.0, LampState.OFF, "account:1")
+    stage.lamp(lit_at, LampState.STEADY, "account:1")
+    stage.lamp(lit_at + 0.5, LampState.OFF, "account:1")
+    return stage
+
+
 def key_of_other_line() -> Stage:
     stage = key_by_file()
     second = replace(intent().accounts[0], index=2, voicemail_number="110")
@@ -298,6 +307,7 @@ MWI_STAGES: dict[str, Story] = {
     "lamp_on_its_own": early_light,
     "lamp_went_out": flickers,
     "other_lamp_wrong": stale_icon,
+    "other_lamp_on_its_own": icon_by_itself,
     **MORE_STAGES,
     **STANDING_STAGES,
     **WAY_STAGES,

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import stages_mwi as stages
 from staging import BOX, PHONE, PLATFORM, Stage, healthy, summary
-from test_every_rule import differs, firing, told, untold
+from test_every_rule import differs, firing, flickers, told, untold
 
-from rig.timeline import ActionDone, LampSeen, LampState, MailboxSeen
+from rig.timeline import ActionDone, FetchSeen, LampSeen, LampState, MailboxSeen
 from rig.verdict.evidence import LampExpectation
 from rig.verdict.fault_class import FaultClass
 from rig.verdict.outcome import Outcome
@@ -275,3 +275,42 @@ def test_voice_that_is_told_as_fax_is_a_wrong_count() -> None:
     beside = told(f"{summary(1)}Fax-Message: 1/0\r\n")
     beside.notify(6.0, fax)
     assert beside.judge().outcome is Outcome.PASS
+
+
+def test_a_boot_that_the_rig_began_excuses_nothing_before_it() -> None:
+    stage = flickers()
+    fetch = FetchSeen(
+        at=8.5, transport="http", client=PHONE, path="/001565000001.cfg", handset="anna",
+        status=200, octets=1, duration_s=0.1,
+    )  # fmt: skip
+    stage.events.append(fetch)
+    assert stage.judge().outcome is Outcome.PASS
+    cut = ActionDone(at=8.0, actor="anna", what="loses its power", key="power_cycle")
+    stage.events.append(cut)
+    assert named(stage) == ("lamp_went_out", "M9", "handset")
+    stage.events.append(replace(cut, at=6.95))
+    assert stage.judge().outcome is Outcome.PASS
+
+
+def icon(*states: tuple[float, LampState]) -> Stage:
+    """A message is told at 5 s; the icon of the account, of which nothing is expected, does so."""
+    stage = healthy()
+    for at, state in ((-1.0, LampState.OFF), *states):
+        stage.lamp(at, state, "account:1")
+    return stage
+
+
+def test_an_icon_that_leaves_its_notify_is_named_though_nothing_is_expected_of_it() -> None:
+    follows = icon((5.01, LampState.STEADY))
+    assert follows.judge().outcome is Outcome.PASS
+    goes_out = icon((5.01, LampState.STEADY), (7.0, LampState.OFF))
+    assert named(goes_out) == ("other_lamp_on_its_own", "M9", "handset")
+    assert firing(goes_out)[1].proofs[0].at == 7.0
+    early = icon((3.0, LampState.STEADY))
+    assert named(early) == ("other_lamp_on_its_own", "M9", "handset")
+
+
+def test_an_icon_that_no_model_must_have_may_stay_dark_and_one_out_of_sight_do_anything() -> None:
+    assert icon().judge().outcome is Outcome.PASS
+    unseen = icon((5.01, LampState.STEADY), (7.0, LampState.UNKNOWN), (8.0, LampState.OFF))
+    assert not unseen.judge().findings
