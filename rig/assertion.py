@@ -39,10 +39,12 @@ def describe(record: ScenarioRecord) -> str:
         The verdict in one sentence, then one line each for proofs, remedies and broken limits.
     """
     lines = [record.sentence]
-    if record.outcome is Outcome.ERROR:  # whoever could not see has no proof and no remedy
-        return "\n".join(
-            lines + [f"  {f['outcome']}: {f['sentence']}" for f in record.rig_faults[1:]]
-        )
+    blind = record.outcome is Outcome.INCONCLUSIVE and record.rig_faults
+    if (
+        blind or record.outcome is Outcome.ERROR
+    ):  # whoever could not see proves and advises nothing
+        faults = [f"  {f['outcome']}: {f['sentence']}" for f in record.rig_faults[1:]]
+        return "\n".join(lines + faults)
     for number, finding in enumerate(record.findings):
         if number:
             lines.append(

@@ -30,6 +30,8 @@ CATCH_UP_LIMIT_S = 30.0
 """A marker may take this long behind frames that wait before it."""
 MARKER = b"phonerig capture marker "
 MARKER_PORT = 9
+STAMP_OFF_S = 0.1
+"""Time stamps that are further off the rig's clock than this are on another time axis."""
 _STDERR_KEPT = 4096
 _EVERYTHING = "udp or tcp or (ip[6:2] & 0x3fff != 0) or (ip6 and ip6[6] == 44)"
 
@@ -58,6 +60,7 @@ class WireCapture:
         self.frames = 0
         self.dropped = 0
         self.marker_delay_s: float | None = None
+        self._stamp_off_s = 0.0
         self._recorder = recorder
         self._host = host
         self._filter = pcap_filter or _EVERYTHING
@@ -132,12 +135,26 @@ class WireCapture:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._marker_seen.wait(), MARKER_LIMIT_S)
                 await self._next_status()
+                self._hold_to_clock()
                 return
             if self.frames == before:
                 break
         self._recorder.stop(
             Tap.WIRE, f"a marker sent to {self._host} did not appear on {self.interface}"
         )
+
+    def _hold_to_clock(self) -> None:
+        """End the capture in the record if its stamps are no longer on the rig's time axis.
+
+        The kernel stamps by the wall clock. Whoever sets that clock moves every packet against
+        what the rig itself has seen, and right would look wrong.
+        """
+        if abs(self._stamp_off_s) > STAMP_OFF_S:
+            self._recorder.stop(
+                Tap.WIRE,
+                f"time stamps on {self.interface} are {self._stamp_off_s:+.1f} s off the rig's "
+                "clock: the wall clock was set in the middle; begin the run anew",
+            )
 
     async def _next_status(self) -> None:
         """Wait for the count of drops that is newer than the marker."""
@@ -209,6 +226,9 @@ class WireCapture:
         sent_at = self._markers.pop(packet.payload, None)
         if sent_at is not None:
             self.marker_delay_s = packet.at - sent_at
+            # It was stamped after it was sent and before now: what lies outside is off for sure.
+            too_late_s = max(0.0, packet.at - clock.now())
+            self._stamp_off_s = min(0.0, packet.at - sent_at) or too_late_s
             self._marker_seen.set()
         return True
 

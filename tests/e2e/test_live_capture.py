@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from peers import require_peer, require_root, unavailable
 
+from provisioning import clock as provisioning_clock
 from provisioning.transport.content import Answer
 from provisioning.transport.fetch_log import FetchLog
 from provisioning.transport.serve import ProvisioningServer
@@ -103,6 +104,21 @@ async def test_markers_are_not_recorded(
     assert capture.marker_delay_s is not None
     assert abs(capture.marker_delay_s) < 0.05
     assert health(recorder).running
+
+
+@pytest.mark.parametrize("jump_s", [5.0, -5.0])
+async def test_a_wall_clock_that_is_set_in_the_middle_ends_the_capture(
+    wire: tuple[WireCapture, PacketRecorder], monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    capture, recorder = wire
+    await capture.catch_up()
+    assert health(recorder).running
+    # Set the wall clock, or the rig's clock the other way: the kernel's stamps show no difference.
+    monkeypatch.setattr("provisioning.clock._OFFSET_S", provisioning_clock._OFFSET_S - jump_s)
+    await capture.catch_up()
+    said = health(recorder)
+    assert not said.running
+    assert f"{jump_s:+.1f} s off the rig's clock" in said.note
 
 
 async def test_sip_over_tcp_is_captured_in_pieces_and_read_whole(

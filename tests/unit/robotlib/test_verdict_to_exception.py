@@ -146,7 +146,6 @@ def test_who_could_not_see_proves_and_advises_nothing() -> None:
         {"outcome": "error", "sentence": "stopped"},
         {"outcome": "error", "sentence": "lost"},
     ]
-    text = describe(
-        record(Outcome.ERROR, sentence="stopped", findings=[FINDING], rig_faults=faults)
-    )
-    assert text == "stopped\n  error: lost"
+    for outcome in (Outcome.ERROR, Outcome.INCONCLUSIVE):
+        text = describe(record(outcome, sentence="stopped", findings=[FINDING], rig_faults=faults))
+        assert text == "stopped\n  error: lost"
