@@ -187,7 +187,8 @@ class CaptureAnalyser:
         result.left_out += rows.left_out
         for event in (*dissector.refusals.found(), *self._unread.found()):
             self._found += self._engine.feed(event)
-        end = CaptureEnd(at=self._last_at, dropped=result.dropped, cut=result.cut)
+        lost = result.dropped + result.gap_count  # a hole in a TCP stream is a lost frame
+        end = CaptureEnd(at=self._last_at, dropped=lost, cut=result.cut)
         self._found += self._engine.close(end)
         settled = self._engine.settle(self._found)
         result.findings = [as_capture_finding(finding) for finding in settled]

@@ -11,7 +11,7 @@ from rig.errors import ProtocolError
 from rig.sip.message_summary import MEDIA_TYPE, lint_summary
 from rig.sip.sdp import SessionDescription
 from rig.verdict.oracles.exchange import Exchange
-from rig.verdict.oracles.finding import Severity
+from rig.verdict.oracles.finding import Lack, Severity
 from rig.verdict.oracles.oracle import Oracle
 from rig.verdict.oracles.view import SipView, content_type_of, event_of, subscription_state_of, who
 
@@ -97,12 +97,15 @@ class Bodies(Oracle):
             state = "active"
         sub = self.scene.subscriptions.find(view.call_id, view.to_tag)
         first = sub is not None and sub.begun and sub.notified_at is None
+        # A dialog of which nothing was seen before: this may well be its first.
+        unknown = sub is None and bool(view.to_tag)
         if state == "active":
             self.scene.report(
                 "summary-empty",
                 [view.number],
-                f"{view.call_id} {first}",
+                f"{view.call_id} {first or unknown}",
                 who=name,
+                lacks=(Lack.START,) if unknown else (),
                 severity=Severity.NOTE if first else None,
             )
 

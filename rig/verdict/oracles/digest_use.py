@@ -17,7 +17,7 @@ from provisioning.digest_credentials import (
 )
 from rig.errors import ProtocolError
 from rig.verdict.oracles.exchange import Exchange
-from rig.verdict.oracles.finding import Severity
+from rig.verdict.oracles.finding import Lack, Severity
 from rig.verdict.oracles.oracle import METHODS, Oracle
 from rig.verdict.oracles.scene import GIVE_UP_S, Scene
 from rig.verdict.oracles.shelf import Reminders, Shelf
@@ -227,24 +227,27 @@ class DigestUse(Oracle):
         subject = f"{name} {view.method}"
         if view.cseq <= talk.cseq:
             scene.report("digest-cseq", packets, subject, who=name, got=view.cseq)
+        # Requests in between are missing, and with them perhaps the challenge that is answered.
+        lacks = (Lack.WHOLE,) if view.cseq > talk.cseq + 1 else ()
         offers = [c for c in talk.challenges if c.realm == sent.realm]
         if not offers:
             scene.report(
                 "digest-realm",
                 packets,
                 subject,
+                lacks=lacks,
                 who=name,
                 got=sent.realm,
                 want=talk.challenges[0].realm,
             )
             return
         if sent.nonce not in {c.nonce for c in offers}:
-            scene.report("digest-old-nonce", packets, subject, who=name)
+            scene.report("digest-old-nonce", packets, subject, who=name, lacks=lacks)
             return
         chosen = canonical_algorithm(sent.algorithm)
         fitting = [c for c in offers if canonical_algorithm(c.algorithm) == chosen]
         if fitting and sent.nonce not in {c.nonce for c in fitting}:
-            scene.report("digest-old-nonce", packets, subject, who=name)
+            scene.report("digest-old-nonce", packets, subject, who=name, lacks=lacks)
             return
         if not fitting:
             scene.report(

@@ -191,6 +191,8 @@ class OracleEngine:
         self._tell(sort, view, exchange)
 
     def _orphan(self, view: SipView) -> None:
+        notify = view.call_id if view.method == "NOTIFY" else ""
+        self.scene.orphan(view.number, view.at, notify)
         early = self.scene.in_the_middle(view.at)
         if not early:
             self.scene.hole(view.at)
@@ -206,6 +208,7 @@ class OracleEngine:
     def _tell(self, sort: Sort, view: SipView, exchange: Exchange) -> None:
         method = exchange.method
         if sort is Sort.FINAL:
+            self.scene.paired += 1
             request, exchange.view = exchange.view, None
             if request is not None and not exchange.relayed:
                 for answer in self._answer.get(method) or self._answer[OTHER]:

@@ -29,6 +29,8 @@ SETTLED_S = 3.0
 ASKED_S = 1.0
 """So soon after it registered a phone has sent its first SUBSCRIBE."""
 NAMED = 5
+ONE_SIDED = 3
+"""So many answers without their requests, and no request with its answer."""
 
 MWI = "message-summary"
 
@@ -52,6 +54,9 @@ class OpenEnds(Oracle):
 
     def end(self, now: float) -> None:
         """Tell what is open."""
+        orphans = self.scene.orphans
+        if len(orphans) >= ONE_SIDED and not self.scene.paired:
+            self.scene.report("hole-one-way", orphans, "all", count=len(orphans))
         for sub in self.scene.subscriptions.all():
             self._untold(sub, now)
             self._lapsed(sub, now)
@@ -67,6 +72,8 @@ class OpenEnds(Oracle):
         if sub.accepted_at is None or sub.accepted_at < sub.asked_at:
             return
         waited_s = now - sub.accepted_at
+        if sub.call_id in self.scene.told_unseen:
+            return
         if now - sub.asked_at < GIVE_UP_S:
             report_untold(self.scene, sub, waited_s, now, open_end=True)
 
@@ -178,6 +185,7 @@ def report_untold(
     subject = f"{sub.call_id} {sub.asked_number}"
     seconds = f"{waited_s:.1f}" if open_end else f"{waited_s:g}"
     short = open_end and waited_s < PROMPT_S
+    lacks = ((Lack.END,) if short else ()) + ((Lack.WHOLE,) if open_end and scene.leaky else ())
     seen_at = sub.public or sub.flow[0]
     if is_hidden(sub.contact_host, seen_at) and not short:
         scene.report(
@@ -185,6 +193,7 @@ def report_untold(
             packets,
             subject,
             at=at,
+            lacks=lacks,
             who=sub.user,
             package=sub.package,
             seconds=seconds,
@@ -197,7 +206,7 @@ def report_untold(
         packets,
         subject,
         at=at,
-        lacks=(Lack.END,) if short else (),
+        lacks=lacks,
         who=sub.user,
         package=sub.package,
         seconds=seconds,

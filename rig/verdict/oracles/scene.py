@@ -26,6 +26,10 @@ GIVE_UP_S = DEFAULT_TIMERS.give_up_s
 MAX_SUBJECTS = 50
 """So many subjects of one oracle are named; the others are counted."""
 
+ORPHANS_KEPT = 8
+JOINED_S = 2.0
+"""An answer this soon after the beginning may belong to a request from before."""
+
 MAX_HOLES = 10_000
 
 _DECIMALS = frozenset({"seconds", "late", "early", "gap", "rang", "left"})
@@ -37,6 +41,9 @@ class Scene:
 
     Attributes:
         began_at: instant of the first event, or None.
+        paired: final answers that came to a request.
+        orphans: packets of answers to requests that were not seen.
+        told_unseen: Call-IDs of NOTIFYs of which only the answer was seen.
         now: instant of the last event.
         subscriptions: seen so far.
         registrations: seen so far.
@@ -46,6 +53,10 @@ class Scene:
     def __init__(self) -> None:
         self.began_at: float | None = None
         self.now = 0.0
+        self.paired = 0
+        self.orphans: list[int] = []
+        self.told_unseen: Shelf[str, float] = Shelf()
+        self._orphan_at = 0.0
         self.subscriptions = SubscriptionBook(self)
         self.registrations = RegistrationBook(self)
         self.descriptions = SharedDescription()
@@ -90,6 +101,19 @@ class Scene:
     def in_the_middle(self, at: float) -> bool:
         """Whether something may belong to what went on before the capture began."""
         return self.began_at is None or at - self.began_at < GIVE_UP_S
+
+    def orphan(self, number: int, at: float, notify: str) -> None:
+        """An answer to a request that was not seen; of a NOTIFY its Call-ID is given."""
+        self._orphan_at = at
+        if len(self.orphans) < ORPHANS_KEPT:
+            self.orphans.append(number)
+        if notify:
+            self.told_unseen.put(notify, at)
+
+    @property
+    def leaky(self) -> bool:
+        """Whether answers without requests came when their requests should have been captured."""
+        return self.began_at is not None and self._orphan_at > self.began_at + JOINED_S
 
     # -- what the capture missed -----------------------------------------------------------
 

@@ -584,6 +584,16 @@ MESSAGE: dict[str, Pair] = {
         )[1],
         spoken(),
     ),
+    "hole-one-way": (
+        lambda t: (
+            [t.answer(Talk(branches=n).ask("OPTIONS", call=f"o{n}")) for n in (70, 80, 90)],
+            t,
+        )[1],
+        lambda t: (
+            [t.answer(Talk(branches=n).ask("OPTIONS", call=f"o{n}")) for n in (70, 80)],
+            t.alive(),
+        )[1],
+    ),
     "hole-orphan-answer": (
         lambda t: (
             t.alive().wait(40).answer(Talk(branches=70).ask("OPTIONS")),

@@ -113,6 +113,38 @@ def test_the_restarted_phone_is_not_taken_for_a_second_one() -> None:
     assert "mwi-one-of-two" not in named(talk)
 
 
+def test_a_challenge_that_the_capture_lost_is_no_fault_of_the_phone() -> None:
+    """The numbers of its requests show that some are missing."""
+    talk = Talk()
+    offer = 'WWW-Authenticate: Digest realm="r", nonce="1"'
+    talk.answer(talk.ask("OPTIONS", call="a", cseq=1), 401, rows=(offer,))
+    sent = 'Authorization: Digest username="a", realm="r", nonce="2", uri="sip:x", response="0"'
+    talk.answer(talk.ask("OPTIONS", call="a", cseq=4, rows=(sent,)))
+    assert "digest-old-nonce" not in named(talk)
+    assert "digest-old-nonce" in {f.oracle for f in talk.findings()}
+
+
+def test_a_notify_of_which_only_the_answer_was_captured_has_come() -> None:
+    talk = Talk().register().subscribe()
+    told = Talk(branches=70)
+    told.notify()
+    talk.put(told.packets[1].payload, PHONE, PLATFORM)
+    assert named(talk.wait(6)) == {}
+    assert "sub-notify-awaited" not in {f.oracle for f in talk.findings()}
+
+
+def test_where_requests_are_missing_a_notify_may_be_too() -> None:
+    talk = Talk().register().subscribe().wait(6)
+    talk.answer(Talk(branches=70).ask("OPTIONS", call="o"))
+    assert "sub-notify-awaited" not in named(talk)
+    assert "sub-notify-awaited" in {f.oracle for f in talk.findings()}
+
+
+def test_an_empty_first_notify_of_a_dialog_from_before_the_capture_is_a_note() -> None:
+    assert named(Talk().notify(body=b"")) == {}
+    assert set(named(Talk().notify(body=b"").notify(body=b""))) == {"summary-empty"}
+
+
 def test_accounts_without_any_word_of_messages_are_one_line() -> None:
     talk = Talk()
     for number in range(8):
