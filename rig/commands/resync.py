@@ -28,6 +28,7 @@ from rig.loopback import read_address
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from provisioning.inventory_model import User
     from provisioning.inventory_site import Site
     from provisioning.render import RenderedFile, SiteFiles
     from rig.handset.vendor.control import PhoneControl
@@ -72,6 +73,14 @@ def resync(
             help="notify, or http: by the interface that a handset's 'control' part names."
         ),
     ] = "notify",
+    registered_as: Annotated[
+        str,
+        typer.Option(
+            "--registered-as",
+            metavar="USER",
+            help="User whose account the handset had before; it is still registered by that one.",
+        ),
+    ] = "",
     capture: Annotated[
         str,
         typer.Option(
@@ -114,6 +123,9 @@ def resync(
         if by == "http":
             _check_control(inventory, names, reboot=reboot, chosen=bool(handsets))
             names = [name for name in names if inventory.handset(name).control is not None]
+        if registered_as and len(names) != 1:
+            raise UsageError("--registered-as is of one handset; name it")
+        former = inventory.user(registered_as) if registered_as else None
         where = inventory.registrar
         target = (
             read_address(registrar, "--registrar")
@@ -142,6 +154,7 @@ def resync(
                 files if look else None,
                 by_http=by == "http",
                 capture=capture,
+                former=former,
             )
             answers = asyncio.run(_resync(wish, _teller(len(names), shown=not as_json)))
         if as_json:
@@ -164,6 +177,7 @@ class _Wish:
     files: SiteFiles | None
     by_http: bool = False
     capture: str = ""
+    former: User | None = None
 
 
 def _check_control(site: Site, names: Sequence[str], *, reboot: bool, chosen: bool) -> None:
@@ -232,7 +246,12 @@ async def _resync(wish: _Wish, told: Callable[[Answer], None]) -> list[Answer]:
             await watch.start(sip.address)
             stack.push_async_callback(watch.stop)
         asks = asks_of(
-            wish.site, wish.names, known, sip.flow_to(address), reboot=wish.manner.reboot
+            wish.site,
+            wish.names,
+            known,
+            sip.flow_to(address),
+            reboot=wish.manner.reboot,
+            former=wish.former,
         )
 
         def refresh() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provisioning.intent import AccountIntent
 from provisioning.profile_files import Resync
@@ -38,6 +38,7 @@ class Ask:
         resync: from its profile.
         wanted: what it shall do.
         registrar: where the account registers.
+        former: the account that it had before, by which it may still be registered; None for none.
     """
 
     handset: str
@@ -46,6 +47,7 @@ class Ask:
     resync: Resync
     wanted: Wanted
     registrar: Flow
+    former: AccountIntent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +180,17 @@ class Campaign:
         if phone is not None:
             return await self._ask_phone(ask, phone, before, asked_at)
         event = event_for(ask.resync, reboot=self._manner.reboot, other=self._manner.other)
-        if not before:
+        bound = before
+        if bound:
+            ask = replace(ask, former=None)
+        elif ask.former is not None:
+            bound = await bindings_of(self._stack, ask.registrar, ask.former)
+        if not bound:
             return Answer(
                 ask.handset, ask.model, "", None, prove(ask.wanted, Seen(asked=False)), 0
             )
         statuses = await asyncio.gather(
-            *(self._notify(ask, target, event) for target in self._targets(ask, before))
+            *(self._notify(ask, target, event) for target in self._targets(ask, bound))
         )
         answered = [status for status in statuses if status is not None]
         status = min(answered) if answered else None
@@ -207,12 +214,14 @@ class Campaign:
 
     def _targets(self, ask: Ask, bindings: Sequence[Binding]) -> list[str]:
         if self._manner.through_registrar:
-            return [ask.account.aor]
+            asked = ask.account if ask.former is None else ask.former
+            return [asked.aor]
         return [binding.uri for binding in bindings]
 
     async def _notify(self, ask: Ask, target: str, event: str) -> int | None:
         """Send one NOTIFY; the status of its final answer, None for none."""
         flow = ask.registrar
+        asked = ask.account if ask.former is None else ask.former
         if not self._manner.through_registrar:
             try:
                 uri = Uri.parse(target)
@@ -228,8 +237,8 @@ class Campaign:
                 self._stack,
                 request,
                 flow,
-                username=ask.account.auth_user,
-                password=ask.account.password,
+                username=asked.auth_user,
+                password=asked.password,
                 timeout_s=PATIENCE_S,
             )
         except (RequestTimedOut, TransportFailed):

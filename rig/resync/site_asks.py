@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from provisioning.device_profile import ProfileSet
-from provisioning.intent import MwiMode
+from provisioning.intent import AccountIntent, MwiMode
+from provisioning.inventory_model import User
 from provisioning.inventory_site import Site
 from provisioning.profile_files import FileScope
 from rig.resync.campaign import Ask
@@ -15,7 +17,13 @@ from rig.sip.event import Flow
 
 
 def asks_of(
-    site: Site, names: Iterable[str], profiles: ProfileSet, registrar: Flow, *, reboot: bool
+    site: Site,
+    names: Iterable[str],
+    profiles: ProfileSet,
+    registrar: Flow,
+    *,
+    reboot: bool,
+    former: User | None = None,
 ) -> list[Ask]:
     """What is to be asked of some handsets.
 
@@ -25,6 +33,7 @@ def asks_of(
         profiles: of all models.
         registrar: where their accounts register.
         reboot: they shall restart.
+        former: whose account they had before, and may still be registered by.
     """
     asks = []
     shared = _shared_users(site)
@@ -43,9 +52,14 @@ def asks_of(
                     profile.resync,
                     Wanted(files_of(site, name, profiles), reboot, subscribes),
                     registrar,
+                    None if former is None else _as_user(accounts[0], former),
                 )
             )
     return asks
+
+
+def _as_user(account: AccountIntent, user: User) -> AccountIntent:
+    return replace(account, user=user.sip_user, auth_user=user.auth_user, password=user.password)
 
 
 def files_of(site: Site, name: str, profiles: ProfileSet) -> tuple[str, ...]:

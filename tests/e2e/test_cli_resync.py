@@ -9,9 +9,12 @@ import json
 
 import pytest
 from cli_runner import write_site
+from handset_lab import profiles
 from resync_kit import a_site, resync
 
 from provisioning.errors import RigError
+from provisioning.inventory import load_site
+from provisioning.render import render_site
 from rig.sip_transport.lone_notify import facing
 
 
@@ -35,6 +38,28 @@ async def test_a_change_is_applied_and_who_is_not_there_is_named(tmp_path):
         assert old["took_s"] < 12  # that is certain before the time is over
         assert absent["why"] == "it is not registered, so nobody could be asked"
         assert (absent["event"], absent["status"]) == ("", None)
+
+
+async def test_a_user_who_moved_to_another_desk_is_reached_by_the_account_it_had(tmp_path):
+    async with a_site(tmp_path) as (path, desk, content, _):
+        moved = path.read_text().replace("user: 101", "user: 10X")
+        path.write_text(moved.replace("user: 102", "user: 101").replace("user: 10X", "user: 102"))
+        content.replace(render_site(load_site(path), profiles()))
+        log = ("--fetches", tmp_path / "fetches", "--within", "15", "--json")
+        unknown = await resync(path, "desk", *log)
+        assert unknown.exit_code == 1
+        assert "is not registered" in json.loads(unknown.stdout)[0]["why"]
+        result = await resync(path, "desk", "--registered-as", "101", *log)
+        assert result.exit_code == 0, result.output
+        (row,) = json.loads(result.stdout)
+        assert row["why"].startswith("fetched, registered anew")
+        assert desk.intent.accounts[0].user == "bert"
+        again = await resync(path, "desk", "--registered-as", "101", *log)
+        assert again.exit_code == 0, again.output  # it is registered by its new account now
+        both = await resync(path, "--registered-as", "101", *log)
+        assert "--registered-as is of one handset" in both.stderr
+        nobody = await resync(path, "desk", "--registered-as", "999", *log)
+        assert (nobody.exit_code, "999" in nobody.stderr) == (2, True)
 
 
 async def test_without_a_log_of_fetches_nothing_is_taken_for_done(tmp_path):
