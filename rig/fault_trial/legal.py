@@ -63,6 +63,10 @@ LEGAL_DIVERSION: tuple[Pattern, ...] = (
     ("no counter", rb"(Diversion: [^\r]*?);counter=\d+", rb"\1"),
     ("privacy", rb"(Diversion: [^\r]*)", rb"\1;privacy=off;screen=no"),
     ("folded", rb"Diversion: ", b"Diversion:\r\n "),
+    ("escaped plus", rb"(Diversion: [^\r]*?sip:)\+", rb"\1%2B"),
+    ("counter of two digits", rb"(Diversion: [^\r]*?;counter=)(\d)(?=[;,\r])", rb"\g<1>0\2"),
+    ("host of a border", rb"(Diversion: [^\r]*?sip:[^@\r]+@)[\w.]+", rb"\1border.example"),
+    ("further parameters", rb"(Diversion: [^\r]*)", rb'\1;x-trunk="a;b,c"'),
     ("history on one line", rb"(History-Info: [^\r]*)\r\nHistory-Info: ", rb"\1, "),
     ("History-Info in capitals", rb"History-Info: ", b"HISTORY-INFO: "),
 )

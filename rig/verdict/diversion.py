@@ -115,5 +115,5 @@ def newest_history(case: DiversionCase) -> HistoryEntry | None:
 
 
 def party_of(entry: DiversionEntry | None) -> str:
-    """User part of a diverting party, or ``none``."""
-    return "none" if entry is None else (entry.name_addr.uri.user or "none")
+    """User part of a diverting party, escapes and visual separators undone, or ``none``."""
+    return "none" if entry is None else (entry.name_addr.uri.number or "none")

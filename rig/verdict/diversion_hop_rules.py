@@ -36,6 +36,7 @@ _ODD_BUT_LEGAL = (
     (phrase("comma_in_name"), re.compile(r'"[^"]*,[^"]*"\s*<')),
 )
 _HIDDEN = frozenset({"full", "uri"})
+_NAMELESS = frozenset({"full", "name"})
 
 
 def is_loop_alarm(response: Response) -> bool:
@@ -216,9 +217,12 @@ def privacy_lost(case: DiversionCase) -> Found | None:
     for entry, hop in _entries_of_hops(case):
         if not hop.privacy:
             continue
-        named = hop.privacy in _HIDDEN and party_of(entry) in hop.names and not to_mailbox
+        called = entry.name_addr.display_name
+        shown = hop.privacy in _NAMELESS and called.casefold() not in {"", "anonymous"}
+        by_uri = hop.privacy in _HIDDEN and party_of(entry) in hop.names
+        named = (shown or by_uri) and not to_mailbox
         if entry.privacy != hop.privacy or named:
-            said = entry.privacy or "nothing"
+            said = str(entry.name_addr) if named else f"privacy={entry.privacy or '-'}"
             how = phrase("party_named" if named else "wish_lost", party=hop.name)
             return found(case_header(case, "Diversion"), how=how, said=said, wanted=hop.privacy)
     return None

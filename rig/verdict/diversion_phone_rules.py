@@ -8,8 +8,6 @@ Source: RFC 3261 sections 9 (CANCEL), 21.3 to 21.6 (what a phone can answer), RF
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rig.errors import ProtocolError
 from rig.sip.diversion import DiversionEntry, parse_diversions
 from rig.sip.message import Request, Response
@@ -23,12 +21,16 @@ from rig.verdict.phrase import phrase
 from rig.verdict.proofs import absence, answered, packet
 from rig.verdict.rule_book import Found, found
 from rig.verdict.said import said
-from rig.verdict.sources import at_phone, at_platform, from_phone
+from rig.verdict.sources import at_phone
 
 BUSY = frozenset({486, 600, 603})
+ACCEPTED = 200
 NOT_THERE = frozenset({408, 480})
 STATES = BUSY | NOT_THERE | {404, 604}
 """Answers that tell a phone's state; others complain of the INVITE itself."""
+
+PATIENCE_S = 1.0
+"""A platform may ring on so long, until the next phone has answered."""
 
 FITTING: dict[str, frozenset[int]] = {
     "user-busy": BUSY,
@@ -46,39 +48,16 @@ _WANTED = {
 }
 
 
-def answer_changed(case: DiversionCase) -> Found | None:
-    """What the platform got for the phone's answer is not what the phone sent."""
-    handset = case.evidence.handsets[case.expectation.callee]
-    for leg in case.callee_legs:
-        finals = [
-            s
-            for s in case.evidence.events(SipSeen, since=leg.invite.at)
-            if isinstance(s.message, Response)
-            and s.message.status >= 200
-            and s.transaction == leg.invite.transaction
-        ]
-        sent = _statuses(s for s in finals if from_phone(s, handset))
-        got = _statuses(s for s in finals if at_platform(s, case.evidence))
-        if not sent or not got or sent.keys() & got.keys():
-            continue
-        (left, phones), (came, platforms) = next(iter(sent.items())), next(iter(got.items()))
-        return found(
-            packet(phones, answered(left)),
-            packet(platforms, said("arrived", what=str(came))),
-            sent=left,
-            got=came,
-        )
-    return None
-
-
 def answered_otherwise(case: DiversionCase) -> Found | None:
     """The phone answers what it was not set to answer, and the platform goes by it."""
     wanted = case.expectation
-    leg = _answered_leg(case)
-    if leg is None or leg.final is None or not wanted.rang or wanted.reason not in FITTING:
+    if not wanted.rang or wanted.reason not in FITTING:
         return None
+    leg = _answered_leg(case)
+    if leg is None or leg.final is None:
+        return _rings_otherwise(case)
     status = leg.status or 0
-    forwards, state = redirected(leg), status in STATES
+    forwards, state = redirected(leg), status in STATES or status == ACCEPTED
     if not forwards and not state:
         return None
     if forwards if wanted.reason == "unconditional" else status in FITTING[wanted.reason]:
@@ -95,6 +74,21 @@ def answered_otherwise(case: DiversionCase) -> Found | None:
         status=status,
         wanted=_WANTED[wanted.reason],
         why=phrase("no_more") if line is None else phrase("file_forwards", where=_place(line)),
+    )
+
+
+def _rings_otherwise(case: DiversionCase) -> Found | None:
+    """The phone rings until the call is taken away, though it was to answer at once."""
+    leg = case.callee_legs[0] if case.callee_legs else None
+    reason = case.expectation.reason
+    if leg is None or leg.cancel is None or not leg.provisional or reason == "no-answer":
+        return None
+    return found(
+        packet(leg.provisional[0], said("ringing")),
+        packet(leg.cancel, said("cancel_after_ringing")),
+        status=180,
+        wanted=_WANTED[reason],
+        why=phrase("no_more"),
     )
 
 
@@ -122,8 +116,10 @@ def redirected_elsewhere(case: DiversionCase) -> Found | None:
 def left_ringing(case: DiversionCase) -> Found | None:
     """The call has gone on, and the phone has not been stopped."""
     leg = case.callee_legs[0] if case.callee_legs else None
-    if leg is None or leg.cancel is None or leg.final is not None:
+    if leg is None or leg.final is not None:
         return None
+    if leg.cancel is None:
+        return _never_stopped(case, leg)
     sent = _cancels(case, leg)
     if len(sent) < 2 or _answers_cancel(case, leg):
         return None
@@ -133,8 +129,21 @@ def left_ringing(case: DiversionCase) -> Found | None:
         packet(sent[0], said("sent_times", what="CANCEL", times=len(sent))),
         absence(said("cancel_answer" if arrived else "cancel_at_phone"), sent[0].at),
         component=Component.HANDSET if arrived else Component.NETWORK,
-        how=phrase("not_obeyed" if arrived else "not_arrived"),
-        times=len(sent),
+        how=phrase("cancel_not_obeyed" if arrived else "cancel_not_arrived", times=len(sent)),
+    )
+
+
+def _never_stopped(case: DiversionCase, leg: CallLeg) -> Found | None:
+    """Nothing tells the phone that the call has gone on."""
+    gone = case.diverted_legs[0] if case.diverted_legs else None
+    if gone is None or not leg.provisional or case.evidence.ended_at - gone.invite.at < PATIENCE_S:
+        return None
+    return found(
+        absence(said("cancel_to_phone"), gone.invite.at),
+        packet(leg.provisional[0], said("ringing")),
+        packet(gone.invite, f"INVITE {gone.request.uri}"),
+        component=Component.PLATFORM,
+        how=phrase("cancel_never_sent"),
     )
 
 
@@ -159,10 +168,6 @@ def whose_entry(case: DiversionCase, entry: DiversionEntry) -> Component:
 def redirected(leg: CallLeg) -> bool:
     """Whether the phone forwards the call by itself."""
     return leg.status is not None and 300 <= leg.status < 400
-
-
-def _statuses(answers: Iterable[SipSeen]) -> dict[int, SipSeen]:
-    return {s.message.status: s for s in answers if isinstance(s.message, Response)}
 
 
 def _answered_leg(case: DiversionCase) -> CallLeg | None:

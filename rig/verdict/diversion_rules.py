@@ -12,18 +12,26 @@ from functools import cache
 from rig.errors import ProtocolError
 from rig.sip.diversion import parse_diversions
 from rig.sip.history_info import HistoryEntry, lint_history, parse_history
-from rig.verdict import diversion_hop_rules, diversion_party_rules, diversion_phone_rules
+from rig.verdict import (
+    diversion_hop_rules,
+    diversion_party_rules,
+    diversion_phone_rules,
+    diversion_way_rules,
+)
 from rig.verdict.diversion import RING_TOLERANCE_S, newest_diversion, newest_history, party_of
 from rig.verdict.diversion_facts import CallLeg, DiversionCase, user_of
 from rig.verdict.diversion_hop_rules import hop_missing, ring_time_fixed
 from rig.verdict.diversion_party_rules import told_twice
 from rig.verdict.diversion_phone_rules import whose_entry
+from rig.verdict.diversion_way_rules import late_ringing, phone_called
+from rig.verdict.fault_class import Component
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.phrase import Fact, Phrase, phrase
 from rig.verdict.proofs import answered, packet
 from rig.verdict.rule_book import Found, RuleBook, found
 from rig.verdict.rule_table import rule_table
 from rig.verdict.said import said
+from rig.verdict.sources import from_phone
 
 FORBIDDEN = 403
 
@@ -64,11 +72,14 @@ def target_refused(case: DiversionCase) -> Found | None:
     ):
         return None
     leg = legs[-1]
+    phone = phone_called(case, leg)
+    own = phone is not None and leg.final is not None and from_phone(leg.final, phone)
     if leg.status == FORBIDDEN and _missing(case, leg):
         return None  # a trunk must refuse what names no diverting party
     return found(
         packet(leg.invite, f"INVITE {leg.request.uri}"),
         *((packet(leg.final, answered(leg.status)),) if leg.final else ()),
+        component=Component.HANDSET if own else Component.PLATFORM,
         uri=leg.request.uri,
         status=leg.status or 0,
     )
@@ -99,9 +110,11 @@ def wrong_timer(case: DiversionCase) -> Found | None:
     rang = leg.cancel.at - leg.ringing_at
     if abs(rang - wanted) <= RING_TOLERANCE_S:
         return None
+    late = late_ringing(case, leg)
     return found(
         packet(leg.provisional[0], said("ringing")),
         packet(leg.cancel, said("cancel_later", rang_s=rang)),
+        component=Component.NETWORK if late > RING_TOLERANCE_S else Component.PLATFORM,
         rang_s=rang,
         wanted_s=wanted,
     )
@@ -318,6 +331,7 @@ MODULES = (
     diversion_hop_rules,
     diversion_party_rules,
     diversion_phone_rules,
+    diversion_way_rules,
 )
 """Where the predicates stand."""
 

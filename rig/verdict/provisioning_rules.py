@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from urllib.parse import urlsplit
 
 from rig.verdict import provisioning_trigger_rules
 from rig.verdict.evidence import ConfigDifference
@@ -16,7 +17,7 @@ from rig.verdict.fault_class import Component, FaultClass
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mangling import mangling
 from rig.verdict.oracles.fetch_finding import FetchFinding, fetch_rules
-from rig.verdict.oracles.fetch_names import bare_name, base_name, name_shape
+from rig.verdict.oracles.fetch_names import bare_name, base_name, folder_of, name_shape
 from rig.verdict.phrase import Fact, Phrase, Text, phrase
 from rig.verdict.proofs import absence
 from rig.verdict.provisioning import ProvisioningCase
@@ -135,6 +136,21 @@ def name_not_served(case: ProvisioningCase) -> Found | None:
     if not case.ill and word.rule.name not in {"shared-refused", "name-case"}:
         return None
     return found(*fetch_proofs(word), what=_said(word))
+
+
+def other_folder_asked(case: ProvisioningCase) -> Found | None:
+    """None of its requests goes to the folder of the wanted URL: something told it another."""
+    wanted = folder_of(urlsplit(case.facts.wanted_url).path + "/x")
+    asked = {folder_of(fetch.path): fetch for fetch in case.fetches}
+    if not case.ill or len(asked) != 1 or wanted in asked or any(f.done for f in case.fetches):
+        return None
+    ((folder, fetch),) = asked.items()
+    return found(
+        fetch_proof(fetch, said("status", status=fetch.status)),
+        certain=False,
+        asked=f"/{folder}",
+        wanted=f"/{wanted}",
+    )
 
 
 def file_not_there(case: ProvisioningCase) -> Found | None:

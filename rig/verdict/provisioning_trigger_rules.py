@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rig.verdict.fault_class import Component
+from rig.verdict.oracles.fetch_names import base_name
 from rig.verdict.phrase import Word, phrase
 from rig.verdict.proofs import absence, answered, packet
 from rig.verdict.provisioning import ProvisioningCase, Told
@@ -86,12 +87,14 @@ def old_file_again(case: ProvisioningCase) -> Found | None:
     if not case.expectation.told or not case.facts.stale or not case.fetches:
         return None
     name = case.facts.stale[0]
-    last = next((f for f in reversed(case.fetches) if f.path.endswith(name)), case.fetches[-1])
+    asked = [f for f in case.fetches if base_name(f.path) == base_name(name)]
+    last = (asked or case.fetches)[-1]
     return found(
         fetch_proof(last, said("status", status=last.status)),
         file_proof(name, said("server_has_other")),
+        component=Component.PROVISIONING_SERVER if asked else Component.HANDSET,
         file=name,
-        status=last.status,
+        how=phrase("got_status", status=last.status) if asked else phrase("not_asked"),
     )
 
 

@@ -57,6 +57,11 @@ def base_name(path: str) -> str:
     return bare_name(path).rpartition("/")[2].casefold()
 
 
+def folder_of(path: str) -> str:
+    """The folder in the name that a path means; empty for none."""
+    return bare_name(path).rpartition("/")[0]
+
+
 def name_shape(path: str) -> str:
     """What is left of a name when one address, or number of a model, is as good as another."""
     return _LONG_HEX.sub(r"\1#", base_name(path))

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from diversion_stages import CLARA, OUTSIDE, RELAY, pressed, ring_series
-from staging import CALLER, PHONE, PLATFORM, Stage
-from test_diversion_verdicts import DIVERSION, HISTORY, busy_call, expect, invite
+from staging import CALLER, PHONE, PLATFORM, VOICEMAIL, Stage
+from test_diversion_verdicts import DIVERSION, HISTORY, busy_call, expect, greeting, invite
 
 from rig.timeline import Address
-from rig.verdict.evidence import ConfigDifference
+from rig.verdict.evidence import Addresses, ConfigDifference
 
 Story = Callable[[], Stage]
+FRIDA: Address = ("127.1.1.13", 5060)
 OUTSIDE_NUMBER = "+4915228817386"
 UNCONDITIONAL = DIVERSION.replace("user-busy", "unconditional") + HISTORY.replace("486", "302")
 FORWARDS = ConfigDifference(
@@ -81,8 +82,7 @@ def redirected_elsewhere() -> Stage:
 
 
 def redirected_rightly(said: str = "", written: str = UNCONDITIONAL) -> Stage:
-    frida = ("127.1.1.13", 5060)
-    return redirected("frida", frida, "sip:frida@127.1.1.13:5060", said=said, written=written)
+    return redirected("frida", FRIDA, "sip:frida@127.1.1.13:5060", said=said, written=written)
 
 
 def stopped(to: Address = PHONE, *, transmissions: int = 3, status: int | None = None) -> Stage:
@@ -111,7 +111,57 @@ def to_outside(party: str) -> Stage:
     return stage
 
 
+def unreached(*, answers: int = 0, arrives: bool = True) -> Stage:
+    """The phone's INVITE is sent three times; what it answers ends at a relay."""
+    stage = Stage()
+    invite(stage, 1.0, CALLER, PLATFORM, "leg-a", uri="sip:101@beispiel.example")
+    invite(
+        stage, 1.02, PLATFORM, PHONE if arrives else RELAY, "leg-b", status=answers or None,
+        uri="sip:anna@127.1.1.10:5060", transmissions=3,
+    )  # fmt: skip
+    stage.packets = [
+        replace(p, destination=RELAY) if p.source == PHONE else p for p in stage.packets
+    ]
+    late = DIVERSION.replace("user-busy", "no-answer") + HISTORY.replace("486", "408")
+    invite(stage, 2.5, PLATFORM, VOICEMAIL, "leg-c", headers=late)
+    greeting(stage, "greeting.unavailable", "beep")
+    expect(stage)
+    return stage
+
+
+def on_to_frida(pattern: str, new: str) -> Stage:
+    """What leaves the platform for Frida's phone is changed by a relay."""
+    stage = redirected_rightly()
+    addresses = Addresses((FRIDA,))
+    stage.others["frida"] = replace(stage.caller, name="frida", sip_addresses=addresses)
+    left = next(p for p in stage.packets if b"leg-c" in p.payload)
+    came = replace(
+        left,
+        at=left.at + 1e-4,
+        source=RELAY,
+        payload=left.payload.replace(pattern.encode(), new.encode()),
+        number=len(stage.packets) + 1,
+    )
+    stage.packets = [
+        replace(p, destination=RELAY) if p is left else p for p in (*stage.packets, came)
+    ]
+    return stage
+
+
+def told_by_181(reason: str) -> Stage:
+    """The caller hears by 181 that Anna diverts, and why."""
+    stage = busy_call()
+    final = next(p for p in stage.packets if p.destination == CALLER)
+    row = DIVERSION.replace("user-busy", reason).strip().encode() + b"\r\nContent-Length"
+    told = final.payload.replace(b"SIP/2.0 200", b"SIP/2.0 181").replace(b"Content-Length", row)
+    stage.packets.append(replace(final, at=1.04, payload=told, number=len(stage.packets) + 1))
+    return stage
+
+
 PHONE_STAGES: dict[str, Story] = {
+    "invite_unanswered": unreached,
+    "header_changed": lambda: on_to_frida("unconditional", "no-answer"),
+    "caller_told_wrong": lambda: told_by_181("no-answer"),
     "answer_changed": answer_changed,
     "answered_otherwise": rings_wanted,
     "redirected_elsewhere": redirected_elsewhere,

@@ -107,6 +107,7 @@ class Stage:
             mailboxes={},
         )
     )
+    others: dict[str, HandsetFacts] = field(default_factory=dict)
     end: float = 10.0
     healthy_capture: bool = True
     cseq: int = 0
@@ -263,7 +264,7 @@ class Stage:
             timeline=timeline,
             started_at=0.0,
             ended_at=self.end,
-            handsets={"anna": self.facts, "emil": self.caller},
+            handsets={"anna": self.facts, "emil": self.caller, **self.others},
             platform_addresses=frozenset({PLATFORM, VOICEMAIL}),
             voicemail_addresses=frozenset({VOICEMAIL}),
             taps=frozenset({Tap.WIRE}),

@@ -359,7 +359,12 @@ DIVERSION_STAGES: dict[str, Story] = {
     "false_loop_alarm": HOP_STAGES["false_loop_alarm"],
     **{
         name: PHONE_STAGES[name]
-        for name in ("answer_changed", "answered_otherwise", "redirected_elsewhere")
+        for name in (
+            "invite_unanswered",
+            "answer_changed",
+            "answered_otherwise",
+            "redirected_elsewhere",
+        )
     },
     "not_diverted": without_mailbox_leg,
     "rang_wrongly": not_rung,
@@ -371,6 +376,7 @@ DIVERSION_STAGES: dict[str, Story] = {
     "wrong_timer": rang_too_long,
     "not_asked_for": diverted_before,
     "name_split": HOP_STAGES["name_split"],
+    "header_changed": PHONE_STAGES["header_changed"],
     "header_malformed": lambda: busy_call('Diversion: "Anna <sip:anna@b>;reason=user-busy\n'),
     "header_missing": lambda: busy_call(""),
     "wrong_party": lambda: busy_call(DIVERSION.replace("sip:anna", "sip:otto")),
@@ -382,6 +388,7 @@ DIVERSION_STAGES: dict[str, Story] = {
     "wrong_cause": lambda: busy_call(history=HISTORY.replace("cause=486", "cause=302")),
     "hop_reason_wrong": HOP_STAGES["hop_reason_wrong"],
     "target_cause_wrong": HOP_STAGES["target_cause_wrong"],
+    "caller_told_wrong": PHONE_STAGES["caller_told_wrong"],
     "history_malformed": lambda: busy_call(history=HISTORY.replace("index=1.1", "index=1.4")),
     "wrong_history_party": lambda: busy_call(history=HISTORY.replace("sip:anna", "sip:otto")),
     "wrong_mailbox": HOP_STAGES["wrong_mailbox"],

@@ -8,25 +8,32 @@ import pytest
 from diversion_stages import (
     CHAIN,
     CHAIN_HISTORY,
+    HIDDEN,
     RELAY,
+    came_diverted,
     chain_call,
     key_ignored,
     ring_series,
     wish_lost,
 )
 from phone_stages import (
+    FRIDA,
     UNCONDITIONAL,
     file_forwards,
+    on_to_frida,
     redirected_rightly,
     rings_wanted,
     stopped,
     to_outside,
+    told_by_181,
+    unreached,
     word_lost,
 )
 from staging import PHONE, Stage
-from test_diversion_verdicts import DIVERSION, busy_call
+from test_diversion_verdicts import DIVERSION, busy_call, expect
 from test_every_rule import firing
 
+from rig.timeline import Tap
 from rig.verdict.finding import Finding, ProofKind
 
 
@@ -158,3 +165,107 @@ def test_a_short_ring_too_few_or_too_many_is_seen(rang_s: float) -> None:
 @pytest.mark.parametrize("rang_s", [0.6, 1.4])
 def test_less_than_the_rig_vouches_for_is_nothing(rang_s: float) -> None:
     assert "wrong_timer" not in rules(ring_series(rang_s))
+
+
+def test_a_180_that_was_slow_on_its_way_is_the_networks_fault() -> None:
+    stage = ring_series(1.6)
+    ringing = next(p for p in stage.packets if p.payload.startswith(b"SIP/2.0 180"))
+    at_phone = replace(ringing, tap=Tap.HANDSET, outbound=True)
+    late = replace(ringing, at=ringing.at + 0.6, tap=Tap.PLATFORM, outbound=False, number=99)
+    stage.packets = [p for p in stage.packets if p is not ringing] + [at_phone, late]
+    assert named(stage) == ("wrong_timer", "D6", "network")
+
+
+# -- whether phone and platform reach each other ----------------------------------------------
+
+
+def test_who_is_to_blame_for_an_invite_without_answer() -> None:
+    assert named(unreached()) == ("invite_unanswered", "D6", "handset")
+    assert named(unreached(arrives=False)) == ("invite_unanswered", "D6", "network")
+    assert named(unreached(answers=486)) == ("invite_unanswered", "D6", "network")
+
+
+def test_an_invite_that_came_at_the_second_attempt_is_answered() -> None:
+    stage = busy_call()
+    first = next(p for p in stage.packets if b"leg-b" in p.payload)
+    stage.packets.append(replace(first, at=first.at - 0.01, destination=RELAY, number=99))
+    assert not stage.judge().findings
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new", "said"),
+    [
+        ("unconditional", "no-answer", "changed"),
+        ("sip:anna", "sip:otto", "changed"),
+        ("Diversion: ", "X-Diversion: ", "taken out"),
+        ("History-Info: ", "X-History: ", "taken out"),
+        ("cause=302", "cause=486", "changed"),
+    ],
+)
+def test_what_a_relay_makes_of_the_headers_is_the_networks_fault(
+    pattern: str, new: str, said: str
+) -> None:
+    stage = on_to_frida(pattern, new)
+    assert named(stage) == ("header_changed", "D4", "network")
+    assert said in firing(stage)[1].sentence()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [("@beispiel.example", "@border.example"), ("Diversion: ", "Diversion:  ")],
+)
+def test_a_relay_may_write_other_hosts_and_blanks(pattern: str, new: str) -> None:
+    assert not on_to_frida(pattern, new).judge().findings
+
+
+@pytest.mark.parametrize("reason", ["user-busy", '"user-busy"'])
+def test_a_181_that_says_the_same_is_right(reason: str) -> None:
+    assert not told_by_181(reason).judge().findings
+
+
+# -- more of what the phone and the platform do ------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", [{}, {"reason": "unconditional", "cause": 302}])
+def test_a_phone_that_rings_where_it_was_to_answer_is_the_phones_fault(
+    wanted: dict[str, object],
+) -> None:
+    stage = stopped(status=200)
+    expect(stage, greeting="", **wanted)
+    assert named(stage) == ("answered_otherwise", "D6", "handset")
+    assert "answers 180" in firing(stage)[1].sentence()
+
+
+def test_a_phone_that_takes_the_call_itself_is_not_the_platforms_fault() -> None:
+    assert named(rings_wanted(200)) == ("answered_otherwise", "D6", "handset")
+
+
+def test_a_phone_that_nobody_stops_is_the_platforms_fault() -> None:
+    stage = stopped()
+    stage.packets = [p for p in stage.packets if b"CANCEL" not in p.payload]
+    assert named(stage) == ("left_ringing", "D6", "platform")
+
+
+def test_a_refusal_of_the_targets_own_phone_is_the_phones() -> None:
+    stage = on_to_frida("x", "x")
+    stage.packets = [
+        replace(p, payload=p.payload.replace(b"SIP/2.0 200", b"SIP/2.0 486"))
+        if p.source == FRIDA
+        else p
+        for p in stage.packets
+    ]
+    assert named(stage) == ("target_refused", "D6", "handset")
+    assert named(busy_call(status=486)) == ("target_refused", "D6", "platform")
+
+
+def test_a_name_betrays_who_wants_to_stay_unnamed() -> None:
+    called = HIDDEN.replace("<sip:anonymous", '"Doe, Jane" <sip:anonymous')
+    assert named(came_diverted(called)) == ("privacy_lost", "D4", "platform")
+    assert '"Doe, Jane"' in firing(came_diverted(called))[1].sentence()
+    hidden = HIDDEN.replace("<sip:anonymous", '"Anonymous" <sip:anonymous')
+    assert not came_diverted(hidden).judge().findings
+
+
+@pytest.mark.parametrize("user", ["%2B493023125101", "+49-30-23125101", "+49(30)23125101"])
+def test_a_number_is_the_same_however_it_is_written(user: str) -> None:
+    assert not busy_call(DIVERSION.replace("sip:anna", f"sip:{user}")).judge().findings

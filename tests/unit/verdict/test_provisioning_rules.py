@@ -150,6 +150,14 @@ def elsewhere(stored, status=404):
     return stage
 
 
+def misplaced(folder):
+    """Its files stand in a folder, and it asks in one."""
+    stage = Booted().unfetched().silent().facts_are(wanted_url=f"{URL}/Haus", offered_url="")
+    for name in (COMMON, OWN):
+        stage.fetch(f"{folder}/{name}", 404)
+    return stage
+
+
 def stopped_after(*paths):
     """It asks for some names in vain, and for nothing more."""
     stage = Booted().unfetched().silent().facts_are(received=())
@@ -198,6 +206,7 @@ FIRES = {
     "path_encoded_twice": lambda: misnamed("Haus%2520A/" + OWN),
     "transfer_wrong": lambda: tftp(ASK, OACK),
     "account_of_another": of_another,
+    "other_folder_asked": lambda: misplaced("Hof"),
     "file_not_there": lambda: elsewhere("1565000001.xml"),
     "own_file_not_asked": booted_alone,
     "name_not_served": lambda: misnamed("00:15:65:00:00:01.cfg"),
@@ -258,6 +267,7 @@ NEAR = {
     "path_encoded_twice": (lambda: misnamed("Haus%20A/" + OWN), "name_not_served"),
     "transfer_wrong": (healthy_tftp, ""),
     "account_of_another": (nobodys, "setting_wrong"),
+    "other_folder_asked": (lambda: misplaced("Haus"), "name_not_served"),
     "file_not_there": (lambda: registered(elsewhere("1565000001.xml")), ""),
     "own_file_not_asked": (lambda: registered(booted_alone(more=True)), ""),
     "name_not_served": (lambda: misnamed("logo.bmp", silent=False), ""),
@@ -514,3 +524,12 @@ def test_what_broke_a_transfer_off_is_not_certain():
 def test_a_packed_file_is_malformed_and_not_mangled():
     stage = Booted().silent().hit("packed").hit("not-in-encoding")
     assert [f.rule for f in stage.judged().findings] == ["file_malformed"]
+
+
+def test_a_file_that_was_not_asked_for_again_is_the_phones_fault():
+    stage = changed().told()
+    stage.fetch(COMMON)
+    (finding,) = stage.judged().findings
+    assert (finding.rule, finding.component) == ("old_file_again", Component.HANDSET)
+    (finding,) = refetched(changed().told()).judged().findings
+    assert finding.component is Component.PROVISIONING_SERVER
