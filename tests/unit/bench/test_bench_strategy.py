@@ -1,4 +1,4 @@
-"""A phone is given up for another try: whoever breaks that off is obeyed."""
+"""What counts as a stage, and a phone that is given up: whoever breaks that off is obeyed."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from types import SimpleNamespace
 import pytest
 
 from rig.bench_strategy import strategy_of
-from rig.hardware.strategy import Stage
+from rig.hardware.strategy import Stage, StageFailed
 from rig.timeline import FetchSeen
 
 PHONE = "clara"
 
 
+def fetch(at, status=200, path="/a.cfg"):
+    return FetchSeen(
+        at=at, transport="http", client=("192.0.2.1", 5), path=path, handset=PHONE,
+        status=status, octets=1, duration_s=0.0, user_agent="",
+    )  # fmt: skip
+
+
 class PaperBench:
     """As much of a bench as a strategy needs; its phone takes its time to be given up."""
 
-    def __init__(self):
+    def __init__(self, *events, powered_at=0.0):
         self.config = SimpleNamespace(boot_limit_s=5.0)
-        self.clock = lambda: 0.0
-        self.events = [
-            FetchSeen(
-                at=0.0, transport="http", client=("192.0.2.1", 5), path="/a.cfg", handset=PHONE,
-                status=200, octets=1, duration_s=0.0, user_agent="",
-            )
-        ]  # fmt: skip
+        self.now = powered_at
+        self.powered_at = powered_at
+        self.server = SimpleNamespace(own_names=lambda _name: ["a.cfg"])
+        self.events = list(events) or [fetch(0.0)]
         self.cuts = 0
         self.asked_to_end = asyncio.Event()
         self.may_end = asyncio.Event()
@@ -38,7 +42,14 @@ class PaperBench:
         self.cuts += 1
 
     async def give_power(self, _role):
-        return 0.0
+        return self.powered_at
+
+    def clock(self):
+        self.now += 1.0  # a look costs time
+        return self.now
+
+    async def sip(self, _since):
+        return []
 
     async def _boot(self):
         try:
@@ -81,3 +92,31 @@ async def test_whoever_breaks_off_while_a_boot_ends_is_obeyed():
     assert bench.cuts == 1
     assert phone.stage is None
     await asyncio.wait(bench.boots)
+
+
+async def stops_at(bench, stage):
+    bench.may_end.set()
+    phone = strategy_of(bench, PHONE)
+    with pytest.raises(StageFailed) as error:
+        await phone.reach(stage)
+    assert error.value.stage is stage
+    return error.value.reason
+
+
+async def test_what_was_fetched_before_the_power_came_is_no_sign_of_life():
+    bench = PaperBench(fetch(9.9), powered_at=10.0)
+    assert "neither asked for a file nor sent a SIP message" in await stops_at(bench, Stage.BOOTED)
+
+
+async def test_a_phone_that_is_refused_its_own_file_is_not_provisioned():
+    bench = PaperBench(fetch(0.1), fetch(0.2, status=404))
+    reason = await stops_at(bench, Stage.PROVISIONED)
+    assert reason.startswith("it did not get its own a.cfg (404)")
+
+
+async def test_a_phone_that_has_its_own_file_in_the_end_is_provisioned():
+    bench = PaperBench(fetch(0.1, status=404), fetch(0.2, path="/common.cfg"), fetch(0.3))
+    bench.may_end.set()
+    phone = strategy_of(bench, PHONE)
+    await phone.reach(Stage.PROVISIONED)
+    assert phone.stage is Stage.PROVISIONED
