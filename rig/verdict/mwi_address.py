@@ -140,6 +140,8 @@ def _request_uri(case: LampCase, notify: NotifyStory) -> Misaddress | None:
         return None
     if uri.user != contact.user:
         return line, phrase("uri_other_user", user=uri.user or "nobody", contact=str(contact))
+    if uri.scheme != contact.scheme:
+        return line, phrase("uri_other_scheme", got=uri.scheme, contact=str(contact))
     places = {_address(contact), *_came_from(known)}
     if _address(uri) not in places:
         return line, phrase("uri_other_host", host=uri.host, contact=str(contact))

@@ -55,6 +55,10 @@ def body_unreadable(case: LampCase) -> Found | None:
             got = request.content_type or "nothing"
             what = phrase("announced_as", got=got, wanted=MEDIA_TYPE)
             return _malformed(notify.first, what, f"Content-Type: {written}")
+        twice = next((f for f in notify.faults if f.kind == "doubled"), None)
+        if twice is not None:  # nobody knows which of the two a phone takes
+            what = phrase("breaks", clause=twice.clause, fault=twice.text)
+            return _malformed(notify.first, what, twice.text)
     last = case.after[-1] if case.after else None
     if last is not None and not last.request.body and last.state not in MAY_BE_EMPTY:
         return _malformed(last.first, phrase("is_empty"), said("no_body"))

@@ -6,16 +6,23 @@ got. Covers: RFC 3261 sections 16.6 (what a proxy may change) and 17.1.3 (matchi
 
 from __future__ import annotations
 
-from rig.sip.message import Request
+from rig.sip.message import Request, Response
+from rig.timeline import BadSipSeen, SipSeen
 from rig.verdict.finding import Proof, ProofKind
 from rig.verdict.mwi import LampCase
 from rig.verdict.mwi_facts import NotifyStory
 from rig.verdict.mwi_way import dialog_of, request_of
-from rig.verdict.proofs import absence, answered, packet, summary_line
+from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
 from rig.verdict.rule_table import Source
 from rig.verdict.said import said
 from rig.verdict.sources import at_platform
+
+IN_FLIGHT_S = 0.25
+"""What was sent this soon after an answer had arrived may have been under way already."""
+
+REPEATED_AGAIN = 2
+"""So many transmissions after the answer, and the platform does not take it."""
 
 DIALOG_HEADERS = ("Call-ID", "From", "To", "CSeq", "Event")
 """By these a NOTIFY finds its dialog, in the order of :func:`rig.verdict.mwi_way.dialog_of`."""
@@ -114,6 +121,55 @@ def notify_answered_between(case: LampCase) -> Found | None:
         absence(said("notify_at_phone"), last.first.at),
         status=last.answer_status or 0,
     )
+
+
+def notify_unreadable(case: LampCase) -> Found | None:
+    """What the platform sends instead of the NOTIFY is no SIP message at all."""
+    if not case.untold:
+        return None
+    since, user = case.expectation.since, case.story.user.encode()
+    for bad in case.evidence.events(BadSipSeen, since=since):
+        sent = bad.observation.source in case.evidence.platform_addresses
+        if not sent or not bad.raw.startswith(b"NOTIFY ") or user not in bad.raw:
+            continue
+        if bad.at > case.expectation.until:
+            continue
+        number = bad.observation.number
+        line = bad.raw.partition(b"\r\n")[0].decode("utf-8", "replace")
+        where = said("packet_number", number=number)
+        proof = Proof(ProofKind.PACKET, where, line, bad.at, number)
+        return found(proof, *mailbox(case.truth), error=bad.error)
+    return None
+
+
+def answer_ignored(case: LampCase) -> Found | None:
+    """The phone's answers reach the platform, and it goes on sending the NOTIFY."""
+    for notify in (*case.earlier, *case.after):
+        answers = [
+            s
+            for s in case.evidence.events(SipSeen, since=notify.first.at)
+            if isinstance(s.message, Response)
+            and s.transaction == notify.first.transaction
+            and at_platform(s, case.evidence)
+        ]
+        if not answers:
+            continue
+        again = [
+            s
+            for s in case.evidence.events(SipSeen, since=answers[0].at + IN_FLIGHT_S)
+            if s.retransmission
+            and s.transaction == notify.first.transaction
+            and isinstance(s.message, Request)
+            and any(o.source in case.evidence.platform_addresses for o in s.observations)
+        ]
+        if len(again) < REPEATED_AGAIN:
+            continue
+        return found(
+            packet(again[-1], _sent(notify)),
+            packet(answers[0], f"{notify.answer_status}"),
+            times=len(again),
+        )
+    return None
 
 
 def answer_not_matched(case: LampCase) -> Found | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stages_mwi import RELAY, registered, subscribed
-from staging import PHONE, PLATFORM, Stage, summary
+from staging import PHONE, PLATFORM, Stage, healthy, summary
 
 from rig.timeline import LampState
 
@@ -90,6 +90,26 @@ def other_branch(payload: bytes) -> bytes:
     return payload.replace(b"branch=z9hG4bK", b"branch=z9hG4bKodd")
 
 
+def deaf(*, after_s: float = 0.5, times: int = 3) -> Stage:
+    """The platform has its answer at once and repeats the NOTIFY all the same."""
+    stage = healthy()
+    sent = next(p for p in stage.packets if b"NOTIFY" in p.payload[:6] and p.at > 5)
+    again = [replace(sent, at=sent.at + after_s * (n + 1)) for n in range(times)]
+    stage.packets += again
+    return stage
+
+
+def unreadable(start: bytes = b"NOTIFY sip:anna@") -> Stage:
+    """The platform announces more than it sends."""
+    stage = subscribed()
+    stage.notify(5.002, summary(1), status=None)
+    sent = stage.packets[-1]
+    payload = changing(rb"^Content-Length: \d+", b"Content-Length: 900")(sent.payload)
+    payload = payload.replace(b"NOTIFY sip:anna@", start)
+    stage.packets[-1] = replace(sent, payload=payload)
+    return stage
+
+
 WAY_STAGES: dict[str, Callable[[], Stage]] = {
     "subscribe_answered_between": lambda: subscribe_answered_by_relay(403),
     "subscribe_answer_altered": subscribe_answer_changed,
@@ -101,6 +121,8 @@ WAY_STAGES: dict[str, Callable[[], Stage]] = {
     "notify_restated": lambda: passed_on(
         changing(rb"^Subscription-State: [^\r]*\r\n", b""), status=400
     ),
+    "notify_unreadable": unreadable,
+    "answer_ignored": deaf,
     "answer_not_matched": lambda: passed_on(
         lambda payload: payload, status=200, answer=other_branch, lit=True
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import stages_way as stages
 from stages_mwi import RELAY
-from staging import PHONE, Stage
-from test_every_rule import firing
+from staging import PHONE, Stage, summary
+from test_every_rule import firing, told
 
 from rig.timeline import Tap
 from rig.verdict.outcome import Outcome
@@ -133,3 +133,25 @@ def test_an_answer_to_what_nobody_asked_is_a_hole_of_the_capture() -> None:
 def test_a_healthy_way_raises_nothing() -> None:
     stage = stages.passed_on(unchanged, status=200, lit=True)
     assert stage.judge().outcome is Outcome.PASS
+
+
+def test_a_platform_that_repeats_itself_after_the_answer_is_deaf() -> None:
+    assert named(stages.deaf()) == ("answer_ignored", "M2", "platform")
+    assert stages.deaf(times=1).judge().outcome is Outcome.PASS
+    assert stages.deaf(after_s=0.05).judge().outcome is Outcome.PASS
+
+
+def test_what_the_platform_sends_unreadably_is_not_missing() -> None:
+    assert named(stages.unreadable()) == ("notify_unreadable", "M4", "platform")
+    other = stages.unreadable(b"MESSAGE sip:anna@")
+    assert named(other) == ("notify_missing", "M1", "platform")
+
+
+def test_a_line_that_stands_there_twice_is_no_wrong_count() -> None:
+    stage = told(f"Messages-Waiting: no\r\n{summary(1)}", lit=False)
+    assert named(stage) == ("body_unreadable", "M4", "platform")
+
+
+def test_a_secure_address_for_a_plain_contact_is_the_wrong_one() -> None:
+    stage = told(uri=f"sips:anna@{PHONE[0]}:{PHONE[1]}")
+    assert named(stage) == ("notify_misaddressed", "M3", "platform")
