@@ -86,9 +86,16 @@ def _choose(
     if bool(site) != bool(handset):
         raise UsageError("--site and --handset go together")
     if site:
-        if address or driver:
+        given = {
+            "--driver": driver, "--address": address, "--user": user, "--password": password,
+            "--ca": ca, "--certificate-name": certificate_name, "--pin": pin,
+            "--old-tls": old_tls, "--known-hosts": known_hosts, "--identity": identity,
+            "--commands": commands,
+        }  # fmt: skip
+        if odd := ", ".join(name for name, value in given.items() if value):
             raise UsageError(
-                "name the phone by --site and --handset, or by --driver and --address"
+                f"{odd}: of a phone of --site its 'control' part in the inventory says that; "
+                "write it there, or name the phone by --driver and --address instead"
             )
         entry = read_site(site).handset(handset)
         if entry.control is None:

@@ -115,7 +115,12 @@ async def test_a_phone_of_the_inventory_is_driven_by_its_name(tmp_path):
         text = path.read_text()
         assert "  - name: desk\n" in text
         path.write_text(text.replace("  - name: desk\n", f"  - name: desk\n    {control}\n"))
-        result = await run("press", "1", "--site", path, "--handset", "desk")
+        here = ("--site", path, "--handset", "desk")
+        for more in (("--pin", "AA" * 32), ("--driver", "snom"), ("--user", "me"), ("--old-tls",)):
+            odd = await run("press", "1", *here, *more)
+            assert odd.exit_code == 2
+            assert f"{more[0]}: of a phone of --site" in odd.stderr
+        result = await run("press", "1", *here)
         assert result.exit_code == 0, result.output + result.stderr
         assert fake.pressed == ["1"]
         checked = await asyncio.to_thread(
