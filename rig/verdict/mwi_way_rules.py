@@ -14,7 +14,6 @@ from rig.verdict.mwi_facts import NotifyStory
 from rig.verdict.mwi_way import dialog_of, request_of
 from rig.verdict.proofs import absence, answered, mailbox, packet, summary_line
 from rig.verdict.rule_book import Found, found
-from rig.verdict.rule_table import Source
 from rig.verdict.said import said
 from rig.verdict.sources import at_platform
 
@@ -33,13 +32,18 @@ def subscribe_answered_between(case: LampCase) -> Found | None:
     last = case.story.subscribes[-1] if case.story.subscribes else None
     if last is None or last.status is None or not case.deaf:
         return None
-    if Source.PLATFORM_PORT not in case.sources or at_platform(last.seen, case.evidence):
+    if not _platform_in_view(case) or at_platform(last.seen, case.evidence):
         return None
     return found(
         packet(last.seen, said("subscribe_how", how=answered(last.status))),
         absence(said("subscribe_at_platform"), last.seen.at),
         status=last.status,
     )
+
+
+def _platform_in_view(case: LampCase) -> bool:
+    """Whether what this phone sends was seen to reach the platform: behind a proxy it is not."""
+    return any(at_platform(register, case.evidence) for register in case.story.registers)
 
 
 def subscribe_answer_altered(case: LampCase) -> Found | None:

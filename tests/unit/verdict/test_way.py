@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import stages_way as stages
 from stages_mwi import RELAY
-from staging import PHONE, Stage, summary
+from staging import PHONE, PLATFORM, Stage, summary
 from test_every_rule import firing, told
 
 from rig.timeline import Tap
@@ -106,6 +108,17 @@ def test_where_nobody_looks_at_the_phone_an_answer_counts() -> None:
 def test_a_subscribe_that_something_answers_never_came_to_the_platform(status: int) -> None:
     stage = stages.subscribe_answered_by_relay(status)
     assert named(stage) == ("subscribe_answered_between", "M7", "network")
+
+
+def test_behind_a_proxy_nobody_knows_what_reached_the_platform() -> None:
+    stage = stages.subscribe_answered_by_relay(403)
+    stage.packets = [
+        replace(p, **{
+            end: RELAY for end in ("source", "destination") if getattr(p, end) == PLATFORM
+        })
+        for p in stage.packets
+    ]  # fmt: skip
+    assert named(stage) == ("subscribe_refused", "M7", "platform")
 
 
 def test_a_refusal_that_the_platform_did_not_send_is_the_networks() -> None:
