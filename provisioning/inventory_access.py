@@ -23,6 +23,8 @@ from provisioning.inventory_reading import Reading
 
 USER = r"[!-9;-~]{1,64}"
 USER_FORM = "up to 64 ASCII characters, no colon"
+FEWEST_KEY_CHARACTERS = 16
+"""A key with fewer is warned of: its passwords are overheard, and it is tried out at leisure."""
 _FILE = r"[^\x00-\x1f\x7f]{1,255}"
 _FILE_FORM = "a file's name"
 _VENDOR = r"[a-z][a-z0-9_]{0,30}"
@@ -122,6 +124,15 @@ def read_access(
         state_file=folder / state if state else None,
         walk_limit=part.integer("walk_limit", OPEN.walk_limit, low=1, high=10_000),
     )
+    length = len(settings.key.reveal())
+    if 0 < length < FEWEST_KEY_CHARACTERS:
+        reading.warnings.add(
+            part.position_of("key"),
+            "the key of all passwords and tokens is short: who has one password can guess it",
+            got=f"{length} characters",
+            expected=f"at least {FEWEST_KEY_CHARACTERS}",
+            fix="Make one: openssl rand -hex 24.",
+        )
     if ProofKind.CERTIFICATE in kinds and not (https and https.client_roots):
         part.faults.add(
             part.position_of("proofs"),

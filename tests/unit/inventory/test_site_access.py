@@ -149,3 +149,11 @@ def test_two_handsets_with_one_login_are_a_fault():
 """
     with pytest.raises(InputErrors, match="two handsets have the provisioning user anton"):
         site(ALL, two)
+
+
+@pytest.mark.parametrize(("characters", "warned"), [(1, True), (15, True), (16, False)])
+def test_a_key_that_can_be_guessed_is_warned_of(characters: int, *, warned: bool):
+    key = "Q" * characters
+    found = site(f"    access: {{proofs: [digest], key: 'demo:{key}'}}\n")
+    assert [warning.got for warning in found.warnings] == [f"{characters} characters"] * warned
+    assert "Q" not in "".join(map(str, found.warnings))
