@@ -191,7 +191,7 @@ class BoardThread:
             # A listener has raised. What is known must not look as if it were still watched.
             self._port.leave()
             with self._changed:
-                self._session.closed(self._clock(), f"a listener failed: {error!r}")
+                self._session.closed(f"a listener failed: {error!r}")
                 events = self._session.take_events()
                 self._changed.notify_all()
             for event in events:
@@ -228,10 +228,10 @@ class BoardThread:
         match event:
             case PortOpened(at=at):
                 session.opened(at)
-            case PortClosed(at=at, reason=reason, was_open=was_open):
+            case PortClosed(reason=reason, was_open=was_open):
                 if not was_open and session.info is None:
                     self._never_opened = reason
-                session.closed(at, reason)
+                session.closed(reason)
             case OctetsRead(at=at, octets=octets):
                 session.receive(octets, at)
                 # Time passes only as far as the port was looked at: a program that stood still

@@ -73,11 +73,9 @@ class LightChanged:
 
     Attributes:
         reading: what it sees now.
-        told_at: when the host learnt of it.
     """
 
     reading: ChannelReading
-    told_at: float
 
 
 @dataclass(slots=True)
@@ -163,9 +161,9 @@ class Channels:
         entry.level = Level.UNSET
         entry.edges.clear()
         entry.noisy_until = None
-        self._tell(entry, now, 0.0, now)
+        self._tell(entry, now, 0.0)
 
-    def edge(self, channel: int, level: Level, at: float, error_s: float, now: float) -> None:
+    def edge(self, channel: int, level: Level, at: float, error_s: float) -> None:
         """The board has told of an edge at an instant."""
         if channel >= len(self._channels):
             return
@@ -175,15 +173,15 @@ class Channels:
         burst = len(entry.edges) == NOISY_EDGES and at - entry.edges[0] < NOISY_S
         if burst or entry.noisy_until is not None:
             entry.noisy_until = at + NOISY_S
-        self._tell(entry, at, error_s, now)
+        self._tell(entry, at, error_s)
 
-    def read(self, levels: tuple[Level, ...], at: float, error_s: float, now: float) -> None:
+    def read(self, levels: tuple[Level, ...], at: float, error_s: float) -> None:
         """All levels were read; from here on the board is seen."""
         self._whole = None
         self.grow(len(levels))
         for entry, level in zip(self._channels, levels, strict=False):
             entry.level = level
-            self._tell(entry, at, error_s, now)
+            self._tell(entry, at, error_s)
 
     def raw(self, first: int, raws: tuple[int, ...]) -> None:
         """Readings of the converter; they change no level."""
@@ -195,23 +193,23 @@ class Channels:
                 old.channel, old.level, old.reason, old.blind, raw, old.at, old.error_s
             )
 
-    def go_blind(self, why: Blind, words: str, since: float, now: float) -> None:
+    def go_blind(self, why: Blind, words: str, since: float) -> None:
         """Nothing is known of any input since an instant."""
         self._whole = (why, f"{why.value}: {words}" if words else why.value)
         for entry in self._channels:
             entry.edges.clear()
             entry.noisy_until = None
-            self._tell(entry, since, 0.0, now)
+            self._tell(entry, since, 0.0)
 
-    def confirm(self, at: float, now: float) -> None:
+    def confirm(self, at: float) -> None:
         """There was no edge up to an instant: noise that has ended is over."""
         for entry in self._channels:
             if entry.noisy_until is not None and at >= entry.noisy_until:
                 entry.noisy_until = None
                 entry.edges.clear()
-                self._tell(entry, at, 0.0, now)
+                self._tell(entry, at, 0.0)
 
-    def _tell(self, entry: _Channel, at: float, error_s: float, now: float) -> None:
+    def _tell(self, entry: _Channel, at: float, error_s: float) -> None:
         light, blind, reason = entry.judge()
         if self._whole:
             light, (blind, reason) = Light.UNKNOWN, self._whole
@@ -221,4 +219,4 @@ class Channels:
         # An instant before the last change would turn the order of events around.
         since = max(at, old.at)
         entry.reading = ChannelReading(old.channel, light, reason, blind, old.raw, since, error_s)
-        self._changes.append(LightChanged(entry.reading, now))
+        self._changes.append(LightChanged(entry.reading))

@@ -220,7 +220,7 @@ class SerialLampBoard(BoardThread):
         )
         with self._changed:
             for reading in self._session.channels.readings:
-                sensor.light_changed(LightChanged(reading, self._clock()))
+                sensor.light_changed(LightChanged(reading))
             self._sensors.append(sensor)
         return sensor
 

@@ -95,18 +95,17 @@ class BoardSession:
         self._reader.reset()
         self._garbage = GarbageMeter()
         self._beat_at = self._seen_at = now
-        self._ask(now, "the line was opened anew", fresh=True)
+        self._ask("the line was opened anew", fresh=True)
 
-    def closed(self, now: float, reason: str) -> None:
-        """The line is gone.
+    def closed(self, reason: str) -> None:
+        """The line is gone: nothing is known from the last confirmation on.
 
         Args:
-            now: instant.
             reason: in one clause.
         """
         self.phase = Phase.CLOSED
         self._give_up(f"the line to the board is gone: {reason}", fresh=True)
-        self._blind(Blind.NOT_CONNECTED, reason, self._seen_at, now)
+        self._blind(Blind.NOT_CONNECTED, reason, self._seen_at)
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets from the board; anything at all."""
@@ -159,21 +158,21 @@ class BoardSession:
         if self._garbage.until is not None:
             if now >= self._garbage.until:
                 self._garbage = GarbageMeter()
-                self._ask(now, "garbage on the line", fresh=False)
+                self._ask("garbage on the line", fresh=False)
             return
         if failed := self._requests.handle_timer(now):
             self._finish(failed, now)
         if self.phase is Phase.READY:
             self._upkeep(now)
         elif self.phase is Phase.STRANGER and now >= self._again_at:
-            self._ask(now, "the board is asked again", fresh=False)
+            self._ask("the board is asked again", fresh=False)
         self._drain()
 
     def _upkeep(self, now: float) -> None:
         if now >= self._dead_at:
             silent_s = BEATS_MISSED * self.settings.beat_s
-            self._blind(Blind.SILENT, f"no heartbeat for {silent_s:g} s", self._seen_at, now)
-            self._ask(now, "the board is silent", fresh=False)
+            self._blind(Blind.SILENT, f"no heartbeat for {silent_s:g} s", self._seen_at)
+            self._ask("the board is silent", fresh=False)
             return
         if now >= self._clock_at:
             self._clock_at = now + self.settings.clock_every_s
@@ -231,14 +230,14 @@ class BoardSession:
 
     # -- asking and reading -----------------------------------------------------------------
 
-    def _ask(self, now: float, reason: str, *, fresh: bool) -> None:
+    def _ask(self, reason: str, *, fresh: bool) -> None:
         """Begin from the beginning: who are you?"""
         self._give_up(reason, fresh=fresh)
         self.phase = Phase.ASKING
         self._sync = Request("V?", tries=1)
         self._requests.add(self._sync)
         if self.channels.blind is None:
-            self._blind(Blind.SILENT, reason, self._seen_at, now)
+            self._blind(Blind.SILENT, reason, self._seen_at)
 
     def _give_up(self, reason: str, *, fresh: bool) -> None:
         self._sync = None
@@ -296,7 +295,7 @@ class BoardSession:
         if request.refused and self.phase is Phase.SYNCING:
             self._stranger(request.failed, now)
         elif request.failed and (self.phase is not Phase.READY or request.command == "S?"):
-            self._no_answer(request, now)
+            self._no_answer(request)
         elif request is not self._sync:
             return
         elif isinstance(request.reply, Identity):
@@ -317,24 +316,24 @@ class BoardSession:
         self._give_up(words, fresh=False)
         self.phase = Phase.STRANGER
         self._again_at = now + ASK_AGAIN_S
-        self._blind(Blind.PROTOCOL, words, self._seen_at, now)
+        self._blind(Blind.PROTOCOL, words, self._seen_at)
 
-    def _no_answer(self, request: Request, now: float) -> None:
+    def _no_answer(self, request: Request) -> None:
         """Nobody has answered while we asked; say why, and ask again."""
         stray = self._garbage.octets + self._reader.pending
         self._garbage = GarbageMeter()
         self._reader.reset()
         if stray:
-            self._blind(Blind.GARBAGE, garbage_words(stray), self._seen_at, now)
+            self._blind(Blind.GARBAGE, garbage_words(stray), self._seen_at)
         else:
-            self._blind(Blind.SILENT, request.failed, self._seen_at, now)
-        self._ask(now, request.failed, fresh=False)
+            self._blind(Blind.SILENT, request.failed, self._seen_at)
+        self._ask(request.failed, fresh=False)
 
     def _no_board(self, now: float) -> None:
         """What comes is no board; listen until it is over."""
         if self._garbage.until is None:
             octets = self._garbage.octets + self._reader.pending
-            self._blind(Blind.GARBAGE, garbage_words(octets), self._seen_at, now)
+            self._blind(Blind.GARBAGE, garbage_words(octets), self._seen_at)
             self._give_up("garbage on the line", fresh=False)
             self.phase = Phase.ASKING
         self._garbage.begin(now)
@@ -344,7 +343,7 @@ class BoardSession:
 
     def _take(self, line: BoardLine, now: float) -> None:
         if isinstance(line, Booted):
-            self._booted(line, now)
+            self._booted(line)
             return
         if self._garbage.until is not None:
             return
@@ -352,7 +351,7 @@ class BoardSession:
             before, self._ms = self._ms, line.ms
             if before is not None and ms_between(before, line.ms) < -BACK_MS:
                 # The line that told of the restart was lost.
-                self._booted(Booted(NAME, PROTOCOL, "its clock has begun anew"), now)
+                self._booted(Booted(NAME, PROTOCOL, "its clock has begun anew"))
                 return
         finished = self._requests.take(line, now)
         if finished and isinstance(line, ClockTold):
@@ -361,17 +360,17 @@ class BoardSession:
         if finished:
             self._finish(finished, now)
 
-    def _booted(self, line: Booted, now: float) -> None:
-        self._blind(Blind.REBOOTED, f"the board has restarted ({line.cause})", self._seen_at, now)
+    def _booted(self, line: Booted) -> None:
+        self._blind(Blind.REBOOTED, f"the board has restarted ({line.cause})", self._seen_at)
         self._garbage = GarbageMeter()
         self._ms = None
-        self._ask(now, f"the board has restarted ({line.cause})", fresh=True)
+        self._ask(f"the board has restarted ({line.cause})", fresh=True)
 
     def _observe(self, line: BoardLine, now: float) -> None:
         """What a line says of lamps and relays, whether or not it was asked for."""
         match line:
             case Edge():
-                self._edge(line, now)
+                self._edge(line)
             case Levels():
                 self._levels(line, now)
             case Beat():
@@ -390,51 +389,51 @@ class BoardSession:
         if self.phase is not Phase.READY:
             return
         self._beat_at = max(self._beat_at, now)
-        self._number(line.seq, now)
+        self._number(line.seq)
         if self._requests.idle and line.levels != self.channels.levels:
             # The numbers of edges repeat: after 256 lost ones they fit again.
-            self._lines_lost(SEQUENCE, now)
-        self._seen_until(line.ms, now)
+            self._lines_lost(SEQUENCE)
+        self._seen_until(line.ms)
 
-    def _edge(self, line: Edge, now: float) -> None:
+    def _edge(self, line: Edge) -> None:
         if self.phase is not Phase.READY:
             return
         if self.channels.blind is None and line.seq == (self._seq + 1) % SEQUENCE:
             self._seq = line.seq
             instant = self._instant(line.ms)
-            self.channels.edge(line.lamp, line.level, instant.at, instant.error_s, now)
+            self.channels.edge(line.lamp, line.level, instant.at, instant.error_s)
         else:
-            self._lines_lost((line.seq - self._seq - 1) % SEQUENCE, now)
+            self._lines_lost((line.seq - self._seq - 1) % SEQUENCE)
 
-    def _number(self, seq: int, now: float) -> None:
+    def _number(self, seq: int) -> None:
         """A line has told the number of the last edge; is it the one that we know?"""
         if seq != self._seq and self.channels.blind is None:
-            self._lines_lost((seq - self._seq) % SEQUENCE, now)
+            self._lines_lost((seq - self._seq) % SEQUENCE)
 
-    def _lines_lost(self, count: int, now: float) -> None:
+    def _lines_lost(self, count: int) -> None:
         if self.channels.blind is None:
             words = f"{count} edge{'s' * (count != 1)} never arrived; all levels are read again"
-            self._blind(Blind.LOST_LINES, words, self._seen_at, now)
+            self._blind(Blind.LOST_LINES, words, self._seen_at)
         self._read_again()
 
     def _levels(self, line: Levels, now: float) -> None:
         if self.phase not in {Phase.READY, Phase.SYNCING} or not self.clock.paired:
             return
         if self.phase is Phase.READY:
-            self._number(line.seq, now)
+            self._number(line.seq)
         self._seq = line.seq
         self._beat_at = max(self._beat_at, now)
         instant = self._instant(line.ms)
-        self.channels.read(line.levels, instant.at, instant.error_s, now)
-        self._seen_until(line.ms, now)
+        self.channels.read(line.levels, instant.at, instant.error_s)
+        self._seen_until(line.ms)
 
     def _instant(self, ms: int) -> HostInstant:
         instant = self.clock.at(ms)
         return HostInstant(instant.at - SAMPLE_S / 2, instant.error_s + SAMPLE_S / 2)
 
-    def _seen_until(self, ms: int, now: float) -> None:
+    def _seen_until(self, ms: int) -> None:
         at = self._instant(ms).at - DEBOUNCE_S
-        self.channels.confirm(at, now)
+        self.channels.confirm(at)
         self._drain()
         if self.channels.blind is None:
             self._seen_at = at
@@ -442,8 +441,8 @@ class BoardSession:
 
     # -- blindness --------------------------------------------------------------------------
 
-    def _blind(self, why: Blind, words: str, since: float, now: float) -> None:
-        self.channels.go_blind(why, words, since, now)
+    def _blind(self, why: Blind, words: str, since: float) -> None:
+        self.channels.go_blind(why, words, since)
         self._drain()
         blind = self.channels.blind
         self._events.append(WentBlind(why, blind[1] if blind else words, since))

@@ -83,7 +83,7 @@ class Hurt(Bench):
             case "deaf":
                 self.deaf = how
             case "replug":
-                self.session.closed(self.now, "pulled")
+                self.session.closed("pulled")
                 if how:
                     self.reset(b"external")
                 self.session.opened(self.now)

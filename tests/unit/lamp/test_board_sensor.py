@@ -38,7 +38,7 @@ class Scene:
         self.wait(for_s, confirmed=False)
 
     def change(self, reading):
-        self.sensor.light_changed(LightChanged(reading, reading.at + 0.02))
+        self.sensor.light_changed(LightChanged(reading))
 
     def wait(self, for_s, *, confirmed=True):
         end = self.now + for_s

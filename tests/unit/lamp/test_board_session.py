@@ -361,7 +361,7 @@ def test_commands_without_a_board_fail_at_once_with_the_reason():
     bench = Bench()
     assert "not connected" in bench.session.request("A0?").failed
     bench.ready()
-    bench.session.closed(bench.now, "the cable was pulled")
+    bench.session.closed("the cable was pulled")
     assert "the cable was pulled" in bench.session.request("A0?").failed
     assert bench.session.next_timer() is None
     bench.session.receive(signed("L0 1 5 6"), bench.now)
