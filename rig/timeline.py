@@ -307,6 +307,7 @@ class FetchSeen(TimelineEvent):
         duration_s: request to last octet acknowledged.
         user_agent: as sent; empty over TFTP.
         number: of the packet that asked, in a capture; 0 where there is none.
+        media_type: of the answer, in lower case and without parameters; empty where unknown.
     """
 
     transport: str
@@ -318,6 +319,7 @@ class FetchSeen(TimelineEvent):
     duration_s: float
     user_agent: str = ""
     number: int = 0
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

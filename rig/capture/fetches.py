@@ -196,6 +196,7 @@ class _Answering:
     last_at: float
     octets: int = 0
     announced: int | None = None
+    media_type: str = ""
 
 
 class _HttpWatcher:
@@ -213,7 +214,11 @@ class _HttpWatcher:
                     while len(self._answering) >= MAX_TRANSFERS:
                         self._end(next(iter(self._answering)))
                     self._answering[path] = _Answering(
-                        asked, status, packet.at, announced=answer.announced
+                        asked,
+                        status,
+                        packet.at,
+                        announced=answer.announced,
+                        media_type=answer.media_type,
                     )
                 case HttpBody(raw=content):
                     if (answering := self._answering.get(path)) is not None:
@@ -252,6 +257,7 @@ class _HttpWatcher:
             duration_s=answering.last_at - asked.at,
             user_agent=asked.rows.get(b"user-agent", b"").decode("utf-8", "replace"),
             number=asked.number,
+            media_type=answering.media_type,
         )
         self._sink(seen)
         if self._sized is not None:

@@ -57,12 +57,14 @@ class HttpResponse:
         status: of three digits.
         asked: what it answers; None when that was not seen, or for 1xx.
         announced: octets of its body by Content-Length; None where it has none or says nothing.
+        media_type: its Content-Type in lower case, without parameters.
     """
 
     raw: bytes
     status: int
     asked: HttpRequest | None
     announced: int | None = None
+    media_type: str = ""
 
 
 @dataclass(slots=True)
@@ -187,7 +189,7 @@ class HttpStreams:
             self._asked.setdefault(pair, deque(maxlen=64)).append(asked)
             yield asked
         elif response is not None:
-            yield from self._answer(direction, raw, int(response[1]), length, packet)
+            yield from self._answer(direction, raw, int(response[1]), rows, packet)
         else:
             direction.lost = not direction.chunked and head != b""
             direction.left = 0
@@ -198,10 +200,11 @@ class HttpStreams:
         direction: _Direction,
         raw: bytes,
         status: int,
-        length: bytes,
+        rows: dict[bytes, bytes],
         packet: CapturedPacket,
     ) -> Iterator[HttpPiece]:
         direction.left = 0
+        length = rows.get(b"content-length", b"")
         if status < 200:
             direction.chunked = False
             yield HttpResponse(raw, status, None)
@@ -210,7 +213,14 @@ class HttpStreams:
         asked = waiting.popleft() if waiting else None
         empty = status in {204, 304} or (asked is not None and asked.method == b"HEAD")
         told = length.isdigit() and not empty and not direction.chunked
-        yield HttpResponse(raw, status, asked, _number(length) if told else None)
+        media_type = rows.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        yield HttpResponse(
+            raw,
+            status,
+            asked,
+            _number(length) if told else None,
+            media_type[:80].decode("ascii", "replace"),
+        )
         if empty:
             direction.chunked = False
         elif not direction.chunked:

@@ -68,13 +68,15 @@ class Pseudonyms:
         return new.upper() if character.isupper() else new
 
     def _order(self, kind: str, after: str) -> str:
-        """The alphabet in an order that only the key and what follows decide."""
+        """What stands for each of the alphabet, by the key and what follows; nothing for itself."""
         known = self._orders.get((kind, after))
         if known is None:
             mark = f"{kind}|{after}".encode("utf-8", "surrogateescape")
             digest = hmac.new(self._key, mark, hashlib.sha512).digest()
             weights = dict(zip(kind, digest, strict=False))
-            known = "".join(sorted(kind, key=lambda c: (weights[c], c)))
+            ring = sorted(kind, key=lambda c: (weights[c], c))
+            following = dict(zip(ring, [*ring[1:], ring[0]], strict=True))
+            known = "".join(following[character] for character in kind)
             if len(self._orders) >= MAX_REMEMBERED:
                 self._orders.clear()
             self._orders[kind, after] = known

@@ -157,7 +157,7 @@ def _without_contents(data: bytes, redactor: MessageRedactor) -> bytes:
         path, end, rest = data[2:].partition(b"\0")
         return data[:2] + redactor.path(path) + end + rest
     if kind == _DATA:
-        return data[:4] + bytes(len(data) - 4)
+        return data[:4] + bytes(max(0, len(data) - 4))
     return data
 
 

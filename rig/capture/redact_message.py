@@ -27,7 +27,8 @@ _URI = re.compile(
     re.IGNORECASE,
 )
 _TEL = re.compile(r"\btel:(?P<user>[0-9A-Fa-f*#+().-]+)", re.IGNORECASE)
-_QUOTED_NAME = re.compile(r'"(?P<name>(?:[^"\\\r\n]|\\.)*)"\s*<')
+# Where a value may begin: the quote that ends a parameter begins no name.
+_QUOTED_NAME = re.compile(r'(?<![^\s:,])"(?P<name>(?:[^"\\\r\n]|\\.)*)"\s*<')
 _BARE_NAME = re.compile(
     r"^[A-Za-z-]+[ \t]*:[ \t]*(?P<name>[^\s\"<>:;,=@][^\"<>:;,=@\r\n]*?)[ \t]*<", re.MULTILINE
 )

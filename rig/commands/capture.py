@@ -109,7 +109,8 @@ def analyze(
         if html is not None:
             _write_page(result, html, lang)
         if redact is not None:
-            _write_bundle(file or write or Path("-"), redact, lang)
+            tell = complain if as_json else say  # standard output is the JSON's alone
+            _write_bundle(file or write or Path("-"), redact, lang, tell)
         _tell(result, account, ladder=ladder, lang=lang, as_json=as_json)
         raise typer.Exit(_exit_code(result))
 
@@ -296,10 +297,10 @@ def _write_page(result: CaptureAnalysis, path: Path, lang: str) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _write_bundle(source: Path, bundle: Path, lang: str) -> None:
+def _write_bundle(source: Path, bundle: Path, lang: str, tell: Callable[..., None]) -> None:
     from rig.commands.capture_bundle import write_bundle
 
     differences = write_bundle(source, bundle, lang)
     for difference in differences:
         complain(f"{bundle}: {difference}", style="yellow")
-    say(f"written: {bundle}")
+    tell(f"written: {bundle}", style="cyan")

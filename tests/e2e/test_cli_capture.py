@@ -182,6 +182,12 @@ def test_findings_are_told_in_german(faulty: Path) -> None:
     assert (done.returncode, "expected en or de" in done.stderr) == (2, True)
 
 
+def test_json_alone_is_on_standard_output(clean: Path, tmp_path: Path) -> None:
+    done = run_cli("capture", "analyze", clean, "--json", "--redact", tmp_path / "b.zip")
+    assert json.loads(done.stdout)["messages"] == 108
+    assert "written: " in done.stderr
+
+
 SENDER = """
 import socket, sys, time
 far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); far.bind((sys.argv[1] + ".2", 5060))

@@ -37,6 +37,7 @@ class Fetch:
         user_agent: as sent.
         handset: name of the handset that it was answered for; empty when shared or not known.
         number: of the packet, or of the line in a log; 0 when there is none.
+        media_type: of the answer, in lower case and without parameters; empty where unknown.
         announced: octets by ``Content-Length`` or ``tsize``.
         blksize: octets of a TFTP block, as agreed.
         asked: TFTP options of the request, name to value.
@@ -60,6 +61,7 @@ class Fetch:
     handset: str = ""
     number: int = 0
     announced: int | None = None
+    media_type: str = ""
     blksize: int | None = None
     asked: tuple[tuple[str, str], ...] = ()
     acknowledged: tuple[tuple[str, str], ...] = ()
@@ -114,4 +116,5 @@ def from_log(seen: FetchSeen, number: int = 0) -> Fetch:
         user_agent=seen.user_agent,
         handset=seen.handset,
         number=number,
+        media_type=seen.media_type,
     )

@@ -13,6 +13,8 @@ from rig.verdict.oracles.fetch_finding import FetchFinding, finding
 from rig.verdict.oracles.fetch_names import bare_name
 
 DEFAULT_BLKSIZE = 512
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_PAGE_ENDS = (".htm", ".html", ".php", ".xhtml", "/")
 
 
 def judge(fetch: Fetch) -> list[FetchFinding]:
@@ -30,6 +32,9 @@ def _faults(fetch: Fetch) -> Iterator[FetchFinding]:
         yield finding(
             "size-differs", fetch, name=name, announced=fetch.announced, octets=fetch.octets
         )
+    page = fetch.media_type in _PAGES and not name.lower().endswith(_PAGE_ENDS)
+    if fetch.status == 200 and page:
+        yield finding("web-page-for-file", fetch, name=name, kind=fetch.media_type)
     if fetch.status >= 500:
         yield finding("server-error", fetch, name=name, status=fetch.status)
     if fetch.transport == "tftp" and not fetch.done and not fetch.missing:

@@ -217,6 +217,10 @@ def _not_served(fetches: list[Fetch]) -> Iterator[FetchFinding]:
         yield finding("not-let-in", locked, name=name, status=locked.status)
     elif away := _led_away(fetches):
         yield finding("redirected", away, name=bare_name(away.path), status=away.status)
+    elif not got and refused:
+        first = refused[0]
+        status = f"TFTP error {-first.status}" if first.status < 0 else first.status
+        yield finding("not-given", first, name=bare_name(first.path), status=status)
     elif not got and missing:
         names = ", ".join(bare_name(fetch.path) for fetch in missing[:4])
         yield finding("nothing-served", *missing[:4], names=names)

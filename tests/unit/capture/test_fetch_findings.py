@@ -49,14 +49,15 @@ class Wire:
 
     def http(
         self, path: str, status: int = 200, body: bytes = b"x = 1\n", *, agent: str = AGENT,
-        length: int = -1,
+        length: int = -1, kind: str = "",
     ) -> Wire:  # fmt: skip
         self._port += 1
         phone = (PHONE, self._port)
         got = f"GET {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: {agent}\r\n\r\n".encode()
         self.say(got, phone, WEB, "TCP")
         size = len(body) if length < 0 else length
-        head = f"HTTP/1.1 {status} X\r\nContent-Length: {size}\r\n\r\n".encode()
+        mark = f"Content-Type: {kind}\r\n" if kind else ""
+        head = f"HTTP/1.1 {status} X\r\n{mark}Content-Length: {size}\r\n\r\n".encode()
         self.say(head + body, WEB, phone, "TCP")
         return self
 
@@ -103,6 +104,8 @@ FAULTS = {
     "mac-with-separators": lambda w: w.http("/80-5e-c0-1a-2b-01.cfg", 404).http(f"/{COMMON}"),
     "nothing-served": lambda w: w.http(f"/{BOOT}", 404).http(f"/{OWN}", 404),
     "own-file-missing": lambda w: w.http(f"/{COMMON}").http(f"/{OWN}", 404),
+    "not-given": lambda w: w.http(f"/{BOOT}", 404).http(f"/{OWN}", 403),
+    "web-page-for-file": lambda w: w.http(f"/{OWN}", kind="text/HTML; charset=utf-8"),
     "server-error": lambda w: w.http(f"/{OWN}", 500),
     "size-differs": lambda w: w.http(f"/{OWN}", length=900).wait(100).booted(),
     "boot-loop": lambda w: [w.booted().wait(40) for _ in range(6)][-1],
