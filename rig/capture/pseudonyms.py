@@ -68,7 +68,7 @@ class Pseudonyms:
         return new.upper() if character.isupper() else new
 
     def _order(self, kind: str, after: str) -> str:
-        """What stands for each of the alphabet, by the key and what follows; nothing for itself."""
+        """What stands for each of the alphabet, by key and what follows; nothing for itself."""
         known = self._orders.get((kind, after))
         if known is None:
             mark = f"{kind}|{after}".encode("utf-8", "surrogateescape")
