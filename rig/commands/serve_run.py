@@ -107,6 +107,7 @@ class Running:
         self._editions.publish(edition, self._server)
         self._first = edition
         self._watched = self._watch_over(edition)
+        self._introduced = False
 
     def _made(self, edition: Edition) -> ProvisioningServer:
         from provisioning.transport.serve import ProvisioningServer
@@ -153,13 +154,12 @@ class Running:
 
     async def serve(self) -> None:
         """Serve until cancelled; what is under way then comes to its end first."""
-        lines = self._lines
         manager = ServiceManager.of_environment()
         async with AsyncExitStack() as self._after, AsyncExitStack() as stack:
             if self._watch is not None:
                 await self._watch.start()
                 stack.push_async_callback(self._watch.close)
-            stack.callback(lambda: lines.tell(now(), "stopped", event="stopped"))
+            stack.callback(self._farewell)
             if self._writer is not None:
                 self._writer.start()
                 stack.push_async_callback(asyncio.to_thread, self._writer.close)
@@ -174,8 +174,14 @@ class Running:
             stack.callback(manager.tell, "STOPPING=1")
             await forever()
 
+    def _farewell(self) -> None:
+        """Say that it stopped, where it was said that it serves."""
+        if self._introduced:
+            self._lines.tell(now(), "stopped", event="stopped")
+
     def _introduce(self) -> None:
         """Say where what is served."""
+        self._introduced = True
         server, names = self._server, self._first.names
         http = "http://{}:{}".format(*server.http_address)
         tftp = "tftp://{}:{}".format(*server.tftp_address)

@@ -138,6 +138,7 @@ def test_ports_in_use_are_rig_errors_in_one_line(tmp_path, taken_tcp, taken_udp)
         assert result.returncode == 3, arguments
         assert len(error_lines(result)) == 1, result.stderr
         assert "in use" in result.stderr
+        assert "stopped" not in result.stdout  # it has never served
 
 
 def test_a_language_that_nobody_recorded_is_a_usage_error(tmp_path):
