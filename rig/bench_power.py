@@ -64,6 +64,10 @@ class PowerSteps(BenchSteps):
             self._ports[handset.name] = port
         return self._ports[handset.name]
 
+    def is_dark(self, role: str) -> bool:
+        """Whether a role's power was cut by the rig and not given back."""
+        return self.name_of(role) in self._dark
+
     async def cut_power(self, role: str) -> PowerCut:
         """Cut a role's power and see that it is gone.
 

@@ -25,6 +25,7 @@ class TrialSettings:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self._trigger = Trigger(bench.clock(), START)
+        self._untold: set[str] = set()
 
     async def set_mailbox_options(
         self, role: str, **changes: bool | int | str | None
@@ -40,6 +41,8 @@ class TrialSettings:
         options = replace(before, **changes)  # type: ignore[arg-type]  # replace checks the names
         at = self.bench.clock()
         await self.bench.mailbox_options(role, options)
+        if not (options.mwi and before.mwi):
+            self._untold.add(mailbox)
         if options.mwi != before.mwi:
             self._trigger = Trigger(at, "the setting", mailbox)
         return options

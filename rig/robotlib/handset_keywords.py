@@ -10,12 +10,17 @@ from rig.assertion import ProductFailure
 from rig.handset.base import AnswerMode
 from rig.robotlib.arguments import seconds
 from rig.robotlib.component import Component
+from rig.robotlib.session import Session
 
 READY_S = 20.0
 
 
 class HandsetKeywords(Component):
     """A handset is meant by its role on the bench or by its name in the inventory."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._off: set[str] = set()
 
     @keyword(tags=["handset"])
     def set_answer_mode(self, role: str, mode: AnswerMode) -> None:
@@ -70,6 +75,52 @@ class HandsetKeywords(Component):
     def power_cycle_handset(self, role: str) -> None:
         """Cuts the power without a goodbye; returns when the handset is registered again."""
         self.session.run(self.trial.power_cycle(role))
+
+    @keyword(tags=["handset", "power"])
+    def cut_power(self, role: str) -> None:
+        """Cuts the power without a goodbye, and sees that the lamp goes dark; it stays off.
+
+        `Restore Power`, `Reset Bench` or the end of the test gives it back. On a real bench the
+        port that feeds the phone is named in the bench file.
+
+        | `Cut Power`      | callee |     |            |
+        | `Store Message`  | callee |     |            |
+        | `Restore Power`  | callee |     |            |
+        | `Lamp Should Be` | callee | lit | within=12s |
+        """
+        self.session.at_the_end(lambda: self._power_again(role))
+        self.session.run(self.trial.cut_power(role))
+
+    @keyword(tags=["handset", "power"])
+    def restore_power(self, role: str) -> None:
+        """Gives the power back that was cut; returns when the handset is up again."""
+        self.session.run(self.trial.restore_power(role))
+
+    @keyword(tags=["handset", "registration"])
+    def log_off_handset(self, role: str) -> None:
+        """Has a handset end its subscriptions and registrations, with its power on.
+
+        `Log On Handset` or the end of the test brings it back. Needs the capability ``log_off``.
+        """
+        self.session.run(self.trial.log_off(role))
+        self.session.at_the_end(lambda: self._on_again(role))
+        self._off.add(self.bench.name_of(role))
+
+    @keyword(tags=["handset", "registration"])
+    def log_on_handset(self, role: str) -> None:
+        """Has a handset register and subscribe again."""
+        self._off.discard(self.bench.name_of(role))
+        self.session.run(self.trial.log_on(role))
+
+    async def _power_again(self, role: str) -> None:
+        if self.bench.is_dark(role):
+            await self.bench.restore_power(role)
+
+    async def _on_again(self, role: str) -> None:
+        name = self.bench.name_of(role)
+        if name in self._off:
+            self._off.discard(name)
+            await self.bench.log_on(role)
 
     @keyword(tags=["handset", "registration"])
     def handset_should_be_registered(self, role: str, account: int = 1) -> None:

@@ -64,6 +64,16 @@ class MailboxKeywords(Component):
         return self.session.run(self.trial.counts(role))
 
     @keyword(tags=["mailbox"])
+    def store_message(self, role: str, account: int = 1) -> None:
+        """Has a message get into a mailbox without a call, as a recording feature does."""
+        self.session.run(self.trial.store_message(role, account=account))
+
+    @keyword(tags=["mailbox"])
+    def empty_mailbox(self, role: str, account: int = 1) -> None:
+        """Deletes every message of a mailbox at the platform, with no act of the phone."""
+        self.session.run(self.trial.empty_mailbox(role, account=account))
+
+    @keyword(tags=["mailbox"])
     def mailbox_should_hold(self, new: int, saved: int, role: str = "callee") -> None:
         """Asserts what the mailbox holds.
 

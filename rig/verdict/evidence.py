@@ -131,6 +131,8 @@ class LampExpectation:
         saved: heard messages, likewise.
         notify: whether a NOTIFY must follow the trigger.
         told: whether phones are to be told of this mailbox; else every NOTIFY must say no.
+        past_known: whether what phones were told before the trigger can be judged: it cannot
+            where others used the bench, or where the mailbox was not to be told for a while.
         within_s: limit of the lamp's latency after the trigger.
         limit_source: where the limit comes from.
         trigger: name of the trigger, for sentences: ``the deposit``.
@@ -148,6 +150,7 @@ class LampExpectation:
     saved: int | None = None
     notify: bool = True
     told: bool = True
+    past_known: bool = True
     within_s: float = 2.0
     limit_source: str = "bench default"
     trigger: str = "the deposit"
@@ -322,6 +325,7 @@ class Evidence:
         expectations: what must be true.
         needs_wire: whether a verdict without packets is worth nothing.
         provoked: passive oracles that speak of what the scenario brought about on purpose.
+        quiet: whether nothing had to be on the wire since it began.
     """
 
     timeline: Timeline
@@ -335,6 +339,7 @@ class Evidence:
     expectations: list[Expectation] = field(default_factory=list)
     needs_wire: bool = True
     provoked: frozenset[str] = frozenset()
+    quiet: bool = False
 
     def addresses_of(self, name: str) -> Addresses:
         """Where a participant speaks SIP: a handset by its name, or ``outside``."""

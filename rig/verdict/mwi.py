@@ -196,7 +196,7 @@ class LampCase:
             isinstance(e, LampExpectation) and e.mailbox in self.boxes and not e.told
             for e in self.evidence.expectations
         )
-        return not asked and not untold
+        return self.expectation.past_known and not asked and not untold
 
     @property
     def telling(self) -> tuple[NotifyStory, ...]:

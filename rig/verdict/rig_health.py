@@ -63,7 +63,11 @@ def capture_faults(evidence: Evidence) -> list[RigFault]:
     if not health:
         return [RigFault(Outcome.ERROR, said("rig_no_capture"))]
     faults = unhealthy(evidence.taps, health)
-    if not faults and not evidence.events(SipSeen, since=evidence.started_at):
+    if (
+        not faults
+        and not evidence.quiet
+        and not evidence.events(SipSeen, since=evidence.started_at)
+    ):
         faults.append(_silence(evidence))
     return faults or [*_holes(evidence)]
 

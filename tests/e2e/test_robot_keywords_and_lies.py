@@ -248,6 +248,41 @@ def test_a_test_may_watch_longer_than_the_rig_itself_may_take(
         library.wait_for_lamp("callee", Lamp.LIT, timeout=timedelta(seconds=1.5))
 
 
+def test_a_phone_that_a_test_has_left_off_is_on_again_when_the_test_ends(
+    library: PhonerigLibrary,
+) -> None:
+    bench = library.session.bench
+    library.cut_power("callee")
+    library.log_off_handset("target")
+    assert bench.is_dark("callee")
+    library.session.undo()
+    assert not bench.is_dark("callee")
+    library.session.begin("next", "next", ())
+    library.handset_should_be_registered("callee")
+    library.handset_should_be_registered("target")
+    assert bench.platform.contacts(bench.number_of("target"))
+    library.store_message("callee")
+    library.lamp_should_be("callee", Lamp.LIT, new=1, saved=0)
+    library.empty_mailbox("callee")
+    library.lamp_should_be("callee", Lamp.DARK, new=0, saved=0)
+    library.empty_mailbox("callee")
+    library.lamp_should_be("callee", Lamp.DARK, within=timedelta(seconds=0.5))
+
+
+def test_what_an_earlier_test_met_is_not_this_ones(library: PhonerigLibrary) -> None:
+    library.store_message("callee")
+    library.lamp_should_be("callee", Lamp.LIT)
+    library.empty_mailbox("callee")
+    library.lamp_should_be("callee", Lamp.DARK)
+    lamp = lamp_of(library, "callee")
+    for state in (LampState.STEADY, LampState.OFF):
+        later(library, lambda state=state: lamp.show("message", state), 0.0)
+        library.wait_for_lamp("callee", Lamp.LIT if state.lit else Lamp.DARK)
+    library.session.begin("next", "next", ())
+    library.lamp_should_stay("callee", Lamp.DARK)
+    library.lamp_should_be("callee", Lamp.DARK)
+
+
 # -- what is the test's own fault, or the rig's -----------------------------------------------
 
 
