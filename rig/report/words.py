@@ -17,6 +17,7 @@ import yaml
 
 from rig.errors import UsageError
 from rig.report.record import ScenarioRecord
+from rig.verdict.outcome import Outcome
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -31,6 +32,21 @@ _PATTERNS = {
 
 RULE_BROKEN = "a rule is broken on the wire: "
 """How the same begins where a passive oracle has the word."""
+
+_WHO = r"(?P<handset>\S+) \((?P<role>\w+)\)"
+_WHY_SKIPPED = {
+    "skip_role": re.compile(r"no handset plays (?P<role>\w+)"),
+    "skip_cannot": re.compile(rf"{_WHO} cannot (?P<what>\w+)"),
+    "skip_diverts": re.compile(
+        rf"{_WHO} diverts (?P<how>every call|calls while busy) by itself, as the inventory says"
+    ),
+    "skip_no_mailbox": re.compile(rf"the first account of {_WHO} has no mailbox"),
+    "skip_no_alias": re.compile(rf"{_WHO} is no alias of the mailbox of (?P<owner>\S+)"),
+    "skip_not_shown": re.compile(rf"account 1 of {_WHO} does not show the mailbox of account 2"),
+    "skip_shown": re.compile(rf"account 1 of {_WHO} shows the mailbox of account 2 too"),
+    "skip_no_port": re.compile(rf"no port feeds {_WHO} that the rig can switch"),
+}
+"""Why a scenario was not begun, as :meth:`rig.scenario.Scenario.missing` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +106,19 @@ class Words:
             first = scenario.broken_rules[0]
             said = f"{self.sentence(first)} ({first['clause']})"
             return self.texts["rule_is_broken"].format(what=said)
-        for key, pattern in _PATTERNS.items():
-            match = pattern.fullmatch(scenario.sentence)
+        if scenario.outcome is Outcome.SKIPPED:
+            reasons = scenario.sentence.split("; ")
+            return "; ".join(self._by_pattern(reason, _WHY_SKIPPED) for reason in reasons)
+        return self._by_pattern(scenario.sentence, _PATTERNS)
+
+    def _by_pattern(self, sentence: str, patterns: Mapping[str, re.Pattern[str]]) -> str:
+        """A sentence with names in it; itself if no pattern and no phrase is like it."""
+        for key, pattern in patterns.items():
+            match = pattern.fullmatch(sentence)
             if match:
                 parts = {name: self.phrase(part) for name, part in match.groupdict().items()}
                 return self.texts[key].format(**parts)
-        return self.phrase(scenario.sentence)
+        return self.phrase(sentence)
 
 
 @cache
