@@ -57,7 +57,11 @@ class FetchOrder:
     def close(self, at: float) -> Iterator[Fetch]:
         """All that are left, at the end."""
         self._keep_tftp([*self._exchange.passed(at), *self._exchange.stalled(at)])
-        self.unfinished = len(self._exchange.close())
+        left = self._exchange.close()
+        # Only the last word of the client is missing of what came whole.
+        whole = [fetch for fetch in left if fetch.whole]
+        self._keep_tftp(replace(fetch, status=200) for fetch in whole)
+        self.unfinished = len(left) - len(whole)
         while self._waiting:
             yield heappop(self._waiting)[2]
 

@@ -49,12 +49,24 @@ class Delivery(Oracle):
         """Tell those that concern SIP or a fetch."""
         del now
         for refusal in self._refusals:
-            if self._concerns(refusal):
+            if self._cuts_off(refusal):
+                self._tell(refusal, Severity.WARNING)
+            elif self._concerns(refusal):
                 self._tell(refusal)
             elif self.scene.silent and refusal.transport == "TCP":
                 # Nobody spoke SIP at all: it may be the phone that cannot.
                 self._tell(refusal, Severity.NOTE)
         self._refusals.clear()
+
+    def _cuts_off(self, refusal: DeliveryRefused) -> bool:
+        """Whether a subscription went over that connection and has not been made anew since."""
+        ends = {refusal.source, refusal.destination}
+        return refusal.why is Refusal.RESET and any(
+            sub.flow in ends
+            and not (sub.ended or sub.leaving or sub.renewed)
+            and sub.asked_at < refusal.at < (sub.expires_at or 0.0)
+            for sub in self.scene.subscriptions.all()
+        )
 
     def _concerns(self, refusal: DeliveryRefused) -> bool:
         heard = self.scene.has_spoken

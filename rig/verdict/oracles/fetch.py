@@ -74,6 +74,11 @@ class Fetch:
     seen_whole: bool = True
 
     @property
+    def whole(self) -> bool:
+        """Whether the last block of a TFTP transfer came, acknowledged or not."""
+        return self.last_block is not None and self.last_block < (self.blksize or 512)
+
+    @property
     def done(self) -> bool:
         """Whether the client has the file."""
         return self.status in DONE

@@ -216,3 +216,12 @@ def test_the_findings_of_a_capture_are_bounded(tmp_path: Path) -> None:
     result = wire.analysed(tmp_path)
     assert len(result.findings) == 500
     assert result.left_out["findings"] >= 20
+
+
+def test_a_whole_file_of_which_the_last_ack_is_missing_is_judged(tmp_path: Path) -> None:
+    wire = Wire().tftp(OWN, b"a" * 512, b"b")
+    del wire.packets[-1]
+    result = wire.analysed(tmp_path)
+    assert [fetch.status for fetch in result.fetches] == [200]
+    assert told(result) == []
+    assert not result.notes

@@ -67,7 +67,7 @@ def test_a_server_is_named_once() -> None:
     records = [stream(RECORD, 5061, sequence=9 + n * len(RECORD)) for n in range(50)]
     result = analysed(*records)
     [finding] = result.findings
-    assert "50 packets" in finding.text
+    assert "packets: 50" in finding.text
 
 
 @pytest.mark.parametrize("payload", [b"\x16\x02\x00\x00\x05", b"\x17\x03\x03\xff\xff", b"hello"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from talk import CONTACT, DOMAIN, OTHER, PHONE, PLATFORM, Asked, Talk
 
+from rig.timeline import DeliveryRefused, Refusal
 from rig.verdict.oracles.finding import OracleFinding, Severity
 
 INSIDE = ("192.168.1.20", 5071)
@@ -143,6 +144,26 @@ def test_where_requests_are_missing_a_notify_may_be_too() -> None:
 def test_an_empty_first_notify_of_a_dialog_from_before_the_capture_is_a_note() -> None:
     assert named(Talk().notify(body=b"")) == {}
     assert set(named(Talk().notify(body=b"").notify(body=b""))) == {"summary-empty"}
+
+
+@pytest.mark.parametrize(("anew", "weight"), [(False, Severity.WARNING), (True, Severity.NOTE)])
+def test_a_reset_that_cuts_a_subscription_off_weighs_more(*, anew: bool, weight: Severity) -> None:
+    talk = Talk().subscribe(transport="TCP").notify(transport="TCP")
+    talk.streams.append(
+        DeliveryRefused(
+            at=talk.now,
+            numbers=(9,),
+            why=Refusal.RESET,
+            reporter=PLATFORM[0],
+            source=PHONE,
+            destination=PLATFORM,
+            transport="TCP",
+        )
+    )
+    if anew:
+        talk.wait(1).subscribe(call="b", transport="TCP").notify(call="b", transport="TCP")
+    [finding] = [f for f in talk.findings() if f.oracle == "connection-reset"]
+    assert finding.severity is weight
 
 
 def test_accounts_without_any_word_of_messages_are_one_line() -> None:
