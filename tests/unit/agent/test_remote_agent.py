@@ -52,3 +52,10 @@ def test_events_are_missing_from_the_first_and_stuck_while_none_comes() -> None:
     agent.look_behind()
     assert (agent.behind_since, agent.stuck_since) == (None, None)
     assert agent.doubt("") == ""
+
+
+def test_an_agent_that_cannot_keep_what_happens_is_not_believed() -> None:
+    watched = Watched()
+    watched.agent.status = Status("here", "run", "e", watched.now, last_seq=1, trouble="disk full")
+    assert watched.agent.doubt("") == "the agent is in trouble: disk full"
+    assert watched.agent.doubt("gone") == "the broker is not reached: gone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -120,3 +121,16 @@ async def test_a_phone_that_has_its_own_file_in_the_end_is_provisioned():
     phone = strategy_of(bench, PHONE)
     await phone.reach(Stage.PROVISIONED)
     assert phone.stage is Stage.PROVISIONED
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_who_asks_without_a_name_is_known_by_an_address_of_its_own_alone(alone):
+    nameless = replace(fetch(0.1), handset="")
+    bench = PaperBench(nameless)
+    bench.may_end.set()
+    bench.stands_alone = lambda _name: alone
+    bench.role = lambda _name: SimpleNamespace(sip_address=("192.0.2.1", 5060))
+    if alone:
+        await strategy_of(bench, PHONE).reach(Stage.BOOTED)
+    else:
+        assert "neither asked for a file" in await stops_at(bench, Stage.BOOTED)

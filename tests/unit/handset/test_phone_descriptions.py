@@ -112,3 +112,10 @@ def test_a_driver_that_drives_no_real_phone_is_refused():
         UsageError, match=r"no driver 'softphone' for a real phone; there is .*yea"
     ):
         make_phone("softphone", None)
+
+
+def test_a_request_holds_no_more_keys_than_the_vendor_takes():
+    cisco, digits = description("cisco"), ["1", "2", "3", "4", "5", "6", "7"]
+    batches = cisco.batches(digits)
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+    assert [key for batch in batches for key in batch] == [f"KeyPad{digit}" for digit in digits]
