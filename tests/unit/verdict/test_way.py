@@ -8,7 +8,7 @@ import pytest
 import stages_way as stages
 from stages_mwi import RELAY
 from staging import PHONE, PLATFORM, Stage, summary
-from test_every_rule import firing, told
+from test_every_rule import firing, late, told
 
 from rig.timeline import Tap
 from rig.verdict.outcome import Outcome
@@ -168,3 +168,10 @@ def test_a_line_that_stands_there_twice_is_no_wrong_count() -> None:
 def test_a_secure_address_for_a_plain_contact_is_the_wrong_one() -> None:
     stage = told(uri=f"sips:anna@{PHONE[0]}:{PHONE[1]}")
     assert named(stage) == ("notify_misaddressed", "M3", "platform")
+
+
+def test_a_platform_that_is_late_with_all_it_sends_is_late_first_of_all() -> None:
+    stage = late()
+    sent = next(p for p in stage.packets if p.payload.startswith(b"NOTIFY") and p.at > 5)
+    stage.packets += [replace(sent, at=sent.at + gap_s) for gap_s in (0.5, 1.5)]
+    assert firing(stage)[0] == "notify_late"
