@@ -26,6 +26,7 @@ from rig.verdict.proofs import answered, mailbox, packet
 from rig.verdict.rule_book import Found, found
 from rig.verdict.said import said
 
+SEVERAL = 3
 SAME_TIME_S = 0.3
 """Ringing times that differ by less are the same."""
 
@@ -139,6 +140,12 @@ def ring_time_fixed(case: DiversionCase) -> Found | None:
         rang_s=sum(rang) / len(rang),
         settings=", ".join(f"{w:.1f}" for w in wanted),
     )
+
+
+def rings_always_short(case: DiversionCase) -> bool:
+    """Whether several calls were each diverted too early; a slow rig makes ringing longer only."""
+    series = _ring_series(case)
+    return len(series) >= SEVERAL and all(w - rang > SAME_TIME_S for w, rang, _ in series)
 
 
 def _ring_series(case: DiversionCase) -> list[tuple[float, float, SipSeen]]:

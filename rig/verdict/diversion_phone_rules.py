@@ -100,7 +100,7 @@ def redirected_elsewhere(case: DiversionCase) -> Found | None:
         return None
     contact = leg.final.message.headers.get("Contact") or ""
     user = _user(contact)
-    if not user or user in names:
+    if user in names:
         return None
     line = _diverts(case)
     return found(
@@ -108,7 +108,7 @@ def redirected_elsewhere(case: DiversionCase) -> Found | None:
         *(() if line is None else (_file(line),)),
         component=Component.HANDSET if line is None else Component.CONFIG,
         status=leg.status or 0,
-        target=user,
+        target=user or phrase("nobody"),
         wanted="/".join(names),
     )
 

@@ -20,7 +20,7 @@ from rig.verdict import (
 )
 from rig.verdict.diversion import RING_TOLERANCE_S, newest_diversion, newest_history, party_of
 from rig.verdict.diversion_facts import CallLeg, DiversionCase, user_of
-from rig.verdict.diversion_hop_rules import hop_missing, ring_time_fixed
+from rig.verdict.diversion_hop_rules import hop_missing, ring_time_fixed, rings_always_short
 from rig.verdict.diversion_party_rules import told_twice
 from rig.verdict.diversion_phone_rules import whose_entry
 from rig.verdict.diversion_way_rules import late_ringing, phone_called
@@ -108,7 +108,7 @@ def wrong_timer(case: DiversionCase) -> Found | None:
     if ring_time_fixed(case):
         return None  # said already, of all calls together
     rang = leg.cancel.at - leg.ringing_at
-    if abs(rang - wanted) <= RING_TOLERANCE_S:
+    if abs(rang - wanted) <= RING_TOLERANCE_S and not rings_always_short(case):
         return None
     late = late_ringing(case, leg)
     return found(

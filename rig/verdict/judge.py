@@ -7,6 +7,7 @@ from rig.verdict import (
     diversion,
     diversion_facts,
     feature,
+    feature_facts,
     loop,
     mwi,
     mwi_measure,
@@ -177,7 +178,7 @@ def _judge_plain(evidence: Evidence, expectation: PlainCallExpectation, verdict:
 
 
 def _judge_feature(evidence: Evidence, expectation: FeatureExpectation, verdict: Verdict) -> None:
-    case = feature.build_case(evidence, expectation)
+    case = feature_facts.build_case(evidence, expectation)
     verdict.measurements += feature.measure(case)
     _add(verdict, feature.feature_book().diagnose(case))
 

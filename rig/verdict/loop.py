@@ -192,6 +192,30 @@ def _caller_proofs(case: LoopCase, caller: CallLeg) -> tuple[Proof, ...]:
     return asked, absence(said("final_to_caller"), case.expectation.until)
 
 
+def transfer_refused(case: LoopCase) -> Found | None:
+    """A person's transfer is refused, and nobody says that the call ran in a circle."""
+    if case.expectation.loops or _alarms(case):
+        return None
+    asked: dict[str, SipSeen] = {}
+    for seen in case.evidence.events(SipSeen, since=case.expectation.since):
+        message = seen.message
+        if isinstance(message, Request) and message.method == "REFER":
+            asked.setdefault(seen.transaction, seen)
+        elif (
+            isinstance(message, Response)
+            and seen.transaction in asked
+            and message.status >= 300
+            and message.status not in {401, 407}
+        ):
+            refer = asked[seen.transaction]
+            return found(
+                packet(seen, answered(message.status)),
+                packet(refer, f"Refer-To: {refer.message.headers.get('Refer-To') or '-'}"),
+                status=message.status,
+            )
+    return None
+
+
 def transfer_refused_as_loop(case: LoopCase) -> Found | None:
     """A call that people sent round was refused as if a forwarding did it."""
     alarms = _alarms(case)

@@ -14,7 +14,7 @@ from rig.sip.message import Request
 from rig.timeline import SipSeen
 from rig.verdict.diversion_facts import CallLeg, legs_of_call
 from rig.verdict.evidence import Evidence, PlainCallExpectation
-from rig.verdict.feature import FeatureStory, feature_story
+from rig.verdict.feature_facts import FeatureStory, feature_story
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.phrase import Phrase, phrase
 from rig.verdict.proofs import answered, packet

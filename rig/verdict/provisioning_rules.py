@@ -64,6 +64,10 @@ _MANGLED = ("encoded-twice", "not-in-encoding", "control-character", "percent-tw
 _UNFILLED = ("joined-lines", "placeholder-left", "line-end-in-value")
 
 
+MOST_GAPS = 6
+"""So many things may be forgotten in a template; where more are, and nothing is there, it is read
+as another layout."""
+
 DOUBTFUL = frozenset({"broken-off", "client-abort"})
 """What the oracle of fetches says of a transfer that either end, or the way, may have ended."""
 
@@ -230,7 +234,22 @@ def lines_run_together(case: ProvisioningCase) -> Found | None:
 
 def layout_unknown(case: ProvisioningCase) -> Found | None:
     """The file is in the layout of another firmware."""
-    return _by_hits(case, ("wrong-root",))
+    known = _by_hits(case, ("wrong-root",))
+    return known or _nothing_applied(case)
+
+
+def _nothing_applied(case: ProvisioningCase) -> Found | None:
+    """Its files came, and there is no setting in them that this firmware takes."""
+    applied = case.handset.applied
+    if not case.facts.received or applied is None or applied.accounts or not case.wanted:
+        return None
+    missing = [d for d in case.differences if not d.line]
+    if len(missing) < MOST_GAPS or len(missing) != len(case.differences):
+        return None
+    file = missing[0].file
+    nothing, settings = said("no_known_setting"), said("settings_of_firmware")
+    text = said("found_expected", found=nothing, expected=settings)
+    return found(file_proof(file, text), where=file, found=nothing, expected=settings)
 
 
 # -- the settings -----------------------------------------------------------------------------

@@ -27,7 +27,8 @@ def not_told(case: ProvisioningCase) -> Found | None:
 
 def told_not_to_reboot(case: ProvisioningCase) -> Found | None:
     """The event says by itself that the handset need not boot."""
-    told = next((t for t in case.told if "reboot=false" in t.event.lower()), None)
+    right = case.facts.reboot_event.lower()
+    told = next((t for t in case.told if _asks_no_reboot(t.event.lower(), right)), None)
     if told is None or not case.unregistered or not case.expectation.told:
         return None
     return found(
@@ -101,6 +102,10 @@ def old_file_again(case: ProvisioningCase) -> Found | None:
 def _event(told: Told) -> str:
     how = answered(told.status)
     return said("event_how", event=told.event, how=how)
+
+
+def _asks_no_reboot(event: str, right: str) -> bool:
+    return "reboot=false" in event or ("reboot=true" in right and "reboot=" not in event)
 
 
 def _package(event: str) -> str:

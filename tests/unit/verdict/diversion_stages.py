@@ -227,11 +227,23 @@ def transferred(fragment: int) -> Stage:
     return stage
 
 
+def refer_refused(status: int = 403) -> Stage:
+    """Anna answers and wants to transfer the call; the platform will not."""
+    stage = transferred(200)
+    stage.packets = [p for p in stage.packets if b"NOTIFY" not in p.payload]
+    stage.transaction(
+        1.9, "REFER", PHONE, PLATFORM, call_id="leg-b", to_tag="x", status=status,
+        headers="Refer-To: <sip:107@beispiel.example>\n",
+    )  # fmt: skip
+    return stage
+
+
 LOOP_STAGES: dict[str, Story] = {
     "owner_menu_in_loop": menu_in_loop,
     "loop_goes_round": lambda: circle(14),
     "loop_not_ended": lambda: circle(0),
     "transfer_refused_as_loop": lambda: transferred(482),
+    "transfer_refused": refer_refused,
 }
 
 
@@ -371,6 +383,15 @@ def without_answer_to_key() -> Stage:
     return stage
 
 
+def asked_other() -> Stage:
+    """The key is given one number, and the phone asks for another, and gets it."""
+    stage = pressed()
+    stage.packets = [
+        replace(p, payload=p.payload.replace(b">107<", b">110<")) for p in stage.packets
+    ]
+    return stage
+
+
 def wish_lost() -> Stage:
     """What the phone asks for ends at a relay, and nobody answers."""
     stage = without_answer_to_key()
@@ -403,6 +424,7 @@ FEATURE_STAGES: dict[str, Story] = {
     "feature_echoed": echoed,
     "feature_flaps": flapping,
     "feature_not_asked": without_answer_to_key,
+    "feature_asked_other": asked_other,
     "feature_lost": wish_lost,
     "feature_refused": key_refused,
     "feature_not_done": key_ignored,

@@ -37,7 +37,7 @@ from test_diversion_verdicts import (
 
 from provisioning.intent import LampPolicyIntent, MwiMode
 from rig.timeline import ActionDone, FetchSeen, LampSeen, LampState, LoopStalled, MailboxSeen
-from rig.verdict import diversion_facts, feature, loop, mwi, plain_call
+from rig.verdict import diversion_facts, feature, feature_facts, loop, mwi, plain_call
 from rig.verdict.diversion_rules import diversion_book
 from rig.verdict.evidence import (
     ConfigDifference,
@@ -356,6 +356,7 @@ def heard(*prompts: str) -> Stage:
 
 DIVERSION_STAGES: dict[str, Story] = {
     "died_of_header": HOP_STAGES["died_of_header"],
+    "redirected_elsewhere": PHONE_STAGES["redirected_elsewhere"],
     "false_loop_alarm": HOP_STAGES["false_loop_alarm"],
     **{
         name: PHONE_STAGES[name]
@@ -363,7 +364,6 @@ DIVERSION_STAGES: dict[str, Story] = {
             "invite_unanswered",
             "answer_changed",
             "answered_otherwise",
-            "redirected_elsewhere",
         )
     },
     "not_diverted": without_mailbox_leg,
@@ -402,7 +402,7 @@ BOOKS: dict[type, tuple[Callable[..., Any], Callable[[], RuleBook[Any]]]] = {
     LampExpectation: (mwi.build_case, mwi_book),
     LoopExpectation: (loop.build_case, loop.loop_book),
     PlainCallExpectation: (plain_call.build_case, plain_call.plain_call_book),
-    FeatureExpectation: (feature.build_case, feature.feature_book),
+    FeatureExpectation: (feature_facts.build_case, feature.feature_book),
 }
 
 

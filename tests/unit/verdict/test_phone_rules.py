@@ -13,6 +13,8 @@ from diversion_stages import (
     came_diverted,
     chain_call,
     key_ignored,
+    pressed,
+    refer_refused,
     ring_series,
     wish_lost,
 )
@@ -21,6 +23,7 @@ from phone_stages import (
     UNCONDITIONAL,
     file_forwards,
     on_to_frida,
+    redirected_elsewhere,
     redirected_rightly,
     rings_wanted,
     stopped,
@@ -33,7 +36,7 @@ from staging import PHONE, Stage
 from test_diversion_verdicts import DIVERSION, busy_call, expect
 from test_every_rule import firing
 
-from rig.timeline import Tap
+from rig.timeline import FeatureSeen, Tap
 from rig.verdict.finding import Finding, ProofKind
 
 
@@ -269,3 +272,39 @@ def test_a_name_betrays_who_wants_to_stay_unnamed() -> None:
 @pytest.mark.parametrize("user", ["%2B493023125101", "+49-30-23125101", "+49(30)23125101"])
 def test_a_number_is_the_same_however_it_is_written(user: str) -> None:
     assert not busy_call(DIVERSION.replace("sip:anna", f"sip:{user}")).judge().findings
+
+
+@pytest.mark.parametrize("status", [200, 202, 401])
+def test_a_transfer_that_is_taken_or_asked_again_is_none(status: int) -> None:
+    assert not refer_refused(status).judge().findings
+
+
+@pytest.mark.parametrize("contact", ["<sip:anna@beispiel.example>", "<", ""])
+def test_a_phone_that_forwards_to_itself_or_nobody_makes_no_platforms_loop(contact: str) -> None:
+    stage = redirected_elsewhere()
+    stage.packets = [p for p in stage.packets if b"leg-c" not in p.payload]
+    stage.packets = [
+        replace(
+            p,
+            payload=p.payload.replace(b"<sip:clara@beispiel.example>", contact.encode())
+            if b"SIP/2.0 302" in p.payload
+            else p.payload.replace(b"SIP/2.0 200", b"SIP/2.0 482"),
+        )
+        for p in stage.packets
+    ]
+    assert named(stage) == ("redirected_elsewhere", "D6", "handset")
+
+
+def test_several_calls_that_are_each_diverted_too_early() -> None:
+    assert named(ring_series(0.65, 2.6, 5.65)) == ("wrong_timer", "D6", "platform")
+    assert "wrong_timer" not in rules(ring_series(0.65, 2.6, 6.0))
+    assert "wrong_timer" not in rules(ring_series(1.35, 3.4, 6.35))
+
+
+@pytest.mark.parametrize(("target", "rule"), [("110", "feature_not_shown"), ("107", ""), ("", "")])
+def test_a_key_that_shows_another_target(target: str, rule: str) -> None:
+    stage = pressed()
+    stage.events = [
+        replace(e, target=target) if isinstance(e, FeatureSeen) else e for e in stage.events
+    ]
+    assert rules(stage) == ({rule} if rule else set())

@@ -533,3 +533,25 @@ def test_a_file_that_was_not_asked_for_again_is_the_phones_fault():
     assert (finding.rule, finding.component) == ("old_file_again", Component.HANDSET)
     (finding,) = refetched(changed().told()).judged().findings
     assert finding.component is Component.PROVISIONING_SERVER
+
+
+def nothing_read(gaps=6, line=0):
+    stage = Booted().silent()
+    stage.applied = replace(stage.wanted, accounts=())
+    for n in range(gaps):
+        stage.differs(f"locale.x{n}", "wanted", "", line)
+    return stage
+
+
+def test_a_file_of_which_nothing_is_read_is_in_another_layout():
+    (finding,) = nothing_read().judged().findings
+    assert (finding.rule, finding.fault_class.value) == ("layout_unknown", "P4")
+    assert finding.proofs[0].where == OWN
+    assert "layout_unknown" not in [f.rule for f in nothing_read(3).judged().findings]
+    assert "layout_unknown" not in [f.rule for f in nothing_read(line=4).judged().findings]
+
+
+@pytest.mark.parametrize("event", ["check-sync", "check-sync;reboot=false"])
+def test_an_event_that_asks_for_no_reboot_is_not_the_phones_fault(event):
+    stage = refetched(reboot(event))
+    assert [f.rule for f in stage.judged().findings] == ["told_not_to_reboot"]

@@ -20,6 +20,7 @@ from rig.timeline import LampState
 from rig.verdict import (
     diversion_rules,
     feature,
+    feature_facts,
     loop,
     mwi_address,
     mwi_rules,
@@ -66,7 +67,7 @@ CASES = {
     "diversion": DiversionCase,
     "loop": loop.LoopCase,
     "plain_call": plain_call.PlainCase,
-    "feature": feature.FeatureCase,
+    "feature": feature_facts.FeatureCase,
     "provisioning": ProvisioningCase,
 }
 ENGLISH = re.compile(r"\b(the|and|with|which|its|does|not|phone|mailbox|sent)\b", re.IGNORECASE)
