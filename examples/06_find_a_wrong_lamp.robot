@@ -1,6 +1,6 @@
 *** Settings ***
 Documentation       The same in Robot Framework: robot examples/06_find_a_wrong_lamp.robot
-Library             rig.robotlib.PhonerigLibrary
+Library             rig.robotlib
 
 
 *** Test Cases ***

@@ -4,7 +4,7 @@ Documentation       Tests side by side, each with a phone that nobody else uses 
 ...                 examples/parallel_lab/exclusive_phones.robot
 Library             OperatingSystem
 Library             pabot.PabotLib
-Library             rig.robotlib.PhonerigLibrary
+Library             rig.robotlib
 Test Setup          Take A Phone    lamp
 Test Teardown       Give The Phone Back
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,22 @@ def test_roles_and_scenarios_exist(name: str) -> None:
 def test_the_softphone_is_the_handset_under_test() -> None:
     found = variables("softphone.yaml")
     assert found["DRIVERS"] == {found["ROLES"]["callee"]: "softphone"}
+
+
+def test_every_suite_imports_the_library_by_one_name() -> None:
+    """Under two names Robot makes two libraries, and the second knows nothing of the bench."""
+    root = Path(__file__).parents[3]
+    files = [
+        path
+        for folder in ("robot_tests", "examples")
+        for suffix in ("*.robot", "*.resource")
+        for path in (root / folder).rglob(suffix)
+    ]
+    names = re.findall(
+        r"^Library +(rig\S+)",
+        "\n".join(p.read_text(encoding="utf-8") for p in files),
+        re.MULTILINE,
+    )
+    assert len(files) >= 17
+    assert len(names) >= 3
+    assert set(names) == {"rig.robotlib"}
