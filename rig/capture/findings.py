@@ -21,6 +21,9 @@ from rig.verdict.oracles.view import SipView
 
 PACKETS_TOLD = 8
 
+_CAUSES = ("refused-", "connection-", "hole-one-way")
+"""Oracles, by the beginning of their names, that say why others find something missing."""
+
 _PLACE = {
     "en": ("the capture", "packet", "and", " times"),
     "de": ("der Mitschnitt", "Paket", "und", "-mal"),
@@ -88,7 +91,13 @@ def in_order(findings: Iterable[CaptureFinding]) -> list[CaptureFinding]:
             packets=tuple(packets)[:PACKETS_TOLD],
             count=first.count + finding.count,
         )
-    return sorted(alike.values(), key=lambda finding: (-finding.severity.rank, not finding.packet))
+    return sorted(alike.values(), key=_rank)
+
+
+def _rank(finding: CaptureFinding) -> tuple[int, bool, bool]:
+    """Of equal weight, what says why stands before what only says that something is missing."""
+    explains = finding.oracle.startswith(_CAUSES)
+    return -finding.severity.rank, not finding.packet, not explains
 
 
 def as_capture_finding(finding: OracleFinding) -> CaptureFinding:

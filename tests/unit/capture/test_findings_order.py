@@ -32,6 +32,15 @@ def test_the_heaviest_come_first_and_mere_counts_last() -> None:
     assert [f.text for f in in_order(findings)] == ["fault", "warning", "note", "more"]
 
 
+def test_the_cause_comes_before_what_it_causes() -> None:
+    findings = [
+        found(31, "request-waiting", Severity.WARNING),
+        found(32, "refused-port", Severity.WARNING),
+        found(9, "fault", Severity.FAULT),
+    ]
+    assert [f.packet for f in in_order(findings)] == [9, 32, 31]
+
+
 def test_a_place_in_both_languages() -> None:
     one = in_order([found(n, "a") for n in (3, 4)])[0]
     assert one.place("en") == "packet 3 (and 4; 2 times)" == one.where
