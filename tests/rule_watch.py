@@ -22,6 +22,10 @@ Known = Mapping[str, str]
 NOTHING: Known = MappingProxyType({})
 
 
+_OF_SILENCE = {"request-unanswered", "request-waiting", "request-large-unanswered"}
+"""These show a request, and speak of whom it was for and who does not answer."""
+
+
 class RuleWatch:
     """Everything that passed the platform's port, and what the oracles say of it.
 
@@ -59,7 +63,7 @@ class RuleWatch:
         }
         end = CaptureEnd(at=max((event.at for event in events), default=0.0))
         heavy = [f for f in judge_capture(events, end) if f.severity is not Severity.NOTE]
-        of_us = [f for f in heavy if f.packet in ours]
+        of_us = [f for f in heavy if f.packet in ours and f.oracle not in _OF_SILENCE]
         return of_us, [f for f in heavy if f not in of_us]
 
     def check(self, known: Known = NOTHING) -> None:
