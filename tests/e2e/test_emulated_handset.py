@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from handset_lab import HandsetLab, account, intent
@@ -186,6 +187,20 @@ async def test_a_power_cycle_is_dark_and_dumb_and_comes_back_as_somebody_new(lab
     subscribes = [r for r in lab.registrar.requests if r.method == "SUBSCRIBE"]
     assert len({request.call_id for request in subscribes}) == len(subscribes) == 2
     assert len(lab.fetches) == 10
+
+
+async def test_a_reboot_keeps_the_port_unless_somebody_has_taken_it(lab):
+    handset = lab.handset(intent("T46U"))
+    await handset.boot()
+    host, port = handset.sip_address
+    await handset.power_cycle()
+    assert handset.sip_address == (host, port)
+    await handset.lose_power()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((host, port))
+        await handset.boot()
+        assert handset.sip_address[0] == host
+        assert handset.sip_address[1] not in {0, port}
 
 
 async def test_shutting_down_unsubscribes_and_unregisters_once(lab):

@@ -50,10 +50,12 @@ def test_a_fault_in_a_file_that_never_came_whole_is_said_to_be_hidden() -> None:
     assert [finding["class"] for finding in result["findings"]] == ["P8"]
 
 
-@pytest.mark.parametrize("fault", ["", "lamp-stuck-off"])
-def test_over_ipv6_a_clean_run_is_silent_and_a_fault_is_named(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "scenario"), [("", "busy"), ("lamp-stuck-off", "busy"), ("", "reboot")]
+)
+def test_over_ipv6_a_clean_run_is_silent_and_a_fault_is_named(fault: str, scenario: str) -> None:
     kind = Kind.FAULT if fault else Kind.CLEAN
-    result = play_shot(Shot(kind, (fault,) if fault else (), "busy", ("ipv6",)))
+    result = play_shot(Shot(kind, (fault,) if fault else (), scenario, ("ipv6",)))
     named = [(finding["class"], finding["component"]) for finding in result["findings"]]
     assert named == ([("M9", "handset")] if fault else []), result["sentence"]
     assert result["outcome"] == ("fail" if fault else "pass"), result["sentence"]

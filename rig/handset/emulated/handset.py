@@ -205,7 +205,7 @@ class EmulatedHandset(DeskActions, ServiceKeys):
             clock=self._clock,
         )
         wants_tcp = any(account.transport is not SipTransport.UDP for account in accounts)
-        await stack.listen(self._host, self._sip_port, tcp=wants_tcp)
+        await self._listen(stack, tcp=wants_tcp)
         self._stack = stack
         self._address = stack.address
         stack.outgoing_filter = self._hook.outgoing
@@ -227,6 +227,16 @@ class EmulatedHandset(DeskActions, ServiceKeys):
         for account in self._accounts.values():
             account.start()
         await self._wait_registered(_READY_S)
+
+    async def _listen(self, stack: SipStack, *, tcp: bool) -> None:
+        """Open its port: after a reboot the one that it had, as a phone's file would say."""
+        former = self._sip_port or self._address[1]
+        try:
+            await stack.listen(self._host, former, tcp=tcp)
+        except RigError:
+            if self._sip_port or not former:
+                raise
+            await stack.listen(self._host, tcp=tcp)  # somebody has taken it meanwhile
 
     def _password_of(self, user: str) -> Secret | None:
         """Password of an account by its user name for digest."""
