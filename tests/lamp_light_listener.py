@@ -30,7 +30,7 @@ class lamp_light_listener:  # noqa: N801 - Robot wants the name of the file
 
     def start_test(self, data, result):
         """The bench is up by now."""
-        session = BuiltIn().get_library_instance("rig.robotlib.PhonerigLibrary").session
+        session = BuiltIn().get_library_instance("rig.robotlib").session
         if self.lab is None and session.blocking is not None:
             assert {name for name, _ in CHANNELS} <= {h.name for h in session.bench.handsets}
             self.lab = LampLab(self.chip, session.blocking)

@@ -1,4 +1,4 @@
-"""The Robot Framework face of the rig: ``Library    rig.robotlib.PhonerigLibrary``."""
+"""The Robot Framework face of the rig: ``Library    rig.robotlib``."""
 
 from rig.robotlib.library import PhonerigLibrary
 

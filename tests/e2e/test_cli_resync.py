@@ -5,12 +5,13 @@ The command runs in a thread of this process, everything else on its loop; they 
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from cli_runner import write_site
 from handset_lab import profiles
-from resync_kit import a_site, resync
+from resync_kit import SETTLED_S, a_site, resync
 
 from provisioning.errors import RigError
 from provisioning.inventory import load_site
@@ -22,6 +23,7 @@ async def test_a_change_is_applied_and_who_is_not_there_is_named(tmp_path):
     async with a_site(tmp_path) as (path, desk, content, save):
         content.replace(save("Empfang"))
         log = ("--fetches", tmp_path / "fetches", "--within", "15")
+        await asyncio.sleep(SETTLED_S)
         result = await resync(path, "desk", *log, "--json")
         assert result.exit_code == 0, result.output
         (row,) = json.loads(result.stdout)

@@ -12,7 +12,7 @@ import json
 
 import pytest
 from peers import require_root
-from resync_kit import a_site, resync
+from resync_kit import SETTLED_S, a_site, resync
 from vendor_fakes.base import PASSWORD
 from vendor_fakes.cisco import FakeCisco
 from vendor_fakes.yealink import FakeYealink
@@ -49,6 +49,7 @@ async def test_a_phone_is_asked_by_its_interface_and_gives_the_same_proof(tmp_pa
         content.replace(save("Empfang"))
         give_control(path, fake)
         log = ("--by", "http", "--fetches", tmp_path / "fetches", "--within", "15")
+        await asyncio.sleep(SETTLED_S)
         result = await resync(path, *log, "--json")  # hall has no interface, and is left out
         assert result.exit_code == 0, result.output + result.stderr
         (row,) = json.loads(result.stdout)
