@@ -21,6 +21,11 @@ _ON_THE_WIRE = (SipSeen, BadSipSeen, CaptureHealth)
 speaks, and what must be heard is the scenario's business.
 """
 
+KNOWN_OTHERWISE = frozenset({"mwi-never", "mwi-one-of-two"})
+"""Who must be told of messages a capture alone can only guess; here it stands in the inventory,
+and the rules for lamps judge it.
+"""
+
 REVISED_S = 10.0
 """A message this old is seen nowhere else any more, so what it says is settled."""
 
@@ -99,7 +104,11 @@ def broken_rules(evidence: Evidence, run: RunRules | None = None) -> list[Oracle
     ]
     if not events:
         return []
-    findings = (run or RunRules()).judge(events, evidence.ended_at)
+    findings = [
+        finding
+        for finding in (run or RunRules()).judge(events, evidence.ended_at)
+        if finding.oracle not in KNOWN_OTHERWISE
+    ]
     if stalled_s(evidence, events[0].at) >= STALL_LIMIT_S:
         findings = [_doubted(finding) for finding in findings]
     if run is not None:

@@ -21,9 +21,10 @@ from rig.verdict.evidence import Evidence
 from rig.verdict.finding import RigFault, Verdict
 from rig.verdict.measurement import Limit, Measurement
 from rig.verdict.oracles.catalogue import oracle_texts
+from rig.verdict.oracles.engine import CaptureEnd, judge_capture
 from rig.verdict.oracles.finding import Severity
 from rig.verdict.outcome import Outcome
-from rig.verdict.wire_rules import RunRules, broken_rules
+from rig.verdict.wire_rules import KNOWN_OTHERWISE, RunRules, broken_rules
 
 NO_LINE_END = b"Messages-Waiting: no\r\nVoice-Message: 0/0 (0/0)"
 
@@ -72,6 +73,14 @@ def test_what_the_scenario_provoked_is_a_note_in_it_and_not_said_again_after_it(
         Severity.NOTE
     ]
     assert not [r for r in broken_rules(case, run) if r.oracle == "reg-refused"]
+
+
+def test_who_must_be_told_of_messages_is_no_question_where_an_inventory_says_it() -> None:
+    case = evidence(Talk().register().wait(4))
+    capture = judge_capture(case.timeline.events, CaptureEnd(at=case.ended_at))
+    assert "mwi-never" in {finding.oracle for finding in capture}
+    assert not {finding.oracle for finding in broken_rules(case)} & KNOWN_OTHERWISE
+    assert oracle_texts().keys() >= KNOWN_OTHERWISE
 
 
 def test_every_provoked_oracle_exists() -> None:
