@@ -19,10 +19,10 @@ import provisioning.site_gate
 import provisioning.transport.fetch_place
 import provisioning.transport.fetch_store_sqlite
 import provisioning.transport.reload
-import provisioning.transport.serve  # noqa: F401
+import provisioning.transport.serve  # noqa: F401 - read before the fork, so that no child has to
 from rig.cli import main
 from rig.commands.common import profiles
-from rig.commands.serve_run import Running  # noqa: F401
+from rig.commands.serve_run import Running  # noqa: F401 - likewise
 
 
 def child(order: dict[str, object]) -> None:
@@ -33,7 +33,7 @@ def child(order: dict[str, object]) -> None:
     os.dup2(out, 1)
     os.dup2(out, 2)
     os.kill(os.getpid(), signal.SIGSTOP)
-    sys.argv = ["phonerig", *map(str, order["words"])]  # type: ignore[call-overload]
+    sys.argv = ["phonerig", *map(str, order["words"])]  # type: ignore[call-overload]  # from JSON
     code = 0
     try:
         main()

@@ -186,7 +186,7 @@ class OnPaper:
         self, data: bytes, source: Address, aimed_at: str = HOST[0]
     ) -> list[tuple[bytes, Address]]:
         """Let a datagram come to the listening port; what is sent at once."""
-        self.server._readable(_ListeningPaper(data, source, aimed_at))  # type: ignore[arg-type]
+        self.server._readable(_ListeningPaper(data, source, aimed_at))  # type: ignore[arg-type]  # paper
         return self.network.take()
 
     def at_port(self, port: int) -> Transfer | None:
@@ -196,7 +196,7 @@ class OnPaper:
     def arrive(self, data: bytes, source: Address, port: int) -> None:
         """Let a datagram come to any port; nobody is there if none has it open."""
         if port == HOST[1]:
-            self.server._readable(_ListeningPaper(data, source, HOST[0]))  # type: ignore[arg-type]
+            self.server._readable(_ListeningPaper(data, source, HOST[0]))  # type: ignore[arg-type]  # paper
         elif (transfer := self.at_port(port)) is not None:
             self.network.open[port - FIRST_PORT].inbox.append((data, source))
             transfer.readable()
